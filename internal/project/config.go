@@ -1,0 +1,132 @@
+package project
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// config is bailiwick.yaml. Absent fields keep their defaults.
+type config struct {
+	Version  int         `yaml:"version"`
+	OpenAPI  string      `yaml:"openapi"`
+	API      string      `yaml:"api"`
+	Handlers string      `yaml:"handlers"`
+	Tenant   configScope `yaml:"tenant"`
+	Public   configScope `yaml:"public"`
+}
+
+type configScope struct {
+	Schema string `yaml:"schema"`
+}
+
+func defaultConfig() config {
+	return config{
+		Version:  1,
+		OpenAPI:  "openapi.yaml",
+		API:      "gen/api",
+		Handlers: "gen/handlers",
+		Tenant:   configScope{Schema: "schema/tenant.sql"},
+		Public:   configScope{Schema: "schema/public.sql"},
+	}
+}
+
+// loadConfig reads bailiwick.yaml, which may be absent.
+func (l *loader) loadConfig() config {
+	c := defaultConfig()
+	dec := yaml.NewDecoder(bytes.NewReader(l.read(ConfigFile, "")))
+	dec.KnownFields(true)
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		l.reportYAML(ConfigFile, err)
+	}
+	if c.Version != 1 {
+		l.report(ConfigFile, 1, "config-version", "version", "write `version: 1`", "version %d is not known", c.Version)
+	}
+	l.project.OpenAPI = l.inside(ConfigFile, "openapi", c.OpenAPI)
+	l.project.API = l.inside(ConfigFile, "api", c.API)
+	l.project.Handlers = l.inside(ConfigFile, "handlers", c.Handlers)
+	if !l.exists(l.project.OpenAPI) {
+		l.report(l.project.OpenAPI, 0, "missing-file", "", "write the document, or name it as `openapi` in "+ConfigFile, "there is no such file")
+	}
+	return c
+}
+
+// inside cleans a path and insists that it stays within the project.
+func (l *loader) inside(file, field, value string) string {
+	clean := path.Clean(strings.ReplaceAll(value, `\`, "/"))
+	if value == "" || path.IsAbs(clean) || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {
+		l.report(file, 0, "path", field, "name a path below the project's folder, relative to it", "%q does not lie within the project", value)
+	}
+	return clean
+}
+
+// checkOutputs refuses output folders that contain each other or an input,
+// because generation replaces each of them as a whole.
+func (l *loader) checkOutputs() {
+	if l.project.Tenant == nil {
+		return
+	}
+	outputs := l.project.Outputs()
+	for i, a := range outputs {
+		for _, b := range outputs[i+1:] {
+			if within(a, b) || within(b, a) {
+				l.report(ConfigFile, 0, "output-overlap", b, "give every output a folder of its own", "the output folders %s and %s overlap", a, b)
+			}
+		}
+		for _, in := range l.project.Inputs() {
+			if within(in, a) {
+				l.report(in, 0, "output-overlap", a, "move the file, or the output", "the file lies in an output folder, which generation replaces as a whole")
+			}
+		}
+	}
+}
+
+// Inputs lists every file that generation reads, without duplicates.
+func (p *Project) Inputs() []string {
+	files := []string{SQLCFile, p.OpenAPI}
+	if p.OAPICodegen != "" {
+		files = append(files, p.OAPICodegen)
+	}
+	seen := map[string]bool{}
+	for _, s := range p.Scopes() {
+		for _, list := range [][]string{s.Schema, s.Queries} {
+			for _, f := range list {
+				if !seen[f] {
+					seen[f] = true
+					files = append(files, f)
+				}
+			}
+		}
+	}
+	return files
+}
+
+func within(file, dir string) bool {
+	return file == dir || strings.HasPrefix(file, dir+"/")
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+
+// reportYAML splits a reader's error into one finding for each line of the file.
+func (l *loader) reportYAML(file string, err error) {
+	messages := []string{err.Error()}
+	var typeErr *yaml.TypeError
+	if errors.As(err, &typeErr) {
+		messages = typeErr.Errors
+	}
+	for _, message := range messages {
+		line := 0
+		if m := yamlLine.FindStringSubmatch(message); m != nil {
+			if n, err := strconv.Atoi(m[1]); err == nil {
+				line, message = n, m[2]
+			}
+		}
+		l.report(file, line, "yaml", "", "mend the file", "%s", strings.TrimPrefix(message, "yaml: "))
+	}
+}
