@@ -1,0 +1,146 @@
+package tenant
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Limits of names, all in bytes. A slug leaves room in its 63-byte DNS label,
+// so that a name made from it never has to be cut.
+const (
+	maxSlug  = 40
+	maxHost  = 253
+	maxLabel = 63
+)
+
+// reservedSlugs would be mistaken for the service itself, for the machines
+// around it, or for something that mail and network clients look up by name.
+// Names with an underscore, such as pg_catalog, are no DNS labels and need no entry.
+var reservedSlugs = map[string]bool{
+	"account": true, "accounts": true, "admin": true, "administrator": true, "api": true,
+	"app": true, "assets": true, "auth": true, "autoconfig": true, "autodiscover": true,
+	"bailiwick": true, "billing": true, "blog": true, "broadcasthost": true, "cdn": true,
+	"console": true, "dashboard": true, "dns": true, "docs": true, "ftp": true,
+	"healthz": true, "help": true, "host": true, "imap": true, "internal": true,
+	"invalid": true, "isatap": true, "local": true, "localdomain": true, "localhost": true,
+	"login": true, "logout": true, "mail": true, "metrics": true, "mx": true,
+	"ns": true, "ns1": true, "ns2": true, "null": true, "oauth": true,
+	"oidc": true, "operator": true, "pg": true, "pop": true, "postgres": true,
+	"private": true, "public": true, "readyz": true, "root": true, "security": true,
+	"signup": true, "smtp": true, "sso": true, "static": true, "status": true,
+	"support": true, "system": true, "undefined": true, "webhook": true, "webhooks": true,
+	"webmail": true, "wpad": true, "www": true,
+}
+
+// ParseSlug checks the human name of a tenant: a DNS label of a-z, 0-9 and
+// inner hyphens, at most 40 bytes, in lower case already, not in a form that
+// DNS keeps for encoded names, and none of the reserved names. It changes
+// nothing, so that two spellings of one slug can't exist. It fails with CodeInvalid.
+func ParseSlug(slug string) (string, error) {
+	switch {
+	case slug == "":
+		return "", errorf(CodeInvalid, "", "slug is empty")
+	case len(slug) > maxSlug:
+		return "", errorf(CodeInvalid, "", "slug has %d bytes; at most %d are allowed", len(slug), maxSlug)
+	case !isLabel(slug):
+		return "", errorf(CodeInvalid, "", "slug %q: only a-z, 0-9 and inner hyphens are allowed", slug)
+	case len(slug) >= 4 && slug[2:4] == "--":
+		// xn-- encodes other alphabets, hence homoglyphs; the rest is reserved (RFC 5891, 4.2.3.1).
+		return "", errorf(CodeInvalid, "", "slug %q: hyphens as third and fourth character are reserved", slug)
+	case reservedSlugs[slug]:
+		return "", errorf(CodeInvalid, "", "slug %q is a reserved name", slug)
+	}
+	return slug, nil
+}
+
+// CanonicalHost brings the value of a Host header into its one form: lower
+// case, without port and without a trailing dot. Whatever is not a plain DNS
+// name is refused with CodeInvalid: IP addresses in any notation, user info,
+// empty labels, names in other alphabets (their xn-- form is accepted).
+func CanonicalHost(host string) (string, error) {
+	name, err := cutPort(host)
+	if err != nil {
+		return "", err
+	}
+	name = lowerASCII(strings.TrimSuffix(name, "."))
+	if name == "" || len(name) > maxHost {
+		return "", errorf(CodeInvalid, "", "host name of %d bytes; 1 to %d are allowed", len(name), maxHost)
+	}
+	labels := strings.Split(name, ".")
+	if i := slices.IndexFunc(labels, func(l string) bool { return !isLabel(l) }); i >= 0 {
+		return "", errorf(CodeInvalid, "", "host %q: %q is not a DNS label", host, labels[i])
+	}
+	if endsInNumber(labels[len(labels)-1]) {
+		return "", errorf(CodeInvalid, "", "host %q is an IP address", host)
+	}
+	return name, nil
+}
+
+// SubdomainSlug takes the slug out of a host that is exactly one label below
+// base. Both may be in any form that [CanonicalHost] accepts. Everything else,
+// base itself and deeper names included, is refused with CodeInvalid.
+func SubdomainSlug(host, base string) (string, error) {
+	name, err := CanonicalHost(host)
+	if err != nil {
+		return "", err
+	}
+	parent, err := CanonicalHost(base)
+	if err != nil {
+		return "", err
+	}
+	label, rest, _ := strings.Cut(name, ".")
+	if rest != parent {
+		return "", errorf(CodeInvalid, "", "host %q is not one label below %s", name, parent)
+	}
+	return ParseSlug(label)
+}
+
+// cutPort removes ":port". A bracketed or bare IPv6 address is refused here.
+func cutPort(host string) (string, error) {
+	if _, err := netip.ParseAddr(host); err == nil || strings.HasPrefix(host, "[") {
+		return "", errorf(CodeInvalid, "", "host %q is an IP address", host)
+	}
+	name, port, found := strings.Cut(host, ":")
+	if !found {
+		return name, nil
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", errorf(CodeInvalid, "", "host %q has no valid port after the colon", host)
+	}
+	return name, nil
+}
+
+// isLabel tells whether s is a lower-case DNS label.
+func isLabel(s string) bool {
+	if s == "" || len(s) > maxLabel || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// endsInNumber tells whether a host's last label makes it an IPv4 address for
+// some parser: 127.0.0.1, 127.1, 2130706433 and 0x7f.1 are all the same address.
+func endsInNumber(label string) bool {
+	if rest, isHex := strings.CutPrefix(label, "0x"); isHex {
+		return strings.Trim(rest, "0123456789abcdef") == ""
+	}
+	return strings.Trim(label, "0123456789") == ""
+}
+
+// lowerASCII lowers A-Z only. strings.ToLower would fold U+212A (Kelvin sign)
+// to k, and with it make two different hosts one.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + ('a' - 'A')
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,144 @@
+package tenant_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+func TestParseSlug(t *testing.T) {
+	t.Parallel()
+	for _, slug := range []string{"a", "7", "acme", "a-b", "acme-2", "a--b", strings.Repeat("a", 40)} {
+		got, err := tenant.ParseSlug(slug)
+		if err != nil || got != slug {
+			t.Errorf("ParseSlug(%q) = %q, %v", slug, got, err)
+		}
+	}
+	refused := []string{
+		"", " ", "Acme", "ACME", "-a", "a-", "a_b", "a.b", "a b", "a\tb", "a\nb", "a\x00b", "a,b",
+		`a"b`, "a'b", "a;b", "a/b", `a\b`, "a%62", "$user", "ä", "аcme", "ａcme", "K", "xn--mnchen-3ya", "ab--c",
+		"pg_x", "PG_x", "pg_catalog", "public", "information_schema", "localhost", "www", "api", "admin",
+		strings.Repeat("a", 41), strings.Repeat("a", 64), strings.Repeat("ä", 20),
+	}
+	for _, slug := range refused {
+		if got, err := tenant.ParseSlug(slug); tenant.CodeOf(err) != tenant.CodeInvalid || got != "" {
+			t.Errorf("ParseSlug(%q) = %q, %v; want %s", slug, got, err, tenant.CodeInvalid)
+		}
+	}
+}
+
+func TestCanonicalHost(t *testing.T) {
+	t.Parallel()
+	accepted := map[string]string{
+		"acme.localhost":               "acme.localhost",
+		"ACME.LocalHost":               "acme.localhost",
+		"acme.localhost.":              "acme.localhost",
+		"acme.localhost:8080":          "acme.localhost",
+		"Acme.Localhost.:8080":         "acme.localhost",
+		"localhost":                    "localhost",
+		"xn--mnchen-3ya.example":       "xn--mnchen-3ya.example",
+		"3com.example":                 "3com.example",
+		"0xacme.example":               "0xacme.example",
+		longHost(63, 63, 63, 61):       longHost(63, 63, 63, 61),
+		longHost(63, 63, 63, 61) + ".": longHost(63, 63, 63, 61),
+	}
+	for host, want := range accepted {
+		if got, err := tenant.CanonicalHost(host); err != nil || got != want {
+			t.Errorf("CanonicalHost(%q) = %q, %v; want %q", host, got, err, want)
+		}
+	}
+	refused := []string{
+		"", ".", "..", ".acme", "acme..", "acme..localhost", "acme.localhost..", "a..b.c",
+		"127.0.0.1", "127.0.0.1:8080", "127.0.0.1.", "127.1", "2130706433", "0x7f.1", "0x7f000001", "a.0x",
+		"::1", "[::1]", "[::1]:8080", "[acme.localhost]:8080", "fe80::1%eth0",
+		"user@acme.localhost", "user:pw@acme.localhost", "http://acme.localhost", "acme.localhost/", "acme.localhost#x",
+		"acme.localhost:", "acme.localhost:0", "acme.localhost:65536", "acme.localhost:80a", "acme.localhost:+80",
+		"acme.localhost:80:80", "acme.localhost: 80", " acme.localhost", "acme.localhost ", "acme.localhost\r\n",
+		"acme\x00.localhost", "acme\t.localhost", "acme\u00ad.localhost", "acme%2elocalhost", "acme,globex.localhost",
+		"münchen.example", "аcme.localhost", "acme。localhost", "\u212aite.localhost", "\xff.localhost",
+		"ac_me.localhost", "-acme.localhost", "acme-.localhost", "*.localhost",
+		strings.Repeat("a", 64) + ".localhost", longHost(63, 63, 63, 62),
+	}
+	for _, host := range refused {
+		if got, err := tenant.CanonicalHost(host); tenant.CodeOf(err) != tenant.CodeInvalid || got != "" {
+			t.Errorf("CanonicalHost(%q) = %q, %v; want %s", host, got, err, tenant.CodeInvalid)
+		}
+	}
+}
+
+func TestSubdomainSlug(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"acme.app.example", "ACME.app.example", "acme.APP.example.:443", "acme.app.example."} {
+		if got, err := tenant.SubdomainSlug(host, "app.example"); err != nil || got != "acme" {
+			t.Errorf("SubdomainSlug(%q) = %q, %v; want acme", host, got, err)
+		}
+	}
+	if got, err := tenant.SubdomainSlug("acme.localhost:8080", "localhost"); err != nil || got != "acme" {
+		t.Errorf("below localhost: %q, %v", got, err)
+	}
+	refused := []string{
+		"app.example", "example", "a.b.app.example", "acme.app.example.evil", "acmeapp.example", "acme.example",
+		".app.example", "www.app.example", "ac_me.app.example", "xn--80ak6aa92e.app.example", "127.0.0.1", "",
+		strings.Repeat("a", 41) + ".app.example", "acme.app.example@evil", "evil@acme.app.example",
+	}
+	for _, host := range refused {
+		if got, err := tenant.SubdomainSlug(host, "app.example"); tenant.CodeOf(err) != tenant.CodeInvalid || got != "" {
+			t.Errorf("SubdomainSlug(%q) = %q, %v; want %s", host, got, err, tenant.CodeInvalid)
+		}
+	}
+	for _, base := range []string{"", ".", "127.0.0.1", "app example"} {
+		if _, err := tenant.SubdomainSlug("acme."+base, base); tenant.CodeOf(err) != tenant.CodeInvalid {
+			t.Errorf("base %q: %v", base, err)
+		}
+	}
+}
+
+// A canonical host is its own canonical form, and stays one label where it was one.
+func FuzzCanonicalHost(f *testing.F) {
+	for _, host := range []string{"acme.localhost", "ACME.localhost.:80", "[::1]:1", "a..b", "\u212a.b", "0x7f.1", "a:b@c"} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		name, err := tenant.CanonicalHost(host)
+		if err != nil {
+			if name != "" || tenant.CodeOf(err) != tenant.CodeInvalid {
+				t.Fatalf("refused with %q, %v", name, err)
+			}
+			return
+		}
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") != "" || strings.Contains(name, "..") {
+			t.Fatalf("%q became %q", host, name)
+		}
+		for _, same := range []string{name, name + ".", strings.ToUpper(name), name + ":8080"} {
+			if again, err := tenant.CanonicalHost(same); err != nil || again != name {
+				t.Fatalf("%q became %q, then %q became %q, %v", host, name, same, again, err)
+			}
+		}
+	})
+}
+
+// Whatever passes as a slug is the one slug of its own host.
+func FuzzParseSlug(f *testing.F) {
+	for _, slug := range []string{"acme", "a-b", "xn--a", "pg_x", "a\x00", "ä", "www"} {
+		f.Add(slug)
+	}
+	f.Fuzz(func(t *testing.T, slug string) {
+		got, err := tenant.ParseSlug(slug)
+		if err != nil {
+			return
+		}
+		back, err := tenant.SubdomainSlug(got+".app.example:443", "app.example")
+		if got != slug || back != slug || err != nil || len(slug) > 40 {
+			t.Fatalf("%q became %q and, in a host, %q, %v", slug, got, back, err)
+		}
+	})
+}
+
+func longHost(lengths ...int) string {
+	labels := make([]string, len(lengths))
+	for i, n := range lengths {
+		labels[i] = strings.Repeat("a", n)
+	}
+	return strings.Join(labels, ".")
+}
