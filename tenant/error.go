@@ -98,8 +98,14 @@ func wrap(tenant string, err error) error {
 // classify is the one table from causes to codes. SQLSTATE classes are those of
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func classify(err error) Code {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return classifyState(pg.Code)
+	if _, ok := errors.AsType[*bindError](err); ok && sqlState(err) == "22023" {
+		return CodeSchema // The role does not exist.
+	}
+	if _, ok := errors.AsType[*staleShapeError](err); ok {
+		return CodeSchema
+	}
+	if state := sqlState(err); state != "" {
+		return classifyState(state)
 	}
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

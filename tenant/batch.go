@@ -1,0 +1,148 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SendBatch sends all queued statements in one round trip and, outside InTx, as
+// one transaction: either all take effect or none. Close the results.
+func (q *Querier) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if err := q.usable(ctx); err != nil {
+		return &batchResults{err: err, closed: true}
+	}
+	if b.Len() == 0 {
+		return &batchResults{closed: true}
+	}
+	ctx, sp := q.db.trace(ctx, q, "BATCH")
+	r, err := q.startBatch(ctx, b)
+	if err != nil && q.tx == nil && q.relocate(ctx, err) {
+		r, err = q.startBatch(ctx, b)
+	}
+	if err != nil {
+		err = wrap(q.id(), err)
+		sp.end(0, err)
+		return &batchResults{err: err, closed: true}
+	}
+	r.span = sp
+	return r
+}
+
+func (q *Querier) startBatch(ctx context.Context, b *pgx.Batch) (*batchResults, error) {
+	s, err := q.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	calls := make([]*call, len(b.QueuedQueries))
+	for i, queued := range b.QueuedQueries {
+		if calls[i], err = q.prepareCall(ctx, s, queued.SQL, queued.Arguments); err != nil {
+			q.release(s)
+			return nil, err
+		}
+	}
+	x := s.send(ctx, q.bindingToSend(), calls...)
+	if err := x.begin(); err != nil {
+		err = joinDistinct(err, x.finish())
+		q.release(s)
+		return nil, err
+	}
+	return &batchResults{q: q, s: s, x: x, queued: b.QueuedQueries}, nil
+}
+
+type batchResults struct {
+	q      *Querier
+	s      *session
+	x      *pipeline
+	queued []*pgx.QueuedQuery
+	span   span
+	rows   int64
+	err    error
+	closed bool
+}
+
+var _ pgx.BatchResults = (*batchResults)(nil)
+
+// Exec implements pgx.BatchResults.
+func (b *batchResults) Exec() (pgconn.CommandTag, error) {
+	reader, err := b.next()
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	tag, err := reader.Close()
+	if err != nil {
+		return tag, wrap(b.q.id(), b.x.fail(err))
+	}
+	b.rows += tag.RowsAffected()
+	return tag, nil
+}
+
+// Query implements pgx.BatchResults.
+func (b *batchResults) Query() (pgx.Rows, error) {
+	reader, err := b.next()
+	if err != nil {
+		return &rows{err: err, closed: true}, err
+	}
+	r := newRows(b.q, b.s, b.x, reader)
+	r.batch = true
+	return r, nil
+}
+
+// QueryRow implements pgx.BatchResults.
+func (b *batchResults) QueryRow() pgx.Row {
+	r, err := b.Query()
+	if err != nil {
+		return &row{err: err}
+	}
+	return &row{rows: r.(*rows)} //nolint:forcetypeassert // Query returns no other type.
+}
+
+// Tx implements pgx.BatchResults. It is nil: use InTx.
+func (b *batchResults) Tx() pgx.Tx { return nil }
+
+func (b *batchResults) next() (*pgconn.ResultReader, error) {
+	if b.closed {
+		if b.err != nil {
+			return nil, b.err
+		}
+		return nil, errorf(CodeClosed, "", "the batch is closed")
+	}
+	reader, err := b.x.result()
+	if err != nil {
+		return nil, wrap(b.q.id(), err)
+	}
+	return reader, nil
+}
+
+// Close implements pgx.BatchResults. The batch is committed here, so its error
+// tells whether anything took effect.
+func (b *batchResults) Close() error {
+	if b.closed {
+		return b.err
+	}
+	err := b.callbacks()
+	b.closed = true
+	err = joinDistinct(err, b.x.finish())
+	b.q.release(b.s)
+	b.err = wrap(b.q.id(), err)
+	b.span.end(b.rows, b.err)
+	return b.err
+}
+
+// callbacks reads what was not read yet, by the callbacks queued with it.
+func (b *batchResults) callbacks() error {
+	for b.x.err == nil && b.x.next < len(b.queued) {
+		if fn := b.queued[b.x.next].Fn; fn != nil {
+			if err := fn(b); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := b.Exec(); err != nil {
+			return errors.Unwrap(err)
+		}
+	}
+	return b.x.err
+}

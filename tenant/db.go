@@ -1,0 +1,197 @@
+package tenant
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// DefaultNode is the node of tenants that name none.
+const DefaultNode = "default"
+
+// Config says how to reach the databases and how to run statements on them.
+type Config struct {
+	// URL is the connection string of the only node, with the runtime role: a
+	// role that may log in, inherits nothing and is a member of every tenant's
+	// role. Set either URL or Nodes.
+	URL string
+	// Nodes gives a connection string for each node by name. One of them is
+	// DefaultNode, where the schema public is.
+	Nodes map[string]string
+	// MaxConns bounds the connections to each node. Zero means 8.
+	MaxConns int32
+	// MaxConnLifetime is how long a connection is used; a backend's memory grows
+	// with the number of tenants it has served. Zero means 30 minutes.
+	MaxConnLifetime time.Duration
+	// StatementCache bounds the prepared statements of each connection, over all
+	// tenants. Zero means 512.
+	StatementCache int
+	// Unnamed uses the unnamed statement only, for transaction poolers that don't
+	// carry prepared statements over server connections.
+	Unnamed bool
+	// StatementTimeout bounds each statement of a tenant. Zero means 30 seconds,
+	// a negative value no bound.
+	StatementTimeout time.Duration
+	// Locate looks up where a tenant lives now. It is asked when a tenant's
+	// schema or node can't be found; when it names another node, the statement
+	// is tried there once. Nil means that tenants don't move.
+	Locate func(ctx context.Context, t Tenant) (Tenant, error)
+	// Tracer observes statements. Nil means none.
+	Tracer Tracer
+	// Configure may change how connections are made, for instance their dialer.
+	// Nil means no change.
+	Configure func(*pgx.ConnConfig) error
+}
+
+// DB holds one pool of connections per node and hands out queriers. It is safe
+// for concurrent use. The pools stay private: no query runs but through a querier.
+type DB struct {
+	config Config
+	nodes  map[string]*node
+	shapes shapeCache
+	closed atomic.Bool
+}
+
+type node struct {
+	name string
+	pool *pgxpool.Pool
+}
+
+// Open checks the configuration, makes the pools and verifies that every node
+// answers. Close the DB when it is no longer needed.
+func Open(ctx context.Context, config Config) (*DB, error) {
+	urls := config.Nodes
+	if (config.URL == "") == (len(config.Nodes) == 0) {
+		return nil, errorf(CodeInvalid, "", "set either Config.URL or Config.Nodes")
+	}
+	if config.URL != "" {
+		urls = map[string]string{DefaultNode: config.URL}
+	}
+	if _, ok := urls[DefaultNode]; !ok {
+		return nil, errorf(CodeInvalid, "", "Config.Nodes lacks the node %q", DefaultNode)
+	}
+	config.MaxConns = cmp.Or(config.MaxConns, 8)
+	config.MaxConnLifetime = cmp.Or(config.MaxConnLifetime, 30*time.Minute)
+	config.StatementCache = cmp.Or(config.StatementCache, 512)
+	config.StatementTimeout = cmp.Or(config.StatementTimeout, 30*time.Second)
+	db := &DB{config: config, nodes: map[string]*node{}, shapes: newShapeCache()}
+	for name, url := range urls {
+		pool, err := db.newPool(ctx, url)
+		if err != nil {
+			db.Close()
+			return nil, wrap("", fmt.Errorf("node %s: %w", name, err))
+		}
+		db.nodes[name] = &node{name: name, pool: pool}
+	}
+	if err := db.Ping(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (db *DB) newPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, &Error{Code: CodeInvalid, Err: err}
+	}
+	pc.MaxConns = db.config.MaxConns
+	pc.MaxConnLifetime = db.config.MaxConnLifetime
+	pc.MaxConnLifetimeJitter = db.config.MaxConnLifetime / 10
+	pc.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
+		return p.IdleDuration > time.Second && !quiet(p.Conn.PgConn().Conn())
+	}
+	pc.AfterConnect = db.newSession
+	if db.config.Configure != nil {
+		if err := db.config.Configure(pc.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
+	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+// Ping verifies that every node answers.
+func (db *DB) Ping(ctx context.Context) error {
+	var errs []error
+	for name, n := range db.nodes {
+		if err := n.pool.Ping(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("node %s: %w", name, err))
+		}
+	}
+	return wrap("", errors.Join(errs...))
+}
+
+// Close waits for the connections in use and closes all.
+func (db *DB) Close() {
+	db.closed.Store(true)
+	var wg sync.WaitGroup
+	for _, n := range db.nodes {
+		wg.Go(n.pool.Close)
+	}
+	wg.Wait()
+}
+
+// Bind returns a querier that can only work as the given tenant. It holds no
+// connection. Close it when the request that it serves ends. It fails with
+// CodeNoTenant for a zero tenant and CodeUnavailable for an unknown node.
+func (db *DB) Bind(t Tenant) (*Querier, error) {
+	if db.closed.Load() {
+		return nil, errorf(CodeClosed, "", "the database is closed")
+	}
+	if err := t.validate(); err != nil {
+		return nil, err
+	}
+	n, err := db.node(t)
+	if err != nil {
+		return nil, err
+	}
+	return newQuerier(db, n, db.bindingOf(t)), nil
+}
+
+// Public returns a querier for the shared schema public. It works as the runtime
+// role itself, which can read nothing of any tenant, on the default node.
+func (db *DB) Public() *PublicQuerier {
+	return &PublicQuerier{q: newQuerier(db, db.nodes[DefaultNode], db.publicBinding())}
+}
+
+func (db *DB) node(t Tenant) (*node, error) {
+	n, ok := db.nodes[cmp.Or(t.Node, DefaultNode)]
+	if !ok {
+		return nil, errorf(CodeUnavailable, t.ID.String(), "unknown node %q: add it to Config.Nodes", t.Node)
+	}
+	return n, nil
+}
+
+// binding is what is set before a statement runs, in the form that goes on the
+// wire: role, search_path and statement_timeout.
+type binding struct {
+	tenant  Tenant // Zero for public.
+	comment string // Makes a statement's text the tenant's own.
+	values  [][]byte
+}
+
+func (db *DB) bindingOf(t Tenant) binding {
+	schema := t.Schema()
+	comment := "/* " + schema + " */ "
+	if t.Version != "" {
+		comment = "/* " + schema + " " + t.Version + " */ "
+	}
+	return binding{tenant: t, comment: comment, values: db.settings(schema, QuoteIdent(schema)+", pg_temp")}
+}
+
+func (db *DB) publicBinding() binding {
+	return binding{values: db.settings("none", "public, pg_temp")}
+}
+
+func (db *DB) settings(role, path string) [][]byte {
+	timeout := max(db.config.StatementTimeout, 0)
+	return [][]byte{[]byte(role), []byte(path), strconv.AppendInt(nil, timeout.Milliseconds(), 10)}
+}

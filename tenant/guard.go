@@ -1,0 +1,159 @@
+package tenant
+
+import (
+	"strings"
+)
+
+// guard refuses statements that could leave the binding in which they run:
+// whatever is not a query (SET, RESET, BEGIN, COPY, DO, LISTEN, DDL ...) and
+// calls of functions that change settings or reach across tenants. It looks at a
+// statement once, when its shape is learned. It is a net below the lint of
+// generated queries for SQL that handlers build themselves; the lock that holds
+// without it is the tenant's role in the database.
+func guard(sql string) error {
+	words := sqlWords(sql)
+	if len(words) == 0 {
+		return errorf(CodeRefused, "", "the statement is empty")
+	}
+	if !queryKeywords[words[0]] {
+		return errorf(CodeRefused, "", "a querier runs queries only, and no %s", strings.ToUpper(words[0]))
+	}
+	for _, w := range words {
+		if refusedWord(w) {
+			return errorf(CodeRefused, "", "a querier does not run %s: it reaches beyond the tenant's transaction", w)
+		}
+	}
+	return nil
+}
+
+var queryKeywords = map[string]bool{
+	"select": true, "insert": true, "update": true, "delete": true, "merge": true,
+	"with": true, "values": true, "table": true,
+}
+
+func refusedWord(w string) bool {
+	switch w {
+	case "set_config", "pg_notify", "dblink", "query_to_xml", `u&"`:
+		return true
+	}
+	return strings.HasPrefix(w, "pg_advisory_") || strings.HasPrefix(w, "pg_try_advisory_") || strings.HasPrefix(w, "dblink_")
+}
+
+// sqlWords gives the identifiers and keywords of a statement in lower case,
+// without comments, strings and numbers. The lexical rules are those of
+// https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
+func sqlWords(sql string) []string {
+	var words []string
+	for i := 0; i < len(sql); {
+		rest := sql[i:]
+		switch c := sql[i]; {
+		case strings.HasPrefix(rest, "--"):
+			i += lineEnd(rest)
+		case strings.HasPrefix(rest, "/*"):
+			i += commentEnd(rest)
+		case c == '\'':
+			i += stringEnd(rest, false)
+		case (c == 'e' || c == 'E') && strings.HasPrefix(rest[1:], "'"):
+			i += 1 + stringEnd(rest[1:], true)
+		case (c == 'u' || c == 'U') && strings.HasPrefix(rest[1:], `&"`):
+			words = append(words, `u&"`) // Escapes could spell any name.
+			i += 3
+		case c == '"':
+			n := quotedEnd(rest)
+			words = append(words, strings.ToLower(strings.Trim(rest[:n], `"`)))
+			i += n
+		case c == '$':
+			i += dollarEnd(rest)
+		case isWordStart(c):
+			n := wordEnd(rest)
+			words = append(words, strings.ToLower(rest[:n]))
+			i += n
+		default:
+			i++
+		}
+	}
+	return words
+}
+
+func isWordStart(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
+
+func wordEnd(s string) int {
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; !isWordStart(c) && c != '$' && (c < '0' || c > '9') {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func lineEnd(s string) int {
+	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
+		return i + 1
+	}
+	return len(s)
+}
+
+// commentEnd is the length of the block comment at the start of s; they nest.
+func commentEnd(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case strings.HasPrefix(s[i:], "/*"):
+			depth++
+			i++
+		case strings.HasPrefix(s[i:], "*/"):
+			depth--
+			i++
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(s)
+}
+
+// stringEnd is the length of the string literal at the start of s.
+func stringEnd(s string, backslash bool) int {
+	for i := 1; i < len(s); i++ {
+		switch {
+		case backslash && s[i] == '\\':
+			i++
+		case s[i] == '\'' && strings.HasPrefix(s[i+1:], "'"):
+			i++
+		case s[i] == '\'':
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+func quotedEnd(s string) int {
+	for i := 1; i < len(s); i++ {
+		if s[i] == '"' {
+			if !strings.HasPrefix(s[i+1:], `"`) {
+				return i + 1
+			}
+			i++
+		}
+	}
+	return len(s)
+}
+
+// dollarEnd is the length of the dollar-quoted string or of the parameter such
+// as $1 at the start of s.
+func dollarEnd(s string) int {
+	i := 1
+	for i < len(s) && (isWordStart(s[i]) || i > 1 && s[i] >= '0' && s[i] <= '9') {
+		i++
+	}
+	if i >= len(s) || s[i] != '$' {
+		return 1
+	}
+	tag := s[:i+1]
+	if j := strings.Index(s[len(tag):], tag); j >= 0 {
+		return len(tag) + j + len(tag)
+	}
+	return len(s)
+}

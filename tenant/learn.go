@@ -1,0 +1,70 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// prepareCall finds the shape of the statement and encodes the arguments by it.
+// Only the first use of a statement with a schema version asks the server.
+func (q *Querier) prepareCall(ctx context.Context, s *session, sql string, args []any) (*call, error) {
+	key := preparedKey{q.binding.tenant.ID, shapeKey{q.binding.tenant.Version, sql}}
+	c := &call{key: key, text: q.binding.comment + sql}
+	c.shape = q.db.shapes.get(key.shapeKey)
+	if c.shape == nil {
+		var err error
+		if c.shape, err = q.learn(ctx, s, c); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if c.values, c.formats, err = c.shape.encode(s.types, args); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// learn asks the server what a statement takes and gives.
+func (q *Querier) learn(ctx context.Context, s *session, c *call) (*shape, error) {
+	if err := guard(c.key.sql); err != nil {
+		return nil, err
+	}
+	sd, err := s.describe(ctx, q.bindingToSend(), c.text)
+	if err != nil {
+		return nil, err
+	}
+	builtin, err := s.builtinTypes(ctx, sd)
+	if err != nil {
+		return nil, fmt.Errorf("look up types: %w", err)
+	}
+	sh := shapeOf(sd, s.types, builtin)
+	q.db.shapes.put(c.key.shapeKey, sh)
+	return sh, nil
+}
+
+// describe parses a text under the binding without keeping it.
+func (s *session) describe(ctx context.Context, b *binding, text string) (*pgconn.StatementDescription, error) {
+	x := &pipeline{s: s, p: s.pg.StartPipeline(ctx), bound: b != nil}
+	if b != nil {
+		s.sendBind(x.p, b)
+	}
+	x.p.SendPrepare("", text, nil)
+	x.err = x.p.Sync()
+	sd, err := func() (*pgconn.StatementDescription, error) {
+		if err := x.begin(); err != nil {
+			return nil, err
+		}
+		result, err := x.p.GetResults()
+		if err != nil {
+			return nil, err
+		}
+		sd, ok := result.(*pgconn.StatementDescription)
+		if !ok {
+			return nil, fmt.Errorf("protocol: got %T in place of a description", result)
+		}
+		return sd, nil
+	}()
+	return sd, joinDistinct(err, x.finish())
+}

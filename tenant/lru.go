@@ -1,0 +1,55 @@
+package tenant
+
+import "container/list"
+
+// lru is a bounded map that forgets what was used least recently. It is not
+// safe for concurrent use.
+type lru[K comparable, V any] struct {
+	capacity int
+	items    map[K]*list.Element
+	order    *list.List // Front is the most recently used.
+	evicted  func(V)
+}
+
+type lruEntry[K comparable, V any] struct {
+	key   K
+	value V
+}
+
+func newLRU[K comparable, V any](capacity int, evicted func(V)) *lru[K, V] {
+	return &lru[K, V]{capacity: capacity, items: map[K]*list.Element{}, order: list.New(), evicted: evicted}
+}
+
+func (l *lru[K, V]) get(key K) (V, bool) {
+	e, ok := l.items[key]
+	if !ok {
+		var zero V
+		return zero, false
+	}
+	l.order.MoveToFront(e)
+	return e.Value.(*lruEntry[K, V]).value, true
+}
+
+// put adds or replaces, and evicts the oldest entry above the capacity.
+func (l *lru[K, V]) put(key K, value V) {
+	l.remove(key)
+	l.items[key] = l.order.PushFront(&lruEntry[K, V]{key, value})
+	if l.order.Len() > l.capacity {
+		l.remove(l.order.Back().Value.(*lruEntry[K, V]).key)
+	}
+}
+
+// remove evicts the entry of key, if there is one.
+func (l *lru[K, V]) remove(key K) {
+	e, ok := l.items[key]
+	if !ok {
+		return
+	}
+	l.order.Remove(e)
+	delete(l.items, key)
+	if l.evicted != nil {
+		l.evicted(e.Value.(*lruEntry[K, V]).value)
+	}
+}
+
+func (l *lru[K, V]) len() int { return l.order.Len() }

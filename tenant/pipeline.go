@@ -1,0 +1,202 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// call is one statement with its arguments in wire form.
+type call struct {
+	key     preparedKey
+	text    string
+	shape   *shape
+	values  [][]byte
+	formats []int16
+
+	sd      *pgconn.StatementDescription
+	prepare bool
+}
+
+// pipeline is one round trip: everything up to one Sync, and therefore, outside
+// a transaction block, one implicit transaction. On the wire:
+//
+//	Close*                                  statements that the LRU dropped
+//	Bind, Execute                           set_config of role, search_path, timeout
+//	(Parse, Describe)? Bind, Execute        each call
+//	Sync
+//
+// The protocol is that of
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING.
+type pipeline struct {
+	s      *session
+	p      *pgconn.Pipeline
+	closes int
+	bound  bool
+	calls  []*call
+	next   int // The first call whose result was not asked for yet.
+	err    error
+	done   bool
+}
+
+// send puts the calls on the wire. With a binding they are bound, without one
+// they run in the transaction block that is open.
+func (s *session) send(ctx context.Context, b *binding, calls ...*call) *pipeline {
+	x := &pipeline{s: s, p: s.pg.StartPipeline(ctx), closes: len(s.dead), bound: b != nil, calls: calls}
+	for _, name := range s.dead {
+		x.p.SendDeallocate(name)
+	}
+	s.dead = s.dead[:0]
+	if b != nil {
+		s.sendBind(x.p, b)
+	}
+	for _, c := range calls {
+		c.sd, c.prepare = s.statement(c.key, c.shape)
+		if c.prepare {
+			x.p.SendPrepare(c.sd.Name, c.text, c.shape.parseOIDs())
+		}
+		x.p.SendQueryStatement(c.sd, c.values, c.formats, c.shape.formats)
+	}
+	x.err = x.p.Sync()
+	return x
+}
+
+func (s *session) sendBind(p *pgconn.Pipeline, b *binding) {
+	if s.unnamed {
+		p.SendQueryParams(bindSQL, b.values, nil, nil, nil)
+		return
+	}
+	p.SendQueryStatement(s.bind, b.values, nil, nil)
+}
+
+// begin reads the results up to the first call.
+func (x *pipeline) begin() error {
+	if x.err != nil {
+		return x.err
+	}
+	for range x.closes {
+		if _, err := x.p.GetResults(); err != nil {
+			return x.fail(err)
+		}
+	}
+	if !x.bound {
+		return nil
+	}
+	if err := x.drain(); err != nil {
+		return x.fail(&bindError{err})
+	}
+	return nil
+}
+
+// drain reads the next result, which must be that of a statement, to its end.
+func (x *pipeline) drain() error {
+	reader, err := x.reader()
+	if err != nil {
+		return err
+	}
+	_, err = reader.Close()
+	return err
+}
+
+func (x *pipeline) reader() (*pgconn.ResultReader, error) {
+	result, err := x.p.GetResults()
+	if err != nil {
+		return nil, err
+	}
+	reader, ok := result.(*pgconn.ResultReader)
+	if !ok {
+		return nil, fmt.Errorf("protocol: got %T in place of a result", result)
+	}
+	return reader, nil
+}
+
+// result gives the reader of the next call. Its error means that the call failed
+// before its first row; nothing after it in the pipeline has run.
+func (x *pipeline) result() (*pgconn.ResultReader, error) {
+	if x.err != nil {
+		return nil, x.err
+	}
+	if x.next >= len(x.calls) {
+		return nil, errors.New("no more results")
+	}
+	c := x.calls[x.next]
+	if c.prepare {
+		if err := x.described(c); err != nil {
+			return nil, x.fail(err)
+		}
+	}
+	x.next++
+	reader, err := x.reader()
+	if err != nil {
+		return nil, x.fail(err)
+	}
+	return reader, nil
+}
+
+// described reads the description of a statement that was just parsed.
+func (x *pipeline) described(c *call) error {
+	result, err := x.p.GetResults()
+	if err != nil {
+		return err
+	}
+	sd, ok := result.(*pgconn.StatementDescription)
+	if !ok {
+		return fmt.Errorf("protocol: got %T in place of a description", result)
+	}
+	if !c.shape.fits(sd) {
+		return &staleShapeError{}
+	}
+	c.prepare = false
+	return nil
+}
+
+func (x *pipeline) fail(err error) error {
+	x.err = err
+	return err
+}
+
+// finish reads whatever is left up to Sync, where the implicit transaction
+// commits, and frees the connection for the next pipeline. It returns the first
+// error of the whole pipeline. Statements whose Parse is not known to have
+// succeeded, or that no longer fit the schema, are forgotten with their names.
+func (x *pipeline) finish() error {
+	if x.done {
+		return x.err
+	}
+	x.done = true
+	if err := x.p.Close(); x.err == nil {
+		x.err = err
+	}
+	if x.err != nil {
+		for _, c := range x.calls {
+			if c.prepare || statementGone(x.err) {
+				x.s.prepared.remove(c.key)
+			}
+		}
+	}
+	return x.err
+}
+
+// bindError is a failure to become the tenant: its role is missing or closed to us.
+type bindError struct{ err error }
+
+func (e *bindError) Error() string { return "bind: " + e.err.Error() }
+func (e *bindError) Unwrap() error { return e.err }
+
+// staleShapeError says that a statement's types are not those that were learned
+// from another tenant of the same version.
+type staleShapeError struct{}
+
+func (*staleShapeError) Error() string {
+	return "the schema does not have the types that its version promises"
+}
+
+// statementGone tells whether a prepared statement failed because the schema
+// changed under it (0A000: "cached plan must not change result type") or because
+// the server doesn't know it (26000). Both are raised before it does anything.
+func statementGone(err error) bool {
+	state := sqlState(err)
+	return state == "0A000" || state == "26000"
+}

@@ -1,0 +1,223 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Querier runs statements as one tenant. Its methods are those that sqlc's
+// generated code for pgx/v5 needs. Outside InTx it is safe for concurrent use and
+// each statement takes a connection of its own for one round trip; inside InTx it
+// is used by one goroutine at a time.
+//
+// All methods return *[Error]. After Close, and with a context that belongs to
+// another tenant, they fail without reaching the database.
+type Querier struct {
+	db      *DB
+	node    atomic.Pointer[node]
+	binding binding
+	closed  atomic.Bool
+
+	tx     *session // The connection of InTx; nil outside.
+	parent *Querier // The querier whose InTx made this one; nil outside.
+}
+
+func newQuerier(db *DB, n *node, b binding) *Querier {
+	q := &Querier{db: db, binding: b}
+	q.node.Store(n)
+	return q
+}
+
+// Tenant returns the tenant to which the querier is bound.
+func (q *Querier) Tenant() Tenant { return q.binding.tenant }
+
+// Close ends the querier's use: later calls fail with CodeClosed. Rows that were
+// opened before can be read to their end. It is safe to call more than once.
+func (q *Querier) Close() {
+	if q != nil {
+		q.closed.Store(true)
+	}
+}
+
+// usable is the gate in front of every statement.
+func (q *Querier) usable(ctx context.Context) error {
+	if q == nil || q.db == nil {
+		return errorf(CodeNoTenant, "", "no querier: bind a tenant first")
+	}
+	id := q.id()
+	if q.db.closed.Load() {
+		return errorf(CodeClosed, id, "the database is closed")
+	}
+	for p := q; p != nil; p = p.parent {
+		if p.closed.Load() {
+			return errorf(CodeClosed, id, "the querier was used after its request or transaction ended")
+		}
+	}
+	if q.binding.tenant.ID.IsZero() {
+		return nil
+	}
+	return checkContext(ctx, q.binding.tenant.ID)
+}
+
+// id is the tenant's id for errors, empty for public.
+func (q *Querier) id() string {
+	if q.binding.tenant.ID.IsZero() {
+		return ""
+	}
+	return q.binding.tenant.ID.String()
+}
+
+// bindingToSend is nil inside a transaction block, which is bound already.
+func (q *Querier) bindingToSend() *binding {
+	if q.tx != nil {
+		return nil
+	}
+	return &q.binding
+}
+
+// session gives the connection to work on.
+func (q *Querier) session(ctx context.Context) (*session, error) {
+	if q.tx != nil {
+		return q.tx, nil
+	}
+	return q.node.Load().acquire(ctx)
+}
+
+// release gives back what session gave.
+func (q *Querier) release(s *session) {
+	if q.tx == nil {
+		s.release()
+	}
+}
+
+// Exec runs a statement and returns its command tag.
+func (q *Querier) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	r, err := q.query(ctx, sql, args)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	r.Close()
+	return r.CommandTag(), r.Err()
+}
+
+// Query runs a statement and streams its rows. The rows hold a connection until
+// they are read to their end or closed.
+func (q *Querier) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	r, err := q.query(ctx, sql, args)
+	if err != nil {
+		return &rows{err: err, closed: true}, err
+	}
+	return r, nil
+}
+
+// QueryRow runs a statement for its first row. Scan returns an *Error with
+// CodeNotFound that wraps pgx.ErrNoRows when there is none.
+func (q *Querier) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	r, err := q.query(ctx, sql, args)
+	if err != nil {
+		return &row{err: err}
+	}
+	return &row{rows: r}
+}
+
+// query starts a statement. When the schema changed under a prepared statement,
+// or the tenant moved to another node, nothing has run yet and it tries once more.
+func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, error) {
+	if err := q.usable(ctx); err != nil {
+		return nil, err
+	}
+	ctx, sp := q.db.trace(ctx, q, sql)
+	r, err := q.start(ctx, sql, args)
+	if err != nil && q.tx == nil && (statementGone(err) || q.relocate(ctx, err)) {
+		r, err = q.start(ctx, sql, args)
+	}
+	if err != nil {
+		err = wrap(q.id(), err)
+		sp.end(0, err)
+		return nil, err
+	}
+	r.span = sp
+	return r, nil
+}
+
+func (q *Querier) start(ctx context.Context, sql string, args []any) (*rows, error) {
+	s, err := q.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := q.prepareCall(ctx, s, sql, args)
+	if err != nil {
+		q.release(s)
+		return nil, err
+	}
+	x := s.send(ctx, q.bindingToSend(), c)
+	reader, err := x.open()
+	if err != nil {
+		if statementGone(err) || isStale(err) {
+			q.db.shapes.forget(c.key.shapeKey)
+		}
+		err = joinDistinct(err, x.finish())
+		q.release(s)
+		return nil, err
+	}
+	return newRows(q, s, x, reader), nil
+}
+
+// open reads up to the first result.
+func (x *pipeline) open() (*pgconn.ResultReader, error) {
+	if err := x.begin(); err != nil {
+		return nil, err
+	}
+	return x.result()
+}
+
+// relocate asks where the tenant lives when its schema or its node can't be
+// found, and tells whether the querier now points elsewhere.
+func (q *Querier) relocate(ctx context.Context, err error) bool {
+	if q.db.config.Locate == nil || q.binding.tenant.ID.IsZero() || !notThere(err) {
+		return false
+	}
+	t, locateErr := q.db.config.Locate(ctx, q.binding.tenant)
+	if locateErr != nil || t.ID != q.binding.tenant.ID {
+		return false
+	}
+	n, nodeErr := q.db.node(t)
+	if nodeErr != nil || n == q.node.Load() {
+		return false
+	}
+	q.node.Store(n)
+	return true
+}
+
+// notThere tells errors that are raised before a statement does anything and
+// that a tenant's move explains.
+func notThere(err error) bool {
+	if _, ok := errors.AsType[*bindError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	state := sqlState(err)
+	return state == "42P01" || state == "3F000"
+}
+
+func isStale(err error) bool {
+	_, ok := errors.AsType[*staleShapeError](err)
+	return ok
+}
+
+// joinDistinct joins two errors unless one is missing or part of the other.
+func joinDistinct(a, b error) error {
+	switch {
+	case b == nil || a != nil && errors.Is(a, b):
+		return a
+	case a == nil:
+		return b
+	}
+	return errors.Join(a, b)
+}

@@ -1,0 +1,245 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// DefaultMaxBody is the limit of a request's body when Options names none.
+const DefaultMaxBody = 1 << 20
+
+// Operation is what authentication must know of the operation that a request is for.
+type Operation struct {
+	// ID is the operationId.
+	ID string
+	// Scope is the operation's x-scope: "tenant" (the default), "public" or "none".
+	Scope string
+	// Secured tells whether the document demands credentials.
+	Secured bool
+}
+
+// Options are what [Wrap] needs beside the document.
+type Options struct {
+	// Authenticate finds out whom the request comes from and which tenant it is
+	// for. It runs once the operation is known and before the body is read; the
+	// rest of the request runs in the context it returns (see
+	// tenant.NewContext and WithSubject). Its errors are answered by WriteError.
+	// It may be nil only for a document without secured operations.
+	Authenticate func(r *http.Request, op Operation) (context.Context, error)
+	// MaxBody limits the body in bytes; zero means DefaultMaxBody.
+	MaxBody int64
+	// Logger gets one line per request; nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// Wrap puts in front of next, which routes by itself, what every request of the
+// document goes through: a request id, a line in the log, recovery from panics,
+// routing (404, 405 with Allow), authentication, the limit of the body (413),
+// and validation with defaults applied (400, 415, 422). The document's servers
+// are ignored: which hosts count is Authenticate's business.
+//
+// It fails when the document can't be routed by http.ServeMux.
+func Wrap(doc *openapi3.T, opts Options, next http.Handler) (http.Handler, error) {
+	if opts.MaxBody == 0 {
+		opts.MaxBody = DefaultMaxBody
+	}
+	h := &handler{opts: opts, mux: http.NewServeMux()}
+	var errs []error
+	for _, template := range doc.Paths.InMatchingOrder() {
+		item := doc.Paths.Value(template)
+		for method, op := range item.Operations() {
+			if err := h.add(doc, template, item, method, op, next); err != nil {
+				errs = append(errs, fmt.Errorf("%s %s: %w", method, template, err))
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("route the document: %w", errors.Join(errs...))
+	}
+	slices.Sort(h.methods)
+	return h, nil
+}
+
+// handler is the entry of a document. It is immutable once Wrap has returned.
+type handler struct {
+	opts    Options
+	mux     *http.ServeMux
+	methods []string
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ex, r := begin(w, r)
+	defer func() {
+		if v := recover(); v != nil && !ex.recovered(r, v) {
+			panic(v)
+		}
+		ex.log(r.Context(), h.logger(), r.Method)
+		if ex.broken {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	operation, err := h.route(r)
+	if err != nil {
+		WriteError(ex.response, r, err)
+		return
+	}
+	operation.ServeHTTP(ex.response, r)
+}
+
+func (h *handler) logger() *slog.Logger {
+	if h.opts.Logger != nil {
+		return h.opts.Logger
+	}
+	return slog.Default()
+}
+
+// route finds the operation. ServeMux itself would answer in plain text or by a redirect.
+func (h *handler) route(r *http.Request) (http.Handler, error) {
+	if !isClean(r.URL.Path) {
+		return nil, Errorf(http.StatusNotFound, "no operation has this path")
+	}
+	if operation, pattern := h.mux.Handler(r); pattern != "" {
+		return operation, nil
+	}
+	var allowed []string
+	probe := *r
+	for _, method := range h.methods {
+		probe.Method = method
+		if _, pattern := h.mux.Handler(&probe); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if allowed == nil {
+		return nil, Errorf(http.StatusNotFound, "no operation has this path")
+	}
+	return nil, &StatusError{
+		Problem: Problem{Status: http.StatusMethodNotAllowed},
+		Header:  http.Header{"Allow": {strings.Join(allowed, ", ")}},
+	}
+}
+
+// isClean tells whether ServeMux takes the path as it is.
+func isClean(p string) bool {
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	clean := path.Clean(p)
+	return clean == p || (strings.HasSuffix(p, "/") && clean+"/" == p)
+}
+
+func (h *handler) add(doc *openapi3.T, template string, item *openapi3.PathItem, method string, op *openapi3.Operation, next http.Handler) error {
+	pattern, err := muxPattern(template)
+	if err != nil {
+		return err
+	}
+	validate, err := newValidator(doc, template, item, method, op)
+	if err != nil {
+		return err
+	}
+	operation := describe(doc, op)
+	if operation.Secured && h.opts.Authenticate == nil {
+		return errors.New("the operation is secured, but Options.Authenticate is nil")
+	}
+	if err := handle(h.mux, method+" "+pattern, h.serve(operation, validate(next))); err != nil {
+		return err
+	}
+	names := []string{method}
+	if method == http.MethodGet {
+		names = append(names, http.MethodHead)
+	}
+	for _, name := range names {
+		if !slices.Contains(h.methods, name) {
+			h.methods = append(h.methods, name)
+		}
+	}
+	return nil
+}
+
+// serve is one operation, from authentication on.
+func (h *handler) serve(op Operation, validated http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ex := exchangeOf(r.Context())
+		ex.operation = op.ID
+		if h.opts.Authenticate != nil {
+			ctx, err := h.opts.Authenticate(r, op)
+			if err != nil {
+				WriteError(w, r, err)
+				return
+			}
+			r = r.WithContext(ctx)
+			ex.bound(ctx)
+		}
+		if r.ContentLength > h.opts.MaxBody {
+			w.Header().Set("Connection", "close")
+			WriteError(w, r, &http.MaxBytesError{Limit: h.opts.MaxBody})
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
+		validated.ServeHTTP(w, r)
+	})
+}
+
+// recovered answers a panic with 500. The server's own way to cut a connection is left alone.
+func (ex *exchange) recovered(r *http.Request, v any) bool {
+	if v == http.ErrAbortHandler { //nolint:errorlint,err113 // net/http compares by identity too.
+		return false
+	}
+	WriteError(ex.response, r, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+	return true
+}
+
+// describe reads what authentication must know from the operation and the document.
+func describe(doc *openapi3.T, op *openapi3.Operation) Operation {
+	result := Operation{ID: op.OperationID, Scope: "tenant"}
+	if scope, ok := op.Extensions["x-scope"].(string); ok {
+		result.Scope = scope
+	}
+	demands := doc.Security
+	if op.Security != nil {
+		demands = *op.Security
+	}
+	optional := slices.ContainsFunc(demands, func(d openapi3.SecurityRequirement) bool { return len(d) == 0 })
+	result.Secured = len(demands) > 0 && !optional
+	return result
+}
+
+// muxPattern writes a path template as ServeMux reads it. The wildcards' own
+// names don't matter here, and need not be Go identifiers in a document.
+func muxPattern(template string) (string, error) {
+	segments := strings.Split(template, "/")
+	for i, segment := range segments {
+		whole := strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") && strings.Count(segment, "{") == 1
+		switch {
+		case whole:
+			segments[i] = fmt.Sprintf("{p%d}", i)
+		case strings.ContainsAny(segment, "{}"):
+			return "", fmt.Errorf("segment %q mixes a parameter with text; make the parameter a segment of its own", segment)
+		}
+	}
+	pattern := strings.Join(segments, "/")
+	if strings.HasSuffix(pattern, "/") {
+		pattern += "{$}"
+	}
+	return pattern, nil
+}
+
+// handle registers a pattern; ServeMux panics on those that conflict.
+func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%v", v)
+		}
+	}()
+	mux.Handle(pattern, h)
+	return nil
+}

@@ -1,0 +1,145 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	nethttpmiddleware "github.com/oapi-codegen/nethttp-middleware"
+)
+
+// maxFieldErrors bounds an answer: a body of many wrong items must not be
+// answered by many times its own size.
+const maxFieldErrors = 20
+
+// newValidator makes the middleware that validates one operation. It sees a
+// document of this operation alone: the path is found already, and looking it
+// up again among hundreds would cost more than validating. Security is left
+// out because it has been dealt with, before the body was read.
+func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, method string, op *openapi3.Operation) (validate func(http.Handler) http.Handler, err error) {
+	bare := *op
+	bare.Security = openapi3.NewSecurityRequirements()
+	single := &openapi3.PathItem{Parameters: item.Parameters}
+	single.SetOperation(method, &bare)
+	if method == http.MethodGet {
+		single.SetOperation(http.MethodHead, &bare)
+	}
+	defer func() {
+		if v := recover(); v != nil { // Its way to report a document that it can't route.
+			err = fmt.Errorf("prepare validation: %v", v)
+		}
+	}()
+	return nethttpmiddleware.OapiRequestValidatorWithOptions(&openapi3.T{
+		OpenAPI:    doc.OpenAPI,
+		Info:       doc.Info,
+		Components: doc.Components,
+		Paths:      openapi3.NewPaths(openapi3.WithPath(template, single)),
+	}, &nethttpmiddleware.Options{
+		Options: openapi3filter.Options{
+			MultiError:              true,
+			SchemaValidationOptions: formats,
+		},
+		ErrorHandlerWithOpts: func(_ context.Context, err error, w http.ResponseWriter, r *http.Request, _ nethttpmiddleware.ErrorHandlerOpts) {
+			WriteError(w, r, validationError(err))
+		},
+	}), nil
+}
+
+// validationError makes the validator's findings an answer: 413 and 415 where
+// they apply, 400 for what can't be read, 422 for what can be read but is not allowed.
+func validationError(err error) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge
+	}
+	result := &StatusError{Problem: Problem{Status: http.StatusUnprocessableEntity}}
+	for _, found := range flatten(err) {
+		request, ok := errors.AsType[*openapi3filter.RequestError](found)
+		if !ok {
+			return fmt.Errorf("validate the request: %w", found)
+		}
+		status, fields := requestErrors(request)
+		if status != http.StatusUnprocessableEntity {
+			result.Problem.Status = min(result.Problem.Status, status)
+		}
+		result.Problem.Errors = append(result.Problem.Errors, fields...)
+	}
+	if n := len(result.Problem.Errors); n > maxFieldErrors {
+		result.Problem.Detail = fmt.Sprintf("%d errors; the first %d are listed", n, maxFieldErrors)
+		result.Problem.Errors = result.Problem.Errors[:maxFieldErrors]
+	}
+	return result
+}
+
+// requestErrors describes what is wrong with one parameter or with the body.
+func requestErrors(request *openapi3filter.RequestError) (int, []FieldError) {
+	where := FieldError{In: "body"}
+	status := http.StatusUnprocessableEntity
+	if request.Parameter != nil {
+		where = FieldError{In: request.Parameter.In, Parameter: request.Parameter.Name}
+		status = http.StatusBadRequest
+	}
+	if request.Err == nil {
+		where.Detail = "the media type is not among those of the operation"
+		return http.StatusUnsupportedMediaType, []FieldError{where}
+	}
+	var fields []FieldError
+	for _, found := range flatten(request.Err) {
+		field := where
+		if schema, ok := errors.AsType[*openapi3.SchemaError](found); ok {
+			field.Pointer = pointer(schema.JSONPointer())
+			field.Detail = schemaDetail(schema)
+		} else {
+			status = http.StatusBadRequest
+			field.Detail = parseDetail(found)
+		}
+		fields = append(fields, field)
+	}
+	return status, fields
+}
+
+// flatten takes apart the lists that the validator makes, at each depth.
+func flatten(err error) []error {
+	if list, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // A list inside of another error is that error's detail.
+		var flat []error
+		for _, e := range list {
+			flat = append(flat, flatten(e)...)
+		}
+		return flat
+	}
+	return []error{err}
+}
+
+func schemaDetail(err *openapi3.SchemaError) string {
+	if err.Reason != "" {
+		return err.Reason
+	}
+	return "does not match the schema's " + err.SchemaField
+}
+
+// parseDetail leaves out what ParseError.Error would add: the value.
+func parseDetail(err error) string {
+	switch {
+	case errors.Is(err, openapi3filter.ErrInvalidRequired):
+		return "is required"
+	case errors.Is(err, openapi3filter.ErrInvalidEmptyValue):
+		return "must not be empty"
+	}
+	if parse, ok := errors.AsType[*openapi3filter.ParseError](err); ok && parse.Reason != "" {
+		return parse.Reason
+	}
+	return "can't be read"
+}
+
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+func pointer(path []string) string {
+	var b strings.Builder
+	for _, key := range path {
+		b.WriteString("/" + pointerEscaper.Replace(key))
+	}
+	return b.String()
+}
