@@ -75,12 +75,16 @@ func (ex *exchange) bound(ctx context.Context) {
 // log writes the one line of the request. Path and query stay out of it: they hold
 // what clients put there, the operation says enough.
 func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string) {
+	status := ex.response.status
+	if status == 0 {
+		status = http.StatusOK // What net/http sends for a handler that writes nothing.
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", ex.id),
 		slog.String("method", method),
 		slog.String("operation", ex.operation),
 		slog.String("tenant", ex.tenant),
-		slog.Int("status", ex.response.status),
+		slog.Int("status", status),
 		slog.Int64("bytes", ex.response.bytes),
 		slog.Duration("duration", time.Since(ex.started)),
 	}
@@ -89,9 +93,9 @@ func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string)
 	}
 	level := slog.LevelInfo
 	switch {
-	case ex.broken || ex.response.status == http.StatusInternalServerError:
+	case ex.broken || status == http.StatusInternalServerError:
 		level = slog.LevelError
-	case ex.response.status > http.StatusInternalServerError:
+	case status > http.StatusInternalServerError:
 		level = slog.LevelWarn
 	}
 	logger.LogAttrs(ctx, level, "request", attrs...)

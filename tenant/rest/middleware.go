@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -88,12 +89,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	operation, err := h.route(r)
-	if err != nil {
+	if err := h.routable(r); err != nil {
 		WriteError(ex.response, r, err)
 		return
 	}
-	operation.ServeHTTP(ex.response, r)
+	h.mux.ServeHTTP(ex.response, r)
 }
 
 func (h *handler) logger() *slog.Logger {
@@ -103,13 +103,13 @@ func (h *handler) logger() *slog.Logger {
 	return slog.Default()
 }
 
-// route finds the operation. ServeMux itself would answer in plain text or by a redirect.
-func (h *handler) route(r *http.Request) (http.Handler, error) {
+// routable answers what ServeMux itself would answer in plain text or by a redirect.
+func (h *handler) routable(r *http.Request) error {
 	if !isClean(r.URL.Path) {
-		return nil, Errorf(http.StatusNotFound, "no operation has this path")
+		return Errorf(http.StatusNotFound, "no operation has this path")
 	}
-	if operation, pattern := h.mux.Handler(r); pattern != "" {
-		return operation, nil
+	if _, pattern := h.mux.Handler(r); pattern != "" {
+		return nil
 	}
 	var allowed []string
 	probe := *r
@@ -120,9 +120,9 @@ func (h *handler) route(r *http.Request) (http.Handler, error) {
 		}
 	}
 	if allowed == nil {
-		return nil, Errorf(http.StatusNotFound, "no operation has this path")
+		return Errorf(http.StatusNotFound, "no operation has this path")
 	}
-	return nil, &StatusError{
+	return &StatusError{
 		Problem: Problem{Status: http.StatusMethodNotAllowed},
 		Header:  http.Header{"Allow": {strings.Join(allowed, ", ")}},
 	}
@@ -221,7 +221,7 @@ func muxPattern(template string) (string, error) {
 		whole := strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") && strings.Count(segment, "{") == 1
 		switch {
 		case whole:
-			segments[i] = fmt.Sprintf("{p%d}", i)
+			segments[i] = "{" + wildcard(i) + "}"
 		case strings.ContainsAny(segment, "{}"):
 			return "", fmt.Errorf("segment %q mixes a parameter with text; make the parameter a segment of its own", segment)
 		}
@@ -232,6 +232,9 @@ func muxPattern(template string) (string, error) {
 	}
 	return pattern, nil
 }
+
+// wildcard is the name of the i-th segment of a path where that is a parameter.
+func wildcard(i int) string { return "p" + strconv.Itoa(i) }
 
 // handle registers a pattern; ServeMux panics on those that conflict.
 func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {

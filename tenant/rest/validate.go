@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -19,11 +20,14 @@ const maxFieldErrors = 20
 // newValidator makes the middleware that validates one operation. It sees a
 // document of this operation alone: the path is found already, and looking it
 // up again among hundreds would cost more than validating. Security is left
-// out because it has been dealt with, before the body was read.
+// out because it has been dealt with, before the body was read. Path parameters
+// are validated apart, because kin-openapi's router leaves them percent-encoded.
 func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, method string, op *openapi3.Operation) (validate func(http.Handler) http.Handler, err error) {
+	inPath, others := parameters(item, op)
 	bare := *op
+	bare.Parameters = others
 	bare.Security = openapi3.NewSecurityRequirements()
-	single := &openapi3.PathItem{Parameters: item.Parameters}
+	single := &openapi3.PathItem{}
 	single.SetOperation(method, &bare)
 	if method == http.MethodGet {
 		single.SetOperation(http.MethodHead, &bare)
@@ -33,20 +37,69 @@ func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, met
 			err = fmt.Errorf("prepare validation: %v", v)
 		}
 	}()
-	return nethttpmiddleware.OapiRequestValidatorWithOptions(&openapi3.T{
+	remaining := nethttpmiddleware.OapiRequestValidatorWithOptions(&openapi3.T{
 		OpenAPI:    doc.OpenAPI,
 		Info:       doc.Info,
 		Components: doc.Components,
 		Paths:      openapi3.NewPaths(openapi3.WithPath(template, single)),
 	}, &nethttpmiddleware.Options{
-		Options: openapi3filter.Options{
-			MultiError:              true,
-			SchemaValidationOptions: formats,
-		},
+		Options: filter,
 		ErrorHandlerWithOpts: func(_ context.Context, err error, w http.ResponseWriter, r *http.Request, _ nethttpmiddleware.ErrorHandlerOpts) {
 			WriteError(w, r, validationError(err))
 		},
-	}), nil
+	})
+	return func(next http.Handler) http.Handler {
+		return validatePath(template, inPath, remaining(next))
+	}, nil
+}
+
+// filter reports all errors of a request at once.
+var filter = openapi3filter.Options{MultiError: true, SchemaValidationOptions: formats}
+
+// parameters gives those of the path and all others, the operation's before the path item's.
+func parameters(item *openapi3.PathItem, op *openapi3.Operation) (inPath, others openapi3.Parameters) {
+	all := slices.Clone(op.Parameters)
+	for _, shared := range item.Parameters {
+		if op.Parameters.GetByInAndName(shared.Value.In, shared.Value.Name) == nil {
+			all = append(all, shared)
+		}
+	}
+	for _, p := range all {
+		if p.Value.In == openapi3.ParameterInPath {
+			inPath = append(inPath, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return inPath, others
+}
+
+// validatePath checks the path parameters as ServeMux decoded them.
+func validatePath(template string, params openapi3.Parameters, next http.Handler) http.Handler {
+	if len(params) == 0 {
+		return next
+	}
+	segments := strings.Split(template, "/")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		values := map[string]string{}
+		for i, segment := range segments {
+			if name, found := strings.CutPrefix(segment, "{"); found {
+				values[strings.TrimSuffix(name, "}")] = r.PathValue(wildcard(i))
+			}
+		}
+		input := &openapi3filter.RequestValidationInput{Request: r, PathParams: values, Options: &filter}
+		var errs openapi3.MultiError
+		for _, p := range params {
+			if err := openapi3filter.ValidateParameter(r.Context(), input, p.Value); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if len(errs) > 0 {
+			WriteError(w, r, validationError(errs))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // validationError makes the validator's findings an answer: 413 and 415 where

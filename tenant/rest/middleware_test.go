@@ -1,0 +1,396 @@
+package rest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+const document = `
+openapi: 3.0.3
+info: {title: Things, version: "1"}
+servers: [{url: "https://elsewhere.example/v9"}]
+security: [{bearer: []}]
+paths:
+  /things:
+    get:
+      operationId: listThings
+      parameters:
+        - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 100, default: 25}}
+        - {name: state, in: query, schema: {type: string, enum: [new, old]}}
+      responses: {"200": {description: ok}}
+    post:
+      operationId: createThing
+      requestBody:
+        required: true
+        content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}
+      responses: {"201": {description: created}}
+  /things/{thing-id}:
+    parameters:
+      - {name: thing-id, in: path, required: true, schema: {type: string, format: uuid}}
+    get:
+      operationId: getThing
+      responses: {"200": {description: ok}}
+    delete:
+      operationId: deleteThing
+      x-scope: public
+      responses: {"204": {description: gone}}
+  /labels/{label}:
+    get:
+      operationId: getLabel
+      x-scope: none
+      security: []
+      parameters:
+        - {name: label, in: path, required: true, schema: {type: string, pattern: "^[a-z ]+$"}}
+      responses: {"200": {description: ok}}
+  /open:
+    get:
+      operationId: open
+      security: [{}, {bearer: []}]
+      responses: {"200": {description: ok}}
+components:
+  securitySchemes: {bearer: {type: http, scheme: bearer}}
+  schemas:
+    Thing:
+      type: object
+      required: [name, owner]
+      additionalProperties: false
+      properties:
+        name: {type: string, minLength: 1}
+        owner: {type: string, format: uuid}
+        size: {type: integer, format: int64, default: 7}
+        "a/b~c": {type: array, items: {type: integer}}
+`
+
+var acme = tenant.Tenant{ID: tenant.NewID(), Slug: "acme"}
+
+const someID = "6f9619ff-8b86-4d01-b42d-00c04fc964ff"
+
+// service is a wrapped handler, with what it saw and what it logged.
+type service struct {
+	http.Handler
+	operations []rest.Operation
+	log        logBuffer
+}
+
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newService(t *testing.T, next http.HandlerFunc) *service {
+	t.Helper()
+	s := &service{}
+	opts := rest.Options{
+		MaxBody: 1024,
+		Logger:  slog.New(slog.NewJSONHandler(&s.log, nil)),
+		Authenticate: func(r *http.Request, op rest.Operation) (context.Context, error) {
+			s.operations = append(s.operations, op)
+			if op.Secured && r.Header.Get("Authorization") == "" {
+				return nil, rest.Errorf(http.StatusUnauthorized, "no token")
+			}
+			return rest.WithSubject(tenant.NewContext(r.Context(), acme), "alice"), nil
+		},
+	}
+	h, err := rest.Wrap(load(t, document), opts, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Handler = h
+	return s
+}
+
+func load(t *testing.T, text string) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func (s *service) do(t *testing.T, method, target, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer x")
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func problem(t *testing.T, w *httptest.ResponseRecorder) rest.Problem {
+	t.Helper()
+	if got := w.Header().Get("Content-Type"); got != rest.ContentType {
+		t.Fatalf("content type %q, body %s", got, w.Body)
+	}
+	var p rest.Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Status != w.Code || p.Type == "" || p.Title == "" {
+		t.Fatalf("problem %+v of status %d", p, w.Code)
+	}
+	return p
+}
+
+func TestDefaultsAndContextReachTheHandler(t *testing.T) {
+	t.Parallel()
+	var query, subject, id string
+	var bound tenant.Tenant
+	s := newService(t, func(_ http.ResponseWriter, r *http.Request) {
+		query, subject, id = r.URL.RawQuery, rest.Subject(r.Context()), rest.RequestID(r.Context())
+		bound, _ = tenant.FromContext(r.Context())
+	})
+	w := s.do(t, "GET", "/things?state=new", "")
+	if w.Code != 200 || query != "limit=25&state=new" || subject != "alice" || bound != acme {
+		t.Fatalf("%d, query %q, subject %q, tenant %v", w.Code, query, subject, bound)
+	}
+	if id == "" || w.Header().Get("X-Request-Id") != id {
+		t.Fatalf("request id %q, header %q", id, w.Header().Get("X-Request-Id"))
+	}
+	for _, part := range []string{id, `"operation":"listThings"`, acme.ID.String(), `"status":200`} {
+		if !strings.Contains(s.log.String(), part) {
+			t.Errorf("log lacks %s: %s", part, s.log.String())
+		}
+	}
+	if strings.Contains(s.log.String(), "state=new") {
+		t.Errorf("log holds the query: %s", s.log.String())
+	}
+}
+
+func TestBodyDefaultsAreAppliedWithoutLoss(t *testing.T) {
+	t.Parallel()
+	var got string
+	s := newService(t, func(_ http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got = string(data)
+	})
+	w := s.do(t, "POST", "/things", `{"name":"x","owner":"`+someID+`"}`)
+	if w.Code != 200 || !strings.Contains(got, `"size":7`) {
+		t.Fatalf("%d, body %s", w.Code, got)
+	}
+	s.do(t, "POST", "/things", `{"name":"x","owner":"`+someID+`","size":9007199254740993}`)
+	if !strings.Contains(got, "9007199254740993") {
+		t.Fatalf("integer lost: %s", got)
+	}
+}
+
+func TestOperationsAreDescribed(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) {})
+	for _, c := range [][2]string{{"GET", "/things"}, {"DELETE", "/things/" + someID}, {"GET", "/labels/a%20b"}, {"GET", "/open"}, {"HEAD", "/things/" + someID}} {
+		if w := s.do(t, c[0], c[1], ""); w.Code != 200 {
+			t.Errorf("%v: %d %s", c, w.Code, w.Body)
+		}
+	}
+	want := []rest.Operation{
+		{ID: "listThings", Scope: "tenant", Secured: true},
+		{ID: "deleteThing", Scope: "public", Secured: true},
+		{ID: "getLabel", Scope: "none"},
+		{ID: "open", Scope: "tenant"},
+		{ID: "getThing", Scope: "tenant", Secured: true},
+	}
+	if diff := cmp.Diff(want, s.operations); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
+	big := `{"name":"` + strings.Repeat("x", 2000) + `"}`
+	for name, c := range map[string]struct {
+		method, target, body string
+		status               int
+		errors               []rest.FieldError
+	}{
+		"unknown path":   {"GET", "/nothing", "", 404, nil},
+		"unclean path":   {"GET", "/things//", "", 404, nil},
+		"dots":           {"GET", "/x/../things", "", 404, nil},
+		"trailing slash": {"GET", "/things/", "", 404, nil},
+		"method":         {"PUT", "/things", "", 405, nil},
+		"too large":      {"POST", "/things", big, 413, nil},
+		"not json":       {"POST", "/things", "{", 400, []rest.FieldError{{In: "body", Detail: "can't be read"}}},
+		"no body":        {"POST", "/things", "", 400, []rest.FieldError{{In: "body", Detail: "is required"}}},
+		"query type":     {"GET", "/things?limit=ten", "", 400, []rest.FieldError{{In: "query", Parameter: "limit", Detail: "an invalid integer"}}},
+		"query range":    {"GET", "/things?limit=101", "", 400, []rest.FieldError{{In: "query", Parameter: "limit", Detail: "number must be at most 100"}}},
+		"query enum":     {"GET", "/things?state=secret", "", 400, []rest.FieldError{{In: "query", Parameter: "state", Detail: `value is not one of the allowed values ["new","old"]`}}},
+		"path format": {"GET", "/things/not-a-uuid", "", 400, []rest.FieldError{
+			{In: "path", Parameter: "thing-id", Detail: `string doesn't match the format "uuid" (not a UUID)`},
+		}},
+		"body": {"POST", "/things", `{"owner":"mallory","a/b~c":[1,"x"],"evil":1}`, 422, []rest.FieldError{
+			{In: "body", Pointer: "/a~1b~0c/1", Detail: "value must be an integer"},
+			{In: "body", Detail: `property "evil" is unsupported`},
+			{In: "body", Pointer: "/name", Detail: `property "name" is missing`},
+			{In: "body", Pointer: "/owner", Detail: `string doesn't match the format "uuid" (not a UUID)`},
+		}},
+	} {
+		w := s.do(t, c.method, c.target, c.body)
+		p := problem(t, w)
+		if w.Code != c.status {
+			t.Errorf("%s: status %d, want %d: %s", name, w.Code, c.status, w.Body)
+		}
+		sortErrors := cmp.Transformer("sort", func(in []rest.FieldError) map[string]rest.FieldError {
+			out := map[string]rest.FieldError{}
+			for _, e := range in {
+				out[e.In+e.Parameter+e.Pointer] = e
+			}
+			return out
+		})
+		if diff := cmp.Diff(c.errors, p.Errors, sortErrors); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if strings.Contains(w.Body.String(), "mallory") || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: the value is echoed: %s", name, w.Body)
+		}
+	}
+	w := s.do(t, "PUT", "/things", "")
+	if got := w.Header().Get("Allow"); got != "GET, HEAD, POST" {
+		t.Errorf("Allow %q", got)
+	}
+}
+
+func TestMediaTypeAndStreamedBody(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/things", strings.NewReader("a=b"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Authorization", "Bearer x")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if problem(t, w); w.Code != 415 {
+		t.Errorf("media type: %d %s", w.Code, w.Body)
+	}
+	r = httptest.NewRequestWithContext(t.Context(), "POST", "/things", io.MultiReader(strings.NewReader(`"`+strings.Repeat("x", 5000)+`"`)))
+	r.ContentLength = -1
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer x")
+	w = httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if problem(t, w); w.Code != 413 {
+		t.Errorf("streamed body: %d %s", w.Code, w.Body)
+	}
+}
+
+// unread fails the test when somebody reads the body.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func TestAuthenticationComesBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/things", unread{t})
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	p := problem(t, w)
+	if w.Code != 401 || w.Header().Get("WWW-Authenticate") != "Bearer" || p.Detail != "no token" {
+		t.Fatalf("%d %v %+v", w.Code, w.Header(), p)
+	}
+}
+
+func TestPanicIsAnsweredAndLogged(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) { panic("at the disco") })
+	w := s.do(t, "GET", "/things", "")
+	if problem(t, w); w.Code != 500 || strings.Contains(w.Body.String(), "disco") {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	id := w.Header().Get("X-Request-Id")
+	if log := s.log.String(); !strings.Contains(log, "at the disco") || !strings.Contains(log, id) || !strings.Contains(log, "middleware_test.go") {
+		t.Fatalf("log: %s", log)
+	}
+}
+
+// Half an answer must not look like a whole one.
+func TestErrorAfterTheResponseBeganCutsTheConnection(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(http.ResponseWriter, *http.Request){
+		"error": func(w http.ResponseWriter, r *http.Request) { rest.WriteError(w, r, errors.New("late")) },
+		"panic": func(http.ResponseWriter, *http.Request) { panic("late") },
+		"abort": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.WriteString(w, `{"items":[`); err != nil {
+				t.Error(err)
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
+			fail(w, r)
+		})
+		server := httptest.NewServer(s)
+		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/open", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err == nil || strings.Contains(string(body), "late") {
+			t.Errorf("%s: read %q without an error", name, body)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+		if name != "abort" && !strings.Contains(s.log.String(), "late") {
+			t.Errorf("%s: log %s", name, s.log.String())
+		}
+	}
+}
+
+func TestDocumentsThatCannotBeServed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ paths, want string }{
+		"mixed segment":  {`{"/a/x{id}": {get: {operationId: a, parameters: [{name: id, in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}}`, `segment "x{id}"`},
+		"not authentic":  {`{"/a": {get: {operationId: a, security: [{bearer: []}], responses: {"200": {description: ok}}}}}`, "Authenticate is nil"},
+		"ambiguous path": {`{"/a/{x}/b": {get: {operationId: a, parameters: [{name: x, in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}, "/a/b/{y}": {get: {operationId: b, parameters: [{name: "y", in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}}`, "conflicts"},
+	} {
+		doc := load(t, `{openapi: 3.0.3, info: {title: x, version: "1"}, components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}, paths: `+c.paths+`}`)
+		_, err := rest.Wrap(doc, rest.Options{}, http.NotFoundHandler())
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
