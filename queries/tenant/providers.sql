@@ -1,0 +1,81 @@
+-- name: CreateProvider :one
+INSERT INTO providers (kind, uid, alias, regions, labels, scan_every, scan_at)
+VALUES (
+    sqlc.arg('kind'), sqlc.arg('uid'), sqlc.narg('alias'), sqlc.arg('regions')::text[],
+    sqlc.arg('labels'), sqlc.narg('scan_every'), sqlc.narg('scan_at')
+)
+RETURNING *;
+
+-- name: GetProvider :one
+SELECT * FROM providers WHERE id = sqlc.arg('provider_id');
+
+-- ListProviders pages through the providers, oldest first.
+-- name: ListProviders :many
+SELECT *
+FROM providers p
+WHERE (sqlc.narg('kind')::provider_kind IS NULL OR p.kind = sqlc.narg('kind'))
+  AND (sqlc.narg('connected')::boolean IS NULL OR p.connected = sqlc.narg('connected'))
+  AND (sqlc.narg('after_created_at')::timestamptz IS NULL
+       OR (p.created_at, p.id) > (sqlc.narg('after_created_at')::timestamptz, sqlc.narg('after_id')::uuid))
+ORDER BY p.created_at, p.id
+LIMIT sqlc.arg('page_limit');
+
+-- name: ListProvidersByID :many
+SELECT * FROM providers WHERE id = ANY (sqlc.arg('ids')::uuid[]) ORDER BY created_at, id;
+
+-- UpdateProvider changes what is given and leaves the rest.
+-- name: UpdateProvider :one
+UPDATE providers
+SET alias      = CASE WHEN sqlc.arg('set_alias')::boolean THEN sqlc.narg('alias') ELSE alias END,
+    enabled    = CASE WHEN sqlc.arg('set_enabled')::boolean THEN coalesce(sqlc.narg('enabled')::boolean, true) ELSE enabled END,
+    regions    = CASE WHEN sqlc.arg('set_regions')::boolean THEN coalesce(sqlc.narg('regions')::text[], '{}') ELSE regions END,
+    labels     = CASE WHEN sqlc.arg('set_labels')::boolean THEN coalesce(sqlc.narg('labels')::jsonb, '{}') ELSE labels END,
+    scan_every = CASE WHEN sqlc.arg('set_scan_every')::boolean THEN sqlc.narg('scan_every')::interval ELSE scan_every END,
+    scan_at    = CASE WHEN sqlc.arg('set_scan_at')::boolean THEN sqlc.narg('scan_at')::time ELSE scan_at END
+WHERE id = sqlc.arg('provider_id')
+RETURNING *;
+
+-- DeleteProvider takes its scans, findings and resources along.
+-- name: DeleteProvider :execrows
+DELETE FROM providers WHERE id = sqlc.arg('provider_id');
+
+-- name: RecordProviderConnection :execrows
+UPDATE providers
+SET connected = sqlc.arg('connected')::boolean,
+    connection_error = sqlc.narg('connection_error'),
+    connection_checked_at = now()
+WHERE id = sqlc.arg('provider_id');
+
+-- CountProvidersByKind counts the providers, and those that are connected.
+-- name: CountProvidersByKind :many
+SELECT kind, count(*) AS providers, count(*) FILTER (WHERE connected) AS connected
+FROM providers
+GROUP BY kind
+ORDER BY kind;
+
+-- GetProviderPosture returns how a provider stands by its latest completed scan.
+-- name: GetProviderPosture :one
+SELECT * FROM provider_posture WHERE provider_id = sqlc.arg('provider_id');
+
+-- GetProviderRisk weighs what fails in the latest completed scan. It is null
+-- for a provider that was never scanned.
+-- name: GetProviderRisk :one
+WITH weighed AS (
+    SELECT ss.scan_id, sum(ss.fail_count * risk_weight(ss.severity))::numeric(14,2) AS risk
+    FROM scan_summaries ss
+    GROUP BY ss.scan_id
+)
+SELECT pp.provider_id, pp.alias, weighed.risk
+FROM provider_posture pp
+LEFT JOIN weighed ON weighed.scan_id = pp.scan_id
+WHERE pp.provider_id = sqlc.arg('provider_id');
+
+-- PutProviderSecret stores or replaces the sealed credentials of a provider.
+-- name: PutProviderSecret :exec
+INSERT INTO provider_secrets (provider_id, kind, name, sealed, key_id)
+VALUES (sqlc.arg('provider_id'), sqlc.arg('kind'), sqlc.narg('name'), sqlc.arg('sealed'), sqlc.arg('key_id'))
+ON CONFLICT (provider_id) DO UPDATE
+SET kind = excluded.kind, name = excluded.name, sealed = excluded.sealed, key_id = excluded.key_id, rotated_at = now();
+
+-- name: GetProviderSecret :one
+SELECT * FROM provider_secrets WHERE provider_id = $1;
