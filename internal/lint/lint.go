@@ -1,0 +1,65 @@
+// Package lint refuses SQL and Go that could leave a tenant: it reads every
+// query and schema file of a project on PostgreSQL's own grammar, and the
+// project's Go files for ways round the generated facade. A written
+// "bailiwick:allow RULE reason" comment is the only exception, and is reported.
+//
+// It may import internal/diag, internal/project, pg_query and the standard
+// library. It never talks to a database; internal/check does.
+package lint
+
+import (
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+)
+
+// File is one SQL file: its path relative to the project's root, and its text.
+type File struct {
+	Name string
+	Text string
+}
+
+// Input is everything that SQL lint looks at.
+type Input struct {
+	// PublicSchema and TenantSchema are the desired states, in order.
+	PublicSchema, TenantSchema []File
+	// PublicQueries run as the runtime role on schema public.
+	PublicQueries []File
+	// TenantQueries run as a tenant's role on its own schema.
+	TenantQueries []File
+}
+
+// SQL lints all SQL of a project. Allowed findings are in the list, with the
+// reason that their comment gives.
+func SQL(in Input) diag.List {
+	m := newModel()
+	public := splitAll(in.PublicSchema)
+	tenant := splitAll(in.TenantSchema)
+	for _, s := range public {
+		m.addPublic(s)
+	}
+	for _, s := range tenant {
+		m.addTenant(s)
+	}
+	var list diag.List
+	list = append(list, lintAll(m, scope{schema: true}, public)...)
+	list = append(list, lintAll(m, scope{schema: true, tenant: true}, tenant)...)
+	list = append(list, lintAll(m, scope{}, splitAll(in.PublicQueries))...)
+	list = append(list, lintAll(m, scope{tenant: true}, splitAll(in.TenantQueries))...)
+	list.Sort()
+	return list
+}
+
+// scope says which rules a file is under.
+type scope struct {
+	tenant bool // else public
+	schema bool // a schema file, else a file of queries
+}
+
+func lintAll(m *model, sc scope, statements []*statement) diag.List {
+	var list diag.List
+	for _, s := range statements {
+		c := &checker{model: m, scope: sc, st: s, base: s.start, ctes: map[string]bool{}}
+		c.statement()
+		list = append(list, s.applyAllows(c.found)...)
+	}
+	return list
+}

@@ -1,0 +1,82 @@
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/project"
+)
+
+// Project lints all SQL and Go of a project. Findings are in the list, allowed
+// ones too; the error is about files that cannot be read.
+func Project(p *project.Project) (diag.List, error) {
+	in, err := load(p)
+	if err != nil {
+		return nil, err
+	}
+	list := SQL(in)
+	found, err := Go(p)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, found...)
+	list.Sort()
+	return list, nil
+}
+
+func load(p *project.Project) (Input, error) {
+	var in Input
+	var errs []error
+	public := publicFiles(p)
+	tenant := slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(f string) bool { return slices.Contains(public, f) })
+	for _, part := range []struct {
+		names []string
+		to    *[]File
+	}{
+		{public, &in.PublicSchema},
+		{tenant, &in.TenantSchema},
+		{p.Tenant.Queries, &in.TenantQueries},
+		{publicQueries(p), &in.PublicQueries},
+	} {
+		files, err := readFiles(p, part.names)
+		*part.to = files
+		errs = append(errs, err)
+	}
+	return in, errors.Join(errs...)
+}
+
+// publicFiles are the files of the public schema: those of sqlc.yaml's public
+// block, or without one what the tenant's block lists under that name.
+func publicFiles(p *project.Project) []string {
+	if p.Public != nil {
+		return slices.DeleteFunc(slices.Clone(p.Public.Schema), func(f string) bool { return f == p.Tenant.OwnSchema })
+	}
+	return slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(f string) bool {
+		return f == p.Tenant.OwnSchema || path.Base(f) != "public.sql"
+	})
+}
+
+func publicQueries(p *project.Project) []string {
+	if p.Public == nil {
+		return nil
+	}
+	return p.Public.Queries
+}
+
+func readFiles(p *project.Project, names []string) ([]File, error) {
+	var files []File
+	var errs []error
+	for _, name := range names {
+		text, err := os.ReadFile(p.Abs(name))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("lint: %w", err))
+			continue
+		}
+		files = append(files, File{Name: name, Text: string(text)})
+	}
+	return files, errors.Join(errs...)
+}

@@ -1,0 +1,154 @@
+package lint
+
+import (
+	"fmt"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+)
+
+// declarative are the statements that describe a desired state.
+func declarative(n *pgquery.Node) bool {
+	switch n.GetNode().(type) {
+	case *pgquery.Node_CreateStmt, *pgquery.Node_IndexStmt, *pgquery.Node_CreateEnumStmt,
+		*pgquery.Node_CreateDomainStmt, *pgquery.Node_CompositeTypeStmt, *pgquery.Node_CreateRangeStmt,
+		*pgquery.Node_ViewStmt, *pgquery.Node_CreateTableAsStmt, *pgquery.Node_CreateFunctionStmt,
+		*pgquery.Node_CreateTrigStmt, *pgquery.Node_CommentStmt, *pgquery.Node_AlterTableStmt,
+		*pgquery.Node_AlterEnumStmt, *pgquery.Node_AlterFunctionStmt, *pgquery.Node_AlterDomainStmt,
+		*pgquery.Node_CreateSeqStmt, *pgquery.Node_AlterSeqStmt, *pgquery.Node_DefineStmt,
+		*pgquery.Node_RuleStmt, *pgquery.Node_CreateStatsStmt, *pgquery.Node_CreatePolicyStmt,
+		*pgquery.Node_CreateCastStmt, *pgquery.Node_CreateOpClassStmt, *pgquery.Node_CreateOpFamilyStmt,
+		*pgquery.Node_AlterTsconfigurationStmt, *pgquery.Node_AlterTsdictionaryStmt:
+		return true
+	}
+	return false
+}
+
+// schemaStatement checks a statement of a schema file.
+func (c *checker) schemaStatement(n *pgquery.Node) {
+	switch {
+	case n.GetGrantStmt() != nil:
+		c.grant(n.GetGrantStmt())
+		return
+	case n.GetCreateExtensionStmt() != nil:
+		c.extension(n.GetCreateExtensionStmt())
+		return
+	case n.GetAlterOwnerStmt() != nil:
+		c.owner(0)
+		return
+	case !declarative(n):
+		c.notDeclarative(n)
+		return
+	}
+	c.created(n)
+	c.altered(n)
+	for _, cmd := range n.GetAlterTableStmt().GetCmds() {
+		if cmd.GetAlterTableCmd().GetSubtype() == pgquery.AlterTableType_AT_ChangeOwner {
+			c.owner(0)
+		}
+	}
+	if f := n.GetAlterFunctionStmt(); f != nil {
+		c.alterFunction(f)
+	}
+	c.tree(n)
+	if f := n.GetCreateFunctionStmt(); f != nil {
+		c.function(f)
+	}
+}
+
+func (c *checker) notDeclarative(n *pgquery.Node) {
+	if s := n.GetCreateSchemaStmt(); s != nil {
+		if !c.scope.tenant && s.GetSchemaname() == publicSchema && len(s.GetSchemaElts()) == 0 {
+			return // CREATE SCHEMA IF NOT EXISTS public, as pg_dump writes it
+		}
+		c.report(0, ruleForeign, fmt.Sprintf("CREATE SCHEMA %s: a schema file describes one schema", s.GetSchemaname()),
+			"remove it; the tenant's schema is made by bailiwick, and public exists")
+		return
+	}
+	c.report(0, ruleSchemaStmt, "the statement is no part of a desired state",
+		"keep to CREATE, ALTER TABLE, COMMENT and the like; data, roles and settings belong to seeds, rollouts and the operator")
+}
+
+func (c *checker) grant(g *pgquery.GrantStmt) {
+	if !c.scope.tenant && isReferenceGrant(g) {
+		return
+	}
+	if c.scope.tenant {
+		c.report(0, ruleGrant, "a grant in the tenant's schema file",
+			"remove it; bailiwick grants the tenant's role what it needs")
+		return
+	}
+	if !g.GetIsGrant() {
+		return // REVOKE takes away
+	}
+	c.report(0, ruleGrant, "a grant that is not GRANT SELECT ON public.x TO PUBLIC",
+		"name each reference table in GRANT SELECT ON public.x TO PUBLIC; that list is what tenants may read")
+}
+
+func (c *checker) extension(e *pgquery.CreateExtensionStmt) {
+	if c.scope.tenant {
+		c.report(0, ruleExtension, fmt.Sprintf("CREATE EXTENSION %s in the tenant's schema file", e.GetExtname()),
+			"move it to the public schema file; an extension exists once in a database")
+	}
+}
+
+func (c *checker) owner(at int) {
+	c.report(at, ruleOwner, "ALTER ... OWNER TO", "remove it; the owner role of bailiwick owns every schema")
+}
+
+// created checks the name of what a statement creates.
+func (c *checker) created(n *pgquery.Node) {
+	rel := createdRelation(n)
+	if c.scope.tenant {
+		for _, own := range createdNames(n) {
+			if schema, name := splitName(own); schema != "" {
+				c.report(0, ruleUnqualify, fmt.Sprintf("%s.%s is created in a named schema", schema, name),
+					fmt.Sprintf("write %s; every tenant has a schema of its own", name))
+			}
+		}
+	}
+	if rel != nil && c.scope.tenant && c.model.publicRelations[rel.GetRelname()] {
+		c.report(int(rel.GetLocation()), ruleDuplicate, fmt.Sprintf("%s stands in the public schema file too", rel.GetRelname()),
+			"rename one of them; a name belongs to the tenant or to public, never to both")
+	}
+}
+
+// createdNames are the names of types, functions and the like; relations are
+// found by the walk.
+func createdNames(n *pgquery.Node) [][]*pgquery.Node {
+	var list [][]*pgquery.Node
+	for _, nodes := range [][]*pgquery.Node{
+		n.GetCreateEnumStmt().GetTypeName(),
+		n.GetCreateDomainStmt().GetDomainname(),
+		n.GetCreateRangeStmt().GetTypeName(),
+		n.GetCreateFunctionStmt().GetFuncname(),
+		n.GetDefineStmt().GetDefnames(),
+		n.GetCreateStatsStmt().GetDefnames(),
+		n.GetCreateOpClassStmt().GetOpclassname(),
+	} {
+		if len(nodes) > 0 {
+			list = append(list, nodes)
+		}
+	}
+	return list
+}
+
+// altered refuses a statement of the tenant's file that changes a relation of
+// public: it would run once for every tenant, on what all of them share.
+func (c *checker) altered(n *pgquery.Node) {
+	if !c.scope.tenant {
+		return
+	}
+	targets := []*pgquery.RangeVar{
+		n.GetAlterTableStmt().GetRelation(), n.GetIndexStmt().GetRelation(), n.GetCreateTrigStmt().GetRelation(),
+		n.GetRuleStmt().GetRelation(), n.GetCreatePolicyStmt().GetTable(), n.GetAlterSeqStmt().GetSequence(),
+	}
+	for _, parent := range n.GetCreateStmt().GetInhRelations() {
+		targets = append(targets, parent.GetRangeVar())
+	}
+	for _, v := range targets {
+		if v.GetSchemaname() == publicSchema && c.model.publicRelations[v.GetRelname()] {
+			c.report(int(v.GetLocation()), rulePublicDDL, fmt.Sprintf("the tenant's schema file changes public.%s", v.GetRelname()),
+				"move the statement to the public schema file")
+		}
+	}
+}
