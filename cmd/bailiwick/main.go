@@ -46,5 +46,6 @@ func newRootCommand() *cobra.Command {
 	}
 	root.PersistentFlags().StringP("dir", "C", ".", "the project's folder")
 	root.AddCommand()
+	root.AddCommand(newLintCommand())
 	return root
 }
