@@ -1,9 +1,15 @@
+-- InsertFindings stores any number of findings with one COPY.
 -- name: InsertFindings :copyfrom
-INSERT INTO findings (id, scan_id, uid, check_id, service, region, severity, status, status_detail, delta, risk_score, categories, evidence, first_seen_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
+INSERT INTO findings (id, scan_id, uid, check_id, service, region, severity, status, status_detail, delta, risk_score, categories, evidence, first_seen_at, muted, muted_reason, muted_by, muted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
+-- LinkFindingResources says which resources the findings are about.
 -- name: LinkFindingResources :copyfrom
 INSERT INTO finding_resources (finding_id, resource_id) VALUES ($1, $2);
+
+-- DeleteScanFindings makes room for a report that is sent again.
+-- name: DeleteScanFindings :execrows
+DELETE FROM findings WHERE scan_id = sqlc.arg('scan_id') AND uid = ANY (sqlc.arg('uids')::text[]);
 
 -- GetFinding returns a finding with its provider and what the catalogue says
 -- about its check.
@@ -64,7 +70,7 @@ WHERE id = ANY (sqlc.arg('finding_ids')::uuid[]) AND NOT muted;
 -- ListKnownFindings returns how the latest scan before this one judged the
 -- given uids, for the delta.
 -- name: ListKnownFindings :many
-SELECT DISTINCT ON (f.uid) f.uid, f.status, f.first_seen_at, f.muted, f.muted_reason
+SELECT DISTINCT ON (f.uid) f.uid, f.status, f.first_seen_at, f.muted, f.muted_reason, f.muted_by, f.muted_at
 FROM findings f
 JOIN scans s ON s.id = f.scan_id
 WHERE s.provider_id = sqlc.arg('provider_id')
