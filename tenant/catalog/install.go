@@ -1,0 +1,146 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+// installLock is the key of the advisory lock around Install: "bailiwic" in ASCII.
+const installLock = 0x6261696c69776963
+
+// metaTable is where the catalog notes which versions it has installed.
+const metaTable = `CREATE TABLE IF NOT EXISTS public.bailiwick_meta (
+	key        text        NOT NULL,
+	value      text        NOT NULL,
+	updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	CONSTRAINT bailiwick_meta_pkey PRIMARY KEY (key)
+)`
+
+// Keys of metaTable.
+const (
+	metaPublic = "public_version"
+	metaSeed   = "seed_version"
+)
+
+// Install makes the shared schema in one transaction, or does nothing when it
+// is installed. It fails with CodeConflict when another version is installed:
+// changing a live schema is the work of a rollout. Concurrent calls wait for
+// one another.
+func (c *Catalog) Install(ctx context.Context) error {
+	err := c.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil {
+			return err // the one lock worth waiting for is an installation going on
+		}
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", installLock); err != nil {
+			return err
+		}
+		if err := c.limitPublic(ctx, tx); err != nil {
+			return err
+		}
+		if err := c.installOnce(ctx, tx, metaPublic, c.config.Schema.Public, c.installPublic); err != nil {
+			return err
+		}
+		return c.installOnce(ctx, tx, metaSeed, c.config.Schema.Seed, func(ctx context.Context, tx pgx.Tx, _ string) error {
+			return script(ctx, tx, "seed", "public", c.config.Schema.Seed)
+		})
+	})
+	return wrap(err, "install the shared schema")
+}
+
+// limitPublic takes from every role what no tenant may do, and checks that the
+// runtime role is as weak as the isolation of tenants needs it to be.
+func (c *Catalog) limitPublic(ctx context.Context, tx pgx.Tx) error {
+	var database string
+	if err := tx.QueryRow(ctx, "SELECT current_database()").Scan(&database); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		"REVOKE TEMPORARY, CREATE ON DATABASE " + tenant.QuoteIdent(database) + " FROM PUBLIC",
+		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+		metaTable,
+	} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return c.checkRuntimeRole(ctx, tx)
+}
+
+func (c *Catalog) checkRuntimeRole(ctx context.Context, tx pgx.Tx) error {
+	role := c.config.RuntimeRole
+	var super, inherits, owner, creates bool
+	err := tx.QueryRow(ctx, `
+		SELECT rolsuper OR rolbypassrls, rolinherit, pg_has_role(oid, current_user, 'MEMBER'),
+		       has_database_privilege(oid, current_database(), 'TEMPORARY, CREATE')
+		       OR has_schema_privilege(oid, 'public', 'CREATE')
+		FROM pg_roles WHERE rolname = $1`, role).Scan(&super, &inherits, &owner, &creates)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return failf(tenant.CodeInvalid, "there is no runtime role %q: CREATE ROLE %s LOGIN NOINHERIT PASSWORD '...'", role, tenant.QuoteIdent(role))
+	case err != nil:
+		return err
+	case super:
+		return failf(tenant.CodeInvalid, "the runtime role %q is a superuser or bypasses row security: use a role that is not", role)
+	case owner:
+		return failf(tenant.CodeInvalid, "the runtime role %q can act as the owner role: they must be two roles, neither a member of the other", role)
+	case inherits:
+		return failf(tenant.CodeInvalid, "the runtime role %q inherits: ALTER ROLE %s NOINHERIT", role, tenant.QuoteIdent(role))
+	case creates:
+		return failf(tenant.CodeInvalid, "the runtime role %q may create objects or temporary tables in this database: revoke that as the database's owner", role)
+	}
+	return nil
+}
+
+// installOnce runs fn unless the text is what was installed before.
+func (c *Catalog) installOnce(ctx context.Context, tx pgx.Tx, key, text string, fn func(context.Context, pgx.Tx, string) error) error {
+	version := Version(text)
+	var installed string
+	err := tx.QueryRow(ctx, "SELECT value FROM public.bailiwick_meta WHERE key = $1", key).Scan(&installed)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if installed == version || text == "" {
+		return nil
+	}
+	if err := fn(ctx, tx, installed); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO public.bailiwick_meta (key, value) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, key, version)
+	return err
+}
+
+func (c *Catalog) installPublic(ctx context.Context, tx pgx.Tx, installed string) error {
+	if installed != "" {
+		return failf(tenant.CodeConflict,
+			"public schema differs: version %s is installed, %s is wanted; roll it out", installed, Version(c.config.Schema.Public))
+	}
+	// Functions are executable by everyone unless said otherwise beforehand.
+	// After the text would be too late: it may grant what it wants granted.
+	if _, err := tx.Exec(ctx, "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC"); err != nil {
+		return err
+	}
+	if err := script(ctx, tx, "public schema", "public", c.config.Schema.Public); err != nil {
+		if stateOf(err) == "42P07" {
+			return fmt.Errorf("public has tables that were not installed by this tool, and they are not adopted: %w", err)
+		}
+		return err
+	}
+	role := tenant.QuoteIdent(c.config.RuntimeRole)
+	for _, statement := range []string{
+		"GRANT USAGE ON SCHEMA public TO " + role,
+		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role,
+		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO " + role,
+	} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
