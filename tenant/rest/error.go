@@ -66,7 +66,10 @@ var valueless = []string{"08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "
 
 // causeAttrs describes an error for the log, without values of SQL arguments or rows.
 func causeAttrs(err error) []slog.Attr {
-	attrs := []slog.Attr{slog.String("code", string(tenant.CodeOf(err)))}
+	var attrs []slog.Attr
+	if _, answered := errors.AsType[*StatusError](err); !answered || fromDatabase(err) {
+		attrs = append(attrs, slog.String("code", string(tenant.CodeOf(err))))
+	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		text := err.Error()

@@ -82,11 +82,15 @@ func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string)
 	attrs := []slog.Attr{
 		slog.String("request_id", ex.id),
 		slog.String("method", method),
-		slog.String("operation", ex.operation),
-		slog.String("tenant", ex.tenant),
 		slog.Int("status", status),
 		slog.Int64("bytes", ex.response.bytes),
 		slog.Duration("duration", time.Since(ex.started)),
+	}
+	if ex.operation != "" {
+		attrs = append(attrs, slog.String("operation", ex.operation))
+	}
+	if ex.tenant != "" {
+		attrs = append(attrs, slog.String("tenant", ex.tenant))
 	}
 	if ex.cause != nil {
 		attrs = append(attrs, causeAttrs(ex.cause)...)
