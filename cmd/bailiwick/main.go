@@ -46,6 +46,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.PersistentFlags().StringP("dir", "C", ".", "the project's folder")
 	root.AddCommand()
+	root.AddCommand(newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand())
 	return root
 }

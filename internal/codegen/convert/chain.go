@@ -1,0 +1,115 @@
+package convert
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Chain gives the function of package rest that converts from one type to the
+// other, as Go source. It is empty when the value can stay as it is, and ok is
+// false when there is no way.
+func Chain(kind Kind, from, to Type) (fn string, ok bool) {
+	fn, ok = chain(kind, from, to)
+	if fn == "rest.Same["+from.Text+"]" && from.Text == to.Text {
+		return "", ok
+	}
+	return fn, ok
+}
+
+func chain(kind Kind, from, to Type) (string, bool) {
+	inner, outer := from, to
+	if from.Wrapper != None {
+		inner = *from.Elem
+	}
+	if to.Wrapper != None {
+		outer = *to.Elem
+	}
+	core, ok := plain(kind, inner, outer)
+	if !ok {
+		return "", false
+	}
+	switch {
+	case from.Wrapper != None && to.Wrapper != None:
+		if from.Text == to.Text && !outer.Enum && core == same(inner) {
+			return same(from), true
+		}
+		return fmt.Sprintf("rest.Null(%s, %s, %s)", from.Open, core, to.Build), true
+	case from.Wrapper != None:
+		return fmt.Sprintf("rest.Must(%s, %s)", from.Open, core), true
+	case to.Wrapper != None:
+		return fmt.Sprintf("rest.Some(%s, %s)", core, to.Build), true
+	}
+	return core, true
+}
+
+func same(t Type) string { return "rest.Same[" + t.Text + "]" }
+
+// plain converts what is neither absent nor null.
+func plain(kind Kind, from, to Type) (string, bool) {
+	switch {
+	case kind == JSON && from.Basic == "bytes" && from.Text != to.Text:
+		return fmt.Sprintf("rest.FromJSON[%s, %s]", from.Text, to.Text), true
+	case kind == JSON && to.Basic == "bytes" && from.Text != to.Text:
+		return fmt.Sprintf("rest.ToJSON[%s, %s]", from.Text, to.Text), true
+	case from.List && to.List:
+		item, ok := chain(kind, *from.Elem, *to.Elem)
+		return fmt.Sprintf("rest.Slice[%s, %s](%s)", from.Text, to.Text, item), ok
+	case from.List || to.List || from.Basic == "" || to.Basic == "":
+		return "", false
+	}
+	return element(kind, from, to)
+}
+
+// pairs are the conversions between different kinds of Go types. %s stands for
+// the type on the API's side where the function needs to be told.
+var pairs = map[string]string{
+	"time>date": "rest.TimeToDate", "date>time": "rest.DateToTime",
+	"numeric>string": "rest.DecimalToString[%s]", "string>numeric": "rest.StringToDecimal[%s]",
+	"timeofday>string": "rest.TimeToString[%s]", "string>timeofday": "rest.StringToTime[%s]",
+	"interval>string": "rest.IntervalToString[%s]", "string>interval": "rest.StringToInterval[%s]",
+	"addr>string": "rest.AddrToString[%s]", "string>addr": "rest.StringToAddr[%s]",
+	"prefix>string": "rest.PrefixToString[%s]", "string>prefix": "rest.StringToPrefix[%s]",
+	"string>uuid": "rest.StringToUUID[%s]",
+}
+
+func element(kind Kind, from, to Type) (string, bool) {
+	if kind == Timestamp && from.Basic == "time" && to.Basic == "time" {
+		return "rest.UTC", true
+	}
+	if pair, ok := pairs[from.Basic+">"+to.Basic]; ok {
+		text := to.Text
+		if from.Basic == "string" {
+			text = from.Text
+		}
+		if to.Basic == "uuid" {
+			text = from.Text + ", " + to.Text
+		}
+		return strings.ReplaceAll(pair, "%s", text), true
+	}
+	switch {
+	case isInteger(from.Basic) && isInteger(to.Basic):
+		if from.Text == to.Text {
+			return same(from), true
+		}
+		return fmt.Sprintf("rest.Int[%s, %s]", from.Text, to.Text), true
+	case isFloat(from.Basic) && isFloat(to.Basic):
+		return fmt.Sprintf("rest.FloatTo[%s, %s]", from.Text, to.Text), true
+	case from.Basic != to.Basic:
+		return "", false
+	case to.Enum && kind == Text:
+		return fmt.Sprintf("rest.Enum[%s, %s]", from.Text, to.Text), true
+	case from.Text == to.Text:
+		return same(from), true
+	case from.Basic == "string":
+		return fmt.Sprintf("rest.String[%s, %s]", from.Text, to.Text), true
+	case from.Basic == "uuid":
+		return fmt.Sprintf("rest.UUID[%s, %s]", from.Text, to.Text), true
+	}
+	return "", false
+}
+
+func isInteger(basic string) bool {
+	return strings.HasPrefix(basic, "int") && basic != "interval" || strings.HasPrefix(basic, "uint")
+}
+
+func isFloat(basic string) bool { return strings.HasPrefix(basic, "float") }

@@ -1,0 +1,225 @@
+// Package convert knows how values pass between SQL and the API: which SQL
+// types and schemas go together, and which functions of package rest turn the
+// Go type of one side into that of the other. It imports the standard library
+// and the generator's models of Go, SQL and OpenAPI.
+package convert
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
+)
+
+// Kind is what a value means, whatever its Go type on either side.
+type Kind string
+
+// The kinds of values.
+const (
+	Int16     Kind = "a 16-bit integer"
+	Int32     Kind = "a 32-bit integer"
+	Int64     Kind = "a 64-bit integer"
+	Float32   Kind = "a 32-bit float"
+	Float64   Kind = "a 64-bit float"
+	Decimal   Kind = "a decimal"
+	Text      Kind = "text"
+	Enum      Kind = "an enum"
+	Boolean   Kind = "a boolean"
+	UUID      Kind = "a UUID"
+	Date      Kind = "a date"
+	Time      Kind = "a time of day"
+	Timestamp Kind = "a point in time"
+	Interval  Kind = "an interval"
+	Bytes     Kind = "bytes"
+	JSON      Kind = "JSON"
+	Network   Kind = "a network address"
+	Unknown   Kind = "unknown"
+)
+
+var kinds = map[string]Kind{
+	"smallint": Int16, "int2": Int16, "smallserial": Int16, "serial2": Int16,
+	"integer": Int32, "int": Int32, "int4": Int32, "serial": Int32, "serial4": Int32,
+	"bigint": Int64, "int8": Int64, "bigserial": Int64, "serial8": Int64,
+	"real": Float32, "float4": Float32,
+	"float": Float64, "float8": Float64, "double precision": Float64,
+	"numeric": Decimal, "decimal": Decimal,
+	"text": Text, "varchar": Text, "bpchar": Text, "char": Text, "character varying": Text, "character": Text,
+	"string": Text, "citext": Text, "name": Text, "ltree": Text, "lquery": Text, "ltxtquery": Text,
+	"boolean": Boolean, "bool": Boolean,
+	"uuid": UUID,
+	"date": Date,
+	"time": Time, "time without time zone": Time,
+	"timestamptz": Timestamp, "timestamp": Timestamp, "timestamp with time zone": Timestamp, "timestamp without time zone": Timestamp,
+	"interval": Interval,
+	"bytea":    Bytes,
+	"json":     JSON, "jsonb": JSON,
+	"inet": Network, "cidr": Network,
+}
+
+// KindOf gives the kind of an SQL type; the second result holds an enum's values.
+func KindOf(pkg *queries.Package, sqlType string) (Kind, []string) {
+	if values, ok := pkg.Enums[sqlType]; ok {
+		return Enum, values
+	}
+	if pkg.Composites[sqlType] {
+		return Text, nil
+	}
+	if k, ok := kinds[strings.ToLower(sqlType)]; ok {
+		return k, nil
+	}
+	return Unknown, nil
+}
+
+// Mismatch says why a value cannot pass, and what to do about it.
+type Mismatch struct {
+	Rule, Message, Mend string
+}
+
+// Match checks that an SQL value and a schema mean the same. in is true for
+// what goes from the API to the database.
+func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *Mismatch {
+	if v.Slice {
+		return &Mismatch{"sqlc-slice", "sqlc.slice does not work with pgx", fmt.Sprintf("write `= ANY(sqlc.arg('%s')::%s[])`", v.Name, v.SQL)}
+	}
+	dims := v.Dims
+	for ; dims > 0 && s != nil && s.Type == "array"; dims-- {
+		s = s.Items
+	}
+	kind, values := KindOf(pkg, v.SQL)
+	if kind == Unknown {
+		return &Mismatch{"unknown-type", fmt.Sprintf("sqlc gives it the type %q, which has no form in the API", v.SQL), "cast it in SQL to a type that has one, such as ::text or ::numeric"}
+	}
+	if s == nil {
+		return &Mismatch{"type-mismatch", "the schema says nothing about its items", "give the array `items`"}
+	}
+	if dims > 0 || (s.Type == "array" && kind != JSON) {
+		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, v.Dims) + "`"}
+	}
+	return matchKind(kind, values, v, s, in)
+}
+
+func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, in bool) *Mismatch {
+	if kind == JSON {
+		return nil
+	}
+	types, formats := accepts(kind)
+	if s.Union || s.Type != types {
+		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, v.Dims) + "`"}
+	}
+	if kind == Text || kind == Enum {
+		return matchText(kind, values, v, s)
+	}
+	if len(s.Enum) > 0 {
+		return &Mismatch{"enum-mismatch", fmt.Sprintf("%s is %s, which is no enum", v.Name, sqlText(v)), "remove `enum` from the schema"}
+	}
+	if slices.Contains(formats, s.Format) || (in && kind != Float64 && types == "integer") {
+		return nil
+	}
+	return &Mismatch{"format-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, v.Dims) + "`"}
+}
+
+// typed are the formats whose values text in general does not have.
+var typed = []string{"date", "date-time", "time", "uuid", "byte", "binary", "decimal", "duration", "json"}
+
+func matchText(kind Kind, values []string, v queries.Value, s *openapi.Schema) *Mismatch {
+	if slices.Contains(typed, s.Format) {
+		return &Mismatch{"format-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "cast it in SQL to the type that the format means, or remove the format"}
+	}
+	if kind == Text || len(s.Enum) == 0 {
+		return nil
+	}
+	missing, extra := difference(values, s.Enum), difference(s.Enum, values)
+	if len(missing)+len(extra) == 0 {
+		return nil
+	}
+	var parts []string
+	if len(missing) > 0 {
+		parts = append(parts, "the schema lacks "+strings.Join(missing, ", "))
+	}
+	if len(extra) > 0 {
+		parts = append(parts, "the database lacks "+strings.Join(extra, ", "))
+	}
+	return &Mismatch{
+		"enum-mismatch", fmt.Sprintf("the values of enum %s differ: %s", v.SQL, strings.Join(parts, "; ")),
+		"write `enum: [" + strings.Join(values, ", ") + "]`",
+	}
+}
+
+// accepts gives the schema type of a kind, and its formats for a response; the
+// first one is what the mend proposes.
+func accepts(kind Kind) (schemaType string, formats []string) {
+	switch kind {
+	case Int16:
+		return "integer", []string{"int32", "", "int", "int16", "int64"}
+	case Int32:
+		return "integer", []string{"int32", "", "int", "int64"}
+	case Int64:
+		return "integer", []string{"int64", "", "int"}
+	case Float32:
+		return "number", []string{"float", "", "double"}
+	case Float64:
+		return "number", []string{"double"}
+	case Boolean:
+		return "boolean", []string{""}
+	case Decimal:
+		return "string", []string{"decimal"}
+	case UUID:
+		return "string", []string{"uuid"}
+	case Date:
+		return "string", []string{"date"}
+	case Time:
+		return "string", []string{"time"}
+	case Timestamp:
+		return "string", []string{"date-time"}
+	case Interval:
+		return "string", []string{"duration"}
+	case Bytes:
+		return "string", []string{"byte"}
+	case Network:
+		return "string", []string{"", "ip", "ipv4", "ipv6", "cidr"}
+	default:
+		return "string", []string{""}
+	}
+}
+
+func mend(kind Kind, dims int) string {
+	schemaType, formats := accepts(kind)
+	text := "type: " + schemaType
+	if formats[0] != "" {
+		text += ", format: " + formats[0]
+	}
+	for range dims {
+		text = "type: array, items: {" + text + "}"
+	}
+	return text
+}
+
+func sqlText(v queries.Value) string {
+	return v.SQL + strings.Repeat("[]", v.Dims)
+}
+
+func describe(s *openapi.Schema) string {
+	switch {
+	case s.Union:
+		return "a choice of schemas"
+	case s.Type == "":
+		return "any value"
+	case s.Type == "array" && s.Items != nil:
+		return "array of " + describe(s.Items)
+	case s.Format != "":
+		return s.Type + " of format " + s.Format
+	}
+	return s.Type
+}
+
+func difference(a, b []string) []string {
+	var out []string
+	for _, v := range a {
+		if !slices.Contains(b, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+// Package handlers writes the package that answers the API: for an operation
+// bound by x-query the whole handler, for any other a method of an interface
+// that is written by hand. Everything is checked while it is written, so that
+// what comes out compiles. It imports the standard library, internal/diag,
+// internal/project and the generator's models and conversions.
+package handlers
+
+import (
+	"fmt"
+	"go/ast"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/convert"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/project"
+)
+
+const runtimePath = "github.com/bailiwick-dev/bailiwick/tenant"
+
+// Input is what the handlers are made from.
+type Input struct {
+	Project  *project.Project
+	Document *openapi.Document
+	// API is the source of the API package.
+	API []byte
+	// Tenant and Public are the queries; Public may be nil.
+	Tenant, Public *queries.Package
+}
+
+// Generate writes the handlers' files, or reports as a diag.List everything
+// that keeps them from being written.
+func Generate(in Input) (map[string][]byte, error) {
+	api, err := gosrc.Parse(map[string][]byte{"api.gen.go": in.API})
+	if err != nil {
+		return nil, fmt.Errorf("read the API package: %w", err)
+	}
+	g := newGenerator(in, api)
+	g.checkRoutes()
+	for _, op := range in.Document.Operations {
+		g.operation(op)
+	}
+	g.found.Sort()
+	if err := g.found.Err(); err != nil {
+		return nil, err
+	}
+	data, err := g.write()
+	if err != nil {
+		return nil, fmt.Errorf("write the handlers: %w", err)
+	}
+	return map[string][]byte{"handlers.gen.go": data}, nil
+}
+
+// scope is one set of queries and the names under which the handlers use it.
+type scope struct {
+	name, facade, querier string
+	pkg                   *queries.Package
+	resolver              convert.Resolver
+}
+
+type generator struct {
+	in     Input
+	api    convert.Resolver
+	apiPkg *gosrc.Package
+	scopes map[string]*scope
+	// methods maps "GET /path" to the operation's Go name.
+	methods map[string]string
+	found   diag.List
+
+	bound, custom []string // the text of handlers
+	interfaceText []string // methods of Custom
+	mappers       mappers
+	usesQuerier   map[string]bool
+}
+
+func newGenerator(in Input, api *gosrc.Package) *generator {
+	g := &generator{
+		in: in, apiPkg: api, methods: map[string]string{}, scopes: map[string]*scope{},
+		usesQuerier: map[string]bool{}, mappers: newMappers(),
+	}
+	taken := map[string]bool{"rest": true, "tenant": true, "context": true, "http": true, "errors": true, "fmt": true}
+	g.api = convert.Resolver{Pkg: api, Qualifier: unique(taken, api.Name)}
+	for _, pkg := range []*queries.Package{in.Tenant, in.Public} {
+		if pkg == nil {
+			continue
+		}
+		s := &scope{name: pkg.Scope.Name, pkg: pkg, facade: unique(taken, pkg.Scope.FacadePackage), querier: "tenant.Querier"}
+		s.resolver = convert.Resolver{Pkg: pkg.Go, Qualifier: s.facade}
+		g.scopes[s.name] = s
+	}
+	route := regexp.MustCompile(`\((\w+) (\S+)\)`)
+	if spec := api.Types["StrictServerInterface"]; spec != nil {
+		if iface, ok := spec.Type.(*ast.InterfaceType); ok {
+			for _, m := range iface.Methods.List {
+				if match := route.FindStringSubmatch(m.Doc.Text()); match != nil && len(m.Names) == 1 {
+					g.methods[match[1]+" "+match[2]] = m.Names[0].Name
+				}
+			}
+		}
+	}
+	return g
+}
+
+// unique gives an import name that nothing else uses.
+func unique(taken map[string]bool, name string) string {
+	for taken[name] {
+		name += "gen"
+	}
+	taken[name] = true
+	return name
+}
+
+// checkRoutes registers every path as the server will, which refuses some.
+func (g *generator) checkRoutes() {
+	mux := http.NewServeMux()
+	for _, op := range g.in.Document.Operations {
+		if reason := register(mux, op); reason != "" {
+			g.report(op.Line, "route", op.ID, "rename the path or its parameters", "%s %s cannot be routed: %s", op.Method, op.Path, reason)
+		}
+	}
+}
+
+func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
+	defer func() {
+		if v := recover(); v != nil {
+			reason, _, _ = strings.Cut(fmt.Sprint(v), "\n")
+		}
+	}()
+	mux.HandleFunc(op.Method+" "+op.Path, func(http.ResponseWriter, *http.Request) {})
+	return ""
+}
+
+func (g *generator) report(line int, rule, subject, mend, format string, args ...any) {
+	g.found = append(g.found, g.in.Document.At(line, rule, subject, mend, format, args...))
+}
+
+func (g *generator) operation(op *openapi.Operation) {
+	name := g.methods[op.Method+" "+op.Path]
+	if name == "" {
+		g.report(op.Line, "oapi-codegen", op.ID, "remove what excludes the operation from "+project.OAPICodegenFile, "oapi-codegen wrote no handler for %s %s", op.Method, op.Path)
+		return
+	}
+	if op.Query == nil {
+		g.handWritten(op, name)
+		return
+	}
+	b := &binding{g: g, op: op, name: name}
+	if b.find() && b.request() && b.response() {
+		b.write()
+	}
+}
+
+// handWritten adds a method to the Custom interface and calls it.
+func (g *generator) handWritten(op *openapi.Operation, name string) {
+	qual := g.api.Qualifier
+	results := fmt.Sprintf("(%s.%sResponseObject, error)", qual, name)
+	request := fmt.Sprintf("req %s.%sRequestObject", qual, name)
+	doc := fmt.Sprintf("%s answers %s %s", name, op.Method, op.Path)
+	if op.Summary != "" {
+		doc += ": " + strings.Join(strings.Fields(op.Summary), " ")
+	}
+	comment := gosrc.Comment(doc + ".")
+	if op.Scope == "none" {
+		g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, %s) %s\n", comment, name, request, results))
+		g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n\treturn s.custom.%s(ctx, req)\n}\n",
+			comment, name, request, results, name))
+		return
+	}
+	sc := g.scopes[op.Scope]
+	if sc == nil {
+		g.report(op.Line, "scope", op.ID, "add a block for the public schema to "+project.SQLCFile, "the project has no queries of scope %s", op.Scope)
+		return
+	}
+	g.usesQuerier[op.Scope] = true
+	g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, q *%s.Queries, %s) %s\n", comment, name, sc.facade, request, results))
+	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s\treturn s.custom.%s(ctx, q, req)\n}\n",
+		comment, name, request, results, acquire(op.Scope), name))
+}
+
+// acquire is the code that gets the queries of a scope.
+func acquire(scope string) string {
+	if scope == "public" {
+		return "\tq := s.public()\n"
+	}
+	return "\tq, done, err := s.tenant(ctx)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tdefer done()\n"
+}

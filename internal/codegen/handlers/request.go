@@ -1,0 +1,360 @@
+package handlers
+
+import (
+	"fmt"
+	"go/ast"
+	"mime"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/convert"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
+)
+
+// input is one value of the request.
+type input struct {
+	// place is where it stands, such as "path.id" or "body.name".
+	place, name string
+	line        int
+	required    bool
+	schema      *openapi.Schema
+	expr        string
+	typ         convert.Type
+	used        bool
+}
+
+// absent is true when the value may be missing or null for the query.
+func (in *input) absent() bool {
+	return in.schema.Nullable || (!in.required && in.schema.Default == nil)
+}
+
+// request finds a source for each parameter of the query.
+func (b *binding) request() bool {
+	before := len(b.g.found)
+	object, ok := b.g.apiPkg.StructOf(ast.NewIdent(b.name + "RequestObject"))
+	if !ok {
+		b.report(b.op.Line, "oapi-codegen", "", "report this as a bug of bailiwick", "oapi-codegen wrote no %sRequestObject", b.name)
+		return false
+	}
+	b.parameters(object)
+	b.body(object)
+	if len(b.g.found) > before {
+		return false
+	}
+	b.findPaging()
+	values := make([]string, 0, len(b.query.Params))
+	for i := range b.query.Params {
+		values = append(values, b.argument(b.query.Params[i]))
+	}
+	b.checkArgs()
+	b.checkUnused()
+	b.join(values)
+	return len(b.g.found) == before
+}
+
+// parameters lists path, query and header parameters.
+func (b *binding) parameters(object *ast.StructType) {
+	params := map[string]gosrc.Field{}
+	for _, f := range b.g.apiPkg.Fields(object) {
+		switch {
+		case f.JSON != "":
+			params["path."+f.JSON] = gosrc.Field{Name: "req." + f.Name, Type: f.Type}
+		case f.Name == "Params":
+			if st, ok := b.g.apiPkg.StructOf(f.Type); ok {
+				for _, p := range b.g.apiPkg.Fields(st) {
+					params[p.JSON] = gosrc.Field{Name: "req.Params." + p.Name, Type: p.Type}
+				}
+			}
+		}
+	}
+	for _, p := range b.op.Parameters {
+		place := p.In + "." + p.Name
+		key := p.Name
+		if p.In == openapi3.ParameterInPath {
+			key = place
+		}
+		field, ok := params[key]
+		if !ok || p.Schema == nil {
+			b.report(parameterLine(p, b.op), "unsupported-parameter", place, "give it a `schema`, or write the handler by hand", "the parameter has no form that a query can take")
+			continue
+		}
+		b.inputs = append(b.inputs, &input{
+			place: place, name: p.Name, line: parameterLine(p, b.op), required: p.Required,
+			schema: openapi.Flatten(p.Schema), expr: field.Name, typ: b.g.api.Resolve(field.Type),
+		})
+	}
+}
+
+func parameterLine(p *openapi3.Parameter, op *openapi.Operation) int {
+	if p.Origin != nil && p.Origin.Key != nil {
+		return p.Origin.Key.Line
+	}
+	return op.Line
+}
+
+// body lists the properties of the JSON body.
+func (b *binding) body(object *ast.StructType) {
+	ref := b.op.Op.RequestBody
+	if ref == nil || ref.Value == nil {
+		return
+	}
+	line := b.op.Line
+	if ref.Value.Origin != nil && ref.Value.Origin.Key != nil {
+		line = ref.Value.Origin.Key.Line
+	}
+	media, ok := jsonMedia(ref.Value.Content)
+	if !ok {
+		b.report(line, "content-type", "body", "offer application/json alone, or write the handler by hand", "a query takes its values from one JSON body")
+		return
+	}
+	if !ref.Value.Required {
+		b.report(line, "optional-body", "body", "write `required: true` under requestBody", "the body may be absent")
+		return
+	}
+	fields := b.g.apiPkg.Fields(object)
+	i := slices.IndexFunc(fields, func(f gosrc.Field) bool { return f.Name == "Body" })
+	star, ok := ast.Expr(nil), false
+	if i >= 0 {
+		var pointer *ast.StarExpr
+		if pointer, ok = fields[i].Type.(*ast.StarExpr); ok {
+			star = pointer.X
+		}
+	}
+	schema := openapi.Flatten(media.Schema)
+	if !ok || schema == nil {
+		b.report(line, "content-type", "body", "give the body a schema", "the body has no form that a query can take")
+		return
+	}
+	whole := &input{place: "body", line: line, required: true, schema: schema, expr: "*req.Body", typ: b.g.api.Resolve(star), used: true}
+	st, isStruct := b.g.apiPkg.StructOf(star)
+	if !isStruct || schema.Union {
+		whole.used = false
+		b.inputs = append(b.inputs, whole)
+		return
+	}
+	b.inputs = append(b.inputs, whole)
+	b.properties(schema, b.g.apiPkg.Fields(st))
+}
+
+func (b *binding) properties(schema *openapi.Schema, fields []gosrc.Field) {
+	for i := range schema.Properties {
+		p := &schema.Properties[i]
+		if p.ReadOnly || p.Schema == nil {
+			continue
+		}
+		j := slices.IndexFunc(fields, func(f gosrc.Field) bool { return f.JSON == p.Name })
+		if j < 0 {
+			b.report(p.Line, "unsupported-property", "body."+p.Name, "write the handler by hand", "the property has no form that a query can take")
+			continue
+		}
+		in := &input{
+			place: "body." + p.Name, name: p.Name, line: p.Line, required: p.Required,
+			schema: p.Schema, expr: "req.Body." + fields[j].Name, typ: b.g.api.Resolve(fields[j].Type),
+		}
+		if in.typ.Text == "any" && (!in.required || in.schema.Nullable) {
+			elem := in.typ
+			in.typ.Wrapper, in.typ.Elem, in.typ.Open = convert.Nil, &elem, "rest.OpenAny"
+		}
+		b.inputs = append(b.inputs, in)
+	}
+}
+
+// jsonMedia gives the only media type when that is JSON.
+func jsonMedia(content openapi3.Content) (*openapi3.MediaType, bool) {
+	if len(content) != 1 {
+		return nil, false
+	}
+	for name, media := range content {
+		mediaType, _, err := mime.ParseMediaType(name)
+		if err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")) && media.Schema != nil {
+			return media, true
+		}
+	}
+	return nil, false
+}
+
+// argument gives the expression of one parameter of the query.
+func (b *binding) argument(v queries.Value) string {
+	if source, ok := b.op.Query.Args[v.Name]; ok {
+		return b.explicit(v, source)
+	}
+	if b.paged != nil {
+		if text, ok := b.pagingArgument(v); ok {
+			return text
+		}
+	}
+	found := b.named(v.Name)
+	switch len(found) {
+	case 1:
+		return b.take(v, found[0], found[0].line)
+	case 0:
+	default:
+		places := make([]string, len(found))
+		for i, in := range found {
+			places[i], in.used = in.place, true
+		}
+		b.report(b.op.Query.Line, "ambiguous-source", v.Name, "say which one: `x-query: {name: "+b.query.Name+", args: {"+v.Name+": "+places[0]+"}}`",
+			"parameter %s of query %s has several sources: %s", v.Name, b.query.Name, strings.Join(places, ", "))
+		return ""
+	}
+	if name, ok := strings.CutPrefix(v.Name, "set_"); ok {
+		if found := b.named(name); len(found) == 1 {
+			return b.given(v, found[0])
+		}
+	}
+	b.noSource(v)
+	return ""
+}
+
+func (b *binding) noSource(v queries.Value) {
+	mend := fmt.Sprintf("add a parameter or property %s, or name another source: `x-query: {name: %s, args: {%s: ...}}` (there is %s)",
+		v.Name, b.query.Name, v.Name, b.sources())
+	if strings.HasPrefix(v.Name, "dollar_") || strings.HasPrefix(v.Name, "column_") {
+		mend = "give the parameter a name in SQL: sqlc.arg('name')"
+	}
+	b.report(b.op.Query.Line, "no-source", v.Name, mend, "parameter %s of query %s (%s:%d) has no source in the request",
+		v.Name, b.query.Name, b.query.File, b.query.Line)
+}
+
+// named finds the inputs that a parameter's name means.
+func (b *binding) named(name string) []*input {
+	var found []*input
+	for _, in := range b.inputs {
+		if in.name != "" && queries.Normalize(in.name) == queries.Normalize(name) {
+			found = append(found, in)
+		}
+	}
+	return found
+}
+
+// explicit resolves a source that the document names.
+func (b *binding) explicit(v queries.Value, source openapi.Source) string {
+	if source.Text == "auth.subject" {
+		return b.subject(v, source)
+	}
+	for _, in := range b.inputs {
+		if in.place == source.Text {
+			return b.take(v, in, source.Line)
+		}
+	}
+	b.report(source.Line, "no-source", v.Name, "write one of: auth.subject, "+b.sources(), "the request has no %s", source.Text)
+	return ""
+}
+
+func (b *binding) subject(v queries.Value, source openapi.Source) string {
+	if !b.op.Secured {
+		b.report(source.Line, "no-source", v.Name, "give the operation a `security` requirement", "the operation needs no authentication, so there may be no subject")
+		return ""
+	}
+	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
+	fn, ok := convert.Chain(kind, convert.Type{Text: "string", Basic: "string"}, b.goType(v))
+	if !ok || (kind != convert.Text && kind != convert.UUID) {
+		b.report(source.Line, "type-mismatch", v.Name, "compare it with a text or uuid column", "the subject is text, but %s is %s", v.Name, v.SQL)
+		return ""
+	}
+	if fn == "" {
+		fn = "rest.Same[string]"
+	}
+	return fmt.Sprintf("rest.SubjectArg(ctx, &in, %s)", fn)
+}
+
+// goType is the type of a parameter or column, with its NULL.
+func (b *binding) goType(v queries.Value) convert.Type {
+	t := b.scope.resolver.Resolve(v.Go)
+	if !v.NotNull {
+		t = t.AsNull()
+	}
+	return t
+}
+
+// take checks that an input suits a parameter and converts it.
+func (b *binding) take(v queries.Value, in *input, line int) string {
+	in.used = true
+	if m := convert.Match(b.scope.pkg, v, in.schema, true); m != nil {
+		b.report(in.line, m.Rule, in.place, m.Mend, "%s (query %s, %s:%d)", m.Message, b.query.Name, b.query.File, b.query.Line)
+		return ""
+	}
+	if v.NotNull && in.absent() {
+		b.report(in.line, "optional-argument", in.place, "make it required, give it a default, or write sqlc.narg('"+v.Name+"') in the query",
+			"it may be absent or null, but parameter %s of query %s is NOT NULL", v.Name, b.query.Name)
+		return ""
+	}
+	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
+	fn, ok := convert.Chain(kind, in.typ, b.goType(v))
+	if !ok {
+		b.unconvertible(line, in.place, v, in.typ)
+		return ""
+	}
+	if fn == "" {
+		return in.expr
+	}
+	return fmt.Sprintf("rest.Take(&in, %q, %s, %s)", in.place, fn, in.expr)
+}
+
+func (b *binding) unconvertible(line int, subject string, v queries.Value, t convert.Type) {
+	b.report(line, "go-type", subject, "remove the override of the type in sqlc.yaml, or write the handler by hand",
+		"no conversion between %s, the Go type of %s, and %s", b.scope.pkg.Go.Format(v.Go, b.scope.facade), v.Name, t.Text)
+}
+
+// given tells whether a merge patch names a property.
+func (b *binding) given(v queries.Value, in *input) string {
+	if kind, _ := convert.KindOf(b.scope.pkg, v.SQL); kind != convert.Boolean || !v.NotNull {
+		b.report(b.op.Query.Line, "patch-flag", v.Name, "write sqlc.arg('"+v.Name+"')::bool in the query",
+			"%s tells whether %s is present, so it has to be a boolean that is not null", v.Name, in.place)
+		return ""
+	}
+	switch in.typ.Wrapper {
+	case convert.Pointer, convert.Nil:
+		return in.expr + " != nil"
+	case convert.Nullable:
+		return in.expr + ".IsSpecified()"
+	default:
+		return "true" // a required property is always there
+	}
+}
+
+// checkArgs reports args of x-query that the query does not have.
+func (b *binding) checkArgs() {
+	for name, source := range b.op.Query.Args {
+		if !slices.ContainsFunc(b.query.Params, func(v queries.Value) bool { return v.Name == name }) {
+			b.report(source.Line, "unknown-argument", name, "remove it, or use it in the query", "query %s has no parameter %s (%s:%d)",
+				b.query.Name, name, b.query.File, b.query.Line)
+		}
+	}
+}
+
+// checkUnused reports what a client may send in vain.
+func (b *binding) checkUnused() {
+	for _, in := range b.inputs {
+		if in.used || (strings.HasPrefix(in.place, "header.") && !in.required) || strings.HasPrefix(in.place, "cookie.") {
+			continue
+		}
+		b.report(in.line, "unused-input", in.place, "use it in the query, or remove it from the document", "query %s does not use it (%s:%d)",
+			b.query.Name, b.query.File, b.query.Line)
+	}
+}
+
+// join writes the arguments the way the method takes them.
+func (b *binding) join(values []string) {
+	if len(values) == 0 {
+		return
+	}
+	if b.query.Args == queries.ArgsPositional {
+		b.args, b.positional = strings.Join(values, ", "), len(values)
+		return
+	}
+	var t strings.Builder
+	if b.query.Args == queries.ArgsStructPointer {
+		t.WriteString("&")
+	}
+	t.WriteString(b.scope.pkg.Go.Format(b.query.ArgType, b.scope.facade) + "{\n")
+	for i, v := range b.query.Params {
+		fmt.Fprintf(&t, "\t\t%s: %s,\n", v.GoName, values[i])
+	}
+	t.WriteString("\t}")
+	b.args = t.String()
+}

@@ -1,0 +1,184 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
+)
+
+// write puts the file together.
+func (g *generator) write() ([]byte, error) {
+	p := g.in.Project
+	f := &gosrc.File{
+		Package: handlersPackage(p.Handlers), Source: p.OpenAPI,
+		Doc: "Package " + handlersPackage(p.Handlers) + " answers the operations of " + p.OpenAPI + ".\n" +
+			"Those bound to a query are complete; the others call [Custom].",
+	}
+	for name, importPath := range g.apiPkg.Imports {
+		f.Import(name, importPath)
+	}
+	for _, s := range g.scopes {
+		for name, importPath := range s.pkg.Go.Imports {
+			f.Import(name, importPath)
+		}
+	}
+	for _, s := range g.scopes {
+		f.Import(s.facade, p.Import(s.pkg.Scope.Facade))
+	}
+	f.Import(g.api.Qualifier, p.Import(p.API))
+	f.Import("tenant", runtimePath)
+	f.Import("rest", runtimePath+"/rest")
+	for _, std := range []string{"context", "errors", "fmt"} {
+		f.Import(std, std)
+	}
+	f.Import("http", "net/http")
+	g.frame(f)
+	for _, text := range append(g.bound, g.custom...) {
+		f.Printf("%s", text)
+	}
+	g.mappers.write(f)
+	return f.Bytes() //nolint:wrapcheck // the caller says what is written
+}
+
+// frame is what every project's handlers begin with.
+func (g *generator) frame(f *gosrc.File) {
+	f.Printf("// This file fits the runtime's generation of generated code; a newer one needs\n" +
+		"// a newer runtime, and does not compile with this one.\nconst _ = tenant.GeneratedV1\n\n")
+	f.Printf("// Custom is the operations that are written by hand.\ntype Custom interface {\n%s}\n\n", strings.Join(g.interfaceText, ""))
+	f.Printf(`// Config is what the handlers need.
+type Config struct {
+	// DB runs the queries.
+	DB *tenant.DB
+	// Custom answers the operations that no query is bound to.
+	Custom Custom
+	// Options are those of package rest: authentication, limits, logging.
+	Options rest.Options
+}
+
+// New returns the handler of the whole API: requests are authenticated and
+// validated against the document before a handler sees them.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.DB == nil {
+		return nil, errors.New("handlers: Config.DB is nil")
+	}
+`)
+	if len(g.interfaceText) > 0 {
+		f.Printf("\tif cfg.Custom == nil {\n\t\treturn nil, errors.New(\"handlers: Config.Custom is nil\")\n\t}\n")
+	}
+	f.Printf(`	doc, err := %[1]s.GetSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded document: %%w", err)
+	}
+	strict := %[1]s.NewStrictHandlerWithOptions(&server{db: cfg.DB, custom: cfg.Custom}, nil, %[1]s.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc:  rest.WriteRequestError,
+		ResponseErrorHandlerFunc: rest.WriteError,
+	})
+	next := %[1]s.HandlerWithOptions(strict, %[1]s.StdHTTPServerOptions{ErrorHandlerFunc: rest.WriteRequestError})
+	return rest.Wrap(doc, cfg.Options, next)
+}
+
+type server struct {
+	db     *tenant.DB
+	custom Custom
+}
+`, g.api.Qualifier)
+	if g.usesQuerier["tenant"] {
+		f.Printf(`
+// tenant gives the queries of the request's tenant, and what ends their use.
+func (s *server) tenant(ctx context.Context) (*%[1]s.Queries, func(), error) {
+	t, ok := tenant.FromContext(ctx)
+	if !ok {
+		return nil, nil, &tenant.Error{Code: tenant.CodeNoTenant, Err: errors.New("the request's context carries no tenant")}
+	}
+	q, err := s.db.Bind(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return %[1]s.New(q), q.Close, nil
+}
+`, g.scopes["tenant"].facade)
+	}
+	if g.usesQuerier["public"] {
+		f.Printf(`
+// public gives the queries of the shared schema.
+func (s *server) public() *%[1]s.Queries {
+	return %[1]s.New(s.db.Public())
+}
+`, g.scopes["public"].facade)
+	}
+}
+
+func handlersPackage(dir string) string {
+	name := dir[strings.LastIndex(dir, "/")+1:]
+	return strings.ReplaceAll(name, "-", "")
+}
+
+// write writes the handler of one bound operation.
+func (b *binding) write() {
+	g, q := b.g, b.query
+	g.usesQuerier[b.op.Scope] = true
+	qual := g.api.Qualifier
+	var t strings.Builder
+	fmt.Fprintf(&t, "\n%s", gosrc.Comment(fmt.Sprintf("%s answers %s %s with the query %s.\nSource: %s:%d, %s:%d.",
+		b.name, b.op.Method, b.op.Path, q.Name, g.in.Document.File, b.op.Line, q.File, q.Line)))
+	lines := strings.Join(b.lines, "\n")
+	request := "req"
+	if !strings.Contains(lines+b.args, "req.") {
+		request = "_"
+	}
+	fmt.Fprintf(&t, "func (s *server) %s(ctx context.Context, %s %s.%sRequestObject) (%s.%sResponseObject, error) {\n",
+		b.name, request, qual, b.name, qual, b.name)
+	t.WriteString(acquire(b.op.Scope))
+	args := ""
+	if b.args != "" {
+		args = ", " + b.args
+	}
+	if strings.Contains(lines+b.args, "&in,") {
+		t.WriteString("\tvar in rest.Fields\n")
+		args = ", arg"
+		if b.positional > 0 {
+			args = ""
+			for i := range b.positional {
+				args += fmt.Sprintf(", arg%d", i+1)
+			}
+		}
+	}
+	t.WriteString(lines + "\n")
+	if args != "" && strings.HasPrefix(args, ", arg") {
+		fmt.Fprintf(&t, "%s := %s\n\tif err := in.Invalid(); err != nil {\n\t\treturn nil, err\n\t}\n", strings.TrimPrefix(args, ", "), b.args)
+	}
+	b.call(&t, args)
+	t.WriteString("}\n")
+	g.bound = append(g.bound, t.String())
+}
+
+// call runs the query and makes the response.
+func (b *binding) call(t *strings.Builder, args string) {
+	assign := ":="
+	if b.op.Scope == "tenant" {
+		assign = "=" // err is there already
+	}
+	fail := "\tif err != nil {\n\t\treturn nil, err\n\t}\n"
+	switch {
+	case b.query.Cmd == ":exec":
+		fmt.Fprintf(t, "\tif err %s q.%s(ctx%s); err != nil {\n\t\treturn nil, err\n\t}\n", assign, b.query.Name, args)
+	case b.query.Cmd == ":execrows":
+		fmt.Fprintf(t, "\trows, err := q.%s(ctx%s)\n%s", b.query.Name, args, fail)
+		t.WriteString("\tif err := rest.Affected(rows); err != nil {\n\t\treturn nil, err\n\t}\n")
+	case b.result == "":
+		fmt.Fprintf(t, "\tif _, err %s q.%s(ctx%s); err != nil {\n\t\treturn nil, err\n\t}\n", assign, b.query.Name, args)
+	default:
+		name := "row"
+		if b.query.Cmd == ":many" {
+			name = "rows"
+		}
+		fmt.Fprintf(t, "\t%s, err := q.%s(ctx%s)\n%s", name, b.query.Name, args, fail)
+		t.WriteString("\tvar out rest.Fields\n")
+		for _, line := range b.after {
+			t.WriteString("\t" + line + "\n")
+		}
+		fmt.Fprintf(t, "\tbody := %s\n\tif err := out.Unanswerable(); err != nil {\n\t\treturn nil, err\n\t}\n", b.result)
+	}
+	fmt.Fprintf(t, "\treturn %s, nil\n", b.answer)
+}

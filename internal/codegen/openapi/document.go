@@ -1,0 +1,301 @@
+// Package openapi reads the project's API document with the place of every
+// part, and has oapi-codegen write the API package. It imports kin-openapi,
+// oapi-codegen, a YAML reader, internal/diag and gosrc.
+package openapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"gopkg.in/yaml.v3"
+
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+)
+
+// Document is a valid API document.
+type Document struct {
+	// File is the document's path in the project.
+	File       string
+	Operations []*Operation
+
+	root yaml.Node
+}
+
+// Operation is one operation of the document.
+type Operation struct {
+	ID, Method, Path string
+	Summary          string
+	Line             int
+	// Scope is x-scope: "tenant", "public" or "none".
+	Scope string
+	// Secured is false when the operation needs no authentication.
+	Secured bool
+	// Query binds the operation to a query; nil when it is hand-written.
+	Query *Binding
+	// Parameters holds those of the path item as well.
+	Parameters []*openapi3.Parameter
+	Op         *openapi3.Operation
+}
+
+// Binding is the value of x-query.
+type Binding struct {
+	Name string
+	Line int
+	// Args maps parameters of the query to sources in the request.
+	Args map[string]Source
+}
+
+// Source is the written origin of one argument, such as "path.id".
+type Source struct {
+	Text string
+	Line int
+}
+
+// Load parses and validates the document.
+func Load(file string, data []byte) (*Document, diag.List) {
+	d := &Document{File: file}
+	loader := openapi3.NewLoader()
+	loader.IncludeOrigin = true
+	doc, err := loader.LoadFromData(data)
+	if err != nil {
+		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: mendFor(err)}}
+	}
+	if err := yaml.Unmarshal(data, &d.root); err != nil {
+		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: "mend the file"}}
+	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.0.") {
+		return nil, diag.List{{
+			File: file, Line: d.Line("openapi"), Rule: "openapi-version", Subject: "openapi",
+			Message: fmt.Sprintf("version %q is not supported", doc.OpenAPI), Mend: "write `openapi: 3.0.3`",
+		}}
+	}
+	if found := d.validate(doc); len(found) > 0 {
+		return nil, found
+	}
+	found := d.collect(doc)
+	return d, found
+}
+
+// validate reports every violation of the OpenAPI specification at its place.
+func (d *Document) validate(doc *openapi3.T) diag.List {
+	err := doc.Validate(context.Background(), openapi3.EnableMultiError(), openapi3.DisableExamplesValidation())
+	if err == nil {
+		return nil
+	}
+	var found diag.List
+	for _, e := range leaves(err) {
+		found = append(found, diag.Diagnostic{
+			File: d.File, Line: originLine(e), Rule: "openapi", Message: oneLine(e), Mend: "mend the document",
+		})
+	}
+	found.Sort()
+	return found
+}
+
+// collect lists the operations in the document's order.
+func (d *Document) collect(doc *openapi3.T) diag.List {
+	var found diag.List
+	for _, p := range doc.Paths.InMatchingOrder() {
+		item := doc.Paths.Value(p)
+		for method, op := range item.Operations() {
+			o := &Operation{ID: op.OperationID, Method: method, Path: p, Summary: op.Summary, Op: op, Line: line(op.Origin)}
+			security := op.Security
+			if security == nil {
+				security = &doc.Security
+			}
+			o.Secured = len(*security) > 0
+			o.Parameters = parameters(item.Parameters, op.Parameters)
+			if o.ID == "" {
+				found = append(found, d.At(o.Line, "operation-id", method+" "+p, "add an operationId", "the operation has no operationId"))
+			}
+			found = append(found, d.readScope(o)...)
+			found = append(found, d.readBinding(o)...)
+			d.Operations = append(d.Operations, o)
+		}
+	}
+	slices.SortFunc(d.Operations, func(a, b *Operation) int { return a.Line - b.Line })
+	return found
+}
+
+func (d *Document) readScope(o *Operation) diag.List {
+	o.Scope = "tenant"
+	raw, ok := o.Op.Extensions["x-scope"]
+	if !ok {
+		return nil
+	}
+	scope, isString := raw.(string)
+	if !isString || !slices.Contains([]string{"tenant", "public", "none"}, scope) {
+		return diag.List{d.At(d.operationLine(o, "x-scope"), "scope", o.ID, "write tenant, public or none", "x-scope %v is not known", raw)}
+	}
+	o.Scope = scope
+	return nil
+}
+
+func (d *Document) readBinding(o *Operation) diag.List {
+	raw, ok := o.Op.Extensions["x-query"]
+	if !ok {
+		return nil
+	}
+	at := d.operationLine(o, "x-query")
+	bad := func(format string, args ...any) diag.List {
+		return diag.List{d.At(at, "x-query", o.ID, "write `x-query: QueryName` or `x-query: {name: QueryName, args: {parameter: path.id}}`", format, args...)}
+	}
+	o.Query = &Binding{Line: at, Args: map[string]Source{}}
+	switch v := raw.(type) {
+	case string:
+		o.Query.Name = v
+	case map[string]any:
+		for key, value := range v {
+			switch key {
+			case "name":
+				o.Query.Name, _ = value.(string)
+			case "args":
+				args, ok := value.(map[string]any)
+				if !ok {
+					return bad("args of x-query is no map")
+				}
+				for name, source := range args {
+					o.Query.Args[name] = Source{Text: fmt.Sprint(source), Line: d.operationLine(o, "x-query", "args", name)}
+				}
+			default:
+				return bad("x-query has an unknown field %q", key)
+			}
+		}
+	default:
+		return bad("x-query is neither a name nor a map")
+	}
+	if o.Query.Name == "" {
+		return bad("x-query names no query")
+	}
+	return nil
+}
+
+// parameters merges those of the path with those of the operation, which win.
+func parameters(shared, own openapi3.Parameters) []*openapi3.Parameter {
+	var all []*openapi3.Parameter
+	for _, ref := range own {
+		all = append(all, ref.Value)
+	}
+	for _, ref := range shared {
+		p := ref.Value
+		if !slices.ContainsFunc(all, func(o *openapi3.Parameter) bool { return o.Name == p.Name && o.In == p.In }) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// At makes a finding in this document.
+func (d *Document) At(line int, rule, subject, mend, format string, args ...any) diag.Diagnostic {
+	return diag.Diagnostic{File: d.File, Line: line, Rule: rule, Subject: subject, Mend: mend, Message: fmt.Sprintf(format, args...)}
+}
+
+func (d *Document) operationLine(o *Operation, keys ...string) int {
+	if n := d.Line(append([]string{"paths", o.Path, strings.ToLower(o.Method)}, keys...)...); n > 0 {
+		return n
+	}
+	return o.Line
+}
+
+// Line finds the line of a key by its path from the document's root.
+func (d *Document) Line(keys ...string) int {
+	node := &d.root
+	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	found := 0
+	for _, key := range keys {
+		if node.Kind == yaml.AliasNode {
+			node = node.Alias
+		}
+		if node.Kind != yaml.MappingNode {
+			return 0
+		}
+		found = 0
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == key {
+				found = node.Content[i].Line
+				node = node.Content[i+1]
+				break
+			}
+		}
+		if found == 0 {
+			return 0
+		}
+	}
+	return found
+}
+
+func line(o *openapi3.Origin) int {
+	if o == nil || o.Key == nil {
+		return 0
+	}
+	return o.Key.Line
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	var multi openapi3.MultiError
+	if errors.As(err, &multi) {
+		var all []error
+		for _, e := range multi {
+			all = append(all, leaves(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// originLine looks through an error's chain for the place that kin-openapi noted.
+func originLine(err error) int {
+	best := 0
+	for err != nil {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() == reflect.Struct {
+			if f := v.FieldByName("Origin"); f.IsValid() && f.CanInterface() {
+				if o, ok := f.Interface().(*openapi3.Origin); ok && line(o) > 0 {
+					best = line(o)
+				}
+			}
+		}
+		err = errors.Unwrap(err)
+	}
+	return best
+}
+
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+func mendFor(err error) string {
+	if strings.Contains(err.Error(), "external reference") {
+		return "bundle the document into one file"
+	}
+	return "mend the document"
+}
+
+func yamlErrorLine(err error) int {
+	_, after, ok := strings.Cut(err.Error(), "line ")
+	if !ok {
+		return 0
+	}
+	n := 0
+	for _, r := range after {
+		if r < '0' || r > '9' {
+			break
+		}
+		n = n*10 + int(r-'0')
+	}
+	return n
+}
+
+// PackageName is the Go package name for an output folder.
+func PackageName(dir string) string {
+	return strings.ReplaceAll(path.Base(dir), "-", "")
+}

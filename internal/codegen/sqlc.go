@@ -1,0 +1,159 @@
+package codegen
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/project"
+)
+
+// jsonDir is where sqlc's JSON goes within the staged copy.
+const jsonDir = ".sqlc-json"
+
+// stage copies the inputs to where the new outputs are built, so that sqlc
+// writes there, and remembers their content.
+func (r *run) stage() error {
+	for _, file := range r.project.Inputs() {
+		data, err := os.ReadFile(r.project.Abs(file))
+		if err != nil {
+			return fmt.Errorf("stage the inputs: %w", err)
+		}
+		r.inputs[file] = data
+		if file == project.SQLCFile {
+			if data, err = r.stagedConfig(data); err != nil {
+				return err
+			}
+		}
+		target := filepath.Join(r.work.New(), filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return fmt.Errorf("stage the inputs: %w", err)
+		}
+		if err := os.WriteFile(target, data, 0o644); err != nil {
+			return fmt.Errorf("stage the inputs: %w", err)
+		}
+	}
+	return nil
+}
+
+// stagedConfig is sqlc.yaml with sqlc's JSON generator added to each block.
+func (r *run) stagedConfig(data []byte) ([]byte, error) {
+	var doc map[string]any
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("read sqlc.yaml: %w", err)
+	}
+	blocks, ok := doc["sql"].([]any)
+	if !ok {
+		return nil, errors.New("read sqlc.yaml: no sql blocks")
+	}
+	for _, scope := range r.project.Scopes() {
+		block, ok := blocks[scope.Block].(map[string]any)
+		if !ok {
+			continue
+		}
+		gen, ok := block["gen"].(map[string]any)
+		if !ok {
+			continue
+		}
+		gen["json"] = map[string]any{"out": path.Join(jsonDir, scope.Name), "filename": "request.json"}
+	}
+	staged, err := yaml.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write the staged sqlc.yaml: %w", err)
+	}
+	return staged, nil
+}
+
+// sqlc runs sqlc over the staged copy and reads what it wrote.
+func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
+	if len(r.opts.SQLC) == 0 {
+		return nil, errors.New("run sqlc: no command given")
+	}
+	args := append(r.opts.SQLC[1:len(r.opts.SQLC):len(r.opts.SQLC)], "generate")
+	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...)
+	cmd.Dir = r.work.New()
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err != nil {
+		if found := sqlcFindings(output.String()); len(found) > 0 {
+			return nil, found
+		}
+		return nil, fmt.Errorf("run sqlc: %w: %s", err, strings.TrimSpace(output.String()))
+	}
+	packages := map[string]*queries.Package{}
+	var found diag.List
+	for _, scope := range r.project.Scopes() {
+		pkg, err := r.readScope(scope)
+		var list diag.List
+		if errors.As(err, &list) {
+			found = append(found, list...)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("scope %s: %w", scope.Name, err)
+		}
+		packages[scope.Name] = pkg
+	}
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	return packages, nil
+}
+
+func (r *run) readScope(scope *project.Scope) (*queries.Package, error) {
+	stage := os.DirFS(r.work.New())
+	request, err := fs.ReadFile(stage, path.Join(jsonDir, scope.Name, "request.json"))
+	if err != nil {
+		return nil, fmt.Errorf("read sqlc's JSON: %w", err)
+	}
+	files := map[string][]byte{}
+	names, err := fs.Glob(stage, path.Join(scope.Out, "*.go"))
+	if err != nil {
+		return nil, fmt.Errorf("read sqlc's output: %w", err)
+	}
+	for _, name := range names {
+		if files[path.Base(name)], err = fs.ReadFile(stage, name); err != nil {
+			return nil, fmt.Errorf("read sqlc's output: %w", err)
+		}
+	}
+	sources := map[string][]byte{}
+	for _, name := range scope.Queries {
+		sources[name] = r.inputs[name]
+	}
+	return queries.Load(scope, request, files, sources) //nolint:wrapcheck // the caller names the scope
+}
+
+var sqlcLine = regexp.MustCompile(`^(\S.*?\.(?:sql|yaml|yml|json)):(\d+):(\d+): (.*)$`)
+
+// sqlcFindings reads sqlc's error output. Its paths are those of the staged
+// copy, which has the project's own layout.
+func sqlcFindings(output string) diag.List {
+	var found diag.List
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "# package") {
+			continue
+		}
+		d := diag.Diagnostic{File: project.SQLCFile, Rule: "sqlc", Message: strings.TrimSpace(line), Mend: "mend the SQL or sqlc.yaml"}
+		if m := sqlcLine.FindStringSubmatch(line); m != nil {
+			d.File, d.Message = filepath.ToSlash(m[1]), m[4]
+			d.Line, _ = strconv.Atoi(m[2])
+			d.Column, _ = strconv.Atoi(m[3])
+		}
+		found = append(found, d)
+	}
+	return found
+}
