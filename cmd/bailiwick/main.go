@@ -48,5 +48,6 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand()
 	root.AddCommand(newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand())
+	root.AddCommand(newTenantCommand())
 	return root
 }

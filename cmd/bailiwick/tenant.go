@@ -1,0 +1,283 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/internal/project"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+)
+
+// seedFile fills the shared schema; it lies beside the file that makes it.
+const seedFile = "seed.sql"
+
+func newTenantCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tenant",
+		Short: "Create, list and show tenants",
+		Long: `tenant works on the registry of tenants, public.tenants.
+
+The database is the one of DATABASE_OWNER_URL, whose role must own it and may
+create roles. Without it, it is the project's development instance, the same as
+that of "go run ./server", whether the server runs or not.`,
+		Example: `  bailiwick tenant create initech --name "Initech Inc." --plan team
+  bailiwick tenant list
+  bailiwick tenant show initech --json | jq -r .schema`,
+	}
+	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand())
+	return cmd
+}
+
+func newTenantCreateCommand() *cobra.Command {
+	var p catalog.CreateParams
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "create SLUG",
+		Short: "Create a tenant: its row, role, schema and grants, in one transaction",
+		Long: `create makes a tenant in one transaction, so that a failure leaves nothing
+behind. It never adopts a schema or a role that exists. The slug becomes the
+tenant's label in host names: a-z, 0-9 and inner hyphens.
+
+The schema comes from the project's files, as sqlc.yaml and bailiwick.yaml name
+them. The shared schema is installed first where it is not, with the rows of the
+file ` + seedFile + ` beside it. The role of DATABASE_URL, or else ` + catalog.DefaultRuntimeRole + `, becomes
+a member of the tenant's role, so that the service can work for the tenant.`,
+		Example: `  bailiwick tenant create initech --plan free
+  bailiwick tenant create initech --name "Initech Inc." --plan team --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p.Slug = args[0]
+			record, err := createTenant(cmd, p)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), record)
+			}
+			return writeRecord(cmd.OutOrStdout(), record)
+		},
+	}
+	cmd.Flags().StringVar(&p.Name, "name", "", "the tenant's name for people (default: the slug)")
+	cmd.Flags().StringVar(&p.Plan, "plan", "", "the tenant's plan, one of public.plans")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the tenant as a JSON object")
+	return cmd
+}
+
+func newTenantListCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List all tenants",
+		Example: `  bailiwick tenant list
+  bailiwick tenant list --json | jq -r '.[] | select(.state == "active") | .slug'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var records []catalog.Record
+			err := withCatalog(cmd, catalog.Schema{}, func(ctx context.Context, c *catalog.Catalog) (err error) {
+				records, err = c.List(ctx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), slices.Concat([]catalog.Record{}, records))
+			}
+			return writeRecords(cmd.OutOrStdout(), records)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the tenants as a JSON array")
+	return cmd
+}
+
+func newTenantShowCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show SLUG",
+		Short: "Show one tenant",
+		Example: `  bailiwick tenant show acme
+  psql "$DATABASE_OWNER_URL" -c "\dt $(bailiwick tenant show acme --json | jq -r .schema).*"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var record catalog.Record
+			err := withCatalog(cmd, catalog.Schema{}, func(ctx context.Context, c *catalog.Catalog) (err error) {
+				record, err = c.Get(ctx, args[0])
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), record)
+			}
+			return writeRecord(cmd.OutOrStdout(), record)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the tenant as a JSON object")
+	return cmd
+}
+
+func createTenant(cmd *cobra.Command, p catalog.CreateParams) (record catalog.Record, err error) {
+	if _, err := tenant.ParseSlug(p.Slug); err != nil {
+		return record, err // before a database is started for it
+	}
+	loaded, err := loadProject(cmd)
+	if err != nil {
+		return record, err
+	}
+	schema, err := projectSchema(loaded)
+	if err != nil {
+		return record, err
+	}
+	err = withCatalog(cmd, schema, func(ctx context.Context, c *catalog.Catalog) error {
+		if err := c.Install(ctx); err != nil {
+			return err
+		}
+		t, err := c.Create(ctx, p)
+		if err != nil {
+			return namePlans(ctx, c, err)
+		}
+		record, err = c.Get(ctx, t.Slug)
+		return err
+	})
+	return record, err
+}
+
+// namePlans adds the choice to an error about the plan.
+func namePlans(ctx context.Context, c *catalog.Catalog, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	missing := ok && pg.Code == "23502" && pg.ColumnName == "plan"
+	unknown := ok && pg.Code == "23503" && pg.TableName == "tenants"
+	if !missing && !unknown {
+		return err
+	}
+	plans, errPlans := c.Plans(ctx)
+	if errPlans != nil || len(plans) == 0 {
+		return errors.Join(err, errPlans)
+	}
+	return fmt.Errorf("%w\n\tmend: --plan %s", err, strings.Join(plans, ", --plan "))
+}
+
+// projectSchema reads the desired state from the project's files. What the
+// tenants' block of sqlc.yaml has beyond the shared one is the tenants' own.
+func projectSchema(p *project.Project) (s catalog.Schema, err error) {
+	if p.Public == nil {
+		return s, fmt.Errorf("%s has no block for the shared schema, which holds the registry of tenants", project.SQLCFile)
+	}
+	own := slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(file string) bool {
+		return slices.Contains(p.Public.Schema, file)
+	})
+	if s.Public, err = readAll(p, p.Public.Schema); err != nil {
+		return s, err
+	}
+	if s.Tenant, err = readAll(p, own); err != nil {
+		return s, err
+	}
+	seed, err := os.ReadFile(filepath.Join(filepath.Dir(p.Abs(p.Public.OwnSchema)), seedFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("read the shared schema's rows: %w", err)
+	}
+	s.Seed = string(seed)
+	return s, nil
+}
+
+func readAll(p *project.Project, files []string) (string, error) {
+	var b strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(p.Abs(file))
+		if err != nil {
+			return "", fmt.Errorf("read schema: %w", err)
+		}
+		b.Write(text)
+		b.WriteByte('\n')
+	}
+	return b.String(), nil
+}
+
+// withCatalog opens the registry that the environment names, or that of the
+// development instance.
+func withCatalog(cmd *cobra.Command, schema catalog.Schema, do func(context.Context, *catalog.Catalog) error) error {
+	config := catalog.Config{URL: os.Getenv("DATABASE_OWNER_URL"), Schema: schema}
+	if config.URL == "" {
+		instance, err := startDev(cmd)
+		if err != nil {
+			return err
+		}
+		config.URL, config.RuntimeRole = instance.OwnerURL(devpg.Database), devpg.RuntimeRole
+		return errors.Join(useCatalog(cmd.Context(), config, do), instance.Close())
+	}
+	if service := os.Getenv("DATABASE_URL"); service != "" {
+		parsed, err := pgconn.ParseConfig(service)
+		if err != nil {
+			return fmt.Errorf("DATABASE_URL: %w", err)
+		}
+		config.RuntimeRole = parsed.User
+	}
+	return useCatalog(cmd.Context(), config, do)
+}
+
+func useCatalog(ctx context.Context, config catalog.Config, do func(context.Context, *catalog.Catalog) error) error {
+	c, err := catalog.Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return do(ctx, c)
+}
+
+// startDev starts the project's development instance, or attaches to it.
+func startDev(cmd *cobra.Command) (*devpg.Instance, error) {
+	dir, err := cmd.Flags().GetString("dir")
+	if err != nil {
+		return nil, fmt.Errorf("read --dir: %w", err)
+	}
+	return devpg.Start(cmd.Context(), devpg.Options{
+		Name: devpg.Dev, Project: dir,
+		Log: func(format string, args ...any) { cmd.PrintErrf(format+"\n", args...) },
+	})
+}
+
+func writeRecords(w io.Writer, records []catalog.Record) error {
+	if len(records) == 0 {
+		_, err := fmt.Fprintln(w, `no tenants; see "bailiwick tenant create --help"`)
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SLUG\tNAME\tSTATE\tPLAN\tVERSION\tSCHEMA") //nolint:errcheck // tabwriter reports it at Flush
+	for _, r := range records {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", //nolint:errcheck // likewise
+			r.Slug, r.Name, r.State, cmp.Or(r.Plan, "-"), r.Version, r.Schema)
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("write tenants: %w", err)
+	}
+	return nil
+}
+
+func writeRecord(w io.Writer, r catalog.Record) error {
+	created := "-"
+	if !r.CreatedAt.IsZero() {
+		created = r.CreatedAt.Format(time.RFC3339)
+	}
+	_, err := fmt.Fprintf(w, "slug     %s\nname     %s\nstate    %s\nplan     %s\nid       %s\nschema   %s\nversion  %s\nnode     %s\nring     %s\ncreated  %s\n",
+		r.Slug, r.Name, r.State, cmp.Or(r.Plan, "-"), r.ID, r.Schema, r.Version, r.Node, cmp.Or(r.Ring, "-"), created)
+	if err != nil {
+		return fmt.Errorf("write tenant: %w", err)
+	}
+	return nil
+}
