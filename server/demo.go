@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// seedDemo fills a tenant's new schema with data that looks like a company's.
+// The same slug gets the same data, apart from the times, which end today. tx
+// has the tenant's schema as its search_path.
+func seedDemo(ctx context.Context, tx pgx.Tx, slug string) error {
+	checks, err := demoChecks(ctx, tx)
+	if err != nil {
+		return err
+	}
+	d := newDemo(slug, checks)
+	d.people()
+	for i, p := range demoProfile(slug) {
+		d.provider(i, p)
+	}
+	for _, t := range d.tables {
+		if err := t.copyTo(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for _, statement := range demoStatements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("derive the demo data: %w", err)
+		}
+	}
+	_, err = tx.Exec(ctx, demoSubscription, slug)
+	return err
+}
+
+// demoStatements derive what a service would have derived as scans finished.
+// They are the statements of SummarizeScan and FinishScan, for every scan.
+var demoStatements = []string{
+	`INSERT INTO scan_summaries (scan_id, check_id, service, severity, region, pass_count, fail_count, manual_count, muted_count, new_count, risk_score)
+	SELECT
+		f.scan_id, f.check_id, f.service, f.severity, f.region,
+		count(*) FILTER (WHERE f.status = 'pass' AND NOT f.muted),
+		count(*) FILTER (WHERE f.failing),
+		count(*) FILTER (WHERE f.status = 'manual' AND NOT f.muted),
+		count(*) FILTER (WHERE f.muted),
+		count(*) FILTER (WHERE f.delta = 'new' AND NOT f.muted),
+		sum(f.risk_score) FILTER (WHERE f.failing)
+	FROM findings f
+	GROUP BY f.scan_id, f.check_id, f.service, f.severity, f.region`,
+	`UPDATE scans s
+	SET unique_resource_count = c.resources
+	FROM (
+		SELECT f.scan_id, count(DISTINCT fr.resource_id) AS resources
+		FROM findings f
+		JOIN finding_resources fr ON fr.finding_id = f.id
+		GROUP BY f.scan_id
+	) c
+	WHERE c.scan_id = s.id`,
+	`INSERT INTO user_roles (user_id, role_id)
+	SELECT u.id, r.id FROM users u JOIN roles r ON r.name = split_part(u.email, '@', 1)`,
+	`INSERT INTO invitations (email, role_id, token_hash, invited_by)
+	SELECT 'new.' || u.email, r.id, sha256(u.id::text::bytea), u.id
+	FROM users u JOIN roles r ON r.name = 'analyst' WHERE u.email LIKE 'owner@%'`,
+	`INSERT INTO reports (scan_id, title, format, severities, period_start, period_end, size_bytes, digest, location, cost, requested_by, ready_at, expires_at)
+	SELECT s.id, 'Findings of ' || s.completed_at::date, 'csv', '{high,critical}', s.completed_at::date - 7, s.completed_at::date,
+		48213, sha256(s.id::text::bytea), 'reports/' || s.id || '.csv', 0.0125, s.requested_by, s.completed_at, s.completed_at + interval '90 days'
+	FROM scans s WHERE s.state = 'completed' AND s.trigger = 'manual'`,
+	`ANALYZE scans, resources, findings, finding_resources, scan_summaries`,
+}
+
+// demoSubscription bills the tenant for its plan.
+const demoSubscription = `
+INSERT INTO public.subscriptions (tenant_id, plan, state, seats, current_period_start, current_period_end)
+SELECT t.id, t.plan, 'active', 12, date_trunc('month', now()), date_trunc('month', now()) + interval '1 month'
+FROM public.tenants t
+WHERE t.slug = $1`
+
+// demoCheck is a row of the catalogue of checks.
+type demoCheck struct {
+	ID, Provider, Service, Severity, Title, Categories string
+}
+
+func demoChecks(ctx context.Context, tx pgx.Tx) ([]demoCheck, error) {
+	rows, err := tx.Query(ctx, `
+SELECT id, provider, service, severity::text, title, categories::text
+FROM public.checks
+WHERE retired_on IS NULL
+ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[demoCheck])
+}
+
+// demo gathers the rows of one tenant.
+type demo struct {
+	slug   string
+	now    time.Time
+	rng    *rand.Rand
+	checks []demoCheck
+	tables []*demoTable
+
+	users, roles, providers, scans, resources, findings, links *demoTable
+}
+
+func newDemo(slug string, checks []demoCheck) *demo {
+	d := &demo{
+		slug:   slug,
+		now:    time.Now().UTC().Truncate(time.Hour),
+		rng:    rand.New(rand.NewChaCha8(sha256.Sum256([]byte(slug)))), //nolint:gosec // the same data each time, not a secret
+		checks: checks,
+	}
+	d.users = d.table("users", "id, email, display_name, time_zone, last_login_at, created_at")
+	d.roles = d.table("roles", "name, description, permissions, builtin")
+	d.providers = d.table("providers", "id, kind, uid, alias, connected, connection_checked_at, regions, labels, scan_every, scan_at, onboarded_on, created_at")
+	d.scans = d.table("scans", "id, provider_id, name, trigger, state, progress, requested_by, error, scheduled_at, started_at, completed_at, created_at")
+	d.resources = d.table("resources", "id, provider_id, uid, name, service, region, kind, tags, first_seen_at, last_seen_at")
+	d.findings = d.table("findings", "id, scan_id, uid, check_id, service, region, severity, status, status_detail, delta, risk_score, categories, evidence, first_seen_at, muted, muted_reason, muted_by, muted_at, created_at")
+	d.links = d.table("finding_resources", "finding_id, resource_id")
+	return d
+}
+
+// people are named after the tenant, so that a reader sees whose data it is.
+func (d *demo) people() {
+	d.roles.add("owner", "Everything.", "{manage_users,manage_providers,manage_scans,manage_findings,view_findings,export_reports}", "true")
+	d.roles.add("analyst", "Works on findings.", "{manage_scans,manage_findings,view_findings,export_reports}", "true")
+	d.roles.add("auditor", "Reads only.", "{view_findings,export_reports}", "true")
+	names := map[string][]string{
+		"acme":   {"Wile Ellis", "Ada Runner", "Noor Jansen"},
+		"globex": {"Hana Scorpio", "Luis Ortega", "Mei Tanaka"},
+	}[d.slug]
+	if names == nil {
+		names = []string{"Sam Owner", "Ana Lyst", "Audrey Torr"}
+	}
+	for i, role := range []string{"owner", "analyst", "auditor"} {
+		joined := d.now.AddDate(0, -8, 7*i)
+		d.users.add(d.id("user", role), role+"@"+d.slug+".example", names[i], "Europe/Madrid", stamp(d.now.Add(-time.Duration(i+1)*time.Hour)), stamp(joined))
+	}
+}
+
+// id is a name's UUID: other tenants have others.
+func (d *demo) id(kind string, names ...string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("bailiwick:"+d.slug+":"+kind+":"+strings.Join(names, ":"))).String()
+}
+
+func (d *demo) table(name, columns string) *demoTable {
+	t := &demoTable{name: name, columns: columns}
+	d.tables = append(d.tables, t)
+	return t
+}
+
+// demoTable gathers the rows of a table as CSV. An empty value is null.
+type demoTable struct {
+	name, columns string
+	rows          [][]string
+}
+
+func (t *demoTable) add(values ...string) { t.rows = append(t.rows, values) }
+
+// copyTo stores the rows with one COPY.
+func (t *demoTable) copyTo(ctx context.Context, tx pgx.Tx) error {
+	var text bytes.Buffer
+	if err := csv.NewWriter(&text).WriteAll(t.rows); err != nil {
+		return fmt.Errorf("demo data of %s: %w", t.name, err)
+	}
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, &text, fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT csv)", t.name, t.columns))
+	if err != nil {
+		return fmt.Errorf("copy the demo data into %s: %w", t.name, err)
+	}
+	return nil
+}
+
+func stamp(t time.Time) string { return t.Format(time.RFC3339Nano) }
+
+func short(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
+}
