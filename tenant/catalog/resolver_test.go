@@ -1,0 +1,117 @@
+package catalog_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+func TestResolver(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{})
+	r := catalog.NewResolver(db.DB, time.Hour)
+	for range 2 {
+		for _, want := range db.Tenants {
+			got, err := r.BySlug(t.Context(), want.Slug)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		}
+	}
+	for _, slug := range []string{"nobody", "", "ACME", "a'b", "www"} {
+		_, err := r.BySlug(t.Context(), slug)
+		wantCode(t, err, tenant.CodeNotFound, "")
+	}
+}
+
+func TestResolverStates(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{})
+	remembers, asks := catalog.NewResolver(db.DB, time.Hour), catalog.NewResolver(db.DB, 0)
+	if _, err := remembers.BySlug(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []string{"provisioning", "suspended", "offboarding", "purged"} {
+		must(t, db.OwnerURL, "UPDATE public.tenants SET state = '"+state+"' WHERE slug = 'acme'")
+		_, err := asks.BySlug(t.Context(), "acme")
+		wantCode(t, err, tenant.CodeNotFound, "no active tenant")
+	}
+	if _, err := remembers.BySlug(t.Context(), "acme"); err != nil {
+		t.Error(err)
+	}
+	remembers.Forget("acme")
+	_, err := remembers.BySlug(t.Context(), "acme")
+	wantCode(t, err, tenant.CodeNotFound, "no active tenant")
+
+	// The bad answer is not kept for as long as a good one.
+	must(t, db.OwnerURL, "UPDATE public.tenants SET state = 'active' WHERE slug = 'acme'")
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := remembers.BySlug(t.Context(), "acme"); err == nil {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+type counter struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (c *counter) TraceStart(ctx context.Context, _ tenant.TraceStatement) context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	return ctx
+}
+
+func (*counter) TraceEnd(context.Context, tenant.TraceResult) {}
+
+// TestResolverAsksOnce counts the queries of a burst of requests.
+func TestResolverAsksOnce(t *testing.T) {
+	t.Parallel()
+	var queries counter
+	db := tenanttest.New(t, tenanttest.Options{Config: tenant.Config{Tracer: &queries}})
+	r := catalog.NewResolver(db.DB, time.Hour)
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			if _, err := r.BySlug(t.Context(), "acme"); err != nil {
+				t.Error(err)
+			}
+			if _, err := r.BySlug(t.Context(), "nobody"); err == nil {
+				t.Error("nobody was found")
+			}
+		})
+	}
+	group.Wait()
+	if queries.n > 4 { // A request may just miss the one before it.
+		t.Errorf("%d queries", queries.n)
+	}
+}
+
+// TestResolverGivesUp leaves with its own request, not with another one's.
+func TestResolverGivesUp(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{})
+	r := catalog.NewResolver(db.DB, time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.BySlug(ctx, "acme"); err != nil {
+		wantCode(t, err, tenant.CodeCanceled, "")
+	}
+	if _, err := r.BySlug(t.Context(), "acme"); err != nil {
+		t.Error(err)
+	}
+}
