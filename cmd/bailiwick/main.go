@@ -49,5 +49,6 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand())
 	root.AddCommand(newTenantCommand())
+	root.AddCommand(newTokenCommand())
 	return root
 }
