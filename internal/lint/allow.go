@@ -24,6 +24,10 @@ func parseAllow(text string) (allow, bool) {
 	body, lineComment := strings.CutPrefix(text, "--")
 	if !lineComment {
 		body, lineComment = strings.CutPrefix(text, "//")
+		// Go's documentation may speak of the comment without being one.
+		if lineComment && !strings.HasPrefix(strings.TrimSpace(body), allowMarker) {
+			return allow{}, false
+		}
 	}
 	at := strings.Index(body, allowMarker)
 	if at < 0 {
