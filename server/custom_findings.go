@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// defaultPage is the default of the parameter limit.
+const defaultPage = 50
+
+const selectFindings = `SELECT
+    f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
+    f.risk_score, f.first_seen_at, f.muted, f.failing, f.created_at
+FROM findings f
+`
+
+// ListFindings searches the findings of all scans. The statement is put
+// together from the filters that are given, so that each combination gets a
+// plan of its own; a query with every filter made optional would get one plan
+// for all.
+func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.ListFindingsRequestObject) (api.ListFindingsResponseObject, error) {
+	sort := orElse(req.Params.Sort, api.GravestFirst)
+	by, ok := findingOrder(sort)
+	if !ok {
+		return nil, rest.Errorf(http.StatusBadRequest, "sort: unknown order")
+	}
+	// A cursor of one order means nothing in another.
+	list := "listFindings " + string(sort)
+	w := findingFilter(req.Params)
+	if err := resume(w, by, list, req.Params.Cursor); err != nil {
+		return nil, err
+	}
+	limit := orElse(req.Params.Limit, defaultPage)
+	sql := selectFindings + w.where() + "\n" + by.by() + "\nLIMIT " + w.arg(limit+1)
+	rows, err := q.Querier().Query(ctx, sql, w.args...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tenantdb.ListScanFindingsRow])
+	if err != nil {
+		return nil, err
+	}
+	return findingPage(list, by, found, limit)
+}
+
+// resume begins the page where the cursor says.
+func resume(w *filter, by order, list string, text *string) error {
+	var f rest.Fields
+	cursor := rest.ParseCursor(&f, list, 2, text)
+	key := rest.CursorValue(&f, cursor, 0, rest.Same[*string])
+	id := rest.CursorValue(&f, cursor, 1, rest.Same[*uuid.UUID])
+	if key != nil && id != nil {
+		if err := by.valid(*key); err != nil {
+			f.Add("query.cursor", err)
+		}
+		by.after(w, *key, id.String())
+	}
+	return f.Invalid()
+}
+
+func findingPage(list string, by order, found []tenantdb.ListScanFindingsRow, limit int32) (api.ListFindingsResponseObject, error) {
+	var f rest.Fields
+	found, next := rest.NextPage(&f, list, found, int64(limit), func(f *rest.Fields, r tenantdb.ListScanFindingsRow) []any {
+		return []any{rest.Take(f, "sort", by.key, r), r.ID}
+	})
+	page := api.ListFindings200JSONResponse{
+		Items:      make([]api.Finding, len(found)),
+		NextCursor: rest.BuildNullable(orZero(next), next != nil),
+	}
+	for i, r := range found {
+		page.Items[i] = finding(&f, r)
+	}
+	if err := f.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return page, nil
+}
+
+func finding(f *rest.Fields, r tenantdb.ListScanFindingsRow) api.Finding {
+	return api.Finding{
+		Id:           r.ID,
+		ScanId:       r.ScanID,
+		Uid:          r.Uid,
+		CheckId:      r.CheckID,
+		Service:      r.Service,
+		Region:       r.Region,
+		Severity:     api.Severity(r.Severity),
+		Status:       api.FindingStatus(r.Status),
+		StatusDetail: r.StatusDetail,
+		Delta:        rest.BuildNullable(api.FindingDelta(orZero(r.Delta)), r.Delta != nil),
+		RiskScore:    rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
+		FirstSeenAt:  r.FirstSeenAt.UTC(),
+		Muted:        r.Muted,
+		Failing:      r.Failing,
+		CreatedAt:    r.CreatedAt.UTC(),
+	}
+}

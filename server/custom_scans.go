@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// StartScan sets a waiting scan going. The lock makes a second starter wait
+// and then see that the scan waits no more; that no other scan of the provider
+// executes is the database's to say.
+func (custom) StartScan(ctx context.Context, q *tenantdb.Queries, req api.StartScanRequestObject) (api.StartScanResponseObject, error) {
+	var started tenantdb.Scan
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		if err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled); err != nil {
+			return err
+		}
+		var err error
+		started, err = tx.StartScan(ctx, req.ScanId)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var f rest.Fields
+	body := scan(&f, started)
+	if err := f.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.StartScan200JSONResponse(body), nil
+}
+
+// FinishScan completes an executing scan and counts its findings. A reader
+// sees either the executing scan or the completed one with all its counts.
+func (custom) FinishScan(ctx context.Context, q *tenantdb.Queries, req api.FinishScanRequestObject) (api.FinishScanResponseObject, error) {
+	var finished tenantdb.Scan
+	var summaries []tenantdb.ListScanSummariesRow
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateExecuting)
+		if err != nil {
+			return err
+		}
+		if finished, err = tx.FinishScan(ctx, req.ScanId); err != nil {
+			return err
+		}
+		if err := tx.DeleteScanSummaries(ctx, req.ScanId); err != nil {
+			return err
+		}
+		if _, err := tx.SummarizeScan(ctx, req.ScanId); err != nil {
+			return err
+		}
+		summaries, err = tx.ListScanSummaries(ctx, req.ScanId)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var f rest.Fields
+	body := api.FinishScan200JSONResponse{Scan: scan(&f, finished), Summaries: make([]api.ScanSummary, len(summaries))}
+	for i, r := range summaries {
+		body.Summaries[i] = scanSummary(&f, r)
+	}
+	if err := f.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// lockScan holds a scan until the transaction ends, and refuses one that is in
+// none of the given states.
+func lockScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, states ...tenantdb.ScanState) error {
+	_, err := lockedScan(ctx, tx, id, states...)
+	return err
+}
+
+func lockedScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, states ...tenantdb.ScanState) (tenantdb.Scan, error) {
+	s, err := tx.LockScan(ctx, id)
+	if err != nil {
+		return s, err
+	}
+	for _, state := range states {
+		if s.State == state {
+			return s, nil
+		}
+	}
+	return s, rest.Errorf(http.StatusConflict, "the scan is %s", s.State)
+}
+
+func scan(f *rest.Fields, s tenantdb.Scan) api.Scan {
+	out := api.Scan{
+		Id:                  s.ID,
+		ProviderId:          s.ProviderID,
+		Name:                null(s.Name),
+		Trigger:             api.ScanTrigger(s.Trigger),
+		State:               api.ScanState(s.State),
+		Progress:            int32(s.Progress),
+		UniqueResourceCount: s.UniqueResourceCount,
+		Services:            s.Services,
+		Severities:          make([]api.Severity, len(s.Severities)),
+		RequestedBy:         null(s.RequestedBy),
+		Error:               null(s.Error),
+		ScheduledAt:         nullTime(s.ScheduledAt),
+		StartedAt:           nullTime(s.StartedAt),
+		CompletedAt:         nullTime(s.CompletedAt),
+		Duration:            nullable.NewNullNullable[string](),
+		CreatedAt:           s.CreatedAt.UTC(),
+		UpdatedAt:           s.UpdatedAt.UTC(),
+	}
+	for i, severity := range s.Severities {
+		out.Severities[i] = api.Severity(severity)
+	}
+	if s.Duration.Valid {
+		out.Duration.Set(rest.Take(f, "duration", rest.IntervalToString[string], s.Duration))
+	}
+	return out
+}
+
+func scanSummary(f *rest.Fields, r tenantdb.ListScanSummariesRow) api.ScanSummary {
+	return api.ScanSummary{
+		Service:     r.Service,
+		Severity:    api.Severity(r.Severity),
+		PassCount:   r.PassCount,
+		FailCount:   r.FailCount,
+		ManualCount: r.ManualCount,
+		MutedCount:  r.MutedCount,
+		NewCount:    r.NewCount,
+		RiskScore:   rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
+	}
+}
+
+func null[T any](p *T) nullable.Nullable[T] {
+	return rest.BuildNullable(orZero(p), p != nil)
+}
+
+func nullTime(p *time.Time) nullable.Nullable[time.Time] {
+	return rest.BuildNullable(orZero(p).UTC(), p != nil)
+}
