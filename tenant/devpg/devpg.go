@@ -41,9 +41,9 @@ const (
 	Test = "test"
 )
 
-// startTimeout bounds initdb, start and bootstrap together, unless the
+// startTimeout bounds a start, with the download that it may take, unless the
 // caller's context ends earlier.
-const startTimeout = 90 * time.Second
+const startTimeout = 3 * time.Minute
 
 // Options say which instance is wanted.
 type Options struct {
