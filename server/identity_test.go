@@ -1,0 +1,476 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/bailiwick-dev/bailiwick/schema"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+var testSchema = catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed}
+
+const identityDocument = `
+openapi: 3.0.3
+info: {title: Identity, version: "1"}
+security: [{bearer: []}]
+paths:
+  /whoami: {get: {operationId: whoami, responses: {"200": {description: ok}}}}
+  /account: {get: {operationId: account, x-scope: public, responses: {"200": {description: ok}}}}
+  /plans: {get: {operationId: plans, x-scope: public, security: [], responses: {"200": {description: ok}}}}
+  /version: {get: {operationId: version, x-scope: none, security: [], responses: {"200": {description: ok}}}}
+components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}
+`
+
+// counter counts the statements of tenants and of the shared schema.
+type counter struct {
+	mu             sync.Mutex
+	tenant, public int
+}
+
+func (c *counter) TraceStart(ctx context.Context, s tenant.TraceStatement) context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.Tenant.ID.IsZero() {
+		c.public++
+	} else {
+		c.tenant++
+	}
+	return ctx
+}
+
+func (c *counter) TraceEnd(context.Context, tenant.TraceResult) {}
+
+func (c *counter) counts() (ofTenants, ofPublic int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tenant, c.public
+}
+
+// gate is the identity in front of a handler that asks the database who it is.
+type gate struct {
+	*httptest.Server
+	*tenanttest.DB
+
+	issuer  *issuer
+	counter *counter
+	id      *identity
+}
+
+func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
+	t.Helper()
+	g := &gate{issuer: newIssuer(t), counter: &counter{}}
+	g.DB = tenanttest.New(t, tenanttest.Options{Schema: testSchema, Config: tenant.Config{Tracer: g.counter}})
+	s := &settings{Issuer: testIssuer, Audience: testAudience, JWKSURL: g.issuer.URL, TenantClaim: "tenant"}
+	g.id = &identity{
+		base: "app.example", proxies: proxies, tokens: newRemoteTokens(t.Context(), s),
+		resolver: catalog.NewResolver(g.DB.DB, 0),
+	}
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(identityDocument))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := rest.Wrap(doc, rest.Options{Authenticate: g.id.authenticate, Logger: slog.New(slog.DiscardHandler)}, http.HandlerFunc(g.whoami))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Server = httptest.NewServer(withHealth(g.DB.DB, slog.New(slog.DiscardHandler), api))
+	t.Cleanup(g.Server.Close)
+	return g
+}
+
+func (g *gate) whoami(w http.ResponseWriter, r *http.Request) {
+	answer := map[string]string{"subject": rest.Subject(r.Context())}
+	if bound, ok := tenant.FromContext(r.Context()); ok {
+		q, err := g.DB.DB.Bind(bound)
+		if err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		defer q.Close()
+		var role string
+		if err := q.QueryRow(r.Context(), "SELECT current_user::text").Scan(&role); err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		answer["slug"], answer["role"] = bound.Slug, role
+	}
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		rest.WriteError(w, r, err)
+	}
+}
+
+// ask sends one request; edit may change it before.
+func (g *gate) ask(t *testing.T, path, host, token string, edit func(*http.Request)) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.URL+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if edit != nil {
+		edit(r)
+	}
+	res, err := g.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// raw sends bytes that no HTTP client would send.
+func (g *gate) raw(t *testing.T, request string) string {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, strings.ReplaceAll(request, "\n", "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+func (g *gate) valid(t *testing.T, i int) string {
+	t.Helper()
+	return g.issuer.sign(t, jose.EdDSA, claims(g.Tenants[i].ID.String()))
+}
+
+func TestTenantAndSubjectReachTheHandler(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	for _, alg := range []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256} {
+		for i, host := range []string{"acme.app.example", "GLOBEX.App.Example.:8443"} {
+			res, body := g.ask(t, "/whoami", host, g.issuer.sign(t, alg, claims(g.Tenants[i].ID.String())), nil)
+			if res.StatusCode != 200 || !strings.Contains(body, g.Tenants[i].Schema()) || !strings.Contains(body, "alice@example.org") {
+				t.Errorf("%s at %s: %d %s", alg, host, res.StatusCode, body)
+			}
+		}
+	}
+}
+
+// Attack 1: only the Host header counts, unless a configured proxy speaks.
+func TestAttack1SpoofedHost(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	token := g.valid(t, 0)
+	for _, header := range []string{"X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server", "X-Http-Host-Override"} {
+		_, body := g.ask(t, "/whoami", "acme.app.example", token, func(r *http.Request) {
+			r.Header.Set(header, "globex.app.example")
+			if header == "Forwarded" {
+				r.Header.Set(header, "host=globex.app.example")
+			}
+		})
+		if !strings.Contains(body, g.Tenants[0].Schema()) {
+			t.Errorf("%s: %s", header, body)
+		}
+	}
+	auth := "Authorization: Bearer " + token + "\nConnection: close\n\n"
+	for name, c := range map[string][2]string{
+		"two hosts":                {"GET /whoami HTTP/1.1\nHost: acme.app.example\nHost: globex.app.example\n" + auth, "HTTP/1.1 400 "},
+		"no host":                  {"GET /whoami HTTP/1.1\n" + auth, "HTTP/1.1 400 "},
+		"no host in HTTP/1.0":      {"GET /whoami HTTP/1.0\n" + auth, "HTTP/1.0 404 "},
+		"folded host":              {"GET /whoami HTTP/1.1\nHost: acme.app.example\n globex.app.example\n" + auth, "HTTP/1.1 400 "},
+		"absolute form":            {"GET http://acme.app.example/whoami HTTP/1.1\nHost: acme.app.example\n" + auth, "HTTP/1.1 421 "},
+		"absolute form, other":     {"GET http://acme.app.example/whoami HTTP/1.1\nHost: globex.app.example\n" + auth, "HTTP/1.1 421 "},
+		"absolute form, user info": {"GET http://x@acme.app.example/whoami HTTP/1.1\nHost: acme.app.example\n" + auth, "HTTP/1.1 421 "},
+	} {
+		if answer := g.raw(t, c[0]); !strings.HasPrefix(answer, c[1]) {
+			t.Errorf("%s: want %s, got %s", name, c[1], answer)
+		}
+	}
+	if n, _ := g.counter.counts(); n != 6 {
+		t.Errorf("%d statements of tenants instead of 6", n)
+	}
+}
+
+func TestAttack1ConfiguredProxy(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, netip.MustParsePrefix("127.0.0.0/8"))
+	token := g.valid(t, 0)
+	for name, c := range map[string]struct {
+		host   string
+		values []string
+		status int
+	}{
+		"its value counts": {"inner.example", []string{"acme.app.example"}, 200},
+		"without one":      {"acme.app.example", nil, 200},
+		"two headers":      {"acme.app.example", []string{"acme.app.example", "globex.app.example"}, 400},
+		"a list":           {"acme.app.example", []string{"acme.app.example, globex.app.example"}, 400},
+		"another tenant's": {"acme.app.example", []string{"globex.app.example"}, 403},
+		"not a host":       {"acme.app.example", []string{""}, 404},
+	} {
+		res, body := g.ask(t, "/whoami", c.host, token, func(r *http.Request) { r.Header["X-Forwarded-Host"] = c.values })
+		if res.StatusCode != c.status {
+			t.Errorf("%s: %d %s", name, res.StatusCode, body)
+		}
+	}
+	far := newGate(t, netip.MustParsePrefix("10.0.0.0/8"))
+	res, body := far.ask(t, "/whoami", "inner.example", far.valid(t, 0), func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "acme.app.example") })
+	if res.StatusCode != 404 {
+		t.Errorf("not the configured proxy: %d %s", res.StatusCode, body)
+	}
+}
+
+// Attack 2: every host that is not a tenant's gets one and the same answer.
+func TestAttack2HostsWithoutATenant(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	token := g.valid(t, 0)
+	_, uniform := g.ask(t, "/whoami", "nobody.app.example", token, nil)
+	for _, host := range []string{
+		"nobody.app.example", "app.example", "a.acme.app.example", "acme.app.example.evil.example", "acmeapp.example", "www.app.example",
+		"127.0.0.1", "127.0.0.1:8080", "[::1]", "acme.app.example:0", "acme.app.example..", "xn--cme-6cd.app.example", "ac_me.app.example",
+		"acme.localhost", "-acme.app.example",
+	} {
+		res, body := g.ask(t, "/whoami", host, token, nil)
+		if res.StatusCode != 404 || body != uniform {
+			t.Errorf("%s: %d %s", host, res.StatusCode, body)
+		}
+	}
+	if n, _ := g.counter.counts(); n != 0 {
+		t.Errorf("%d statements of tenants", n)
+	}
+}
+
+// Attack 3: no header, parameter or cookie of the client names the tenant.
+func TestAttack3ClientsNameNoTenant(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	other := g.Tenants[1]
+	res, body := g.ask(t, "/whoami?tenant="+other.Slug+"&tenant_id="+other.ID.String(), "acme.app.example", g.valid(t, 0), func(r *http.Request) {
+		for _, name := range []string{"X-Tenant", "X-Tenant-Id", "X-Tenant-Slug", "Tenant", "X-Org-Id"} {
+			r.Header.Set(name, other.ID.String())
+		}
+		r.AddCookie(&http.Cookie{Name: "tenant", Value: other.Slug})
+	})
+	if res.StatusCode != 200 || !strings.Contains(body, g.Tenants[0].Schema()) {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// Attack 4: a token is good at its own tenant's host only; refused before any tenant's SQL.
+func TestAttack4TokenOfAnotherTenant(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	a, b := g.Tenants[0], g.Tenants[1]
+	for name, c := range map[string]struct {
+		host   string
+		claims map[string]any
+	}{
+		"A at B":          {"globex.app.example", claims(a.ID.String())},
+		"B at A":          {"acme.app.example", claims(b.ID.String())},
+		"no claim":        {"acme.app.example", with(claims(""), "tenant", nil)},
+		"empty claim":     {"acme.app.example", claims("")},
+		"the slug":        {"acme.app.example", claims("acme")},
+		"zero":            {"acme.app.example", claims(tenant.ID{}.String())},
+		"the schema":      {"acme.app.example", claims(a.Schema())},
+		"a list of both":  {"acme.app.example", with(claims(""), "tenant", []string{a.ID.String(), b.ID.String()})},
+		"a number":        {"acme.app.example", with(claims(""), "tenant", 1)},
+		"an object":       {"acme.app.example", with(claims(""), "tenant", map[string]string{"id": a.ID.String()})},
+		"in another case": {"acme.app.example", with(with(claims(""), "tenant", nil), "Tenant", a.ID.String())},
+	} {
+		res, body := g.ask(t, "/whoami", c.host, g.issuer.sign(t, jose.EdDSA, c.claims), nil)
+		if res.StatusCode != 403 || res.Header.Get("Content-Type") != rest.ContentType {
+			t.Errorf("%s: %d %s", name, res.StatusCode, body)
+		}
+		for _, secret := range []string{a.ID.String(), b.ID.String(), a.Schema(), b.Schema()} {
+			if strings.Contains(body, secret) {
+				t.Errorf("%s: the answer names %s: %s", name, secret, body)
+			}
+		}
+	}
+	if n, _ := g.counter.counts(); n != 0 {
+		t.Errorf("%d statements of tenants", n)
+	}
+}
+
+// Attack 5: what is not a valid token is 401, before any SQL at all.
+func TestAttack5InvalidTokens(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	good := claims(g.Tenants[0].ID.String())
+	stranger := newIssuer(t)
+	signed := g.issuer.sign(t, jose.EdDSA, good)
+	otherPayload := strings.Split(g.issuer.sign(t, jose.EdDSA, claims(g.Tenants[1].ID.String())), ".")
+	parts := strings.Split(signed, ".")
+	for name, token := range map[string]string{
+		"none":             unsigned(t, good),
+		"none, signed":     strings.TrimSuffix(unsigned(t, good), ".") + "." + parts[2],
+		"public key as HS": g.issuer.confused(t, good),
+		"issuer":           g.issuer.sign(t, jose.EdDSA, with(good, "iss", "https://evil.example")),
+		"no issuer":        g.issuer.sign(t, jose.EdDSA, with(good, "iss", nil)),
+		"audience":         g.issuer.sign(t, jose.EdDSA, with(good, "aud", "other")),
+		"no audience":      g.issuer.sign(t, jose.EdDSA, with(good, "aud", nil)),
+		"expired":          g.issuer.sign(t, jose.EdDSA, with(good, "exp", time.Now().Add(-time.Minute).Unix())),
+		"no expiry":        g.issuer.sign(t, jose.EdDSA, with(good, "exp", nil)),
+		"not yet":          g.issuer.sign(t, jose.EdDSA, with(good, "nbf", time.Now().Add(time.Hour).Unix())),
+		"no subject":       g.issuer.sign(t, jose.EdDSA, with(good, "sub", nil)),
+		"other key":        stranger.sign(t, jose.EdDSA, good),
+		"other algorithm":  sign(t, jose.PS256, jose.JSONWebKey{Key: g.issuer.keys[jose.RS256], KeyID: "RS256"}, good),
+		"swapped payload":  parts[0] + "." + otherPayload[1] + "." + parts[2],
+		"no signature":     parts[0] + "." + parts[1] + ".",
+		"not a token":      "hello",
+		"long":             strings.Repeat("a", maxToken+1),
+		"none at all":      "",
+	} {
+		res, body := g.ask(t, "/whoami", "acme.app.example", token, nil)
+		if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%s: %d %s", name, res.StatusCode, body)
+		}
+	}
+	for name, values := range map[string][]string{
+		"two":    {"Bearer " + signed, "Bearer " + signed},
+		"basic":  {"Basic " + signed},
+		"scheme": {signed},
+		"blank":  {"Bearer "},
+	} {
+		res, body := g.ask(t, "/whoami", "acme.app.example", "", func(r *http.Request) { r.Header["Authorization"] = values })
+		if res.StatusCode != 401 {
+			t.Errorf("%s: %d %s", name, res.StatusCode, body)
+		}
+	}
+	if tenants, public := g.counter.counts(); tenants != 0 || public != 0 {
+		t.Errorf("%d statements of tenants, %d of the shared schema", tenants, public)
+	}
+	if n := g.issuer.fetches.Load(); n != 1 {
+		t.Errorf("the issuer was asked %d times for its keys", n)
+	}
+}
+
+func TestUnreachableIssuerIs503(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	g.issuer.down.Store(true)
+	res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil)
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	g.issuer.down.Store(false)
+	if res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil); res.StatusCode != 200 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// Attack 25: without a token nobody learns whether a tenant exists, not even by the work done.
+func TestAttack25NoTokenLearnsNothing(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	for _, path := range []string{"/whoami", "/account", "/plans", "/version", "/nothing"} {
+		res, body := g.ask(t, path, "acme.app.example", "", nil)
+		other, otherBody := g.ask(t, path, "nobody.app.example", "", nil)
+		res.Header.Del("X-Request-Id")
+		other.Header.Del("X-Request-Id")
+		if res.StatusCode != other.StatusCode || body != otherBody || len(res.Header) != len(other.Header) {
+			t.Errorf("%s: %d %s %v and %d %s %v", path, res.StatusCode, body, res.Header, other.StatusCode, otherBody, other.Header)
+		}
+	}
+	if tenants, public := g.counter.counts(); tenants != 0 || public != 0 {
+		t.Errorf("%d statements of tenants, %d of the shared schema", tenants, public)
+	}
+}
+
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	token := g.valid(t, 0)
+	for name, c := range map[string]struct {
+		path, host, token string
+		status            int
+	}{
+		"none needs no host":          {"/version", "127.0.0.1", "", 200},
+		"public at the base domain":   {"/plans", "app.example", "", 200},
+		"public at a tenant":          {"/plans", "acme.app.example", "", 200},
+		"public elsewhere":            {"/plans", "127.0.0.1", "", 404},
+		"secured public, no token":    {"/account", "app.example", "", 401},
+		"secured public":              {"/account", "app.example", token, 200},
+		"secured public, own tenant":  {"/account", "acme.app.example", token, 200},
+		"secured public, other":       {"/account", "globex.app.example", token, 403},
+		"tenant's at the base domain": {"/whoami", "app.example", token, 404},
+	} {
+		if res, body := g.ask(t, c.path, c.host, c.token, nil); res.StatusCode != c.status {
+			t.Errorf("%s: %d %s", name, res.StatusCode, body)
+		}
+	}
+}
+
+func TestOnlyActiveTenantsAreServed(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	for _, state := range []string{"suspended", "provisioning", "offboarding", "purged", "active"} {
+		execOwner(t, g.DB, "UPDATE public.tenants SET state = $1 WHERE slug = 'acme'", state)
+		want := 404
+		if state == "active" {
+			want = 200
+		}
+		if res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil); res.StatusCode != want {
+			t.Errorf("%s: %d %s", state, res.StatusCode, body)
+		}
+	}
+}
+
+// Attack 12: a tenant whose schema is gone gets an error, never another's rows.
+func TestAttack12MissingSchema(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	execOwner(t, g.DB, "DROP SCHEMA "+g.Tenants[0].Schema()+" CASCADE")
+	execOwner(t, g.DB, "CREATE TABLE public.scans (id bigint)")
+	execOwner(t, g.DB, "GRANT SELECT ON public.scans TO PUBLIC")
+	q := g.Bind(t, 0)
+	if _, err := q.Exec(t.Context(), "SELECT id FROM scans"); tenant.CodeOf(err) != tenant.CodeSchema {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if res, body := g.ask(t, path, "10.0.0.7:8080", "", nil); res.StatusCode != 200 || !strings.Contains(body, "ok") {
+			t.Errorf("%s: %d %s", path, res.StatusCode, body)
+		}
+	}
+	g.DB.DB.Close()
+	if res, _ := g.ask(t, "/healthz", "10.0.0.7", "", nil); res.StatusCode != 200 {
+		t.Errorf("healthz without a database: %d", res.StatusCode)
+	}
+	if res, body := g.ask(t, "/readyz", "10.0.0.7", "", nil); res.StatusCode != 503 || strings.Contains(body, "closed") {
+		t.Errorf("readyz without a database: %d %s", res.StatusCode, body)
+	}
+}
