@@ -47,7 +47,7 @@ func newRootCommand() *cobra.Command {
 	root.PersistentFlags().StringP("dir", "C", ".", "the project's folder")
 	root.AddCommand()
 	root.AddCommand(newGenerateCommand(), newSQLCCommand())
-	root.AddCommand(newLintCommand())
+	root.AddCommand(newLintCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand())
 	root.AddCommand(newTokenCommand())
 	return root

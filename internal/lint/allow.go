@@ -45,7 +45,7 @@ func parseAllow(text string) (allow, bool) {
 	switch {
 	case rule == "":
 		a.problem = "an allow comment without a rule"
-	case rules[rule] == "":
+	case rules[rule] == "" && checked[rule] == "":
 		a.problem = fmt.Sprintf("allow comment of the unknown rule %q", rule)
 	case never[rule]:
 		a.problem = fmt.Sprintf("rule %s cannot be allowed", rule)
@@ -87,7 +87,7 @@ func settle(file string, found diag.List, allows []*allow) diag.List {
 	}
 	for _, a := range allows {
 		problem := a.problem
-		if problem == "" && !a.used {
+		if problem == "" && !a.used && checked[a.rule] == "" {
 			problem = fmt.Sprintf("allow comment of %s allows nothing", a.rule)
 		}
 		if problem == "" {
@@ -99,4 +99,25 @@ func settle(file string, found diag.List, allows []*allow) diag.List {
 		})
 	}
 	return found
+}
+
+// Allow is a comment that speaks of one of check's rules.
+type Allow struct {
+	File         string
+	Line, Column int
+	// Query is the name of the query that the comment belongs to.
+	Query, Rule, Reason string
+}
+
+// CheckAllows returns the comments of a query file that check has to apply.
+func CheckAllows(f File) []Allow {
+	var list []Allow
+	for _, s := range split(f) {
+		for _, a := range s.allows() {
+			if a.problem == "" && checked[a.rule] != "" {
+				list = append(list, Allow{File: f.Name, Line: a.line, Column: a.column, Query: s.name, Rule: a.rule, Reason: a.reason})
+			}
+		}
+	}
+	return list
 }

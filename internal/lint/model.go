@@ -123,6 +123,21 @@ func isReferenceGrant(g *pgquery.GrantStmt) bool {
 	return g.GetGrantees()[0].GetRoleSpec().GetRoletype() == pgquery.RoleSpecType_ROLESPEC_PUBLIC
 }
 
+// isUseGrant is true for GRANT EXECUTE ON FUNCTION f TO PUBLIC and GRANT USAGE
+// ON TYPE t TO PUBLIC, which let tenants use what they cannot read data with.
+func isUseGrant(g *pgquery.GrantStmt) bool {
+	if g == nil || !g.GetIsGrant() || g.GetGrantOption() ||
+		g.GetTargtype() != pgquery.GrantTargetType_ACL_TARGET_OBJECT || len(g.GetPrivileges()) != 1 || len(g.GetGrantees()) != 1 {
+		return false
+	}
+	switch g.GetObjtype() {
+	case pgquery.ObjectType_OBJECT_FUNCTION, pgquery.ObjectType_OBJECT_ROUTINE, pgquery.ObjectType_OBJECT_TYPE:
+	default:
+		return false
+	}
+	return g.GetGrantees()[0].GetRoleSpec().GetRoletype() == pgquery.RoleSpecType_ROLESPEC_PUBLIC
+}
+
 // names reads a list of identifiers.
 func names(nodes []*pgquery.Node) []string {
 	list := make([]string, 0, len(nodes))

@@ -93,6 +93,15 @@ var rules = map[string]string{
 	ruleGoSyntax:     "a Go file whose imports cannot be read",
 }
 
+// checked are the rules of bailiwick check that a comment can allow. Lint
+// knows their names; whether such a comment allows something, check says.
+var checked = map[string]string{
+	"column-type":        "check: a column whose type PostgreSQL and sqlc see differently",
+	"nullable-column":    "check: a column that can be null and is generated as never null",
+	"parameter-type":     "check: a parameter whose type PostgreSQL and sqlc see differently",
+	"nullable-parameter": "check: a parameter that may be null for a column that may not",
+}
+
 // never are the rules that no comment can allow.
 var never = map[string]bool{
 	ruleSyntax: true, ruleAllow: true, ruleGoSyntax: true, ruleGoHandmade: true, ruleGoFacade: true,
@@ -104,11 +113,13 @@ type Rule struct {
 	Doc  string `json:"doc"`
 }
 
-// Rules returns all rules, sorted by name.
+// Rules returns all rules, sorted by name, those of check last.
 func Rules() []Rule {
 	var list []Rule
-	for _, name := range slices.Sorted(maps.Keys(rules)) {
-		list = append(list, Rule{Name: name, Doc: rules[name]})
+	for _, all := range []map[string]string{rules, checked} {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			list = append(list, Rule{Name: name, Doc: all[name]})
+		}
 	}
 	return list
 }

@@ -69,7 +69,7 @@ func (c *checker) notDeclarative(n *pgquery.Node) {
 }
 
 func (c *checker) grant(g *pgquery.GrantStmt) {
-	if !c.scope.tenant && isReferenceGrant(g) {
+	if !c.scope.tenant && (isReferenceGrant(g) || isUseGrant(g)) {
 		return
 	}
 	if c.scope.tenant {
@@ -81,7 +81,7 @@ func (c *checker) grant(g *pgquery.GrantStmt) {
 		return // REVOKE takes away
 	}
 	c.report(0, ruleGrant, "a grant that is not GRANT SELECT ON public.x TO PUBLIC",
-		"name each reference table in GRANT SELECT ON public.x TO PUBLIC; that list is what tenants may read")
+		"name each reference table in GRANT SELECT ON public.x TO PUBLIC, each function in GRANT EXECUTE ON FUNCTION; that list is what tenants may use")
 }
 
 func (c *checker) extension(e *pgquery.CreateExtensionStmt) {

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/internal/check"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen"
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+)
+
+func newCheckCommand() *cobra.Command {
+	var asJSON bool
+	var url string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Prepare every query on a real PostgreSQL and compare it with what is generated",
+		Long: `check makes the desired schemas in a scratch database, prepares every query
+there as the role and under the search_path that it runs with, and compares
+PostgreSQL's types and nullability with what sqlc generates without a database.
+It reports what sqlc cannot see: a query that PostgreSQL refuses, a table that
+tenants may not read, an aggregate that is numeric or null, an untyped column.
+
+Without --url the project's embedded PostgreSQL is used, and started if need
+be. With --url the role of the URL makes a scratch database, which is dropped
+at the end; it needs CREATEDB and CREATEROLE.
+
+A finding of type or nullability is allowed by a comment with a reason, above
+the query:
+
+  -- bailiwick:allow nullable-column the join finds a row for every scan
+
+Exit status: 0 when all is well, 1 otherwise.`,
+		Example: `  bailiwick check
+  bailiwick check --url postgres://owner@db.example/postgres
+  bailiwick check --json | jq '.[].message'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := checkProject(cmd, url)
+			if err != nil {
+				return err
+			}
+			return writeFindings(cmd.OutOrStdout(), list, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
+	cmd.Flags().StringVar(&url, "url", "", "a PostgreSQL server to use instead of the embedded one")
+	return cmd
+}
+
+// checkProject starts the server and runs sqlc at the same time: both take
+// about a second.
+func checkProject(cmd *cobra.Command, url string) (list diag.List, err error) {
+	dir, err := cmd.Flags().GetString("dir")
+	if err != nil {
+		return nil, fmt.Errorf("read --dir: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	server := make(chan started, 1)
+	go func() { server <- startServer(ctx, dir, url) }()
+	model, modelErr := check.Model(ctx, dir, []string{self, "sqlc"})
+	if modelErr != nil {
+		cancel()
+	}
+	s := <-server
+	defer func() { err = errors.Join(err, s.close()) }()
+	if errors.As(modelErr, &list) {
+		return list, nil
+	}
+	if modelErr != nil {
+		return nil, modelErr
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	return runCheck(ctx, s.url, model)
+}
+
+func runCheck(ctx context.Context, url string, model *codegen.Model) (list diag.List, err error) {
+	err = check.InScratch(ctx, url, func(ctx context.Context, conn *pgx.Conn) error {
+		list, err = check.Run(ctx, conn, model)
+		return err
+	})
+	return list, err
+}
+
+// started is a server that may have been started for this run.
+type started struct {
+	url   string
+	close func() error
+	err   error
+}
+
+func startServer(ctx context.Context, dir, url string) started {
+	s := started{url: url, close: func() error { return nil }}
+	if url != "" {
+		return s
+	}
+	instance, err := devpg.Start(ctx, devpg.Options{Name: devpg.Test, Project: dir})
+	if err != nil {
+		s.err = fmt.Errorf("start PostgreSQL: %w", err)
+		return s
+	}
+	s.url, s.close = instance.OwnerURL(devpg.Database), instance.Close
+	return s
+}

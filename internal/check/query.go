@@ -1,0 +1,211 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	gotypes "go/types"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
+)
+
+// query prepares one query, plans it as its role, and compares.
+func (c *checker) query(ctx context.Context, s *subject, name string) error {
+	if err := c.execAll(ctx, []string{"SAVEPOINT bailiwick_query"}); err != nil {
+		return err
+	}
+	description, err := c.tx.Conn().PgConn().Prepare(ctx, name, s.text, nil)
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg):
+		c.refused(s, pg, rulePrepare)
+	case err != nil:
+		return err
+	default:
+		if err := c.explain(ctx, s, name, len(description.ParamOIDs)); err != nil {
+			return err
+		}
+		c.compare(s, description)
+	}
+	return c.execAll(ctx, []string{"ROLLBACK TO SAVEPOINT bailiwick_query", "RELEASE SAVEPOINT bailiwick_query"})
+}
+
+// explain plans the statement and starts its executor, which checks the
+// privileges of the role that preparing does not.
+func (c *checker) explain(ctx context.Context, s *subject, name string, params int) error {
+	sql := "EXPLAIN EXECUTE " + name
+	if params > 0 {
+		sql += "(" + strings.TrimSuffix(strings.Repeat("NULL, ", params), ", ") + ")"
+	}
+	_, err := c.tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		// A null that a domain or a table refuses says nothing of the query.
+		if strings.HasPrefix(pg.Code, "22004") || strings.HasPrefix(pg.Code, "23") {
+			return nil
+		}
+		c.refused(s, pg, rulePrepare)
+		return nil
+	}
+	return err
+}
+
+func (c *checker) refused(s *subject, pg *pgconn.PgError, rule string) {
+	mend := "correct the query or the schema"
+	switch pg.Code {
+	case "42501":
+		rule = rulePermission
+		mend = "a tenant reads its own tables and those that the public schema file grants: GRANT SELECT ON public.x TO PUBLIC (or GRANT EXECUTE ON FUNCTION public.f TO PUBLIC)"
+		if s.scope != c.model.Project.Tenant {
+			mend = "the runtime role only reads in public; writing is the work of the owner role, outside the generated queries, or needs a GRANT in the public schema file"
+		}
+	case "42P01", "42883", "42704":
+		if s.scope == c.model.Project.Tenant {
+			mend = "the search_path is the tenant's schema alone: write public.x for what is in public, and declare the rest in the tenant's schema file"
+		}
+	}
+	message := "PostgreSQL refuses the query: " + describe(pg)
+	before := len(c.found)
+	c.report(s, "", rule, message, mend)
+	if line, column := c.locate(s, int(pg.Position)); line > 0 {
+		c.found[before].Line, c.found[before].Column = line, column
+	}
+}
+
+// locate finds the line of the query file that a position of the generated
+// text comes from. sqlc drops comments and replaces its macros, so the line is
+// looked for below the query's name; zero when it is not found.
+func (c *checker) locate(s *subject, position int) (line, column int) {
+	row, column := place(s.text, position)
+	if row == 0 {
+		return 0, 0
+	}
+	wanted := strings.TrimSpace(strings.Split(s.text, "\n")[row-1])
+	for i, text := range strings.Split(string(c.model.Inputs[s.File]), "\n") {
+		if i >= s.Line && wanted != "" && strings.Contains(text, strings.TrimSuffix(wanted, ";")) {
+			return i + 1, column
+		}
+	}
+	return 0, 0
+}
+
+func (c *checker) compare(s *subject, d *pgconn.StatementDescription) {
+	for i, oid := range d.ParamOIDs {
+		if v, ok := s.params[i+1]; ok {
+			c.parameter(s, v, oid)
+		}
+	}
+	columns := flatten(s.Columns)
+	if len(columns) != len(d.Fields) {
+		if s.Cmd == ":one" || s.Cmd == ":many" || strings.HasPrefix(s.Cmd, ":batch") && len(columns) > 0 {
+			c.report(s, "", ruleColumnCount, fmt.Sprintf("PostgreSQL returns %d columns, %d were generated", len(d.Fields), len(columns)),
+				"name the columns instead of using *")
+		}
+		return
+	}
+	outputs := c.analyse(s)
+	reported := map[string]bool{}
+	for i, f := range d.Fields {
+		c.columnType(s, columns[i], f)
+		c.columnNull(s, columns[i], f, outputs, i, reported)
+	}
+	c.arguments(s)
+}
+
+// generated is a column with the struct that embeds it, if any.
+type generated struct {
+	queries.Value
+	embed string
+}
+
+func flatten(values []queries.Value) []generated {
+	var list []generated
+	for _, v := range values {
+		if v.Embedded == nil {
+			list = append(list, generated{Value: v})
+		}
+		for _, e := range v.Embedded {
+			list = append(list, generated{Value: e, embed: v.Name})
+		}
+	}
+	return list
+}
+
+func (g generated) label() string {
+	if g.embed != "" {
+		return g.embed + "." + g.Name
+	}
+	return g.Name
+}
+
+func goType(v queries.Value) string {
+	if v.Go == nil {
+		return v.SQL
+	}
+	return gotypes.ExprString(v.Go)
+}
+
+func untyped(goType string) bool {
+	return goType == "interface{}" || goType == "any" || goType == "[]interface{}" || goType == "[]any"
+}
+
+func (c *checker) parameter(s *subject, v queries.Value, oid uint32) {
+	actual, made := c.types.byOID[oid], c.types.find(v.SQL, v.Dims > 0 || v.Slice)
+	if made == nil || untyped(goType(v)) {
+		c.report(s, v.Name, ruleUntypedParam,
+			fmt.Sprintf("parameter %s is %s for PostgreSQL, but generated as %s", v.Name, c.types.sql(actual), goType(v)),
+			fmt.Sprintf("add a cast: sqlc.arg('%s')::%s", v.Name, c.types.sql(actual)))
+		return
+	}
+	if !c.types.carries(made, actual) {
+		c.report(s, v.Name, ruleParamType,
+			fmt.Sprintf("parameter %s is %s for PostgreSQL, but generated as %s (%s)", v.Name, c.types.sql(actual), c.types.sql(made), goType(v)),
+			fmt.Sprintf("add a cast: sqlc.arg('%s')::%s", v.Name, c.types.sql(actual)))
+	}
+}
+
+func (c *checker) columnType(s *subject, v generated, f pgconn.FieldDescription) {
+	actual, made := c.types.byOID[f.DataTypeOID], c.types.find(v.SQL, v.Dims > 0)
+	if made == nil || untyped(goType(v.Value)) {
+		c.report(s, v.label(), ruleUntypedCol,
+			fmt.Sprintf("column %s is %s for PostgreSQL, but generated as %s", v.label(), c.types.sql(actual), goType(v.Value)),
+			"add a cast: (...)::"+c.types.sql(actual)+" AS "+v.Name)
+		return
+	}
+	if !c.types.carries(actual, made) {
+		c.report(s, v.label(), ruleColumnType,
+			fmt.Sprintf("column %s is %s for PostgreSQL, but generated as %s (%s)", v.label(), c.types.sql(actual), c.types.sql(made), goType(v.Value)),
+			fmt.Sprintf("say which you want by a cast: (...)::%s or (...)::%s", c.types.sql(actual), c.types.sql(made)))
+	}
+}
+
+// columnNull reports a column that was generated as never null although it can be.
+func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription, outputs []output, i int, reported map[string]bool) {
+	if !v.NotNull {
+		return
+	}
+	verdict, why := unknown, ""
+	if outputs != nil && len(outputs) == len(flatten(s.Columns)) {
+		verdict, why = outputs[i].null, outputs[i].why
+	} else if r := c.tables.byOID[f.TableOID]; r != nil && !r.view {
+		if col := r.column(f.Name); col != nil && !col.NotNull {
+			verdict, why = yes, "the column of the table is nullable"
+		}
+	}
+	key := v.embed
+	if key == "" {
+		key = v.label()
+	}
+	if verdict != yes || reported[key] {
+		return
+	}
+	reported[key] = true
+	mend := "wrap it: coalesce(..., <value>); or take it from the nullable side of a LEFT JOIN, which is generated as nullable"
+	if v.embed != "" {
+		mend = "select the columns one by one instead of sqlc.embed, or use an inner join"
+	}
+	c.report(s, key, ruleNullableCol, fmt.Sprintf("column %s can be null (%s), but is generated as never null (%s)", v.label(), why, goType(v.Value)), mend)
+}

@@ -1,0 +1,188 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/project"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+func scratchSchema() string { return tenant.NewID().SchemaName() }
+
+// InScratch makes an empty database on the server of url, calls fn with a
+// connection to it, and drops it.
+func InScratch(ctx context.Context, url string, fn func(context.Context, *pgx.Conn) error) (err error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return fmt.Errorf("scratch database: %w", err)
+	}
+	admin, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("scratch database: %w", err)
+	}
+	// Cancelling the run must still drop what it has made.
+	clean := context.WithoutCancel(ctx)
+	defer func() { err = errors.Join(err, admin.Close(clean)) }()
+	name := "bailiwick_check_" + strings.TrimPrefix(scratchSchema(), "t_")
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+tenant.QuoteIdent(name)+" TEMPLATE template0"); err != nil {
+		return fmt.Errorf("create the scratch database: %w", err)
+	}
+	defer func() {
+		_, drop := admin.Exec(clean, "DROP DATABASE IF EXISTS "+tenant.QuoteIdent(name)+" WITH (FORCE)")
+		err = errors.Join(err, drop)
+	}()
+	scratch := config.Copy()
+	scratch.Database = name
+	conn, err := pgx.ConnectConfig(ctx, scratch)
+	if err != nil {
+		return fmt.Errorf("scratch database: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(clean)) }()
+	return fn(ctx, conn)
+}
+
+func (c *checker) runtimeRole() string { return "bailiwick_check_" + c.schema }
+
+// realise makes the shared schema and one tenant, with roles and grants as the
+// catalog does in production. It is false when the SQL itself fails.
+func (c *checker) realise(ctx context.Context) (bool, error) {
+	runtime, own := tenant.QuoteIdent(c.runtimeRole()), tenant.QuoteIdent(c.schema)
+	before := []string{
+		"CREATE ROLE " + runtime + " NOLOGIN NOINHERIT",
+		"CREATE ROLE " + own + " NOLOGIN NOINHERIT",
+		"GRANT " + own + ", " + runtime + " TO CURRENT_USER",
+		"REVOKE ALL ON SCHEMA public FROM PUBLIC",
+		"GRANT USAGE ON SCHEMA public TO PUBLIC",
+		"CREATE SCHEMA " + own,
+		"ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC",
+	}
+	public := []string{
+		"GRANT USAGE ON SCHEMA public TO " + runtime,
+		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + runtime,
+		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO " + runtime,
+	}
+	grants := []string{
+		"GRANT USAGE ON SCHEMA " + own + " TO " + own,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + own + " TO " + own,
+		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " + own + " TO " + own,
+		"REVOKE ALL ON ALL ROUTINES IN SCHEMA " + own + " FROM PUBLIC",
+		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA " + own + " TO " + own,
+	}
+	steps := []func() (bool, error){
+		func() (bool, error) { return true, c.execAll(ctx, before) },
+		func() (bool, error) { return c.files(ctx, c.publicFiles(), "public", rulePublicSchema) },
+		func() (bool, error) { return true, c.execAll(ctx, public) },
+		func() (bool, error) { return c.files(ctx, c.tenantFiles(), c.schema, ruleTenantSchema) },
+		func() (bool, error) { return true, c.execAll(ctx, grants) },
+	}
+	for _, step := range steps {
+		if ok, err := step(); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// publicFiles are the files of the shared schema; tenantFiles the others.
+func (c *checker) publicFiles() []string {
+	p := c.model.Project
+	if p.Public != nil {
+		return slices.DeleteFunc(slices.Clone(p.Public.Schema), func(f string) bool { return f == p.Tenant.OwnSchema })
+	}
+	return slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(f string) bool {
+		return f == p.Tenant.OwnSchema || path.Base(f) != "public.sql"
+	})
+}
+
+func (c *checker) tenantFiles() []string {
+	public := c.publicFiles()
+	return slices.DeleteFunc(slices.Clone(c.model.Project.Tenant.Schema), func(f string) bool {
+		return slices.Contains(public, f)
+	})
+}
+
+func (c *checker) execAll(ctx context.Context, statements []string) error {
+	for _, s := range statements {
+		if _, err := c.tx.Exec(ctx, s); err != nil {
+			return fmt.Errorf("prepare the scratch schemas: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c *checker) setPath(ctx context.Context, schema string) error {
+	return c.execAll(ctx, []string{"SET LOCAL search_path = " + tenant.QuoteIdent(schema) + ", pg_temp"})
+}
+
+// files runs schema files as they stand.
+func (c *checker) files(ctx context.Context, files []string, schema, rule string) (bool, error) {
+	if err := c.setPath(ctx, schema); err != nil {
+		return false, err
+	}
+	for _, file := range files {
+		text := string(c.model.Inputs[file])
+		_, err := c.tx.Conn().PgConn().Exec(ctx, text).ReadAll()
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) {
+			line, column := place(text, int(pg.Position))
+			c.found = append(c.found, diag.Diagnostic{
+				File: file, Line: line, Column: column, Rule: rule,
+				Message: "PostgreSQL refuses the schema: " + describe(pg), Mend: "correct the statement",
+			})
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("run %s: %w", file, err)
+		}
+	}
+	return true, nil
+}
+
+// enter takes on the role and the path of a scope.
+func (c *checker) enter(ctx context.Context, scope *project.Scope) error {
+	role, schema := c.runtimeRole(), "public"
+	if scope == c.model.Project.Tenant {
+		role, schema = c.schema, c.schema
+	}
+	if err := c.setPath(ctx, schema); err != nil {
+		return err
+	}
+	// A generic plan needs no values for its parameters.
+	return c.execAll(ctx, []string{"SET LOCAL plan_cache_mode = force_generic_plan", "SET LOCAL ROLE " + tenant.QuoteIdent(role)})
+}
+
+func (c *checker) leave(ctx context.Context) error {
+	return c.execAll(ctx, []string{"RESET ROLE"})
+}
+
+// place converts PostgreSQL's position, in characters from 1, into a line and
+// a column; zero stays zero.
+func place(text string, position int) (line, column int) {
+	if position <= 0 {
+		return 0, 0
+	}
+	runes := []rune(text)
+	before := string(runes[:min(position-1, len(runes))])
+	last := strings.LastIndexByte(before, '\n') + 1
+	return strings.Count(before, "\n") + 1, len([]rune(before[last:])) + 1
+}
+
+func describe(pg *pgconn.PgError) string {
+	text := pg.Message
+	if pg.Detail != "" {
+		text += " (" + pg.Detail + ")"
+	}
+	if pg.Where != "" {
+		text += ", " + strings.ReplaceAll(pg.Where, "\n", "; ")
+	}
+	return fmt.Sprintf("%s (SQLSTATE %s)", text, pg.Code)
+}

@@ -1,0 +1,240 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// pgType is one row of pg_type.
+type pgType struct {
+	OID           uint32
+	Schema, Name  string
+	Kind          string // b base, d domain, e enum, c composite, p pseudo, r range
+	Category      string
+	Base, Element uint32
+	Array         uint32
+}
+
+// types is what the database knows of types, after the schemas were realised.
+type types struct {
+	byOID  map[uint32]*pgType
+	byName map[string]*pgType // schema.name
+	path   []string
+}
+
+// relation is a table or view with its columns.
+type relation struct {
+	name    string
+	view    bool
+	columns []column
+}
+
+type column struct {
+	Name      string
+	NotNull   bool
+	Default   bool // has a default, an identity or a generation expression
+	Generated bool
+}
+
+type tables struct {
+	byName map[string]*relation // schema.name
+	byOID  map[uint32]*relation
+	strict map[string]bool // functions of pg_catalog that give null for a null argument
+}
+
+func (r *relation) column(name string) *column {
+	for i := range r.columns {
+		if r.columns[i].Name == name {
+			return &r.columns[i]
+		}
+	}
+	return nil
+}
+
+func (c *checker) loadCatalog(ctx context.Context) error {
+	if err := c.loadTypes(ctx); err != nil {
+		return fmt.Errorf("read the types: %w", err)
+	}
+	if err := c.loadTables(ctx); err != nil {
+		return fmt.Errorf("read the tables: %w", err)
+	}
+	return nil
+}
+
+func (c *checker) loadTypes(ctx context.Context) error {
+	rows, err := c.tx.Query(ctx, `
+		SELECT t.oid, n.nspname, t.typname, t.typtype::text, t.typcategory::text, t.typbasetype, t.typelem, t.typarray
+		FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`)
+	if err != nil {
+		return err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[pgType])
+	if err != nil {
+		return err
+	}
+	c.types = &types{byOID: map[uint32]*pgType{}, byName: map[string]*pgType{}, path: []string{c.schema, "public", "pg_catalog"}}
+	for _, t := range list {
+		c.types.byOID[t.OID] = t
+		c.types.byName[t.Schema+"."+t.Name] = t
+	}
+	return nil
+}
+
+func (c *checker) loadTables(ctx context.Context) error {
+	c.tables = &tables{byName: map[string]*relation{}, byOID: map[uint32]*relation{}, strict: map[string]bool{}}
+	rows, err := c.tx.Query(ctx, `
+		SELECT c.oid, n.nspname || '.' || c.relname, c.relkind IN ('v', 'm'), a.attname, a.attnotnull,
+		       a.atthasdef OR a.attidentity <> '', a.attgenerated <> ''
+		FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE n.nspname IN ($1, 'public') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		ORDER BY c.oid, a.attnum`, c.schema)
+	if err != nil {
+		return err
+	}
+	var oid uint32
+	var name string
+	var view bool
+	var col column
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &view, &col.Name, &col.NotNull, &col.Default, &col.Generated}, func() error {
+		r := c.tables.byOID[oid]
+		if r == nil {
+			r = &relation{name: name, view: view}
+			c.tables.byOID[oid], c.tables.byName[name] = r, r
+		}
+		r.columns = append(r.columns, col)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.loadStrict(ctx)
+}
+
+func (c *checker) loadStrict(ctx context.Context) error {
+	rows, err := c.tx.Query(ctx, `
+		SELECT proname FROM pg_catalog.pg_proc
+		WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f'
+		GROUP BY proname HAVING bool_and(proisstrict AND NOT proretset)`)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, name := range names {
+		c.tables.strict[name] = true
+	}
+	return err
+}
+
+// aliases are the names that SQL and sqlc have for types of pg_catalog.
+var aliases = map[string]string{
+	"integer": "int4", "int": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool",
+	"double precision": "float8", "real": "float4", "float": "float8", "decimal": "numeric",
+	"character varying": "varchar", "character": "bpchar", "string": "text",
+	"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp",
+	"time with time zone": "timetz", "time without time zone": "time", "bit varying": "varbit",
+	"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8", "smallserial": "int2", "serial2": "int2",
+}
+
+// find resolves the name that sqlc gives a type; nil when it gives none.
+func (t *types) find(name string, array bool) *pgType {
+	name = strings.TrimPrefix(name, "pg_catalog.")
+	if alias := aliases[name]; alias != "" {
+		name = alias
+	}
+	var found *pgType
+	if strings.Contains(name, ".") {
+		found = t.byName[name]
+	}
+	for _, schema := range t.path {
+		if found == nil {
+			found = t.byName[schema+"."+name]
+		}
+	}
+	if found == nil || found.Kind == "p" {
+		return nil
+	}
+	if array {
+		return t.byOID[found.Array]
+	}
+	return found
+}
+
+// base follows domains to the type that they stand for.
+func (t *types) base(p *pgType) *pgType {
+	for p != nil && p.Kind == "d" {
+		p = t.byOID[p.Base]
+	}
+	return p
+}
+
+func (t *types) element(p *pgType) *pgType {
+	if p != nil && p.Category == "A" {
+		return t.base(t.byOID[p.Element])
+	}
+	return nil
+}
+
+// sql spells a type for messages and casts.
+func (t *types) sql(p *pgType) string {
+	if p == nil {
+		return "unknown"
+	}
+	if e := t.element(p); e != nil {
+		return t.sql(e) + "[]"
+	}
+	switch p.Schema {
+	case "pg_catalog":
+		return spell(p.Name)
+	case "public":
+		return "public." + p.Name
+	}
+	return p.Name
+}
+
+func spell(name string) string {
+	for _, long := range []string{"integer", "bigint", "smallint", "boolean", "double precision", "real"} {
+		if aliases[long] == name {
+			return long
+		}
+	}
+	return name
+}
+
+var width = map[string]int{"int2": 2, "int4": 4, "int8": 8}
+var textual = map[string]bool{"text": true, "varchar": true, "bpchar": true, "name": true, "citext": true, "char": true}
+
+// carries is true when every value of type from fits into what was generated
+// for type to: for a column from is PostgreSQL's, for a parameter the
+// generated one.
+func (t *types) carries(from, to *pgType) bool {
+	from, to = t.base(from), t.base(to)
+	if from == nil || to == nil {
+		return false
+	}
+	if from.OID == to.OID {
+		return true
+	}
+	if fe, te := t.element(from), t.element(to); fe != nil || te != nil {
+		return fe != nil && te != nil && t.carries(fe, te)
+	}
+	text := func(p *pgType) bool { return textual[p.Name] || p.Kind == "e" }
+	switch {
+	case from.Kind == "e" && to.Kind == "e":
+		return false
+	case text(from) && text(to):
+		return true
+	case width[from.Name] > 0 && width[to.Name] > 0:
+		return width[from.Name] <= width[to.Name]
+	case width[from.Name] > 0 && to.Name == "numeric":
+		return true
+	case from.Name == "float4" && to.Name == "float8":
+		return true
+	}
+	json := map[string]bool{"json": true, "jsonb": true}
+	return json[from.Name] && json[to.Name]
+}
