@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -69,6 +70,9 @@ func (r *run) stagedConfig(data []byte) ([]byte, error) {
 			continue
 		}
 		gen["json"] = map[string]any{"out": path.Join(jsonDir, scope.Name), "filename": "request.json"}
+		if goGen, ok := gen["go"].(map[string]any); ok {
+			addOverrides(goGen)
+		}
 	}
 	staged, err := yaml.Marshal(doc)
 	if err != nil {
@@ -77,12 +81,29 @@ func (r *run) stagedConfig(data []byte) ([]byte, error) {
 	return staged, nil
 }
 
+// addOverrides tells sqlc of types that it knows by their bare name only. The
+// search_path of a tenant has no public schema, so tenants have to qualify
+// them. The user's own overrides come first, and win.
+func addOverrides(goGen map[string]any) {
+	nullable := map[string]any{"import": "github.com/jackc/pgx/v5/pgtype", "type": "Text"}
+	if goGen["emit_pointers_for_null_types"] == true {
+		nullable = map[string]any{"type": "string", "pointer": true}
+	}
+	own, _ := goGen["overrides"].([]any)
+	goGen["overrides"] = append(own,
+		map[string]any{"db_type": "public.citext", "go_type": map[string]any{"type": "string"}},
+		map[string]any{"db_type": "public.citext", "nullable": true, "go_type": nullable})
+}
+
 // sqlc runs sqlc over the staged copy and reads what it wrote.
 func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
 	if len(r.opts.SQLC) == 0 {
 		return nil, errors.New("run sqlc: no command given")
 	}
 	args := append(r.opts.SQLC[1:len(r.opts.SQLC):len(r.opts.SQLC)], "generate")
+	if found := r.keywords(); len(found) > 0 {
+		return nil, found
+	}
 	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...)
 	cmd.Dir = r.work.New()
 	var output bytes.Buffer
@@ -129,11 +150,31 @@ func (r *run) readScope(scope *project.Scope) (*queries.Package, error) {
 			return nil, fmt.Errorf("read sqlc's output: %w", err)
 		}
 	}
+	return queries.Load(scope, request, files, r.sources(scope)) //nolint:wrapcheck // the caller names the scope
+}
+
+// keywords refuses query names of which sqlc would make a keyword of Go.
+func (r *run) keywords() diag.List {
+	var found diag.List
+	for _, scope := range r.project.Scopes() {
+		for name, at := range queries.Places(r.sources(scope)) {
+			if token.IsKeyword(strings.ToLower(name[:1]) + name[1:]) {
+				found = append(found, diag.Diagnostic{
+					File: at.File, Line: at.Line, Rule: "query-name", Subject: name,
+					Message: "sqlc writes a constant for it, whose name would be a keyword of Go", Mend: "give it another name",
+				})
+			}
+		}
+	}
+	return found
+}
+
+func (r *run) sources(scope *project.Scope) map[string][]byte {
 	sources := map[string][]byte{}
 	for _, name := range scope.Queries {
 		sources[name] = r.inputs[name]
 	}
-	return queries.Load(scope, request, files, sources) //nolint:wrapcheck // the caller names the scope
+	return sources
 }
 
 var sqlcLine = regexp.MustCompile(`^(\S.*?\.(?:sql|yaml|yml|json)):(\d+):(\d+): (.*)$`)
@@ -142,6 +183,9 @@ var sqlcLine = regexp.MustCompile(`^(\S.*?\.(?:sql|yaml|yml|json)):(\d+):(\d+): 
 // copy, which has the project's own layout.
 func sqlcFindings(output string) diag.List {
 	var found diag.List
+	if _, reason, ok := strings.Cut(output, "error generating code: "); ok {
+		output = reason // before it stands the code that sqlc could not format
+	}
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "# package") {

@@ -129,15 +129,12 @@ func (b *binding) body(object *ast.StructType) {
 		b.report(line, "content-type", "body", "give the body a schema", "the body has no form that a query can take")
 		return
 	}
-	whole := &input{place: "body", line: line, required: true, schema: schema, expr: "*req.Body", typ: b.g.api.Resolve(star), used: true}
+	whole := &input{place: "body", line: line, required: true, schema: schema, expr: "*req.Body", typ: b.g.api.Resolve(star)}
 	st, isStruct := b.g.apiPkg.StructOf(star)
-	if !isStruct || schema.Union {
-		whole.used = false
-		b.inputs = append(b.inputs, whole)
-		return
-	}
 	b.inputs = append(b.inputs, whole)
-	b.properties(schema, b.g.apiPkg.Fields(st))
+	if isStruct && !schema.Union {
+		b.properties(schema, b.g.apiPkg.Fields(st))
+	}
 }
 
 func (b *binding) properties(schema *openapi.Schema, fields []gosrc.Field) {
@@ -296,7 +293,11 @@ func (b *binding) take(v queries.Value, in *input, line int) string {
 }
 
 func (b *binding) unconvertible(line int, subject string, v queries.Value, t convert.Type) {
-	b.report(line, "go-type", subject, "remove the override of the type in sqlc.yaml, or write the handler by hand",
+	mend := "remove the override of the type in sqlc.yaml, or write the handler by hand"
+	if t := b.scope.pkg.Go.Format(v.Go, b.scope.facade); t == "any" {
+		mend = "cast it in SQL, or tell sqlc.yaml its Go type: `overrides: [{db_type: " + v.SQL + ", go_type: string}]`"
+	}
+	b.report(line, "go-type", subject, mend,
 		"no conversion between %s, the Go type of %s, and %s", b.scope.pkg.Go.Format(v.Go, b.scope.facade), v.Name, t.Text)
 }
 
@@ -329,7 +330,13 @@ func (b *binding) checkArgs() {
 
 // checkUnused reports what a client may send in vain.
 func (b *binding) checkUnused() {
+	isBody := func(in *input) bool { return strings.HasPrefix(in.place, "body.") }
+	whole := slices.ContainsFunc(b.inputs, func(in *input) bool { return in.place == "body" && in.used })
+	parts := slices.ContainsFunc(b.inputs, isBody)
 	for _, in := range b.inputs {
+		if (in.place == "body" && parts) || (isBody(in) && whole) {
+			continue // the body is used whole, or property by property
+		}
 		if in.used || (strings.HasPrefix(in.place, "header.") && !in.required) || strings.HasPrefix(in.place, "cookie.") {
 			continue
 		}

@@ -118,7 +118,7 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles map[strin
 			methods[m.Name.Name] = m
 		}
 	}
-	places := findQueries(queryFiles)
+	places := Places(queryFiles)
 	loader := &pairing{pkg: p, request: request}
 	for i := range request.Queries {
 		jq := &request.Queries[i]
@@ -127,10 +127,12 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles map[strin
 		}
 		q := &Query{Name: jq.Name, Cmd: jq.Cmd, Method: methods[jq.Name]}
 		if place, ok := places[jq.Name]; ok {
-			q.File, q.Line = place.file, place.line
+			q.File, q.Line = place.File, place.Line
 		}
 		delete(methods, jq.Name)
-		loader.pair(q, jq)
+		if loader.nameable(q) {
+			loader.pair(q, jq)
+		}
 		p.Queries = append(p.Queries, q)
 	}
 	for _, name := range slices.Sorted(maps.Keys(methods)) {
@@ -160,6 +162,43 @@ func (l *pairing) mismatch(q *Query, format string, args ...any) {
 		Message: "sqlc's JSON and Go do not agree: " + fmt.Sprintf(format, args...),
 		Mend:    "report this as a bug of bailiwick, with the query",
 	})
+}
+
+// nameable refuses names from which sqlc makes Go that cannot be used.
+func (l *pairing) nameable(q *Query) bool {
+	refuse := func(format string, args ...any) bool {
+		l.found = append(l.found, diag.Diagnostic{
+			File: q.File, Line: q.Line, Rule: "query-name", Subject: q.Name,
+			Message: fmt.Sprintf(format, args...), Mend: "give it another name",
+		})
+		return false
+	}
+	if !ast.IsExported(q.Name) {
+		return refuse("the query's name does not begin with an upper-case letter, so that no other package could call it")
+	}
+	constant := strings.ToLower(q.Name[:1]) + q.Name[1:]
+	if l.pkg.Go.Imports[constant] != "" {
+		return refuse("sqlc writes a constant %s for it, which hides the package of that name", constant)
+	}
+	if q.Method == nil {
+		return true
+	}
+	seen := map[string]bool{}
+	if constant == "q" {
+		return refuse("sqlc writes a constant q for it, which the methods' receiver hides")
+	}
+	for _, f := range q.Method.Type.Params.List {
+		for _, name := range f.Names {
+			if name.Name == constant {
+				return refuse("sqlc writes a constant %s for it, which an argument hides", constant)
+			}
+			if seen[name.Name] {
+				return refuse("its parameter %s has the name of another argument", name.Name)
+			}
+			seen[name.Name] = true
+		}
+	}
+	return true
 }
 
 func (l *pairing) pair(q *Query, jq *jsonQuery) {
@@ -268,6 +307,13 @@ func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field) {
 	for i := range values {
 		v := &values[i]
 		v.GoName, v.Go = fields[i].Name, fields[i].Type
+		if strings.HasPrefix(v.GoName, "_") {
+			l.found = append(l.found, diag.Diagnostic{
+				File: q.File, Line: q.Line, Rule: "column-name", Subject: q.Name,
+				Message: fmt.Sprintf("sqlc calls %s %s in Go, which no other package can use", v.Name, v.GoName),
+				Mend:    "rename it in sqlc.yaml: `rename: {" + v.Name + ": OtherName}`, or with AS",
+			})
+		}
 		if v.Embedded == nil && !l.sameName(v.Name, v.GoName) {
 			l.mismatch(q, "%s is called %s in Go", v.Name, v.GoName)
 		}

@@ -164,22 +164,23 @@ func (l *pairing) value(c *jsonColumn, fallback string) Value {
 	return v
 }
 
-type place struct {
-	file string
-	line int
+// Place is where a query's name stands.
+type Place struct {
+	File string
+	Line int
 }
 
 var nameLine = regexp.MustCompile(`^\s*(?:--|/\*|#)\s*name:\s*(\S+)\s+:\w+`)
 
-// findQueries maps each query's name to the line that gives it.
-func findQueries(files map[string][]byte) map[string]place {
-	places := map[string]place{}
+// Places maps each query's name to the line of the query files that gives it.
+func Places(files map[string][]byte) map[string]Place {
+	places := map[string]Place{}
 	for file, data := range files {
 		line := 0
 		for text := range strings.SplitSeq(string(data), "\n") {
 			line++
 			if m := nameLine.FindStringSubmatch(text); m != nil {
-				places[m[1]] = place{file, line}
+				places[m[1]] = Place{file, line}
 			}
 		}
 	}

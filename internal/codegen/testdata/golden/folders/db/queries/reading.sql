@@ -1,0 +1,2 @@
+-- name: GetPage :one
+SELECT id, url FROM pages WHERE id = $1;

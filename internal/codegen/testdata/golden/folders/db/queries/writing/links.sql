@@ -1,0 +1,2 @@
+-- name: DeleteLink :execrows
+DELETE FROM links WHERE id = $1;

@@ -1,0 +1,2 @@
+-- name: DeletePage :execrows
+DELETE FROM pages WHERE id = $1;

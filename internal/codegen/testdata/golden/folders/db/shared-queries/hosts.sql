@@ -1,0 +1,2 @@
+-- name: ListHosts :many
+SELECT name FROM public.hosts ORDER BY name;

@@ -1,0 +1,4 @@
+CREATE TABLE public.hosts (
+  name text PRIMARY KEY
+);
+GRANT SELECT ON public.hosts TO PUBLIC;
