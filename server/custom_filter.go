@@ -56,6 +56,9 @@ func addOne[T any](w *filter, condition string, value *T) {
 // findings f.
 func findingFilter(p api.ListFindingsParams) *filter {
 	w := &filter{}
+	if orElse(p.Scans, api.LatestScans) == api.LatestScans {
+		w.conditions = append(w.conditions, "f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)")
+	}
 	addOne(w, "f.scan_id IN (SELECT s.id FROM scans s WHERE s.provider_id = $?::uuid)", p.ProviderId)
 	addAny(w, "f.severity = ANY ($?::text[]::severity[])", texts(p.Severity))
 	addAny(w, "f.status = ANY ($?::text[]::finding_status[])", texts(p.Status))

@@ -21,7 +21,7 @@ const selectFindings = `SELECT
 FROM findings f
 `
 
-// ListFindings searches the findings of all scans. The statement is put
+// ListFindings searches the findings. The statement is put
 // together from the filters that are given, so that each combination gets a
 // plan of its own; a query with every filter made optional would get one plan
 // for all.

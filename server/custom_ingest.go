@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -93,20 +92,20 @@ func toJSON(v any) ([]byte, error) { return json.Marshal(v) }
 // store writes the report within tx.
 func (r *report) store(ctx context.Context, tx *tenantdb.Queries, scanID uuid.UUID) (api.IngestResult, error) {
 	result := api.IngestResult{Resources: int64(len(r.resources))}
-	s, err := lockedScan(ctx, tx, scanID, tenantdb.ScanStateExecuting)
+	locked, err := lockScan(ctx, tx, scanID, tenantdb.ScanStateExecuting)
 	if err != nil {
 		return result, err
 	}
-	resourceIDs, err := r.upsertResources(ctx, tx, s.ProviderID)
+	resourceIDs, err := r.upsertResources(ctx, tx, locked.Scan.ProviderID)
 	if err != nil {
 		return result, err
 	}
 	uids := slices.Sorted(maps.Keys(r.last))
-	known, err := tx.ListKnownFindings(ctx, tenantdb.ListKnownFindingsParams{ProviderID: s.ProviderID, ScanID: scanID, Uids: uids})
+	known, err := tx.ListKnownFindings(ctx, tenantdb.ListKnownFindingsParams{ProviderID: locked.Scan.ProviderID, ScanID: scanID, Uids: uids})
 	if err != nil {
 		return result, err
 	}
-	r.compare(known, scanID, &result)
+	r.compare(known, locked, &result)
 	if _, err := tx.DeleteScanFindings(ctx, tenantdb.DeleteScanFindingsParams{ScanID: scanID, Uids: uids}); err != nil {
 		return result, err
 	}
@@ -135,15 +134,14 @@ func (r *report) upsertResources(ctx context.Context, tx *tenantdb.Queries, prov
 
 // compare completes the rows with what the provider's last completed scan
 // said of the same findings: a muted finding stays muted.
-func (r *report) compare(known []tenantdb.ListKnownFindingsRow, scanID uuid.UUID, result *api.IngestResult) {
+func (r *report) compare(known []tenantdb.ListKnownFindingsRow, locked tenantdb.LockScanRow, result *api.IngestResult) {
 	before := make(map[string]tenantdb.ListKnownFindingsRow, len(known))
 	for _, k := range known {
 		before[k.Uid] = k
 	}
-	now := time.Now()
 	for i := range r.rows {
 		row := &r.rows[i]
-		row.ID, row.ScanID, row.FirstSeenAt, row.Delta = uuid.New(), scanID, now, nil
+		row.ID, row.ScanID, row.FirstSeenAt, row.Delta = uuid.New(), locked.Scan.ID, locked.LockedAt, nil
 		k, seen := before[row.Uid]
 		switch {
 		case !seen:

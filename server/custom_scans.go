@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,10 +21,10 @@ import (
 func (custom) StartScan(ctx context.Context, q *tenantdb.Queries, req api.StartScanRequestObject) (api.StartScanResponseObject, error) {
 	var started tenantdb.Scan
 	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		if err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled); err != nil {
+		_, err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled)
+		if err != nil {
 			return err
 		}
-		var err error
 		started, err = tx.StartScan(ctx, req.ScanId)
 		return err
 	})
@@ -44,7 +45,7 @@ func (custom) FinishScan(ctx context.Context, q *tenantdb.Queries, req api.Finis
 	var finished tenantdb.Scan
 	var summaries []tenantdb.ListScanSummariesRow
 	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateExecuting)
+		_, err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateExecuting)
 		if err != nil {
 			return err
 		}
@@ -74,24 +75,40 @@ func (custom) FinishScan(ctx context.Context, q *tenantdb.Queries, req api.Finis
 	return body, nil
 }
 
-// lockScan holds a scan until the transaction ends, and refuses one that is in
-// none of the given states.
-func lockScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, states ...tenantdb.ScanState) error {
-	_, err := lockedScan(ctx, tx, id, states...)
-	return err
+// CancelScan ends a scan that has not ended yet. The database would refuse
+// another one too, but could not say why.
+func (custom) CancelScan(ctx context.Context, q *tenantdb.Queries, req api.CancelScanRequestObject) (api.CancelScanResponseObject, error) {
+	var cancelled tenantdb.Scan
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		_, err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled, tenantdb.ScanStateExecuting)
+		if err != nil {
+			return err
+		}
+		cancelled, err = tx.CancelScan(ctx, req.ScanId)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var f rest.Fields
+	body := scan(&f, cancelled)
+	if err := f.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CancelScan200JSONResponse(body), nil
 }
 
-func lockedScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, states ...tenantdb.ScanState) (tenantdb.Scan, error) {
-	s, err := tx.LockScan(ctx, id)
+// lockScan holds a scan until the transaction ends, and refuses one that is in
+// none of the given states.
+func lockScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, states ...tenantdb.ScanState) (tenantdb.LockScanRow, error) {
+	locked, err := tx.LockScan(ctx, id)
 	if err != nil {
-		return s, err
+		return locked, err
 	}
-	for _, state := range states {
-		if s.State == state {
-			return s, nil
-		}
+	if !slices.Contains(states, locked.Scan.State) {
+		return locked, rest.Errorf(http.StatusConflict, "the scan is %s", locked.Scan.State)
 	}
-	return s, rest.Errorf(http.StatusConflict, "the scan is %s", s.State)
+	return locked, nil
 }
 
 func scan(f *rest.Fields, s tenantdb.Scan) api.Scan {

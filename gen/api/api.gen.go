@@ -147,6 +147,24 @@ func (e ReportFormat) Valid() bool {
 	}
 }
 
+// Defines values for ScanChoice.
+const (
+	AllScans    ScanChoice = "all"
+	LatestScans ScanChoice = "latest"
+)
+
+// Valid indicates whether the value is a known member of the ScanChoice enum.
+func (e ScanChoice) Valid() bool {
+	switch e {
+	case AllScans:
+		return true
+	case LatestScans:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScanState.
 const (
 	ScanStateAvailable ScanState = "available"
@@ -907,6 +925,9 @@ type Scan struct {
 	UpdatedAt           time.Time   `json:"updated_at"`
 }
 
+// ScanChoice defines model for ScanChoice.
+type ScanChoice string
+
 // ScanDetail defines model for ScanDetail.
 type ScanDetail struct {
 	CompletedAt nullable.Nullable[time.Time] `json:"completed_at"`
@@ -1074,6 +1095,9 @@ type ListChecksParams struct {
 
 // ListFindingsParams defines parameters for ListFindings.
 type ListFindingsParams struct {
+	// Scans Whether to search the latest completed scan of each provider, or all scans.
+	Scans *ScanChoice `form:"scans,omitempty" json:"scans,omitempty"`
+
 	// ProviderId Only what belongs to this provider.
 	ProviderId *ProviderFilter `form:"provider_id,omitempty" json:"provider_id,omitempty"`
 
@@ -1476,6 +1500,19 @@ func (siw *ServerInterfaceWrapper) ListFindings(w http.ResponseWriter, r *http.R
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListFindingsParams
+
+	// ------------- Optional query parameter "scans" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scans", r.URL.Query(), &params.Scans, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scans"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scans", Err: err})
+		}
+		return
+	}
 
 	// ------------- Optional query parameter "provider_id" -------------
 
@@ -5613,78 +5650,78 @@ var swaggerSpec = []string{
 	"We1e6MnZ/O4kFYZdFeG5Wz5uF1/OBv1adPeK0RVQJiwQ1MagMG2kbt5cnP58dHy+awqlyhs283rbenKG",
 	"FBih6T27qwgr04dUaC0Y4nxA1Es3lKoQyhLeoNZU0tZs5iNvNvN0H8HEpmPXNaPDVhmBHA+D7X1Un7UD",
 	"MfrqXnKUjXKz9rfsdfk17Ux2fG9nh1Zy0F2BJqBuw+tt1lQ3ylUwvFj0y2L5zIW5dVT4tE2r+0lW+haI",
-	"LWoyK7SAcPgyHl+tCK3hmzdcbJvP9Kjbw1rqS+fUlW9jkpkS1tGBPX8J+X83Cf5ZhfNexOwYy6Upaj+D",
-	"+NxVFP5HpD2oSPtihViPeS0BvQ/HKGxQfzlOkYbDyGoIc8YCnAvETLLk45AyBysc71jlsA9hdBuBxbnl",
-	"7FapHkMAapMec4CJih8VeI7UZM0NlD+/gjcQq6+mgLLKSM3BnLJLUkCB2NcpQB9RVgrEUzWJE5Gcg68q",
-	"+k6Nw5CCDJIMFQXKv55cErcsyH7DZRnl1cjXmvFJ9nUmYqHro+wLgzFzu3nMBc46JtzcWeVWY03cVuRd",
-	"5uVUexw4cUPDYdjNKuqzH7tGN0bsMDvGdlQEkdmGYtpGUWgfMSFgJ6W00wQQF2HFExs+ooYpjXtETRWo",
-	"nmjMdCrdgowUbJY4W6qOD2zqiI0QpaqaVs+7HRjMJWgzaqFryPmoB2LDaY+OjkdMp73PibNNqgtNBne2",
-	"nboE0UC2j0gXuh4gekhwH+GuMbN/usNdF7XhZiVwNS2sFr9BiVrXhDgPS/sJZxIgtHBC01cws5C6Lmco",
-	"o2SOF5HX1hhuZzcWDN4gqZEwbx47U43pskvBRBOf0vhSWNCNRCHKcbky46gaJy1FF/PCskRbdgyvPjOT",
-	"iBrHRNkToRSHE2SiVDnO1WRWdYRKfYLcgK/sgUMCE/Pl2oMk5AJoL5TtQXx32q6Ge7UzbXA7qFw/mmVz",
-	"J8Rpi2kDuVMHqBEId615iA2sGlkUJ7c5BIO/I8aNvePDaUGvbuprtWBe0KPJ8ZPJdFjOujq8KxwSvcE8",
-	"GN9WLgRdrbBIAdbqb1biIlejirk5VKj1vuB6b6aTo9Bqwz169hWpu/823BSjZaWk1HNJuRpkMwSZlqX6",
-	"X7bKI/nHu4ukNSMfCHqNSOPQpKfK8P6gf3wAWQHxSp16oLuszMlKxiJYmmMJFfPoNmi1AO8INX3amRSG",
-	"oQ48voJFAexeDta6QBg8e/N6Ap7Zz5kWA67W9uhR1aD46BH4KitomV8SI995CrKi5AIxLn2EBSSYKwnM",
-	"v04BK4l8XBl+jx7Zw1a0n8AQzNUWL8mjR9YYevToTMvFUmRU961Ie0jLe0rUD2shTi7JJfn+BrGtXfUS",
-	"6gXTDdGQAs9sDx/gyEpaffPfOcihgGophF4SZWs91XSnYGqQZc/IMAjgcGVxor4vJaASBcp4kw4vl191",
-	"DpP8oETWB/Uh78zQp2CBb5CGgHGeZzC7BpCDD/ZYUTtboXKnU1NxpRWilBAToBoLVcvwJWn2V3L3XDvl",
-	"dhU4Q4S7bu+zNcyW6OBY8Yyam1ydxLfZbCZQXZ5Qtjg0z/LDn16/+P6X8+/VM3XVVvLc8j6omv9AbX9V",
-	"zJocTab6QbpGBK5xcpacTKaTEz0iaalY6/Dm6LAeIbpAkfamarh5WuNHNWk6hKHKHhVZsRxVIQqs+x6l",
-	"BFQE+zpPzhKJzxd2fqV7GOwfweMeTZ5Jowlztyeybn9pnM/XdTZn7FjYx9OANOtakZUxBvr+OvQ8geAh",
-	"k5WtHD6cNryMkHqvYXeoT2AdcKM5bvf2feMkyuPptOMUSnv65LATIeuDuQJnQhrGpXMDxomeJ2AnGAVf",
-	"XK3UOWzSDt7cGopycpK2RMMeX6SMmY8HGhEe/cnX1Exw+MkOo7qN8sM7LJb18VMDDunzaf8HpD/dR/kX",
-	"7rkBY2bMBY5mdSZsxc9m7SPBe6cXkygKUIwDi7uTyg9IAKhf10MmFaoskbjjV4O0cY4gy5b+ASeKNJQ1",
-	"oE44AfpkWz184k+KCcrBbAseQZI/SrWeuoFFiarDbefqfnUPZY+0emmL01f11NMGWfWIg8ZRyAMESOOI",
-	"3oiIjJ/RqxrP9Qm9QfFYTZQfdwJvazJe3U120vZ3utdsnMX5HDHAKZgzumoeuhQ969vMvR9G+P5hHGNB",
-	"aeVnY45Nt4SIHH1sGSIA9RF9e4+nY0HdPsJZp38mI7Tnw6wUE3+lpsWxAX632heVBxkigsHCjM4L7Kce",
-	"dPjA21EDlk1Tgbb1Kx1W4uhR9vbemPWiR1kNs6J8dpPyUAUCVRZEta+LJVUhHHOV0Ohp8XUXmV1Ts5O1",
-	"vYZ3lOXOsba6mLNyQZQY0Y6JdDFS6TFgAiDYoBngSs7HSVRejUOof1xbN7h03Q7KARQSVDahJo0PvELx",
-	"VSFyJSVZ+Fz6zgzvwPW45zv1LkW5WHtYy4V1OZ4CCFaYlBxwvFD5NnkjUouMroSqbpVRwlodkvHFmeTu",
-	"eSedRrlF6z5sLW0PedaQY3PVR401DazDT3YqU68lvqmOnaoO4OJwa8UbFlxrSRXvwsILdLUMcztveqwN",
-	"ZZ57/fJBUNhtJxvA7c9SnldAaeOtYS1XB+F0ofNwVdpceYH0v3xE/EbkHTUuGvA8DYco7HGCOl4G4AJi",
-	"sg8gqIi5lCxuPlG/vhck/k5u70ZW6zLAAq9FfdxcpldKtmBFGTLhGKxPVtTHdxJXo85pUdBNmw9+bgBf",
-	"Rfae03y7NzpWByzc+pFic/TcvfGOdwJCN+ukgEjvXh9yencCkl8ezkafEsi0g1mfa5DAUiwnvKySC0Z5",
-	"uZi67eY5r2zCCNOoE/nWqQ74SwpCr2Umgsxqx/vAofdCe0KUlQXYKJsQahuzyv0QVAvcFof0Rjo5aDMg",
-	"4FCuOCjXpuwrMDlDanQdpbXRT21ez22BWEwJmjOr7hpOeAB9aFYaoQN1ltJ+iEC9qWp+UCMQRciuseiL",
-	"6cdqwQ1sVzU/QQb9AYlGtdVY3LyEW36/GGksMICSF0Y9kxyYwqMKomr79oeqYczhdi+Y+9Gcw6q/sEFE",
-	"DMFWazNNdHkVxkH21Ikzm/qXkqLAXLm4avzlvxCjYKOKBFunovnIV2CzMb7n2/O6mOD+cNmqQYhFZk2G",
-	"cqGP6wOqF3IfaFMDQxVAUjCrwdiLuxiwWhgU9ryzPo2oD0b76/Gbt7wAen5tj1RVEwr1qXD3gClJ2jnc",
-	"SnTpSoluTLVAbFG0LnxRGJo3iDOk2KkjJzkBv1CTYsYcEIRy3VTXRvSbQpdN3huqqqnBES5SO06lswrX",
-	"+8CNKT3Qs8Z9S0Z9SiX653Nd1mCQZGOrLRxZ6Hw84BlV8RgdW67x5Y7ADuLsV4/kgihwBjT3J4WrL1ZR",
-	"y2tMomFLO3RoGKq8yWmR6Jf2pDbqv6GxtUrNAE5jK3JnUHZHLb+kKJM3OrIzzFThb6/pX3fIt6Xq+m9t",
-	"uq4uSeec8pisgViZzKrwQJouJc6rmhWCNilAhak1hIRvEJPS5nT6XUCPq76TN3Uhwn341+4BSIPc7KO9",
-	"4z8q5aqSjX1EZhQHOXNQ+5HegH9LfB1+croxb/0oVTPyoiMrPHVSKqriyrqJkCGgn84BlGan7q71CeKl",
-	"usEjiCHRLrtKSWgL5cndHZ4vMc92AGljB7dp1H2J73L6RRKgjo8Oh5QLgttdHWsbDbTdV4EZ+6q8juZb",
-	"UCBpkQNaCsCFCopzXdM2AaraNisQZFzvYY2Y2J4BeEk+1LNSP0ipp1rLuKBr7jXRhyoRflOddPcs3vxx",
-	"vA8cRxxKXxWoAaGbvUg7dXLtKHprYKNH2B2u6ym2QQvu+VZ3r4XCTE+ro0coQWBFudDDkqr6yVCkqTk+",
-	"944scf9GjVlnDPX68r4CFjWmJfOSnI8SMPVau5HOq6GqwfzCW7QuoI55VokDdbC0WCKGJuDCHtdsxonO",
-	"9AyTrMBI5SJyXTBLpDRRlbhEld+GZMebUjQmvd6ZHu5P9pgVDhI+ERXuTF7VEDRHde8h6yrsoV3uN7yJ",
-	"8f201EaHJSV7PlNMTvykBUSHp/fWvGGIn2e+VtfamnHQwWy+M464VVQQnr3wpTlYzpDKTvfKgG2vzhWr",
-	"0GZpxzmqy3esLIYbNHP4Sf+jkdZvaQYzQHNAiax+3yRc91p9rLPwtdUSVE3OOAq0A90/cuMZLb3VfRmu",
-	"zAK5E5s1NmpctnOJDd+o3QiAmXSaeUwe7JpwDFSvBmWI9ckCFft7LNHv/LRNx+uCv3h9Xasc8N+sN8Ab",
-	"MNgjw/aYwnWkWE1sNeVHk7Tt7Gx1s5RmZnhJrzyrqiYHSDTTeRWTadUnh0m1iN57CBR3VyrVG92fRKvA",
-	"3INZFycVXvWww4PuNKyiiXos4r3mDJrTHCOANGlNc6AeZnUUNFUHXkprzGxuzykfzMEMydea4x+ks+vm",
-	"ExSA2izlgs9Cvwn1sTalRcZ96A8N4Gb9t5pp1NnGgMZ3MXjjn+ry7icDq7v1Ss0QpI7sgzOZaXBiv5ow",
-	"9aVpnGpqU6e20e05+9Q0dhRLDzsYPuhKQJh2eCy46UyFwJ4NonDNARapKgI0Jdgf3GlHHyaXxItNqdQF",
-	"+oi5dtFnCJgjoCKJjNOQv65D6ed6KO09pTHMHNwHTWHU3wzjYR8k8oxfq1y1RmMnidQFgf74vVhRoIOW",
-	"W0+2Hn4y7vFtX4lRcs+82G0W7AvG2iTQnCNVo2SeQPgjwJQWDKNj9PKpZnw+FCC/R6apJ7M9cGC8j232",
-	"HhB/iyTFA8qk2WcH+w5gKBcHEQY51EPPVFQ0KJOf6S2ZycccIJJLdevkWNRfntpxbKpM1BzbMi95qAjl",
-	"hbrTUMbOZPfZ0KuLpqthcXvJeKiXDUKpA7wYSs3IloPWtINA0Ze+NTahYCA20ugxEnZuNlXlS1ETja49",
-	"86yC5tF0+Ijth45guaDrrBlUILiHmsGLxlxy1Yev8lGqeS9ISmmo+7vWu9JAvFIn6lskTSRuapXbppnb",
-	"KBX2FXT/4AMk5unE2717em119Ks66nxgA/aIvuvdGsj/00k31KnwpgrE6DncjtQinjsZOEHF+EoNMFWe",
-	"CZ+AC3iNdHsCBY/T6XTqzGOEhe21XUkdTijR6cRLolSrra6q5pNGa6zAW6/ixkz2vSSUgRmj5WIpzAqk",
-	"1jcJSh2NfqqbB1Vl6EYuQqryTOXZc8AxydAlqWrRbTOFaFTfrCC7Vq62HrjUbBRTNsEl0d1E4N0SSSlU",
-	"4lxNM+KqU0sKKgIoyZA3vdeOpAy4Xq9VTOeV22Syf0vSvP755zAm9QbfIi45JsBjKvi0gXyPSVOd5NiF",
-	"xTpkPebLuBHp88oLU0/Bq9BBansZpefilJWRXP7lkvi8BIUioQlQIh+SmnM06erJFUAvynr6mr59fgrQ",
-	"2yv10F/WNn1l9jTQRq2HJhtQVsNf705FeilRmzVGKk5KvScIZOWis4tIyCYSsImlVsfg8V5iPW7y8+Gi",
-	"PUNSrjqypg6mBFsk9hsAMid6hkRNnW/fV1jI3W2IDqsTWodIrGeeHrQZgNlWKS/t8gsA1SCIM7BZ4gJd",
-	"EqhHAKpb6onmlNmps5irS1VP8wZit6VZjUfqFVfnchdfuCddSe/9FARBJkYLJf18V3vb861NpCtRahu0",
-	"4m7LefXKvypm3GnSD93vVr9ciwOrqwcEQNoAtlh1hrfGYr6/V8NZ7w209hMRkKohtPtvdnqnZr7rCbda",
-	"avBYt5Pta5J+iF6l89J6BO0f7yUFyifjCfylqX6tB8tOqpGfh4qCzQo6TgOTZgkq5oqttJMidLeW8tob",
-	"VSrtUJNqC6c3yHTD6dZSZ9DtRhr1yH1X1Z8XmJNknCT9UH4G6qG0vJxVd/JU6gOpdpxptZP29E0e+MTb",
-	"su78NdEbNWGDuwX2E7/Qj8eWWnf6zmmpW8LMY/Pa8e15ksPNpF1zEXrQG4/qDrX0J6uFHv3+o1PaGHI7",
-	"Js1SNp7cvr/9/wAAAP//",
+	"LWoyK7SAcPgyHl+tCK3hmzdcbJvP9Kjbw1rqS+fUlW9jkpkS1i+W1Nh5dSGvDvI7WcvqD7AoBg4L0BMA",
+	"zk0B4bOi0P98bz4bnRP0l1A7d1Mcn1Un7EW6jzGYmhL+M0jtXSXwfyTpg0rSL1Z29lj1EtD78MfCdvyX",
+	"44tpOIwswjBHO8C5QMzkaD4Oqa6wwvGOxRX7EEa3EVicW85uVQgyBKD2JDAHmKiwVYHnSA303ED58yt4",
+	"A7H6agooq2zjHMwpuyRSIbOvU4A+oqwUiKdqACgiOQdfVfSdGj8lBRkkGSoKlH89uSRuNZL9hssyypmS",
+	"rzVTm+zrTKBEl2XZFwZD9XbzmAucdQzWubPKraapuB3Qu4zpqfY4cNCHhsOwm1WwaT92je7H2GFkjW3k",
+	"CCKzDcW0jaLQPmJCwA5oaWcnIC7Ciic280TNcBr3iBpmUD3RGCVVunUgKdgscbZUjSbYlC8bIUpVEa8e",
+	"szswhkzQZtRC15DzUQ/EZuIeHR2PGIp7n4Num1QXGkjubDt1CaKBbB+RLnQ9QPSQ4D6ibGNGDnVH2S5q",
+	"w81K4GpIWS1+gxK1LkVxHpb2E84kQGjhRMSvYGYhdV3OUEbJHC8ir60x3E6qLBi8QVIjYd487aaaDmaX",
+	"gokmPqXxpbCgG4lClONyZaZgNQ54ii7mhWWJtuwYXvRmBiA1TqeyB1EpDifIBMdynKuBsOrklvrgugFf",
+	"2QOHBAb1y7UHScgF0F4o24P47rRdzRRrJ/jgdlCXQDS55w6m0xbTBnKn/FAjEO5aahGbkzWyFk9ucwgG",
+	"f0eMG3vHh9OCXt3U12rBvKBHk+Mnk+mwVHl1Zlg4EnuDeTCsrlwIulphkQKs1d+sxEWuJiRzc5ZR633B",
+	"9d5MJ0eh1YZbA+0rUnf/bbgpRstKSannknI1yGYIMi1L9b9scUnyj3cXSWs0PxD0GpHGWU1PleH9Qf/4",
+	"ALIC4pU6bEE3d5kDnYxFsDSnISrm0d3XagHeyW36kDUpDEONf3wFiwLYvRysdV0yePbm9QQ8s58znQ1c",
+	"re3Ro6ov8tEj8FVW0DK/JEa+8xRkRckFYlz6CAtIMFcSmH+dAlYS+bgy/B49sme8aD+BIZirLV6SR4+s",
+	"MfTo0ZmWi6XIqG6XkfaQlveUqB/WQpxckkvy/Q1iW7vqJdQLphuiIQWe2dZBwJGVtPrmv3OQQwHVUgi9",
+	"JMrWeqrpTsHUIMsezWEQwOHK4kR9X0pAJQqU8SYdXi6/6pxh+UGJrA/qQ95RpU/BAt8gDQHjPM9gdg0g",
+	"Bx/saaZ2pEPlTqem0EsrRCkhJkD1M6pO5UvSbOvk7nF6yu0qcIYId93eZ2uYLdHBseIZNa65OgBws9lM",
+	"oLo8oWxxaJ7lhz+9fvH9L+ffq2fqYrHkueV9UPUcgtr+qpg1OZpM9YN0jQhc4+QsOZlMJyd6MtNSsdbh",
+	"zdFhPbl0gSJdVdVM9bTGj+oNdQhDVVsqsmI5qkIUWLdbSgmoCPZ1npwlEp8v7NhM9wzaP4KnTJr0lkYT",
+	"5m4rZt110zgWsOtI0NhptI+nAWnWtSIrYwz0/XXoMQbBsy0rWzl8Jm54GSH1XsPuUB/8OuBGc8rv7fvG",
+	"AZjH02nH4Zf20MthB1HW54EFjqI0jEvnBowTPcbADk4KvrhaqXPGpZ33uTUU5aRCbWWIPTVJGTMfDzQi",
+	"PPqTr6mZ4PCTnYF1G+WHd1gs61OvBpwN6NP+D0h/uo/yL9zjCsaMtgucCOsM9oofCdtHgvdOLyZRFKAY",
+	"BxZ3J5UfkABQv66HTCpUWSJxp74GaUMflqvnWfxJMUE5mG3BI0jyR1py3sCiRNVxuXN1u7qFskdac7Ql",
+	"5at6jmonxdh+ZEEBR5BlSxMMDrTxyAXovn4jElXkUZks9vSXoORyhoT0I9XJOQ4RYI2joAc80TiiOCKr",
+	"42cUq8Z7FN9tNVF/3AnErcmAdTfdSdvx6l6z8Vrnc8QAp2DO6Kp56FT0rHMz938YsvzDSMaC0gryxhyf",
+	"blEVOfrZcmYA6iP6Fh9Px4K6fYS1zkNNRqjxh1kpJv5KTYtnA/xutTMqDzJEBIOFGR0Y2E896PGBt6MG",
+	"TJumCu10VMq0xNGj/O29MTNKj/IaZs757CaFt4pIKqGo2vfFkqpYkrlKaPS0/LqLzq6p2cnbXsM7ynLn",
+	"WF9dzFr5QkqMaA9J+jqpdF0wARBs0MwI+jiJyqtxCPWPq+sGl65bQjmAQukPk9mTVhBeofiqELmSkix8",
+	"Ln9nqnngetzzrXqXony9Pazlwvo+TwEEK0xKDjheqMSfvBGpRUZXQlW3zihhrQ4J+eJ8A/e8l07vwKJ1",
+	"H0bfeW0QOWPprfFXH7XWtPQOP9mpVL0uwaY6dqs6gIzDrRVvWHCtJVXgDQsv4tbyEOy87ZbF14M/89zr",
+	"lw+Cwm6D3QBufyb7vAJKG28Ns706CKgLnYer0ibtpWUs/+Uj4jci76hx0YDnaThWYo9T1IE7ABcQk30A",
+	"QYXupWRxE5v69b0g8XdyezeyWpcBFngt6uP2Mr1SsgUrypCJC2F9sqQ+vpS4GnVOi4Ju2nzwcwP4KsT4",
+	"nObbvdGxOmDi1g9Zm6P37o13vBMgulknBYRu7CGvdycg+eXhbPQpgUx7uvW5DgksxXLCyyrLYZSXi6nb",
+	"bp7z6jeMMI26vG+dMoW/pCD0WoYiyKx2vA8cei+0J2RZWYCNsgmhtjGr3Y+FtcBtcUhvpJODNv2Rj/Ny",
+	"xUG57gk5qHCxF3PQXleXEjRndo2lgGY44QH0oVlphA7UWVL7IQL1pqr5Q42AFCG7xqIvph+rBTewXRUf",
+	"BRn0ByQaZV9jcfMSbvn9YqSxwABKXhj1THJgKqAqiKrt2x+qmDKH271g7kdzDq3+wgYRMQRbrc000eWV",
+	"OgfZU2fwbA2ClBQF5srFVeM//4UYBRtVrdg6Fc5HvgKbjUg+357XVQ33h8tWMUQsRGxSpQt9XCFQvaD7",
+	"QJsamKoAkoJZDcZe3MWA1cKgsOe99WlEfTDcX4/fvOUF0PNre6SsmtCoT8W7B0xJ0s7hVqJLl2x0Y6oF",
+	"YouideGLwtC8RZwhxU4dydEJ+IWaXDfmgCCU66bCNqLfFDrGfm+oqqYmR7hI7TiVzipc7wM3pgZCz1r3",
+	"LRn1KVVxMJ/r+gqDJBtbbeHIQufjAc+oisfo2HKNL3cEeBBnv3okF0SBM6C6PztdfbGKWl5jEg1b2qFL",
+	"w1DlTY6LRL+0J7VR/w2N7VVqBnAaW5E7g7M7avklRZm80ZmdYaYKf3vNQ7tDzi1V139r03V1STrnlMdk",
+	"DcTKZFYVENJ0KXFeFc8QtEkBKkzRIyR8g5iUNqfT7wJ6XDXAvKkrIu7Dv3YPgBrkZh/tHf9RKVfVjuwj",
+	"MqM4yJkD24/0Bvxb4uvwk9ONeutHqZqRFx1Z4amTUlGlX9ZNhAwB/XQOoDQ7dXexTxAv1Q0eQQyJdtlV",
+	"SkJbKE/u7vB8iXm2A0gbO7hNo+5LfJfTL5IAdXx0OKRcENzu6ljbaKBtAwucMaDq/Gi+BQWSFjmgpQBc",
+	"qKA418V1E6DKfrMCQcb1HtaIie0ZgJfkQz0r9oOUeqrHjQu65t4QgVDdxG+qpe+exZs/jviB44hD6asC",
+	"NSB0sxdpp07uHUVvDWz0CLvDdT3FN2jBPd/qNrpQmOlpdfQKJQisKBd6WFRVyBmKNDXHB9+RJe7fqDHr",
+	"jKFeX95XwKLGtGRekvNRAqZeazfSeTVUNphfeIvWBdQxzypxoA7WFkvE0ARc2OOqzTjVmZ7hkhUYqVxE",
+	"rit3iZQmqiSYqDrgkOx4U4rGpNs708P9yR6zwkHCJ6LCncmzGoLmqPI9ZF2FPbTM/YY3Mb+fltrosKRk",
+	"z6eKyQk9mKLL03tr3jDEzzNfq4t+zTjsWKGcHcfcKioID4H40hwsZ0hnp3tlwLZX54pVaLO04xxV5jtW",
+	"FsMNmjn8pP/RSOu3NIMZIDqgVle/bxIuwK0+1lmB2+pNqkZ4HAX6ku4fufGMlt7qvgxXZoHcic0aGzUu",
+	"27nEhm/U7kjATDrNPCYPdk04BqpXgzLE+mSB1oE99gp0ftqm43XBX7y+rlUO+G/WpOANWOyRYXtM4TpS",
+	"rCa2mvKjSdp2dra6WUozM0WlV55VVZMDJJppAYvJtOqTw6RaRO89BIq7K5Xqje5PolVg7sGsi5MKr3rY",
+	"40F3GlbRRD0W8l5zBs1plhFAmrSmOVAQszoKmqoDP6U1Zja355QP5mCG5GvN8RfS2XXzCXoiWYulXPBZ",
+	"6DehPtamtMi4D/2hAdys/1bDlTrbGND4LgZvDlVd3v1kYHW3XqmZxtSRfXBGRA1O7Fejrr40jVONj+rU",
+	"NqYFZ4+axvbt9LCD4YOuBITpy8eCmxZZCOzZKArXHGCRqiJAU4L9wR279GFySbzYlEpdoI9yndJFnyFg",
+	"jsCKJDJOQ/66DqWf66G895TGMHOAHzSFUX8zjId9kMgzfq1y1RqNnSRSFwT6cwBjRYEOWm492Xr4ybjH",
+	"t30lRsk982K3WbAvGGuTQHOOVI2SeQLhjwBTWjCMjtHLp5rx+VCA/B6Zph4R98CB8T622XtA/C2SFA8o",
+	"k2afHWw8gKFcHEQY5FBPX1NR0aBMfqa3ZCY/c4BILtWtk2NRf9HDIIakhdX3DFnsTHOfDbe6YroaWbeX",
+	"dId6WRSfMcSZCTEHreEKgdIufWtsIMJAsKfRwzLsdHCqipSihhhde0ZYBbaj6fBB4g8dp3JB11kZqEBw",
+	"D5WBF43p66rtX2WdVItekGbSULN5rV2lGXhVKLPVIGkicVMr1jbN3EapsK9s+wcfIDF/ZmgLequjVse4",
+	"qgPdB7ZZj+iu3q1N/D/9ckNdBxeZUXoONx21iOdOZkxQ/b1S81KV/8En4AJeI92EQMHjdDqdOuMfYWE7",
+	"aldSUxNKdNLwkigFamuoqnGo0Uoq8NarqzGDhC8JZWDGaLlYCrMCqdtNGlLHnJ/qFkFV/7mRi5AKO1PZ",
+	"9BxwTDJ0SaqKc9syIRo1NivIrpVDrVV6sx1Maf5LonuGwLslklKoxLkansRVP5YUVARQkiFvWLCdgBlw",
+	"sF6ryM0rt5Vk//aief3zz2Ey6g2+RVxyTIDHVIhpA/keU6M6lbELi3XIesyXcVPR55UXpmqCVwGC1HYs",
+	"Sv/EKR4jufzLJfF5CQpFQhOgRD4kNedo0tXzKYBelPXnNX37/BSgt1fqob+sEfrK7GmgMVrPaDagrGbN",
+	"3p2K9FJGG6dO4rwn1GPlorOLSGAmEpaJJVDH4PFeIjpuivPhYjpDEqs6fqaO3wRbJPYb5jHnloZETZ1V",
+	"31fwx91tiA6rc2iHSKxnnh60cf7ZVikv7dgLANW4hzOwWeICXRKoJw6qW+oB6pTZIbeYq0tV5/IGYrdx",
+	"WU0N7BVX53IXX7jLXEnv/ZT9QCZGCyX9fFcT2/OtTZcrUWrbsOJuy3n1yr8qZtzh1Q/d1Va/XIsDq6sH",
+	"RK7aALZYdWbFxiK7v1ezYO8NtPYTEZCqmbf7b2l6p0bM64G6WmrwWE+T7V6SfohepfPSeuLtH+8lBcon",
+	"42n6palxrefYTqoJo4eKgs0KOs48k2YJKuaKrbSTInRPlvLaG7Uo7VCTav6mN8j0vOkGUmeu7kYa9ch9",
+	"V9WFF5iGZJwk/VB+BuoZuLycVXfyVOoDqXac4biT9rBPHvjE27Lu7zXRGzVHg7tl9JPm3LvIUut+3jkt",
+	"deOXeWxeO749T3K4mbQrK0IPetNY3Rma/vy00KPff3QKGENux6RZsMaT2/e3/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

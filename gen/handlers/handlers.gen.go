@@ -33,6 +33,8 @@ type Custom interface {
 	StartScan(ctx context.Context, q *tenantdb.Queries, req api.StartScanRequestObject) (api.StartScanResponseObject, error)
 	// FinishScan answers POST /v1/scans/{scan_id}/finish: Finish a scan.
 	FinishScan(ctx context.Context, q *tenantdb.Queries, req api.FinishScanRequestObject) (api.FinishScanResponseObject, error)
+	// CancelScan answers POST /v1/scans/{scan_id}/cancel: Cancel a scan.
+	CancelScan(ctx context.Context, q *tenantdb.Queries, req api.CancelScanRequestObject) (api.CancelScanResponseObject, error)
 	// IngestFindings answers POST /v1/scans/{scan_id}/findings: Report the findings of a scan.
 	IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error)
 	// ListFindings answers GET /v1/findings: Search the findings.
@@ -184,7 +186,7 @@ func (s *server) ListFindingTrend(ctx context.Context, req api.ListFindingTrendR
 }
 
 // GetScanStatistics answers GET /v1/overview/scans with the query GetScanStatistics.
-// Source: openapi.yaml:114, queries/tenant/scans.sql:115.
+// Source: openapi.yaml:114, queries/tenant/scans.sql:119.
 func (s *server) GetScanStatistics(ctx context.Context, req api.GetScanStatisticsRequestObject) (api.GetScanStatisticsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -539,7 +541,7 @@ func (s *server) GetScan(ctx context.Context, req api.GetScanRequestObject) (api
 }
 
 // UpdateScan answers PATCH /v1/scans/{scan_id} with the query UpdateScan.
-// Source: openapi.yaml:336, queries/tenant/scans.sql:73.
+// Source: openapi.yaml:336, queries/tenant/scans.sql:77.
 func (s *server) UpdateScan(ctx context.Context, req api.UpdateScanRequestObject) (api.UpdateScanResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -570,34 +572,8 @@ func (s *server) UpdateScan(ctx context.Context, req api.UpdateScanRequestObject
 	return api.UpdateScan200JSONResponse(body), nil
 }
 
-// CancelScan answers POST /v1/scans/{scan_id}/cancel with the query CancelScan.
-// Source: openapi.yaml:393, queries/tenant/scans.sql:103.
-func (s *server) CancelScan(ctx context.Context, req api.CancelScanRequestObject) (api.CancelScanResponseObject, error) {
-	q, done, err := s.tenant(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	var in rest.Fields
-
-	arg1 := rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId)
-	if err := in.Invalid(); err != nil {
-		return nil, err
-	}
-	row, err := q.CancelScan(ctx, arg1)
-	if err != nil {
-		return nil, err
-	}
-	var out rest.Fields
-	body := toScanFromScan(&out, row)
-	if err := out.Unanswerable(); err != nil {
-		return nil, err
-	}
-	return api.CancelScan200JSONResponse(body), nil
-}
-
 // ListScanSummaries answers GET /v1/scans/{scan_id}/summaries with the query ListScanSummaries.
-// Source: openapi.yaml:410, queries/tenant/scans.sql:179.
+// Source: openapi.yaml:409, queries/tenant/scans.sql:183.
 func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummariesRequestObject) (api.ListScanSummariesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -623,7 +599,7 @@ func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummarie
 }
 
 // ListFailingChecks answers GET /v1/scans/{scan_id}/failing-checks with the query ListFailingChecks.
-// Source: openapi.yaml:427, queries/tenant/checks.sql:22.
+// Source: openapi.yaml:426, queries/tenant/checks.sql:22.
 func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingChecksRequestObject) (api.ListFailingChecksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -652,7 +628,7 @@ func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingCheck
 }
 
 // ListScanFindings answers GET /v1/scans/{scan_id}/findings with the query ListScanFindings.
-// Source: openapi.yaml:451, queries/tenant/findings.sql:29.
+// Source: openapi.yaml:450, queries/tenant/findings.sql:29.
 func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsRequestObject) (api.ListScanFindingsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -689,7 +665,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 }
 
 // GetFinding answers GET /v1/findings/{finding_id} with the query GetFinding.
-// Source: openapi.yaml:575, queries/tenant/findings.sql:16.
+// Source: openapi.yaml:577, queries/tenant/findings.sql:16.
 func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject) (api.GetFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -715,7 +691,7 @@ func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject
 }
 
 // MuteFinding answers PUT /v1/findings/{finding_id}/mute with the query MuteFinding.
-// Source: openapi.yaml:594, queries/tenant/findings.sql:51.
+// Source: openapi.yaml:596, queries/tenant/findings.sql:51.
 func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObject) (api.MuteFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -745,7 +721,7 @@ func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObje
 }
 
 // UnmuteFinding answers DELETE /v1/findings/{finding_id}/mute with the query UnmuteFinding.
-// Source: openapi.yaml:614, queries/tenant/findings.sql:59.
+// Source: openapi.yaml:616, queries/tenant/findings.sql:59.
 func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequestObject) (api.UnmuteFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -769,7 +745,7 @@ func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequest
 }
 
 // ListFindingResources answers GET /v1/findings/{finding_id}/resources with the query ListFindingResources.
-// Source: openapi.yaml:624, queries/tenant/findings.sql:43.
+// Source: openapi.yaml:626, queries/tenant/findings.sql:43.
 func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingResourcesRequestObject) (api.ListFindingResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -795,7 +771,7 @@ func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingRe
 }
 
 // ListResources answers GET /v1/resources with the query ListResources.
-// Source: openapi.yaml:640, queries/tenant/resources.sql:15.
+// Source: openapi.yaml:642, queries/tenant/resources.sql:15.
 func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequestObject) (api.ListResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -832,7 +808,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 }
 
 // GetResource answers GET /v1/resources/{resource_id} with the query GetResource.
-// Source: openapi.yaml:667, queries/tenant/resources.sql:27.
+// Source: openapi.yaml:669, queries/tenant/resources.sql:27.
 func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObject) (api.GetResourceResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -858,7 +834,7 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 }
 
 // ListChecks answers GET /v1/checks with the query ListChecks.
-// Source: openapi.yaml:687, queries/tenant/checks.sql:2.
+// Source: openapi.yaml:689, queries/tenant/checks.sql:2.
 func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject) (api.ListChecksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -893,7 +869,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 }
 
 // GetCheck answers GET /v1/checks/{check_id} with the query GetCheck.
-// Source: openapi.yaml:715, queries/tenant/checks.sql:12.
+// Source: openapi.yaml:717, queries/tenant/checks.sql:12.
 func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (api.GetCheckResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -914,7 +890,7 @@ func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (a
 }
 
 // ListReports answers GET /v1/reports with the query ListReports.
-// Source: openapi.yaml:737, queries/tenant/reports.sql:15.
+// Source: openapi.yaml:739, queries/tenant/reports.sql:15.
 func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObject) (api.ListReportsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -948,7 +924,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 }
 
 // CreateReport answers POST /v1/scans/{scan_id}/reports with the query CreateReport.
-// Source: openapi.yaml:759, queries/tenant/reports.sql:1.
+// Source: openapi.yaml:761, queries/tenant/reports.sql:1.
 func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestObject) (api.CreateReportResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -983,7 +959,7 @@ func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestOb
 }
 
 // GetReport answers GET /v1/reports/{report_id} with the query GetReport.
-// Source: openapi.yaml:783, queries/tenant/reports.sql:11.
+// Source: openapi.yaml:785, queries/tenant/reports.sql:11.
 func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) (api.GetReportResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -1026,6 +1002,16 @@ func (s *server) FinishScan(ctx context.Context, req api.FinishScanRequestObject
 	}
 	defer done()
 	return s.custom.FinishScan(ctx, q, req)
+}
+
+// CancelScan answers POST /v1/scans/{scan_id}/cancel: Cancel a scan.
+func (s *server) CancelScan(ctx context.Context, req api.CancelScanRequestObject) (api.CancelScanResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.custom.CancelScan(ctx, q, req)
 }
 
 // IngestFindings answers POST /v1/scans/{scan_id}/findings: Report the findings of a scan.

@@ -62,17 +62,17 @@ func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationPara
 	return q.bound().AcceptInvitation(ctx, arg)
 }
 
-// CancelScan ends a scan before it completes; the database refuses it for a
-// scan that has ended.
+// CancelScan ends a scan before it completes. For one that has ended the
+// database refuses it.
 //
-// Query CancelScan (:one), queries/tenant/scans.sql:103.
+// Query CancelScan (:one), queries/tenant/scans.sql:107.
 func (q *Queries) CancelScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
 	return q.bound().CancelScan(ctx, scanID)
 }
 
 // ClaimScan takes the next scan that is due, past those that others hold.
 //
-// Query ClaimScan (:one), queries/tenant/scans.sql:49.
+// Query ClaimScan (:one), queries/tenant/scans.sql:53.
 func (q *Queries) ClaimScan(ctx context.Context) (Scan, error) {
 	return q.bound().ClaimScan(ctx)
 }
@@ -165,7 +165,7 @@ func (q *Queries) DeleteScanFindings(ctx context.Context, arg DeleteScanFindings
 
 // DeleteScanSummaries runs the query of this name.
 //
-// Query DeleteScanSummaries (:exec), queries/tenant/scans.sql:175.
+// Query DeleteScanSummaries (:exec), queries/tenant/scans.sql:179.
 func (q *Queries) DeleteScanSummaries(ctx context.Context, scanID uuid.UUID) error {
 	return q.bound().DeleteScanSummaries(ctx, scanID)
 }
@@ -179,14 +179,14 @@ func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
 
 // FailScan runs the query of this name.
 //
-// Query FailScan (:execrows), queries/tenant/scans.sql:109.
+// Query FailScan (:execrows), queries/tenant/scans.sql:113.
 func (q *Queries) FailScan(ctx context.Context, arg FailScanParams) (int64, error) {
 	return q.bound().FailScan(ctx, arg)
 }
 
 // FinishScan completes a scan and counts the resources that it saw.
 //
-// Query FinishScan (:one), queries/tenant/scans.sql:87.
+// Query FinishScan (:one), queries/tenant/scans.sql:91.
 func (q *Queries) FinishScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
 	return q.bound().FinishScan(ctx, scanID)
 }
@@ -267,7 +267,7 @@ func (q *Queries) GetScan(ctx context.Context, scanID uuid.UUID) (GetScanRow, er
 // GetScanStatistics sums up the scans of the last days. Without a completed
 // scan in that time there are no averages and no last scan.
 //
-// Query GetScanStatistics (:one), queries/tenant/scans.sql:115.
+// Query GetScanStatistics (:one), queries/tenant/scans.sql:119.
 func (q *Queries) GetScanStatistics(ctx context.Context, days int32) (GetScanStatisticsRow, error) {
 	return q.bound().GetScanStatistics(ctx, days)
 }
@@ -370,7 +370,7 @@ func (q *Queries) ListKnownFindings(ctx context.Context, arg ListKnownFindingsPa
 // ListOverdueProviders returns the providers whose last scan is older than
 // their schedule allows, those never scanned first.
 //
-// Query ListOverdueProviders (:many), queries/tenant/scans.sql:143.
+// Query ListOverdueProviders (:many), queries/tenant/scans.sql:147.
 func (q *Queries) ListOverdueProviders(ctx context.Context) ([]ListOverdueProvidersRow, error) {
 	return q.bound().ListOverdueProviders(ctx)
 }
@@ -440,7 +440,7 @@ func (q *Queries) ListScanFindings(ctx context.Context, arg ListScanFindingsPara
 
 // ListScanSummaries rolls the counts of a scan up by service and severity.
 //
-// Query ListScanSummaries (:many), queries/tenant/scans.sql:179.
+// Query ListScanSummaries (:many), queries/tenant/scans.sql:183.
 func (q *Queries) ListScanSummaries(ctx context.Context, scanID uuid.UUID) ([]ListScanSummariesRow, error) {
 	return q.bound().ListScanSummaries(ctx, scanID)
 }
@@ -467,10 +467,11 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]ListUse
 	return q.bound().ListUsers(ctx, arg)
 }
 
-// LockScan holds a scan until the transaction ends.
+// LockScan holds a scan until the transaction ends, and tells the time at
+// which the transaction began.
 //
-// Query LockScan (:one), queries/tenant/scans.sql:45.
-func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
+// Query LockScan (:one), queries/tenant/scans.sql:46.
+func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (LockScanRow, error) {
 	return q.bound().LockScan(ctx, scanID)
 }
 
@@ -511,7 +512,7 @@ func (q *Queries) RecordProviderConnection(ctx context.Context, arg RecordProvid
 
 // RecordScanProgress never goes back.
 //
-// Query RecordScanProgress (:execrows), queries/tenant/scans.sql:81.
+// Query RecordScanProgress (:execrows), queries/tenant/scans.sql:85.
 func (q *Queries) RecordScanProgress(ctx context.Context, arg RecordScanProgressParams) (int64, error) {
 	return q.bound().RecordScanProgress(ctx, arg)
 }
@@ -532,7 +533,7 @@ func (q *Queries) RevokeRole(ctx context.Context, arg RevokeRoleParams) (int64, 
 
 // StartScan runs the query of this name.
 //
-// Query StartScan (:one), queries/tenant/scans.sql:66.
+// Query StartScan (:one), queries/tenant/scans.sql:70.
 func (q *Queries) StartScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
 	return q.bound().StartScan(ctx, scanID)
 }
@@ -540,7 +541,7 @@ func (q *Queries) StartScan(ctx context.Context, scanID uuid.UUID) (Scan, error)
 // SummarizeScan counts the findings of a scan by check, service, severity and
 // region; a second run replaces the counts.
 //
-// Query SummarizeScan (:execrows), queries/tenant/scans.sql:158.
+// Query SummarizeScan (:execrows), queries/tenant/scans.sql:162.
 func (q *Queries) SummarizeScan(ctx context.Context, scanID uuid.UUID) (int64, error) {
 	return q.bound().SummarizeScan(ctx, scanID)
 }
@@ -568,7 +569,7 @@ func (q *Queries) UpdateProvider(ctx context.Context, arg UpdateProviderParams) 
 
 // UpdateScan changes what may change while a scan waits.
 //
-// Query UpdateScan (:one), queries/tenant/scans.sql:73.
+// Query UpdateScan (:one), queries/tenant/scans.sql:77.
 func (q *Queries) UpdateScan(ctx context.Context, arg UpdateScanParams) (Scan, error) {
 	return q.bound().UpdateScan(ctx, arg)
 }

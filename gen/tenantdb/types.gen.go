@@ -184,6 +184,9 @@ type ListUsersParams = sqlcgen.ListUsersParams
 // ListUsersRow is sqlc's type of this name.
 type ListUsersRow = sqlcgen.ListUsersRow
 
+// LockScanRow is sqlc's type of this name.
+type LockScanRow = sqlcgen.LockScanRow
+
 // MuteFindingParams is sqlc's type of this name.
 type MuteFindingParams = sqlcgen.MuteFindingParams
 

@@ -41,9 +41,13 @@ JOIN providers ON providers.id = scans.provider_id
 WHERE scans.state = 'executing'
 ORDER BY scans.started_at, scans.id;
 
--- LockScan holds a scan until the transaction ends.
+-- LockScan holds a scan until the transaction ends, and tells the time at
+-- which the transaction began.
 -- name: LockScan :one
-SELECT * FROM scans WHERE id = sqlc.arg('scan_id') FOR UPDATE;
+SELECT sqlc.embed(scans), now()::timestamptz AS locked_at
+FROM scans
+WHERE id = sqlc.arg('scan_id')
+FOR UPDATE;
 
 -- ClaimScan takes the next scan that is due, past those that others hold.
 -- name: ClaimScan :one
@@ -98,8 +102,8 @@ SET state = 'completed',
 WHERE s.id = sqlc.arg('scan_id')
 RETURNING *;
 
--- CancelScan ends a scan before it completes; the database refuses it for a
--- scan that has ended.
+-- CancelScan ends a scan before it completes. For one that has ended the
+-- database refuses it.
 -- name: CancelScan :one
 UPDATE scans
 SET state = 'cancelled', completed_at = CASE WHEN started_at IS NULL THEN NULL ELSE now() END

@@ -20,8 +20,8 @@ WHERE id = $1
 RETURNING id, provider_id, name, trigger, state, progress, unique_resource_count, services, severities, options, requested_by, error, scheduled_at, started_at, completed_at, duration, created_at, updated_at
 `
 
-// CancelScan ends a scan before it completes; the database refuses it for a
-// scan that has ended.
+// CancelScan ends a scan before it completes. For one that has ended the
+// database refuses it.
 func (q *Queries) CancelScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
 	row := q.db.QueryRow(ctx, cancelScan, scanID)
 	var i Scan
@@ -585,32 +585,42 @@ func (q *Queries) ListScans(ctx context.Context, arg ListScansParams) ([]Scan, e
 }
 
 const lockScan = `-- name: LockScan :one
-SELECT id, provider_id, name, trigger, state, progress, unique_resource_count, services, severities, options, requested_by, error, scheduled_at, started_at, completed_at, duration, created_at, updated_at FROM scans WHERE id = $1 FOR UPDATE
+SELECT scans.id, scans.provider_id, scans.name, scans.trigger, scans.state, scans.progress, scans.unique_resource_count, scans.services, scans.severities, scans.options, scans.requested_by, scans.error, scans.scheduled_at, scans.started_at, scans.completed_at, scans.duration, scans.created_at, scans.updated_at, now()::timestamptz AS locked_at
+FROM scans
+WHERE id = $1
+FOR UPDATE
 `
 
-// LockScan holds a scan until the transaction ends.
-func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
+type LockScanRow struct {
+	Scan     Scan
+	LockedAt time.Time
+}
+
+// LockScan holds a scan until the transaction ends, and tells the time at
+// which the transaction began.
+func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (LockScanRow, error) {
 	row := q.db.QueryRow(ctx, lockScan, scanID)
-	var i Scan
+	var i LockScanRow
 	err := row.Scan(
-		&i.ID,
-		&i.ProviderID,
-		&i.Name,
-		&i.Trigger,
-		&i.State,
-		&i.Progress,
-		&i.UniqueResourceCount,
-		&i.Services,
-		&i.Severities,
-		&i.Options,
-		&i.RequestedBy,
-		&i.Error,
-		&i.ScheduledAt,
-		&i.StartedAt,
-		&i.CompletedAt,
-		&i.Duration,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.Scan.ID,
+		&i.Scan.ProviderID,
+		&i.Scan.Name,
+		&i.Scan.Trigger,
+		&i.Scan.State,
+		&i.Scan.Progress,
+		&i.Scan.UniqueResourceCount,
+		&i.Scan.Services,
+		&i.Scan.Severities,
+		&i.Scan.Options,
+		&i.Scan.RequestedBy,
+		&i.Scan.Error,
+		&i.Scan.ScheduledAt,
+		&i.Scan.StartedAt,
+		&i.Scan.CompletedAt,
+		&i.Scan.Duration,
+		&i.Scan.CreatedAt,
+		&i.Scan.UpdatedAt,
+		&i.LockedAt,
 	)
 	return i, err
 }
