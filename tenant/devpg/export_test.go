@@ -14,3 +14,9 @@ func BinDir(ctx context.Context) (string, error) {
 	b, err := findBinaries(ctx, place{log: func(string, ...any) {}}, 0)
 	return b.dir, err
 }
+
+// Dir makes and names the directory of an instance that was never started.
+func Dir(o Options) (string, error) {
+	p, err := locate(o)
+	return p.dir, err
+}

@@ -49,22 +49,17 @@ func TestStaleFiles(t *testing.T) {
 // TestHalfDoneFirstStart is a first start after one that died within initdb.
 func TestHalfDoneFirstStart(t *testing.T) {
 	t.Parallel()
-	o := options(t, devpg.Test)
+	o := options(t, devpg.Dev)
+	dir, err := devpg.Dir(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(dir, "unfinished-1")
+	if err := os.MkdirAll(filepath.Join(left, "base"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	in := start(t, o)
-	if err := os.MkdirAll(filepath.Join(in.Dir(), "unfinished-1", "base"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	other := start(t, devpg.Options{Name: "other", CacheDir: o.CacheDir})
-	left := filepath.Join(other.Dir(), "unfinished-1")
-	closeInstance(t, other)
-	if err := os.RemoveAll(filepath.Dir(pidFile(other))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(left, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	other = start(t, devpg.Options{Name: "other", CacheDir: o.CacheDir})
-	must(t, other.OwnerURL(devpg.Database), "SELECT 1")
+	must(t, in.OwnerURL(devpg.Database), "SELECT 1")
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", left, err)
 	}

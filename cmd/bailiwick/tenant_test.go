@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+// repository is this project's own folder: its specs are the ones tested with.
+const repository = "../.."
+
+// runTenant runs "bailiwick tenant" and returns what it prints.
+func runTenant(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	root := newRootCommand()
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(t.Output())
+	root.SetArgs(append([]string{"--dir", repository, "tenant"}, args...))
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func tenantRecord(t *testing.T, args ...string) catalog.Record {
+	t.Helper()
+	out, err := runTenant(t, append(args, "--json")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record catalog.Record
+	if err := json.Unmarshal([]byte(out), &record); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	return record
+}
+
+func TestTenantCommands(t *testing.T) { // not parallel: it sets the environment
+	urls := tenanttest.Database(t)
+	t.Setenv("DATABASE_OWNER_URL", urls.OwnerURL)
+	t.Setenv("DATABASE_URL", urls.RuntimeURL)
+	tenantConversation(t)
+}
+
+// TestTenantCommandsWithoutDatabase runs the same on a development instance,
+// which each command starts and stops again.
+func TestTenantCommandsWithoutDatabase(t *testing.T) {
+	dir, err := os.MkdirTemp("", "bailiwick-tenant-") // not t.TempDir: the server's account must enter it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DATABASE_OWNER_URL", "")
+	t.Setenv("BAILIWICK_CACHE_DIR", filepath.Join(dir, "cache"))
+	tenantConversation(t)
+}
+
+func tenantConversation(t *testing.T) {
+	t.Helper()
+	_, err := runTenant(t, "list")
+	wantText(t, err, "the shared schema is not installed")
+	_, err = runTenant(t, "create", "initech")
+	wantText(t, err, "mend: --plan business, --plan enterprise, --plan free, --plan team")
+	out, err := runTenant(t, "list")
+	if err != nil || !strings.Contains(out, "no tenants") {
+		t.Errorf("list: %v: %s", err, out)
+	}
+
+	created := tenantRecord(t, "create", "initech", "--name", "Initech Inc.", "--plan", "free")
+	shown := tenantRecord(t, "show", "initech")
+	if diff := cmp.Diff(created, shown); diff != "" {
+		t.Error(diff)
+	}
+	if shown.Name != "Initech Inc." || shown.Plan != "free" || shown.State != "active" || shown.Schema != shown.ID.SchemaName() {
+		t.Errorf("got %+v", shown)
+	}
+	if out, err = runTenant(t, "show", "initech"); err != nil || !strings.Contains(out, "schema   "+shown.Schema+"\n") {
+		t.Errorf("show: %v: %s", err, out)
+	}
+	if out, err = runTenant(t, "list"); err != nil || !strings.Contains(out, "initech  Initech Inc.  active  free") {
+		t.Errorf("list: %v: %s", err, out)
+	}
+	var list []catalog.Record
+	out, err = runTenant(t, "list", "--json")
+	if err := errors.Join(err, json.Unmarshal([]byte(out), &list)); err != nil || !cmp.Equal(list, []catalog.Record{shown}) {
+		t.Errorf("list --json: %v: %s", err, out)
+	}
+
+	_, err = runTenant(t, "create", "initech", "--plan", "free")
+	wantText(t, err, `slug "initech" is taken`)
+	_, err = runTenant(t, "create", "hooli", "--plan", "none")
+	wantText(t, err, "mend: --plan business")
+	_, err = runTenant(t, "create", "Not_A_Slug", "--plan", "free")
+	wantText(t, err, "only a-z, 0-9 and inner hyphens")
+	_, err = runTenant(t, "show", "nobody")
+	wantText(t, err, `there is no tenant "nobody"`)
+}
+
+func wantText(t *testing.T, err error, text string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("got error %v, want the text %q", err, text)
+	}
+}
