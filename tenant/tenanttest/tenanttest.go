@@ -15,7 +15,8 @@
 // test ends. The server is the project's embedded one for tests
 // ([github.com/bailiwick-dev/bailiwick/tenant/devpg]), which needs no set-up and
 // serves all packages of one "go test ./..."; TEST_DATABASE_URL names another
-// one, with a superuser. A test that can't get a database fails.
+// one, with a superuser; that server's roles bailiwick_owner and bailiwick_app are
+// made, or given new passwords. A test that can't get a database fails.
 //
 // The package imports the standard library, pgx and the packages beside it.
 package tenanttest

@@ -1,0 +1,376 @@
+package tenanttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// Way is one way in which code gets hold of a querier.
+type Way struct {
+	// Name is the subtest's name.
+	Name string
+	// Run runs one statement as the tenant and returns its first column as text.
+	Run func(ctx context.Context, db *tenant.DB, t tenant.Tenant, sql string, args ...any) ([]string, error)
+}
+
+// isolationSchema holds one note for each tenant that says whose it is.
+const isolationSchema = `
+CREATE TABLE notes (
+	id bigint NOT NULL,
+	body text NOT NULL,
+	CONSTRAINT notes_pkey PRIMARY KEY (id)
+);
+CREATE TABLE copied (body text NOT NULL);
+CREATE FUNCTION wander(path text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN pg_catalog.set_config('search_path', path, false); END $$;
+CREATE FUNCTION become(who text) RETURNS text LANGUAGE plpgsql AS
+$$ BEGIN RETURN pg_catalog.set_config('role', who, false); END $$;
+`
+
+// isolationPublic gives public a table with the name of a tenant's.
+const isolationPublic = `
+CREATE TABLE public.notes (id bigint PRIMARY KEY, body text NOT NULL);
+INSERT INTO public.notes VALUES (1, 'public''s');
+GRANT SELECT ON public.notes TO PUBLIC;
+`
+
+const (
+	ownNote = "SELECT body FROM notes WHERE id = 1"
+	// shortTimeout is the statement timeout of the suite: long enough for a
+	// busy machine's ordinary statements.
+	shortTimeout = 3 * time.Second
+)
+
+// isolation is one run of the suite: a database, and a way to get queriers.
+type isolation struct {
+	*DB
+	way Way
+}
+
+// Isolation runs the suite of attacks against every way to get a querier. Each
+// attack has a database of its own and one connection, so that whatever one
+// request leaves behind meets the next. config adds to how the database is
+// opened; open, if not nil, is called in place of [tenant.Open] to put something,
+// such as a pooler, in between.
+func Isolation(t *testing.T, config tenant.Config, ways []Way, open func(t *testing.T, db *DB, config tenant.Config) *tenant.DB) {
+	t.Helper()
+	config.MaxConns, config.StatementTimeout = 1, shortTimeout
+	attacks := []struct {
+		name string
+		run  func(isolation, *testing.T)
+	}{
+		{"own rows only", isolation.ownRows},
+		{"12 schema missing", isolation.schemaMissing},
+		{"13 error cancel timeout death", isolation.interrupted},
+		{"14 settings outside a transaction", isolation.settings},
+		{"15 role or path changed within", isolation.wander},
+		{"16 context of another tenant", isolation.otherContext},
+		{"18 schemas of different versions", isolation.versions},
+		{"20 shadowing", isolation.shadowing},
+		{"22 other schema by name", isolation.otherSchema},
+		{"23 DDL and roles", isolation.denied},
+		{"26 id of another tenant's row", isolation.otherID},
+	}
+	for _, way := range ways {
+		t.Run(way.Name, func(t *testing.T) {
+			t.Parallel()
+			for _, attack := range attacks {
+				t.Run(attack.name, func(t *testing.T) {
+					t.Parallel()
+					db := New(t, Options{
+						Schema:    catalog.Schema{Public: PublicSchema + isolationPublic, Tenant: isolationSchema},
+						TenantSQL: `INSERT INTO notes VALUES (1, current_schema())`,
+						Config:    config,
+					})
+					if open != nil {
+						db.DB = open(t, db, config)
+					}
+					attack.run(isolation{db, way}, t)
+				})
+			}
+		})
+	}
+}
+
+func (i isolation) run(ctx context.Context, at int, sql string, args ...any) ([]string, error) {
+	return i.way.Run(ctx, i.DB.DB, i.Tenants[at], sql, args...)
+}
+
+// intact verifies that both tenants see their own rows, whatever happened before
+// on the only connection, and that nobody is bound without a binding.
+func (i isolation) intact(t *testing.T) {
+	t.Helper()
+	for range 2 {
+		for at, tenant := range i.Tenants {
+			got, err := i.run(t.Context(), at, ownNote)
+			if err != nil || !slices.Equal(got, []string{tenant.Schema()}) {
+				t.Errorf("tenant %d reads %q, %v; want its own row", at, got, err)
+			}
+		}
+	}
+	var role, path string
+	err := i.DB.DB.Public().QueryRow(t.Context(), "SELECT pg_catalog.current_setting('role'), pg_catalog.current_setting('search_path')").Scan(&role, &path)
+	if err != nil || role != "none" || path != "public, pg_temp" {
+		t.Errorf("public runs as role %q with path %q, %v", role, path, err)
+	}
+	_, err = i.DB.DB.Public().Exec(t.Context(), "SELECT body FROM "+i.Tenants[0].Schema()+".notes")
+	want(t, err, tenant.CodeForbidden)
+}
+
+func want(t *testing.T, err error, codes ...tenant.Code) {
+	t.Helper()
+	if !slices.Contains(codes, tenant.CodeOf(err)) {
+		t.Errorf("got %v, want an error with code %v", err, codes)
+	}
+}
+
+func (i isolation) ownRows(t *testing.T) { i.intact(t) }
+
+func (i isolation) schemaMissing(t *testing.T) {
+	i.owner(t, "DROP SCHEMA "+i.Tenants[0].Schema()+" CASCADE")
+	got, err := i.run(t.Context(), 0, ownNote)
+	if want(t, err, tenant.CodeSchema); got != nil {
+		t.Errorf("rows of a missing schema: %q", got)
+	}
+	gone := tenant.Tenant{ID: tenant.NewID()}
+	got, err = i.way.Run(t.Context(), i.DB.DB, gone, ownNote)
+	if want(t, err, tenant.CodeSchema); got != nil {
+		t.Errorf("rows of a missing role: %q", got)
+	}
+	_, err = i.way.Run(t.Context(), i.DB.DB, tenant.Tenant{}, ownNote)
+	want(t, err, tenant.CodeNoTenant)
+}
+
+func (i isolation) interrupted(t *testing.T) {
+	_, err := i.run(t.Context(), 0, "SELECT 1 / (id - 1) FROM notes")
+	want(t, err, tenant.CodeInvalid)
+	i.intact(t)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = i.run(ctx, 0, "SELECT pg_catalog.pg_sleep(60)")
+	want(t, err, tenant.CodeTimeout, tenant.CodeCanceled)
+	i.intact(t)
+
+	_, err = i.run(t.Context(), 0, "SELECT pg_catalog.pg_sleep(60)")
+	want(t, err, tenant.CodeTimeout)
+	i.intact(t)
+
+	died := make(chan error, 1)
+	go func() { died <- i.killSleeper() }()
+	_, err = i.run(t.Context(), 0, "SELECT 'killed', pg_catalog.pg_sleep(2)")
+	if err == nil {
+		t.Error("a killed connection reported success")
+	}
+	if err := <-died; err != nil {
+		t.Error(err)
+	}
+	i.intact(t)
+}
+
+// killSleeper ends the backend that sleeps in this database.
+func (i isolation) killSleeper() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), shortTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, i.SuperURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.Background())) }()
+	for {
+		var killed int
+		err := conn.QueryRow(ctx, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE datname = current_database() AND query LIKE '%killed%pg_sleep(2)%' AND pid <> pg_backend_pid() AND state = 'active'`).Scan(&killed)
+		if err != nil || killed > 0 {
+			return err
+		}
+	}
+}
+
+func (i isolation) settings(t *testing.T) {
+	other := i.Tenants[1].Schema()
+	for _, sql := range []string{
+		"SET LOCAL search_path = " + other, "SET search_path = " + other, "SET LOCAL ROLE " + other, "SET ROLE " + other,
+		"RESET ROLE", "RESET ALL", "DISCARD ALL", "BEGIN", "COMMIT", "ROLLBACK", "SET SESSION AUTHORIZATION DEFAULT",
+		"SELECT set_config('role', '" + other + "', false)", "SELECT pg_catalog.set_config('search_path', '" + other + "', true)",
+		`SELECT "set_config"('role', 'none', true)`, `SELECT U&"\0073et_config"('role', 'none', true)`,
+		"/* SELECT */ SET ROLE " + other, "-- SELECT\nRESET ROLE", "DO $$ BEGIN END $$", "COPY notes TO STDOUT",
+		"LISTEN x", "NOTIFY x", "SELECT pg_notify('x', 'y')", "SELECT pg_advisory_lock(1)", "",
+	} {
+		_, err := i.run(t.Context(), 0, sql)
+		want(t, err, tenant.CodeRefused)
+	}
+	_, err := i.run(t.Context(), 0, "SELECT 1; SET ROLE "+other)
+	if err == nil {
+		t.Error("two statements in one were accepted")
+	}
+	i.intact(t)
+}
+
+// wander calls functions, as lint forbids them, that move the session elsewhere
+// for good. Whatever that statement's own transaction says, nothing stays.
+func (i isolation) wander(t *testing.T) {
+	other := i.Tenants[1].Schema()
+	for _, sql := range []string{
+		"SELECT wander('" + other + "')", "SELECT become('" + other + "')", "SELECT become('none')", "SELECT wander('public')",
+	} {
+		if _, err := i.run(t.Context(), 0, sql); err != nil {
+			want(t, err, tenant.CodeRefused)
+		}
+		i.intact(t)
+	}
+}
+
+func (i isolation) otherContext(t *testing.T) {
+	ctx := tenant.NewContext(t.Context(), i.Tenants[1])
+	_, err := i.run(ctx, 0, ownNote)
+	want(t, err, tenant.CodeWrongTenant)
+	i.intact(t)
+}
+
+// versions gives one tenant another type in the same column, first in the
+// catalog's knowledge and then behind its back.
+func (i isolation) versions(t *testing.T) {
+	i.intact(t)
+	i.owner(t, "ALTER TABLE "+i.Tenants[1].Schema()+".notes ALTER id TYPE text USING 'id ' || id")
+	i.Tenants[1].Version = "v2"
+	for range 3 {
+		for at, want := range []string{"1", "id 1"} {
+			got, err := i.run(t.Context(), at, "SELECT id::text FROM notes ORDER BY id")
+			if err != nil || !slices.Equal(got, []string{want}) {
+				t.Errorf("tenant %d: %q, %v; want %q", at, got, err, want)
+			}
+		}
+	}
+	const all = "SELECT * FROM notes ORDER BY id"
+	for range 2 {
+		if got, err := i.run(t.Context(), 0, all); err != nil || !slices.Equal(got, []string{"1"}) {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	i.owner(t, "ALTER TABLE "+i.Tenants[0].Schema()+".notes ALTER id TYPE text USING 'was ' || id")
+	got, err := i.run(t.Context(), 0, all)
+	if tenant.CodeOf(err) == tenant.CodeSchema { // Nothing ran: one more try is safe.
+		got, err = i.run(t.Context(), 0, all)
+	}
+	if err != nil || !slices.Equal(got, []string{"was 1"}) {
+		t.Errorf("after a change without a new version: %q, %v", got, err)
+	}
+}
+
+func (i isolation) shadowing(t *testing.T) {
+	got, err := i.run(t.Context(), 0, "SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(true), ' ')")
+	if path := "pg_catalog " + i.Tenants[0].Schema(); err != nil || !slices.Equal(got, []string{path}) {
+		t.Errorf("names are looked up in %q, %v; want %q", got, err, path)
+	}
+	schema := i.Tenants[0].Schema()
+	i.raw(t, schema, "CREATE TEMP TABLE notes (id bigint, body text)")
+	i.raw(t, schema, "CREATE TABLE "+schema+".pg_class (id int)")
+	i.raw(t, schema, "CREATE FUNCTION "+schema+".now() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+	i.raw(t, schema, "CREATE FUNCTION public.now() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+	i.raw(t, schema, "CREATE OPERATOR "+schema+".= (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)")
+	i.raw(t, schema, "CREATE SCHEMA mine")
+}
+
+func (i isolation) otherSchema(t *testing.T) {
+	other := i.Tenants[1].Schema()
+	for _, sql := range []string{
+		"SELECT body FROM " + other + ".notes",
+		"INSERT INTO " + other + ".notes VALUES (7, 'from A')",
+		"UPDATE " + other + ".notes SET body = 'from A'",
+		"DELETE FROM " + other + ".notes",
+		"SELECT " + other + ".wander('public')",
+		"SELECT slug FROM public.tenants",
+		"SELECT rolpassword FROM pg_catalog.pg_authid",
+	} {
+		_, err := i.run(t.Context(), 0, sql)
+		want(t, err, tenant.CodeForbidden)
+	}
+	i.intact(t)
+}
+
+// denied is what the runtime role may not do, even by hand and with any role.
+func (i isolation) denied(t *testing.T) {
+	a, b := i.Tenants[0].Schema(), i.Tenants[1].Schema()
+	i.raw(t, "", "SELECT body FROM "+a+".notes")
+	i.raw(t, "", "SELECT wander FROM "+a+".wander('public')")
+	i.raw(t, "", "CREATE TABLE public.mine (id int)")
+	i.raw(t, "", "CREATE TEMP TABLE mine (id int)")
+	i.raw(t, "", "CREATE ROLE mine")
+	i.raw(t, "", "SET ROLE bailiwick_owner")
+	i.raw(t, "", "SET SESSION AUTHORIZATION "+a)
+	i.raw(t, a, "RESET ROLE", "SELECT body FROM "+a+".notes")
+	i.raw(t, a, "SELECT body FROM "+b+".notes")
+	i.raw(t, a, "DROP TABLE "+a+".notes")
+	i.raw(t, a, "ALTER TABLE "+a+".notes ADD x int")
+	i.raw(t, a, "TRUNCATE "+a+".notes")
+	i.raw(t, a, "GRANT "+a+" TO "+b)
+	i.raw(t, a, "CREATE SCHEMA mine")
+	i.raw(t, a, "COPY "+a+".notes TO PROGRAM 'cat'")
+	for _, sql := range []string{"CREATE TABLE x (id int)", "DROP TABLE notes", "TRUNCATE notes", "GRANT SELECT ON notes TO PUBLIC", "ALTER TABLE notes ADD x int"} {
+		_, err := i.run(t.Context(), 0, sql)
+		want(t, err, tenant.CodeRefused)
+	}
+	i.intact(t)
+}
+
+func (i isolation) otherID(t *testing.T) {
+	if _, err := i.run(t.Context(), 1, "INSERT INTO notes VALUES (77, 'B''s') RETURNING id::text"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []int64{77, 78} {
+		got, err := i.run(t.Context(), 0, "SELECT body FROM notes WHERE id = $1", id)
+		if err != nil || len(got) != 0 {
+			t.Errorf("A reads %q, %v by the id %d", got, err, id)
+		}
+	}
+}
+
+// owner runs a statement as the owner of the schemas.
+func (i isolation) owner(t *testing.T, sql string) {
+	t.Helper()
+	if err := i.connected(t, i.OwnerURL, sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// raw runs statements as the runtime role by a connection of its own, past the
+// library, and wants the last one denied by the database.
+func (i isolation) raw(t *testing.T, role string, statements ...string) {
+	t.Helper()
+	if role != "" {
+		statements = append([]string{"SET ROLE " + role}, statements...)
+	}
+	err := i.connected(t, i.RuntimeURL, statements...)
+	if tenant.CodeOf(err) != tenant.CodeForbidden {
+		t.Errorf("%s: %v, want permission denied", statements[len(statements)-1], err)
+	}
+}
+
+func (i isolation) connected(t *testing.T, url string, statements ...string) (err error) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.Background())) }()
+	for n, sql := range statements {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			if n < len(statements)-1 {
+				t.Fatalf("%s: %v", sql, err)
+			}
+			return fmt.Errorf("%s: %w", strings.TrimSpace(sql), err)
+		}
+	}
+	return nil
+}
