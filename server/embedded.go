@@ -26,7 +26,7 @@ var demoTenants = []struct{ slug, name, plan string }{
 }
 
 // demoRequest is what the printed curl lines ask for.
-const demoRequest = "/v1/findings?severity=critical&limit=3"
+const demoRequest = "/v1/findings?status=fail&severity=critical&limit=3"
 
 // embedded is the database that the service brings along, with its demo tenants.
 type embedded struct {

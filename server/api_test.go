@@ -1,0 +1,373 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/bailiwick-dev/bailiwick/gen/api"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+// apiClient speaks for a user of one tenant. It holds every answer against the
+// document and remembers which operations it has used.
+type apiClient struct {
+	service *configured
+	tenant  int
+	router  routers.Router
+	used    map[string]bool
+}
+
+// call sends a request and wants a status. An answer without a body is nil.
+func (c *apiClient) call(t *testing.T, method, path string, body any, want int) object {
+	t.Helper()
+	var payload io.Reader = http.NoBody
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+c.service.Tenants[c.tenant].Slug+".app.example"+path, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.service.token(t, c.tenant))
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.service.client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != want {
+		t.Fatalf("%s %s: %d instead of %d: %s", method, path, res.StatusCode, want, answer)
+	}
+	c.check(t, r, res, answer)
+	if len(answer) == 0 {
+		return nil
+	}
+	var o object
+	if err := json.Unmarshal(answer, &o); err != nil {
+		t.Fatalf("%s %s: %v: %s", method, path, err, answer)
+	}
+	return o
+}
+
+// check holds an answer against the document.
+func (c *apiClient) check(t *testing.T, r *http.Request, res *http.Response, body []byte) {
+	t.Helper()
+	route, params, err := c.router.FindRoute(r)
+	if err != nil {
+		t.Fatalf("%s %s is not in the document: %v", r.Method, r.URL.Path, err)
+	}
+	if res.StatusCode < 400 {
+		c.used[route.Operation.OperationID] = true
+	}
+	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 res.StatusCode,
+		Header:                 res.Header,
+		Body:                   io.NopCloser(bytes.NewReader(body)),
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s: the answer is not what the document says: %v\n%s", r.Method, r.URL.Path, err, body)
+	}
+}
+
+func items(t *testing.T, page object) []object {
+	t.Helper()
+	list, ok := page["items"].([]any)
+	if !ok {
+		t.Fatalf("no items in %v", page)
+	}
+	all := make([]object, len(list))
+	for i, item := range list {
+		if all[i], ok = item.(object); !ok {
+			t.Fatalf("item %v is no object", item)
+		}
+	}
+	return all
+}
+
+func text(t *testing.T, o object, name string) string {
+	t.Helper()
+	s, ok := o[name].(string)
+	if !ok {
+		t.Fatalf("%s is no string in %v", name, o)
+	}
+	return s
+}
+
+// ids are what one tenant's walk through the API has left behind.
+type ids struct{ provider, scan, finding, resource, report string }
+
+func TestEveryOperationForTwoTenants(t *testing.T) {
+	t.Parallel()
+	service := newConfigured(t)
+	doc, err := api.GetSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	var left [2]ids
+	for i := range left {
+		c := &apiClient{service: service, tenant: i, router: router, used: used}
+		left[i] = c.walk(t)
+	}
+	// Attack 26: another tenant's ids are as absent as ids that never were.
+	for i := range left {
+		c := &apiClient{service: service, tenant: i, router: router, used: used}
+		c.foreign(t, left[1-i])
+	}
+	for i := range left {
+		c := &apiClient{service: service, tenant: i, router: router, used: used}
+		c.call(t, "GET", "/v1/providers/"+left[i].provider, nil, 200)
+		c.call(t, "DELETE", "/v1/providers/"+left[i].provider, nil, 204)
+		c.call(t, "DELETE", "/v1/providers/"+left[i].provider, nil, 404)
+		c.call(t, "GET", "/v1/scans/"+left[i].scan, nil, 404)
+	}
+	if missing := unused(doc, used); missing != nil {
+		t.Errorf("operations that were not called: %v", missing)
+	}
+}
+
+func unused(doc *openapi3.T, used map[string]bool) []string {
+	var missing []string
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			if !used[op.OperationID] {
+				missing = append(missing, op.OperationID)
+			}
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+// walk goes from a new provider to a report about its findings.
+func (c *apiClient) walk(t *testing.T) ids {
+	t.Helper()
+	c.call(t, "GET", "/v1/version", nil, 200)
+	c.call(t, "GET", "/v1/plans", nil, 200)
+	page := c.call(t, "GET", "/v1/checks?provider=aws&limit=2", nil, 200)
+	next := c.call(t, "GET", "/v1/checks?provider=aws&limit=2&cursor="+text(t, page, "next_cursor"), nil, 200)
+	if a, b := text(t, items(t, page)[1], "id"), text(t, items(t, next)[0], "id"); len(items(t, page)) != 2 || a >= b {
+		t.Errorf("pages: %s then %s", a, b)
+	}
+	c.call(t, "GET", "/v1/checks?cursor=nonsense", nil, 400)
+	var id ids
+	id.provider = c.provider(t)
+	id.scan, id.finding = c.scan(t, id.provider)
+	id.resource = c.findings(t, id)
+	id.report = c.reports(t, id.scan)
+	for _, path := range []string{"findings?provider_id=" + id.provider, "severities", "trend?days=3", "scans"} {
+		c.call(t, "GET", "/v1/overview/"+path, nil, 200)
+	}
+	return id
+}
+
+func (c *apiClient) provider(t *testing.T) string {
+	t.Helper()
+	body := object{"kind": "aws", "uid": "123456789012", "alias": "production", "scan_every": "P1D", "labels": object{"team": "a"}}
+	id := text(t, c.call(t, "POST", "/v1/providers", body, 201), "id")
+	c.call(t, "POST", "/v1/providers", body, 409)
+	c.call(t, "POST", "/v1/providers", object{"kind": "aws"}, 422)
+	c.call(t, "POST", "/v1/providers", object{"kind": "aws", "uid": "x"}, 422)
+	c.call(t, "PATCH", "/v1/providers/"+id, object{}, 422)
+	changed := c.call(t, "PATCH", "/v1/providers/"+id, object{"alias": nil}, 200)
+	if changed["alias"] != nil || changed["scan_every"] != "P1D" {
+		t.Errorf("null and absent are mixed up: %v", changed)
+	}
+	changed = c.call(t, "PATCH", "/v1/providers/"+id, object{"scan_every": nil, "scan_at": "03:30:00", "alias": "eu"}, 200)
+	if changed["alias"] != "eu" || changed["scan_every"] != nil || changed["scan_at"] != "03:30:00" {
+		t.Errorf("patch: %v", changed)
+	}
+	c.call(t, "PUT", "/v1/providers/"+id+"/secret", object{"kind": "role", "sealed": "c2VhbGVk", "key_id": "k-1"}, 204)
+	if all := items(t, c.call(t, "GET", "/v1/providers?kind=aws", nil, 200)); len(all) != 1 || all[0]["id"] != id {
+		t.Errorf("providers: %v", all)
+	}
+	c.call(t, "GET", "/v1/providers/"+id+"/posture", nil, 200)
+	return id
+}
+
+func (c *apiClient) scan(t *testing.T, provider string) (scan, finding string) {
+	t.Helper()
+	created := c.call(t, "POST", "/v1/scans", object{"provider_id": provider}, 201)
+	if created["requested_by"] != "alice@example.org" {
+		t.Errorf("requested by %v", created["requested_by"])
+	}
+	scan = text(t, created, "id")
+	path := "/v1/scans/" + scan
+	c.call(t, "PATCH", path, object{"name": "before the audit"}, 200)
+	c.call(t, "POST", path+"/finish", nil, 409)
+	c.call(t, "POST", path+"/start", nil, 200)
+	c.call(t, "POST", path+"/start", nil, 409)
+	if running := items(t, c.call(t, "GET", "/v1/running-scans", nil, 200)); len(running) != 1 {
+		t.Errorf("running: %v", running)
+	}
+	one := object{
+		"uid": "f-1", "check_id": "s3_bucket_public_access_blocked", "service": "s3", "region": "eu-west-1", "severity": "critical",
+		"status": "fail", "risk_score": "87.50", "evidence": object{"acl": "public"},
+		"resources": []object{{"uid": "arn:aws:s3:::invoices", "kind": "bucket", "tags": object{"env": "prod"}}},
+	}
+	two := object{
+		"uid": "f-2", "check_id": "unknown_check", "service": "iam", "region": "global", "severity": "low", "status": "pass",
+		"resources": []object{{"uid": "arn:aws:iam::1:user/x", "kind": "user"}},
+	}
+	c.call(t, "POST", path+"/findings", object{"findings": []object{one, {"uid": "f-3"}}}, 422)
+	if stored := c.call(t, "POST", path+"/findings", object{"findings": []object{one, two}}, 200); stored["findings"] != 2.0 || stored["new"] != 2.0 {
+		t.Errorf("stored %v", stored)
+	}
+	c.call(t, "POST", path+"/finish", nil, 200)
+	c.call(t, "POST", path+"/findings", object{"findings": []object{one}}, 409)
+	cancelled := c.call(t, "POST", "/v1/scans", object{"provider_id": provider, "name": "later", "severities": []string{"high"}}, 201)
+	c.call(t, "POST", "/v1/scans/"+text(t, cancelled, "id")+"/cancel", nil, 200)
+	both := items(t, c.call(t, "GET", "/v1/scans?state=completed&state=cancelled&provider_id="+provider, nil, 200))
+	if len(both) != 2 {
+		t.Errorf("scans: %v", both)
+	}
+	if done := items(t, c.call(t, "GET", "/v1/scans?state=completed", nil, 200)); len(done) != 1 || done[0]["id"] != scan {
+		t.Errorf("completed scans: %v", done)
+	}
+	c.call(t, "GET", path, nil, 200)
+	c.call(t, "GET", path+"/summaries", nil, 200)
+	if failing := items(t, c.call(t, "GET", path+"/failing-checks?top=5", nil, 200)); len(failing) != 1 {
+		t.Errorf("failing checks: %v", failing)
+	}
+	found := items(t, c.call(t, "GET", path+"/findings", nil, 200))
+	if len(found) != 2 || found[0]["uid"] != "f-1" {
+		t.Fatalf("findings of the scan: %v", found)
+	}
+	return scan, text(t, found[0], "id")
+}
+
+// findings searches and mutes, and returns a resource.
+func (c *apiClient) findings(t *testing.T, id ids) string {
+	t.Helper()
+	for query, want := range map[string]int{
+		"": 2, "?severity=critical": 1, "?severity=critical&severity=low": 2, "?status=pass": 1, "?service=s3&region=eu-west-1": 1,
+		"?check=unknown_check": 1, "?muted=true": 0, "?resource=arn:aws:s3:::invoices": 1, "?sort=risk&limit=1": 1, "?search=nothing": 0,
+		"?provider_id=" + id.provider: 2, "?seen_until=2001-01-01T00:00:00Z": 0,
+	} {
+		if found := items(t, c.call(t, "GET", "/v1/findings"+query, nil, 200)); len(found) != want {
+			t.Errorf("findings%s: %d instead of %d", query, len(found), want)
+		}
+	}
+	for _, query := range []string{"?severity=grave", "?limit=0", "?limit=201", "?limit=ten", "?muted=perhaps", "?seen_from=yesterday", "?provider_id=1", "?cursor=x"} {
+		c.call(t, "GET", "/v1/findings"+query, nil, 400)
+	}
+	path := "/v1/findings/" + id.finding
+	if one := c.call(t, "GET", path, nil, 200); one["check_title"] == nil || one["risk_score"] != "87.50" {
+		t.Errorf("finding: %v", one)
+	}
+	if muted := c.call(t, "PUT", path+"/mute", object{"reason": "on purpose"}, 200); muted["muted_by"] != "alice@example.org" {
+		t.Errorf("muted: %v", muted)
+	}
+	c.call(t, "DELETE", path+"/mute", nil, 204)
+	resources := items(t, c.call(t, "GET", path+"/resources", nil, 200))
+	if len(resources) != 1 {
+		t.Fatalf("resources of the finding: %v", resources)
+	}
+	if all := items(t, c.call(t, "GET", "/v1/resources?provider_id="+id.provider, nil, 200)); len(all) != 2 {
+		t.Errorf("resources: %v", all)
+	}
+	resource := text(t, resources[0], "id")
+	c.call(t, "GET", "/v1/resources/"+resource, nil, 200)
+	if check := c.call(t, "GET", "/v1/checks/s3_bucket_public_access_blocked", nil, 200); check["failing"] != 1.0 {
+		t.Errorf("check: %v", check)
+	}
+	c.call(t, "GET", "/v1/checks/no%20such%20check", nil, 404)
+	return resource
+}
+
+func (c *apiClient) reports(t *testing.T, scan string) string {
+	t.Helper()
+	body := object{"title": "Audit", "format": "csv", "keep_for": "P90D", "period_start": "2026-01-01", "period_end": "2026-03-31"}
+	created := c.call(t, "POST", "/v1/scans/"+scan+"/reports", body, 201)
+	id, ok := created["id"].(float64)
+	if !ok || created["period_end"] != "2026-03-31" {
+		t.Fatalf("report: %v", created)
+	}
+	if all := items(t, c.call(t, "GET", "/v1/reports?scan_id="+scan, nil, 200)); len(all) != 1 {
+		t.Errorf("reports: %v", all)
+	}
+	path := fmt.Sprintf("/v1/reports/%d", int64(id))
+	c.call(t, "GET", path, nil, 200)
+	c.call(t, "GET", "/v1/reports/0", nil, 400)
+	return path
+}
+
+// foreign asks for what another tenant has.
+func (c *apiClient) foreign(t *testing.T, other ids) {
+	t.Helper()
+	const never = "00000000-0000-4000-8000-000000000000"
+	for _, request := range []struct{ method, path, id string }{
+		{"GET", "/v1/providers/%s", other.provider},
+		{"PATCH", "/v1/providers/%s", other.provider},
+		{"DELETE", "/v1/providers/%s", other.provider},
+		{"PUT", "/v1/providers/%s/secret", other.provider},
+		{"GET", "/v1/providers/%s/posture", other.provider},
+		{"GET", "/v1/scans/%s", other.scan},
+		{"PATCH", "/v1/scans/%s", other.scan},
+		{"POST", "/v1/scans/%s/start", other.scan},
+		{"POST", "/v1/scans/%s/finish", other.scan},
+		{"POST", "/v1/scans/%s/cancel", other.scan},
+		{"POST", "/v1/scans/%s/findings", other.scan},
+		{"POST", "/v1/scans/%s/reports", other.scan},
+		{"GET", "/v1/scans/%s/findings", other.scan},
+		{"GET", "/v1/scans/%s/summaries", other.scan},
+		{"GET", "/v1/findings/%s", other.finding},
+		{"PUT", "/v1/findings/%s/mute", other.finding},
+		{"DELETE", "/v1/findings/%s/mute", other.finding},
+		{"GET", "/v1/findings/%s/resources", other.finding},
+		{"GET", "/v1/resources/%s", other.resource},
+		{"GET", "/v1/findings?provider_id=%s", other.provider},
+		{"GET", "/v1/resources?provider_id=%s", other.provider},
+		{"GET", "/v1/scans?provider_id=%s", other.provider},
+		{"GET", "/v1/reports?scan_id=%s", other.scan},
+	} {
+		body := foreignBodies[request.method+" "+request.path]
+		status, answer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, request.id), body)
+		absent, absentAnswer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, never), body)
+		if status != absent || answer != absentAnswer {
+			t.Errorf("%s %s: %d %s for another tenant's, %d %s for nobody's", request.method, request.path, status, answer, absent, absentAnswer)
+		}
+		refused := status == http.StatusNotFound || status == http.StatusConflict // A foreign key to nothing is a conflict.
+		if !refused && !strings.Contains(answer, `"items":[]`) {
+			t.Errorf("%s %s: %d %s", request.method, request.path, status, answer)
+		}
+	}
+}
+
+var foreignBodies = map[string]string{
+	"PATCH /v1/providers/%s":      `{"alias":"mine"}`,
+	"PUT /v1/providers/%s/secret": `{"kind":"role","sealed":"c2VhbGVk","key_id":"k-1"}`,
+	"PATCH /v1/scans/%s":          `{"name":"mine"}`,
+	"PUT /v1/findings/%s/mute":    `{"reason":"mine now"}`,
+	"POST /v1/scans/%s/reports":   `{"title":"mine","format":"csv"}`,
+	"POST /v1/scans/%s/findings":  `{"findings":[{"uid":"f","check_id":"c","service":"s","region":"r","severity":"low","status":"pass","resources":[{"uid":"u","kind":"k"}]}]}`,
+}
