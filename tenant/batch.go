@@ -125,6 +125,7 @@ func (b *batchResults) Close() error {
 	err := b.callbacks()
 	b.closed = true
 	err = joinDistinct(err, b.x.finish())
+	b.q.forgetStale(b.x)
 	b.q.release(b.s)
 	b.err = wrap(b.q.id(), err)
 	b.span.end(b.rows, b.err)

@@ -84,10 +84,13 @@ func CodeOf(err error) Code {
 	return classify(err)
 }
 
-// wrap makes err an *Error of the given tenant unless it is one already.
+// wrap makes err an *Error of the given tenant unless one is in its chain.
 func wrap(tenant string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if e, ok := err.(*Error); ok && e.Tenant == "" { //nolint:errorlint // Only the outermost error is completed.
+		return &Error{Code: e.Code, Tenant: tenant, Err: e.Err}
 	}
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err

@@ -36,7 +36,8 @@ type pipeline struct {
 	closes int
 	bound  bool
 	calls  []*call
-	next   int // The first call whose result was not asked for yet.
+	next   int  // The first call whose result was not asked for yet.
+	stale  bool // A statement's types are not those of its shape.
 	err    error
 	done   bool
 }
@@ -145,11 +146,13 @@ func (x *pipeline) described(c *call) error {
 	if !ok {
 		return fmt.Errorf("protocol: got %T in place of a description", result)
 	}
-	if !c.shape.fits(sd) {
-		return &staleShapeError{}
-	}
 	c.prepare = false
-	return nil
+	if c.shape.fits(sd) {
+		return nil
+	}
+	x.stale = true
+	c.sd.Fields, err = c.shape.adapt(sd.Fields)
+	return err
 }
 
 func (x *pipeline) fail(err error) error {
@@ -186,17 +189,22 @@ func (e *bindError) Error() string { return "bind: " + e.err.Error() }
 func (e *bindError) Unwrap() error { return e.err }
 
 // staleShapeError says that a statement's types are not those that were learned
-// from another tenant of the same version.
-type staleShapeError struct{}
+// from another tenant of the same version, and that its rows can't be read.
+type staleShapeError struct {
+	ran bool // The statement took effect.
+}
 
 func (*staleShapeError) Error() string {
 	return "the schema does not have the types that its version promises"
 }
 
-// statementGone tells whether a prepared statement failed because the schema
-// changed under it (0A000: "cached plan must not change result type") or because
-// the server doesn't know it (26000). Both are raised before it does anything.
+// statementGone tells whether a statement failed because the schema changed
+// under what was known of it (0A000: "cached plan must not change result type")
+// or because the server doesn't know it (26000), before it did anything.
 func statementGone(err error) bool {
+	if stale, ok := errors.AsType[*staleShapeError](err); ok {
+		return !stale.ran
+	}
 	state := sqlState(err)
 	return state == "0A000" || state == "26000"
 }

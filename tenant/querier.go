@@ -156,10 +156,8 @@ func (q *Querier) start(ctx context.Context, sql string, args []any) (*rows, err
 	}
 	x := s.send(ctx, q.bindingToSend(), c)
 	reader, err := x.open()
+	q.forgetStale(x)
 	if err != nil {
-		if statementGone(err) || isStale(err) {
-			q.db.shapes.forget(c.key.shapeKey)
-		}
 		err = joinDistinct(err, x.finish())
 		q.release(s)
 		return nil, err
@@ -173,6 +171,17 @@ func (x *pipeline) open() (*pgconn.ResultReader, error) {
 		return nil, err
 	}
 	return x.result()
+}
+
+// forgetStale drops what is known of statements that the schema has outgrown, so
+// that their next use learns them again.
+func (q *Querier) forgetStale(x *pipeline) {
+	if !x.stale && !statementGone(x.err) {
+		return
+	}
+	for _, c := range x.calls {
+		q.db.shapes.forget(c.key.shapeKey)
+	}
 }
 
 // relocate asks where the tenant lives when its schema or its node can't be
@@ -204,11 +213,6 @@ func notThere(err error) bool {
 	}
 	state := sqlState(err)
 	return state == "42P01" || state == "3F000"
-}
-
-func isStale(err error) bool {
-	_, ok := errors.AsType[*staleShapeError](err)
-	return ok
 }
 
 // joinDistinct joins two errors unless one is missing or part of the other.

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,6 +109,25 @@ func (s *shape) fits(sd *pgconn.StatementDescription) bool {
 		}
 	}
 	return true
+}
+
+// adapt describes rows that do not fit, in the formats that were asked for. When
+// their number differs, the server has refused the formats and nothing ran.
+func (s *shape) adapt(actual []pgconn.FieldDescription) ([]pgconn.FieldDescription, error) {
+	if len(actual) != len(s.fields) {
+		return nil, &staleShapeError{}
+	}
+	fields := slices.Clone(actual)
+	for i := range fields {
+		fields[i].Format = s.formats[i]
+		if fields[i].DataTypeOID >= firstLocalOID {
+			if s.formats[i] == pgtype.BinaryFormatCode {
+				return nil, &staleShapeError{ran: true}
+			}
+			fields[i].DataTypeOID = pgtype.TextOID
+		}
+	}
+	return fields, nil
 }
 
 // parseOIDs is what Parse is told of the parameters' types.
