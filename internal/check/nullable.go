@@ -2,6 +2,7 @@ package check
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
@@ -20,6 +21,7 @@ type output struct {
 	name string
 	null verdict
 	why  string
+	at   int // position in the statement, in characters from 1; zero is unknown
 }
 
 // source is one entry of a FROM clause.
@@ -48,7 +50,13 @@ func (c *checker) analyse(s *subject) []output {
 	if err != nil || len(tree.GetStmts()) != 1 {
 		return nil // newer syntax than the parser's; PostgreSQL itself has accepted it
 	}
-	return c.root(s).statement(tree.GetStmts()[0].GetStmt())
+	outputs := c.root(s).statement(tree.GetStmts()[0].GetStmt())
+	for i := range outputs {
+		if at := outputs[i].at; at > 0 {
+			outputs[i].at = utf8.RuneCountInString(s.text[:min(at, len(s.text))]) + 1
+		}
+	}
+	return outputs
 }
 
 func (c *checker) root(s *subject) *block {
@@ -326,7 +334,7 @@ func (b *block) targets(list []*pgquery.Node) []output {
 			continue
 		}
 		v, why := b.expr(target.GetVal())
-		outputs = append(outputs, output{name: targetName(target), null: v, why: why})
+		outputs = append(outputs, output{name: targetName(target), null: v, why: why, at: int(target.GetLocation())})
 	}
 	return outputs
 }
@@ -369,7 +377,7 @@ func targetName(t *pgquery.ResTarget) string {
 	if n.GetCoalesceExpr() != nil {
 		return "coalesce"
 	}
-	return ""
+	return "?column?"
 }
 
 func (b *block) column(s *source, o *output) (verdict, string) {

@@ -12,6 +12,8 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 )
 
+const publicSchema = "public"
+
 // query prepares one query, plans it as its role, and compares.
 func (c *checker) query(ctx context.Context, s *subject, name string) error {
 	if err := c.execAll(ctx, []string{"SAVEPOINT bailiwick_query"}); err != nil {
@@ -62,16 +64,28 @@ func (c *checker) refused(s *subject, pg *pgconn.PgError, rule string) {
 		if s.scope != c.model.Project.Tenant {
 			mend = "the runtime role only reads in public; writing is the work of the owner role, outside the generated queries, or needs a GRANT in the public schema file"
 		}
-	case "42P01", "42883", "42704":
+	case "42883":
+		if strings.HasPrefix(pg.Message, "operator ") {
+			mend = "add a cast so that both sides have types that PostgreSQL can compare"
+			break
+		}
+		fallthrough
+	case "42P01", "42704":
 		if s.scope == c.model.Project.Tenant {
 			mend = "the search_path is the tenant's schema alone: write public.x for what is in public, and declare the rest in the tenant's schema file"
 		}
 	}
 	message := "PostgreSQL refuses the query: " + describe(pg)
-	before := len(c.found)
-	c.report(s, "", rule, message, mend)
-	if line, column := c.locate(s, int(pg.Position)); line > 0 {
-		c.found[before].Line, c.found[before].Column = line, column
+	c.reportAt(s, int(pg.Position), "", rule, message, mend)
+}
+
+// reportAt reports at a position of the generated text, if it can be found in
+// the query file; else at the query's name.
+func (c *checker) reportAt(s *subject, position int, name, rule, message, mend string) {
+	c.report(s, name, rule, message, mend)
+	if line, column := c.locate(s, position); line > 0 {
+		d := &c.found[len(c.found)-1]
+		d.Line, d.Column = line, column
 	}
 }
 
@@ -83,9 +97,15 @@ func (c *checker) locate(s *subject, position int) (line, column int) {
 	if row == 0 {
 		return 0, 0
 	}
-	wanted := strings.TrimSpace(strings.Split(s.text, "\n")[row-1])
+	wanted := strings.TrimSuffix(strings.TrimSpace(strings.Split(s.text, "\n")[row-1]), ";")
 	for i, text := range strings.Split(string(c.model.Inputs[s.File]), "\n") {
-		if i >= s.Line && wanted != "" && strings.Contains(text, strings.TrimSuffix(wanted, ";")) {
+		if i < s.Line || wanted == "" {
+			continue
+		}
+		if strings.HasPrefix(strings.TrimSpace(text), "-- name:") {
+			break // the next query
+		}
+		if strings.Contains(text, wanted) {
 			return i + 1, column
 		}
 	}
@@ -107,10 +127,13 @@ func (c *checker) compare(s *subject, d *pgconn.StatementDescription) {
 		return
 	}
 	outputs := c.analyse(s)
+	if len(outputs) != len(columns) {
+		outputs = make([]output, len(columns))
+	}
 	reported := map[string]bool{}
 	for i, f := range d.Fields {
-		c.columnType(s, columns[i], f)
-		c.columnNull(s, columns[i], f, outputs, i, reported)
+		c.columnType(s, columns[i], f, outputs[i].at)
+		c.columnNull(s, columns[i], f, outputs[i], reported)
 	}
 	c.arguments(s)
 }
@@ -157,7 +180,16 @@ func (c *checker) parameter(s *subject, v queries.Value, oid uint32) {
 	if made == nil || untyped(goType(v)) {
 		c.report(s, v.Name, ruleUntypedParam,
 			fmt.Sprintf("parameter %s is %s for PostgreSQL, but generated as %s", v.Name, c.types.sql(actual), goType(v)),
-			fmt.Sprintf("add a cast: sqlc.arg('%s')::%s", v.Name, c.types.sql(actual)))
+			fmt.Sprintf("add a cast: sqlc.arg('%s')::%s", v.Name, c.types.sql(c.types.base(actual)))+c.override(v.SQL))
+		return
+	}
+	if made.Schema == publicSchema && made.Kind == "b" && made.OID != c.types.base(actual).OID {
+		// An extension's operators are not on a tenant's search_path, so that
+		// PostgreSQL has silently taken those of a built-in type.
+		c.report(s, v.Name, ruleParamType,
+			fmt.Sprintf("parameter %s is compared as %s, not as %s: the operators of %s are in public, which is not on the search_path",
+				v.Name, c.types.sql(actual), c.types.sql(made), c.types.sql(made)),
+			"qualify the operator, as in email OPERATOR(public.=) $1")
 		return
 	}
 	if !c.types.carries(made, actual) {
@@ -167,30 +199,36 @@ func (c *checker) parameter(s *subject, v queries.Value, oid uint32) {
 	}
 }
 
-func (c *checker) columnType(s *subject, v generated, f pgconn.FieldDescription) {
+// override adds to a mend that sqlc can be told of a domain once for all.
+func (c *checker) override(sql string) string {
+	if t := c.types.find(sql, false); t != nil && t.Kind == "d" {
+		return fmt.Sprintf("; or give db_type %s a go_type in sqlc.yaml's overrides, as sqlc knows no domains", sql)
+	}
+	return ""
+}
+
+func (c *checker) columnType(s *subject, v generated, f pgconn.FieldDescription, at int) {
 	actual, made := c.types.byOID[f.DataTypeOID], c.types.find(v.SQL, v.Dims > 0)
 	if made == nil || untyped(goType(v.Value)) {
-		c.report(s, v.label(), ruleUntypedCol,
+		c.reportAt(s, at, v.label(), ruleUntypedCol,
 			fmt.Sprintf("column %s is %s for PostgreSQL, but generated as %s", v.label(), c.types.sql(actual), goType(v.Value)),
-			"add a cast: (...)::"+c.types.sql(actual)+" AS "+v.Name)
+			"add a cast: (...)::"+c.types.sql(actual)+" AS "+v.Name+c.override(v.SQL))
 		return
 	}
 	if !c.types.carries(actual, made) {
-		c.report(s, v.label(), ruleColumnType,
+		c.reportAt(s, at, v.label(), ruleColumnType,
 			fmt.Sprintf("column %s is %s for PostgreSQL, but generated as %s (%s)", v.label(), c.types.sql(actual), c.types.sql(made), goType(v.Value)),
 			fmt.Sprintf("say which you want by a cast: (...)::%s or (...)::%s", c.types.sql(actual), c.types.sql(made)))
 	}
 }
 
 // columnNull reports a column that was generated as never null although it can be.
-func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription, outputs []output, i int, reported map[string]bool) {
+func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription, o output, reported map[string]bool) {
 	if !v.NotNull {
 		return
 	}
-	verdict, why := unknown, ""
-	if outputs != nil && len(outputs) == len(flatten(s.Columns)) {
-		verdict, why = outputs[i].null, outputs[i].why
-	} else if r := c.tables.byOID[f.TableOID]; r != nil && !r.view {
+	verdict, why := o.null, o.why
+	if r := c.tables.byOID[f.TableOID]; o.name == "" && r != nil && !r.view {
 		if col := r.column(f.Name); col != nil && !col.NotNull {
 			verdict, why = yes, "the column of the table is nullable"
 		}
@@ -203,9 +241,9 @@ func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription,
 		return
 	}
 	reported[key] = true
-	mend := "wrap it: coalesce(..., <value>); or take it from the nullable side of a LEFT JOIN, which is generated as nullable"
+	mend := "wrap it: coalesce(..., <value>); or select the column without a cast, or from the nullable side of a LEFT JOIN: those are generated as nullable"
 	if v.embed != "" {
 		mend = "select the columns one by one instead of sqlc.embed, or use an inner join"
 	}
-	c.report(s, key, ruleNullableCol, fmt.Sprintf("column %s can be null (%s), but is generated as never null (%s)", v.label(), why, goType(v.Value)), mend)
+	c.reportAt(s, o.at, key, ruleNullableCol, fmt.Sprintf("column %s can be null (%s), but is generated as never null (%s)", v.label(), why, goType(v.Value)), mend)
 }

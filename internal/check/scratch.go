@@ -7,9 +7,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	pgquery "github.com/pganalyze/pg_query_go/v6"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
@@ -123,28 +125,64 @@ func (c *checker) setPath(ctx context.Context, schema string) error {
 	return c.execAll(ctx, []string{"SET LOCAL search_path = " + tenant.QuoteIdent(schema) + ", pg_temp"})
 }
 
-// files runs schema files as they stand.
+// files runs schema files, statement by statement, so that an error has a line
+// even where PostgreSQL gives no position.
 func (c *checker) files(ctx context.Context, files []string, schema, rule string) (bool, error) {
 	if err := c.setPath(ctx, schema); err != nil {
 		return false, err
 	}
 	for _, file := range files {
 		text := string(c.model.Inputs[file])
-		_, err := c.tx.Conn().PgConn().Exec(ctx, text).ReadAll()
-		var pg *pgconn.PgError
-		if errors.As(err, &pg) {
-			line, column := place(text, int(pg.Position))
-			c.found = append(c.found, diag.Diagnostic{
-				File: file, Line: line, Column: column, Rule: rule,
-				Message: "PostgreSQL refuses the schema: " + describe(pg), Mend: "correct the statement",
-			})
-			return false, nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("run %s: %w", file, err)
+		for _, piece := range pieces(text) {
+			_, err := c.tx.Conn().PgConn().Exec(ctx, text[piece.start:piece.end]).ReadAll()
+			var pg *pgconn.PgError
+			if errors.As(err, &pg) {
+				line, column := place(text, utf8.RuneCountInString(text[:piece.start])+max(1, int(pg.Position)))
+				c.found = append(c.found, diag.Diagnostic{
+					File: file, Line: line, Column: column, Rule: rule,
+					Message: "PostgreSQL refuses the schema: " + describe(pg), Mend: "correct the statement",
+				})
+				return false, nil
+			}
+			if err != nil {
+				return false, fmt.Errorf("run %s: %w", file, err)
+			}
 		}
 	}
 	return true, nil
+}
+
+type piece struct{ start, end int }
+
+// pieces cuts a file into its statements, without the space and the comments
+// before them; a file that the parser does not know is one piece.
+func pieces(text string) []piece {
+	tree, err := pgquery.Parse(text)
+	if err != nil {
+		return []piece{{0, len(text)}}
+	}
+	var list []piece
+	for _, s := range tree.GetStmts() {
+		start, end := int(s.GetStmtLocation()), len(text)
+		if s.GetStmtLen() > 0 {
+			end = start + int(s.GetStmtLen())
+		}
+		list = append(list, piece{start + leading(text[start:end]), end})
+	}
+	return list
+}
+
+// leading is the length of the space and the line comments before a statement.
+func leading(text string) int {
+	rest := text
+	for {
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		if !strings.HasPrefix(rest, "--") {
+			return len(text) - len(rest)
+		}
+		_, after, _ := strings.Cut(rest, "\n")
+		rest = after
+	}
 }
 
 // enter takes on the role and the path of a scope.
