@@ -94,7 +94,7 @@ func (g *goGuard) goFile(file, rel string) error {
 	}
 	g.imports(rel, tree)
 	g.linknames(rel, tree)
-	g.place(rel, src)
+	g.place(rel, src[:g.fset.Position(tree.Package).Offset])
 	found := g.settle(rel, slices.Clone(g.list[before:]), g.goAllows(tree))
 	g.list = append(g.list[:before], found...)
 	return nil
@@ -129,8 +129,9 @@ func (g *goGuard) linknames(rel string, tree *ast.File) {
 
 // place checks files in the generator's output folders: none is written by
 // hand, and beside the facade and sqlc's package no package may live in the
-// facade's tree, because Go would let it import the internal one.
-func (g *goGuard) place(rel string, src []byte) {
+// facade's tree, because Go would let it import the internal one. head is what
+// stands before the package clause.
+func (g *goGuard) place(rel string, head []byte) {
 	dir := path.Dir(rel)
 	for _, s := range g.facades {
 		if within(rel, s.Facade) && dir != s.Facade && dir != s.Out {
@@ -138,17 +139,17 @@ func (g *goGuard) place(rel string, src []byte) {
 				"move it out of the folder; only generated code lives there")
 			return
 		}
-		if dir == s.Out && !generatedBy(src, "sqlc") {
+		if dir == s.Out && !generatedBy(head, "sqlc") {
 			g.report(rel, 1, ruleGoHandmade, "a hand-written file in sqlc's package", "move it out of the folder")
 			return
 		}
-		if dir == s.Facade && !generatedBy(src, "bailiwick") {
+		if dir == s.Facade && !generatedBy(head, "bailiwick") {
 			g.report(rel, 1, ruleGoHandmade, "a hand-written file in the facade's package", "move it out of the folder")
 			return
 		}
 	}
 	for _, out := range g.project.Outputs() {
-		if within(rel, out) && !generatedBy(src, "") {
+		if within(rel, out) && !generatedBy(head, "") {
 			g.report(rel, 1, ruleGoHandmade, "a hand-written file in a folder of generated code",
 				"move it out of "+out+"; generation replaces the folder")
 			return
@@ -160,10 +161,9 @@ func within(file, dir string) bool { return strings.HasPrefix(file, dir+"/") }
 
 var generatedHeader = regexp.MustCompile(`(?m)^// Code generated (?:by )?(.*)DO NOT EDIT\.\r?$`)
 
-// generatedBy is true when a generator's header stands before the package
-// clause; an empty tool means any.
-func generatedBy(src []byte, tool string) bool {
-	head, _, _ := bytes.Cut(src, []byte("\npackage "))
+// generatedBy is true when a generator's header stands there; an empty tool
+// means any.
+func generatedBy(head []byte, tool string) bool {
 	m := generatedHeader.FindSubmatch(head)
 	return m != nil && bytes.Contains(m[1], []byte(tool))
 }
