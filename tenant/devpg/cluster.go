@@ -170,8 +170,12 @@ func (p place) settings(port int) []string {
 	if p.name != Test {
 		return append(s, "max_connections=100")
 	}
-	return append(s, "max_connections=300", "fsync=off", "full_page_writes=off",
-		"checkpoint_timeout=1h", "max_wal_size=2GB", "autovacuum_naptime=5min")
+	s = append(s, "max_connections=300", "fsync=off", "full_page_writes=off",
+		"checkpoint_timeout=1h", "autovacuum_naptime=5min")
+	if p.memory {
+		return append(s, "max_wal_size=256MB")
+	}
+	return append(s, "max_wal_size=2GB")
 }
 
 // quotedDir protects spaces and commas, which separate directories in the setting.

@@ -56,7 +56,8 @@ type Options struct {
 	Project string
 	// CacheDir holds the data of all instances. Empty means the environment's
 	// BAILIWICK_CACHE_DIR, else "bailiwick" in the user's cache directory, or
-	// /var/cache/bailiwick for root.
+	// /var/cache/bailiwick for root. A Test instance then lives in memory where
+	// there is plenty, and leaves nothing when it stops.
 	CacheDir string
 	// Log is told what takes time, such as the first initialisation; nil
 	// means nobody.
@@ -164,6 +165,7 @@ func (in *Instance) release() error {
 type place struct {
 	name    string
 	root    string // of all projects
+	memory  bool   // whether that is in memory
 	dir     string // of this instance
 	account account
 	log     func(format string, args ...any)
@@ -189,7 +191,7 @@ func locate(o Options) (place, error) {
 	if p.account, err = serverAccount(); err != nil {
 		return place{}, err
 	}
-	if p.root, err = cacheRoot(o.CacheDir); err != nil {
+	if err := p.chooseRoot(o.CacheDir); err != nil {
 		return place{}, err
 	}
 	hashed := filepath.Join(p.root, hashOf(project))
@@ -200,6 +202,20 @@ func locate(o Options) (place, error) {
 		}
 	}
 	return p, p.account.reaches(p.dir)
+}
+
+func (p *place) chooseRoot(dir string) (err error) {
+	if dir == "" {
+		dir = os.Getenv("BAILIWICK_CACHE_DIR")
+	}
+	if dir == "" && p.name == Test {
+		p.root = memoryRoot()
+		p.memory = p.root != ""
+	}
+	if !p.memory {
+		p.root, err = cacheRoot(dir)
+	}
+	return err
 }
 
 func (p place) file(name string) string { return filepath.Join(p.dir, name) }

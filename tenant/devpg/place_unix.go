@@ -88,9 +88,6 @@ func (a account) reaches(dir string) error {
 // nor in a world-writable directory, where others could plant things and where
 // files are removed by age.
 func cacheRoot(dir string) (string, error) {
-	if dir == "" {
-		dir = os.Getenv("BAILIWICK_CACHE_DIR")
-	}
 	if dir == "" && os.Geteuid() == 0 {
 		dir = "/var/cache/bailiwick"
 	}

@@ -16,8 +16,9 @@ const watchEnv = "BAILIWICK_DEVPG_WATCH"
 const watchFD = 3
 
 type watchOrder struct {
-	Name string `json:"name"`
-	Dir  string `json:"dir"`
+	Name   string `json:"name"`
+	Dir    string `json:"dir"`
+	Memory bool   `json:"memory"`
 }
 
 // A server must stop when its last user is gone, and a user that is killed
@@ -31,7 +32,7 @@ func init() { //nolint:gochecknoinits // the only place that every program which
 	var order watchOrder
 	err := json.Unmarshal([]byte(text), &order)
 	if err == nil {
-		p := place{name: order.Name, dir: order.Dir}
+		p := place{name: order.Name, dir: order.Dir, memory: order.Memory}
 		err = p.watch(&lockFile{file: os.NewFile(watchFD, "watcher.lock")})
 	}
 	if err != nil {
@@ -61,7 +62,7 @@ func (p place) spawnWatcher(lock *lockFile) error {
 	if err != nil {
 		return fmt.Errorf("start watcher: %w", err)
 	}
-	order, err := json.Marshal(watchOrder{Name: p.name, Dir: p.dir})
+	order, err := json.Marshal(watchOrder{Name: p.name, Dir: p.dir, Memory: p.memory})
 	if err != nil {
 		return fmt.Errorf("start watcher: %w", err)
 	}
@@ -84,7 +85,10 @@ func (p place) spawnWatcher(lock *lockFile) error {
 
 // linger is how long a server without users waits for the next one.
 func (p place) linger() time.Duration {
-	if p.name == Test {
+	switch {
+	case p.memory:
+		return 30 * time.Second // for all is lost afterwards
+	case p.name == Test:
 		return 5 * time.Second
 	}
 	return time.Second
@@ -116,6 +120,9 @@ func (p place) watch(own *lockFile) error {
 	all, err := p.clusters()
 	for _, c := range all {
 		err = errors.Join(err, c.stop())
+		if p.memory {
+			err = errors.Join(err, os.RemoveAll(c.dir)) // the memory is wanted elsewhere
+		}
 	}
 	// In this order: a newcomer that gets users.lock must be able to tell
 	// that it needs a watcher of its own.
