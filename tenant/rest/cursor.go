@@ -23,6 +23,14 @@ type cursorText struct {
 
 var errCursor = errors.New("not a cursor of this list")
 
+// PageSize refuses a limit under which there would be no rows on a page.
+func PageSize(f *Fields, place string, limit int64) int64 {
+	if limit < 1 && len(f.errs) == 0 {
+		f.Add(place, errors.New("must be at least 1"))
+	}
+	return limit
+}
+
 // ParseCursor reads a client's cursor. An absent or empty one gives the first page.
 func ParseCursor(f *Fields, operation string, keys int, text *string) Cursor {
 	if text == nil || *text == "" {
@@ -61,7 +69,7 @@ func CursorValue[T, B any](f *Fields, c Cursor, i int, convert func(*T) (B, erro
 // and gives the cursor of the page after them; nil when they are the last. key
 // lists the sort key of a row.
 func NextPage[R any](f *Fields, operation string, rows []R, limit int64, key func(f *Fields, row R) []any) ([]R, *string) {
-	if int64(len(rows)) <= limit {
+	if limit < 1 || int64(len(rows)) <= limit {
 		return rows, nil
 	}
 	rows = rows[:limit]

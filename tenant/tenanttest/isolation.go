@@ -57,51 +57,60 @@ type isolation struct {
 	way Way
 }
 
-// Isolation runs the suite of attacks against every way to get a querier. Each
-// attack has a database of its own and one connection, so that whatever one
-// request leaves behind meets the next. config adds to how the database is
-// opened; open, if not nil, is called in place of [tenant.Open] to put something,
-// such as a pooler, in between.
+// attack is one row of the table. The harmless ones share a database, so that
+// whatever one leaves behind meets the next.
+type attack struct {
+	name string
+	run  func(isolation, *testing.T)
+}
+
+var harmless = []attack{
+	{"own rows only", isolation.intact},
+	{"14 settings outside a transaction", isolation.settings},
+	{"15 role or path changed within", isolation.wander},
+	{"16 context of another tenant", isolation.otherContext},
+	{"20 shadowing", isolation.shadowing},
+	{"22 other schema by name", isolation.otherSchema},
+	{"23 DDL and roles", isolation.denied},
+	{"26 id of another tenant's row", isolation.otherID},
+}
+
+var destructive = []attack{
+	{"12 schema missing", isolation.schemaMissing},
+	{"13 error, cancel, timeout, death", isolation.interrupted},
+	{"18 schemas of different versions", isolation.versions},
+}
+
+// Isolation runs the suite of attacks against every way to get a querier, with
+// one connection, so that what one request leaves behind meets the next. config
+// adds to how the database is opened; open, if not nil, opens it in place of
+// [tenant.Open], to put something such as a pooler in between.
 func Isolation(t *testing.T, config tenant.Config, ways []Way, open func(t *testing.T, db *DB, config tenant.Config) *tenant.DB) {
 	t.Helper()
 	config.MaxConns = 1
-	attacks := []struct {
-		name  string
-		run   func(isolation, *testing.T)
-		short bool
-	}{
-		{"own rows only", isolation.ownRows, false},
-		{"12 schema missing", isolation.schemaMissing, false},
-		{"13 error cancel timeout death", isolation.interrupted, true},
-		{"14 settings outside a transaction", isolation.settings, false},
-		{"15 role or path changed within", isolation.wander, false},
-		{"16 context of another tenant", isolation.otherContext, false},
-		{"18 schemas of different versions", isolation.versions, false},
-		{"20 shadowing", isolation.shadowing, false},
-		{"22 other schema by name", isolation.otherSchema, false},
-		{"23 DDL and roles", isolation.denied, false},
-		{"26 id of another tenant's row", isolation.otherID, false},
+	start := func(t *testing.T, way Way, config tenant.Config) isolation {
+		t.Helper()
+		db := New(t, Options{
+			Schema:    catalog.Schema{Public: PublicSchema + isolationPublic, Tenant: isolationSchema},
+			TenantSQL: `INSERT INTO notes VALUES (1, current_schema())`,
+			Config:    config,
+		})
+		if open != nil {
+			db.DB = open(t, db, config)
+		}
+		return isolation{db, way}
 	}
 	for _, way := range ways {
 		t.Run(way.Name, func(t *testing.T) {
 			t.Parallel()
-			for _, attack := range attacks {
-				t.Run(attack.name, func(t *testing.T) {
-					t.Parallel()
-					config := config
-					if attack.short {
-						config.StatementTimeout = shortTimeout
-					}
-					db := New(t, Options{
-						Schema:    catalog.Schema{Public: PublicSchema + isolationPublic, Tenant: isolationSchema},
-						TenantSQL: `INSERT INTO notes VALUES (1, current_schema())`,
-						Config:    config,
-					})
-					if open != nil {
-						db.DB = open(t, db, config)
-					}
-					attack.run(isolation{db, way}, t)
-				})
+			shared := start(t, way, config)
+			for _, a := range harmless {
+				t.Run(a.name, func(t *testing.T) { a.run(shared, t) })
+			}
+			short := config
+			short.StatementTimeout = shortTimeout
+			for _, a := range destructive {
+				t.Run(a.name, func(t *testing.T) { a.run(start(t, way, short), t) })
 			}
 		})
 	}
@@ -138,8 +147,6 @@ func want(t *testing.T, err error, codes ...tenant.Code) {
 		t.Errorf("got %v, want an error with code %v", err, codes)
 	}
 }
-
-func (i isolation) ownRows(t *testing.T) { i.intact(t) }
 
 func (i isolation) schemaMissing(t *testing.T) {
 	i.owner(t, "DROP SCHEMA "+i.Tenants[0].Schema()+" CASCADE")
