@@ -23,11 +23,7 @@ func seedDemo(ctx context.Context, tx pgx.Tx, slug string) error {
 	if err != nil {
 		return err
 	}
-	d := newDemo(slug, checks)
-	d.people()
-	for i, p := range demoProfile(slug) {
-		d.provider(i, p)
-	}
+	d := newDemo(slug, time.Now(), checks)
 	for _, t := range d.tables {
 		if err := t.copyTo(ctx, tx); err != nil {
 			return err
@@ -112,10 +108,10 @@ type demo struct {
 	users, roles, providers, scans, resources, findings, links *demoTable
 }
 
-func newDemo(slug string, checks []demoCheck) *demo {
+func newDemo(slug string, now time.Time, checks []demoCheck) *demo {
 	d := &demo{
 		slug:   slug,
-		now:    time.Now().UTC().Truncate(time.Hour),
+		now:    now.UTC().Truncate(time.Hour),
 		rng:    rand.New(rand.NewChaCha8(sha256.Sum256([]byte(slug)))), //nolint:gosec // the same data each time, not a secret
 		checks: checks,
 	}
@@ -126,6 +122,10 @@ func newDemo(slug string, checks []demoCheck) *demo {
 	d.resources = d.table("resources", "id, provider_id, uid, name, service, region, kind, tags, first_seen_at, last_seen_at")
 	d.findings = d.table("findings", "id, scan_id, uid, check_id, service, region, severity, status, status_detail, delta, risk_score, categories, evidence, first_seen_at, muted, muted_reason, muted_by, muted_at, created_at")
 	d.links = d.table("finding_resources", "finding_id, resource_id")
+	d.people()
+	for i, p := range demoProfile(slug) {
+		d.provider(i, p)
+	}
 	return d
 }
 

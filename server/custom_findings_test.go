@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+)
+
+func search(t *testing.T, q *tenantdb.Queries, p api.ListFindingsParams) (api.FindingPage, error) {
+	t.Helper()
+	resp, err := newCustom().ListFindings(t.Context(), q, api.ListFindingsRequestObject{Params: p})
+	if err != nil {
+		return api.FindingPage{}, err
+	}
+	return api.FindingPage(resp.(api.ListFindings200JSONResponse)), nil
+}
+
+func TestFindingFilters(t *testing.T) {
+	t.Parallel()
+	db, tenants := newDemoTenants(t, "globex")
+	q := bind(t, db, tenants[0])
+	var provider uuid.UUID
+	var resource string
+	const anyResource = "SELECT p.id, r.uid FROM providers p JOIN resources r ON r.provider_id = p.id WHERE p.kind = 'aws' AND r.service = 's3' ORDER BY r.uid LIMIT 1"
+	if err := q.Querier().QueryRow(t.Context(), anyResource).Scan(&provider, &resource); err != nil {
+		t.Fatal(err)
+	}
+	weekAgo := time.Now().AddDate(0, 0, -6)
+	for name, c := range map[string]struct {
+		params api.ListFindingsParams
+		sql    string
+	}{
+		"latest":     {api.ListFindingsParams{Scans: new(api.LatestScans)}, "scan_id IN (SELECT scan_id FROM provider_posture)"},
+		"all":        {api.ListFindingsParams{}, "true"},
+		"severities": {api.ListFindingsParams{Severity: &[]api.Severity{api.Critical, api.Low}}, "severity IN ('critical', 'low')"},
+		"status":     {api.ListFindingsParams{Status: &[]api.FindingStatus{api.FindingStatusFail}}, "status = 'fail'"},
+		"delta":      {api.ListFindingsParams{Delta: new(api.Changed)}, "delta = 'changed'"},
+		"muted":      {api.ListFindingsParams{Muted: new(true)}, "muted"},
+		"not muted":  {api.ListFindingsParams{Muted: new(false), Status: &[]api.FindingStatus{api.FindingStatusFail}}, "failing"},
+		"provider":   {api.ListFindingsParams{ProviderId: &provider}, "uid LIKE 'finding-aws-%'"},
+		"check":      {api.ListFindingsParams{Check: &[]string{"s3_bucket_versioning_enabled"}}, "check_id = 's3_bucket_versioning_enabled'"},
+		"service":    {api.ListFindingsParams{Service: &[]string{"s3", "iam"}}, "service IN ('s3', 'iam')"},
+		"region":     {api.ListFindingsParams{Region: &[]string{"eu-central-1"}}, "region = 'eu-central-1'"},
+		"resource":   {api.ListFindingsParams{Resource: &resource}, "id IN (SELECT finding_id FROM finding_resources JOIN resources r ON r.id = resource_id WHERE r.uid = '" + resource + "')"},
+		"search":     {api.ListFindingsParams{Search: new("bucket versions")}, "check_id = 's3_bucket_versioning_enabled'"},
+		"from":       {api.ListFindingsParams{SeenFrom: &weekAgo}, "created_at >= now() - interval '6 days'"},
+		"until":      {api.ListFindingsParams{SeenUntil: &weekAgo}, "created_at < now() - interval '6 days'"},
+		"hostile":    {api.ListFindingsParams{Service: &[]string{"s3') OR (true"}, Search: new(`'"; DROP TABLE findings; --`)}, "false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var want []string
+			rows, err := q.Querier().Query(t.Context(), "SELECT id::text FROM findings WHERE "+c.sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rows.Next() {
+				var id string
+				if err := rows.Scan(&id); err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, id)
+			}
+			if err := rows.Err(); err != nil {
+				t.Fatal(err)
+			}
+			if c.params.Scans == nil {
+				c.params.Scans = new(api.AllScans)
+			}
+			c.params.Limit = new(int32(10000))
+			page, err := search(t, q, c.params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range page.Items {
+				got = append(got, f.Id.String())
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%d findings, want %d (-want +got):\n%.500s", len(got), len(want), diff)
+			}
+			if len(want) == 0 && name != "hostile" {
+				t.Error("nothing to find")
+			}
+		})
+	}
+}
+
+func TestFindingPagesAreComplete(t *testing.T) {
+	t.Parallel()
+	db, tenants := newDemoTenants(t, "initech")
+	q := bind(t, db, tenants[0])
+	for sort, less := range map[api.FindingSort]func(a, b api.Finding) bool{
+		api.GravestFirst:  func(a, b api.Finding) bool { return gravity(a) > gravity(b) },
+		api.GravestLast:   func(a, b api.Finding) bool { return gravity(a) < gravity(b) },
+		api.LatestFirst:   func(a, b api.Finding) bool { return a.CreatedAt.After(b.CreatedAt) },
+		api.LatestLast:    func(a, b api.Finding) bool { return a.CreatedAt.Before(b.CreatedAt) },
+		api.RiskiestFirst: func(a, b api.Finding) bool { return risk(t, a) > risk(t, b) },
+		api.RiskiestLast:  func(a, b api.Finding) bool { return risk(t, a) < risk(t, b) },
+	} {
+		t.Run(string(sort), func(t *testing.T) {
+			params := api.ListFindingsParams{Scans: new(api.AllScans), Sort: &sort, Limit: new(int32(7))}
+			seen := map[uuid.UUID]bool{}
+			var last *api.Finding
+			for {
+				page, err := search(t, q, params)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range page.Items {
+					if seen[f.Id] {
+						t.Fatalf("finding %s twice", f.Id)
+					}
+					seen[f.Id] = true
+					if last != nil && less(f, *last) {
+						t.Fatalf("%+v after %+v", f, *last)
+					}
+					last = &f
+				}
+				next, err := page.NextCursor.Get()
+				if err != nil {
+					break
+				}
+				params.Cursor = &next
+			}
+			var want int
+			if err := q.Querier().QueryRow(t.Context(), "SELECT count(*) FROM findings").Scan(&want); err != nil {
+				t.Fatal(err)
+			}
+			if len(seen) != want {
+				t.Errorf("%d findings, want %d", len(seen), want)
+			}
+		})
+	}
+}
+
+func gravity(f api.Finding) int {
+	return slices.Index([]api.Severity{api.Informational, api.Low, api.Medium, api.High, api.Critical}, f.Severity)
+}
+
+func risk(t *testing.T, f api.Finding) float64 {
+	t.Helper()
+	score, err := strconv.ParseFloat(f.RiskScore, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return score
+}
+
+func TestFindingCursorsOfOthersAreRefused(t *testing.T) {
+	t.Parallel()
+	db, tenants := newDemoTenants(t, "initech")
+	q := bind(t, db, tenants[0])
+	page, err := search(t, q, api.ListFindingsParams{Limit: new(int32(1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursor := page.NextCursor.MustGet()
+	for name, text := range map[string]string{
+		"of another order": cursor,
+		"cut short":        cursor[:len(cursor)-3],
+		"no cursor":        "abc",
+		"wrong key":        encodeCursor(`{"o":"listFindings seen","v":["yesterday'; --","8c1f0f0e-0000-0000-0000-000000000000"]}`),
+		"wrong id":         encodeCursor(`{"o":"listFindings seen","v":["2026-01-01T00:00:00Z","x"]}`),
+		"null":             encodeCursor(`{"o":"listFindings seen","v":[null,null]}`),
+	} {
+		_, err := search(t, q, api.ListFindingsParams{Sort: new(api.LatestLast), Cursor: &text})
+		if got := status(err); got != http.StatusBadRequest {
+			t.Errorf("cursor %s: status %d, want 400: %v", name, got, err)
+		}
+	}
+	if strings.Contains(cursor, "{") {
+		t.Error("the cursor is not opaque")
+	}
+}
+
+func encodeCursor(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+// scanner is a tenant with one provider, and what a scanner does to it.
+type scanner struct {
+	*tenantdb.Queries
+
+	custom   custom
+	provider uuid.UUID
+}
+
+func newScanner(t *testing.T) *scanner {
+	t.Helper()
+	db := tenanttest.New(t, tenanttest.Options{Schema: testSchema})
+	s := &scanner{Queries: tenantdb.New(db.Bind(t, 0)), custom: newCustom()}
+	p, err := s.CreateProvider(t.Context(), tenantdb.CreateProviderParams{
+		Kind: tenantdb.ProviderKindAws, Uid: "123456789012", Regions: []string{}, Labels: []byte(`{}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.provider = p.ID
+	return s
+}
+
+// waiting asks for a scan.
+func (s *scanner) waiting(t *testing.T) uuid.UUID {
+	t.Helper()
+	scan, err := s.CreateScan(t.Context(), tenantdb.CreateScanParams{
+		ProviderID: s.provider, RequestedBy: "alice", Services: []string{}, Severities: []tenantdb.Severity{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scan.ID
+}
+
+func (s *scanner) executing(t *testing.T) uuid.UUID {
+	t.Helper()
+	id := s.waiting(t)
+	if _, err := s.custom.StartScan(t.Context(), s.Queries, api.StartScanRequestObject{ScanId: id}); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func (s *scanner) ingest(t *testing.T, scan uuid.UUID, findings ...api.NewFinding) (api.IngestResult, error) {
+	t.Helper()
+	resp, err := s.custom.IngestFindings(t.Context(), s.Queries, api.IngestFindingsRequestObject{
+		ScanId: scan, Body: &api.FindingBatch{Findings: findings},
+	})
+	if err != nil {
+		return api.IngestResult{}, err
+	}
+	return api.IngestResult(resp.(api.IngestFindings200JSONResponse)), nil
+}
+
+func (s *scanner) finish(t *testing.T, scan uuid.UUID) api.FinishedScan {
+	t.Helper()
+	resp, err := s.custom.FinishScan(t.Context(), s.Queries, api.FinishScanRequestObject{ScanId: scan})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api.FinishedScan(resp.(api.FinishScan200JSONResponse))
+}
+
+func newFinding(uid string, status api.FindingStatus, resources ...string) api.NewFinding {
+	n := api.NewFinding{
+		Uid: uid, CheckId: "s3_bucket_versioning_enabled", Service: "s3", Region: "eu-west-1",
+		Severity: api.High, Status: status, RiskScore: new("12.50"), Evidence: &map[string]any{"versions": false},
+	}
+	for _, r := range resources {
+		n.Resources = append(n.Resources, api.NewResource{Uid: r, Kind: "bucket", Tags: &map[string]string{"env": "prod"}})
+	}
+	return n
+}
+
+// status is the HTTP status that a handler's error becomes.
+func status(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	problem, _ := rest.ProblemOf(err)
+	return problem.Status
+}
+
+func TestIngestComparesWithTheScanBefore(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	first := s.executing(t)
+	got, err := s.ingest(t, first, newFinding("a", api.FindingStatusFail, "one"), newFinding("b", api.FindingStatusFail, "one", "two"), newFinding("c", api.FindingStatusPass, "two"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(api.IngestResult{Findings: 3, Resources: 2, New: 3}, got); diff != "" {
+		t.Errorf("first report (-want +got):\n%s", diff)
+	}
+	page, err := s.ListScanFindings(t.Context(), tenantdb.ListScanFindingsParams{ScanID: first, PageLimit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range page {
+		if f.Uid == "b" {
+			if _, err := s.MuteFinding(t.Context(), tenantdb.MuteFindingParams{FindingID: f.ID, Reason: "on purpose", MutedBy: "alice"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	done := s.finish(t, first)
+	if done.Scan.State != api.ScanStateCompleted || done.Scan.UniqueResourceCount != 2 || done.Scan.Progress != 100 {
+		t.Errorf("finished scan: %+v", done.Scan)
+	}
+	want := []api.ScanSummary{{Service: "s3", Severity: api.High, PassCount: 1, FailCount: 1, MutedCount: 1, NewCount: 2, RiskScore: "12.50"}}
+	if diff := cmp.Diff(want, done.Summaries); diff != "" {
+		t.Errorf("summaries (-want +got):\n%s", diff)
+	}
+
+	second := s.executing(t)
+	got, err = s.ingest(t, second, newFinding("a", api.FindingStatusPass, "one"), newFinding("b", api.FindingStatusFail, "one"), newFinding("c", api.FindingStatusPass, "two"), newFinding("d", api.FindingStatusManual, "three"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(api.IngestResult{Findings: 4, Resources: 3, New: 1, Changed: 1, Muted: 1}, got); diff != "" {
+		t.Errorf("second report (-want +got):\n%s", diff)
+	}
+}
+
+func TestIngestIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	scan := s.executing(t)
+	tooRisky := newFinding("z", api.FindingStatusFail, "last")
+	tooRisky.RiskScore = new("1000.01")
+	if _, err := s.ingest(t, scan, newFinding("a", api.FindingStatusFail, "one"), tooRisky); status(err) != http.StatusUnprocessableEntity {
+		t.Errorf("ingest of a row that the database refuses: %v", err)
+	}
+	for _, table := range []string{"findings", "resources", "finding_resources"} {
+		var n int64
+		if err := s.Querier().QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%s has %d rows after a failed report: %v", table, n, err)
+		}
+	}
+}
+
+func TestIngestSentAgainReplaces(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	scan := s.executing(t)
+	var many []api.NewFinding
+	for i := range 1500 {
+		many = append(many, newFinding(fmt.Sprintf("f%04d", i), api.FindingStatusFail, fmt.Sprintf("r%03d", i%300), fmt.Sprintf("r%03d", (i+1)%300), fmt.Sprintf("r%03d", i%300)))
+	}
+	many = append(many, newFinding("f0000", api.FindingStatusPass, "r000")) // The last one of a uid counts.
+	want := api.IngestResult{Findings: 1500, Resources: 300, New: 1500}
+	for range 2 {
+		got, err := s.ingest(t, scan, many...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	done := s.finish(t, scan)
+	if len(done.Summaries) != 1 || done.Summaries[0].FailCount != 1499 || done.Summaries[0].PassCount != 1 || done.Scan.UniqueResourceCount != 300 {
+		t.Errorf("finished: %+v", done)
+	}
+}
+
+func TestScanStates(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	ctx, q := t.Context(), s.Queries
+	start := func(id uuid.UUID) error {
+		_, err := s.custom.StartScan(ctx, q, api.StartScanRequestObject{ScanId: id})
+		return err
+	}
+	finish := func(id uuid.UUID) error {
+		_, err := s.custom.FinishScan(ctx, q, api.FinishScanRequestObject{ScanId: id})
+		return err
+	}
+	cancel := func(id uuid.UUID) error {
+		_, err := s.custom.CancelScan(ctx, q, api.CancelScanRequestObject{ScanId: id})
+		return err
+	}
+	report := func(id uuid.UUID) error {
+		_, err := s.ingest(t, id, newFinding("a", api.FindingStatusFail, "one"))
+		return err
+	}
+	running, other, absent := s.executing(t), s.waiting(t), uuid.New()
+	for _, c := range []struct {
+		what string
+		err  error
+		want int
+	}{
+		{"start a running scan", start(running), http.StatusConflict},
+		{"start another scan of the provider", start(other), http.StatusConflict},
+		{"report to a waiting scan", report(other), http.StatusConflict},
+		{"finish a waiting scan", finish(other), http.StatusConflict},
+		{"cancel a waiting scan", cancel(other), http.StatusOK},
+		{"cancel it again", cancel(other), http.StatusConflict},
+		{"finish the running scan", finish(running), http.StatusOK},
+		{"finish it again", finish(running), http.StatusConflict},
+		{"report to a completed scan", report(running), http.StatusConflict},
+		{"cancel a completed scan", cancel(running), http.StatusConflict},
+		{"start no scan", start(absent), http.StatusNotFound},
+		{"finish no scan", finish(absent), http.StatusNotFound},
+		{"cancel no scan", cancel(absent), http.StatusNotFound},
+		{"report to no scan", report(absent), http.StatusNotFound},
+	} {
+		if got := status(c.err); got != c.want {
+			t.Errorf("%s: status %d, want %d: %v", c.what, got, c.want, c.err)
+		}
+	}
+}
+
+func TestOnlyOneOfManyStartersWins(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	ids := []uuid.UUID{s.waiting(t), s.waiting(t)}
+	errs := make([]error, 8)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() {
+			_, errs[i] = s.custom.StartScan(t.Context(), s.Queries, api.StartScanRequestObject{ScanId: ids[i%2]})
+		})
+	}
+	group.Wait()
+	won := 0
+	for _, err := range errs {
+		switch status(err) {
+		case http.StatusOK:
+			won++
+		case http.StatusConflict:
+		default:
+			t.Errorf("a starter failed: %v", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d starters won, want 1", won)
+	}
+}
