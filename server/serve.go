@@ -47,7 +47,7 @@ func serve(ctx context.Context, s *settings, listener net.Listener, handler http
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	logger.Info("shutting down", "timeout", s.ShutdownTimeout) //nolint:sloglint // Its context has ended.
+	logger.Info("shutting down", "timeout", s.ShutdownTimeout.String()) //nolint:sloglint // Its context has ended.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {

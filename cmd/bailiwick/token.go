@@ -36,7 +36,6 @@ func newTokenCommand() *cobra.Command {
 	command.Flags().StringVar(&slug, "tenant", "", "the tenant's slug (required)")
 	command.Flags().StringVar(&user, "user", "", "the token's subject, such as the user's e-mail address (required)")
 	command.Flags().DurationVar(&ttl, "ttl", devauth.DefaultTTL, "how long the token is valid")
-	command.MarkFlagsRequiredTogether("tenant", "user")
 	for _, name := range []string{"tenant", "user"} {
 		if err := command.MarkFlagRequired(name); err != nil {
 			panic(err) // The flag is defined a few lines above.

@@ -84,7 +84,7 @@ func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string)
 		slog.String("method", method),
 		slog.Int("status", status),
 		slog.Int64("bytes", ex.response.bytes),
-		slog.Duration("duration", time.Since(ex.started)),
+		slog.Float64("duration_ms", float64(time.Since(ex.started).Microseconds())/1e3),
 	}
 	if ex.operation != "" {
 		attrs = append(attrs, slog.String("operation", ex.operation))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -100,11 +101,15 @@ type StatusError struct {
 	Err error
 }
 
-// Error implements error.
+// Error implements error. Of the request it names a parameter at most: what a
+// client sends has no place in a log.
 func (e *StatusError) Error() string {
 	text := strconv.Itoa(e.Problem.Status)
 	if e.Problem.Detail != "" {
 		text += " " + e.Problem.Detail
+	}
+	if len(e.Problem.Errors) > 0 {
+		text += " " + strings.TrimSpace(e.Problem.Errors[0].In+" "+e.Problem.Errors[0].Parameter)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
