@@ -139,7 +139,7 @@ func TestErrors(t *testing.T) {
 			}
 			for file, text := range archive(t, name) {
 				files[file] = text
-				if text == "" {
+				if text == "" { // an empty file stands for one that is missing
 					delete(files, file)
 				}
 			}

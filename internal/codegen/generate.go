@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/facade"
@@ -67,7 +68,7 @@ func (r *Result) Changed() bool {
 func Run(ctx context.Context, opts Options) (result *Result, err error) {
 	p, err := project.Load(opts.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("load the project: %w", err)
+		return nil, err //nolint:wrapcheck // findings are complete as they are
 	}
 	work, err := outputs.Open(p.Root, p.Outputs())
 	if err != nil {
@@ -79,7 +80,7 @@ func Run(ctx context.Context, opts Options) (result *Result, err error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	r.found.Sort()
+	r.found = tidy(r.found)
 	if err := r.found.Err(); err != nil {
 		return nil, err
 	}
@@ -110,6 +111,25 @@ func (r *run) add(err error) {
 	default:
 		r.err = errors.Join(r.err, err)
 	}
+}
+
+// tidy sorts the findings and leaves out what two steps found alike: sqlc says
+// everything once for each of its outputs, and the linter finds syntax errors
+// as well.
+func tidy(found diag.List) diag.List {
+	found.Sort()
+	syntax := map[string]bool{}
+	for _, d := range found {
+		if d.Rule == "syntax-error" {
+			syntax[fmt.Sprint(d.File, d.Line)] = true
+		}
+	}
+	seen := map[diag.Diagnostic]bool{}
+	return slices.DeleteFunc(found, func(d diag.Diagnostic) bool {
+		again := seen[d] || (d.Rule == "sqlc" && syntax[fmt.Sprint(d.File, d.Line)])
+		seen[d] = true
+		return again
+	})
 }
 
 // do runs the steps. sqlc, oapi-codegen and the linter do not depend on each

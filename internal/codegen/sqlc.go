@@ -109,7 +109,8 @@ func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		if found := sqlcFindings(output.String()); len(found) > 0 {
+		text := strings.ReplaceAll(output.String(), r.work.New()+string(filepath.Separator), "")
+		if found := sqlcFindings(text); len(found) > 0 {
 			return nil, found
 		}
 		return nil, fmt.Errorf("run sqlc: %w: %s", err, strings.TrimSpace(output.String()))

@@ -111,6 +111,8 @@ func within(file, dir string) bool {
 	return file == dir || strings.HasPrefix(file, dir+"/")
 }
 
+var unknownField = regexp.MustCompile(`^field (\S+) not found in type `)
+
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 
 // reportYAML splits a reader's error into one finding for each line of the file.
@@ -126,6 +128,9 @@ func (l *loader) reportYAML(file string, err error) {
 			if n, err := strconv.Atoi(m[1]); err == nil {
 				line, message = n, m[2]
 			}
+		}
+		if m := unknownField.FindStringSubmatch(message); m != nil {
+			message = "there is no field " + m[1]
 		}
 		l.report(file, line, "yaml", "", "mend the file", "%s", strings.TrimPrefix(message, "yaml: "))
 	}

@@ -117,6 +117,10 @@ func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 		l.report(SQLCFile, line, "sqlc-engine", scope.Name, "write `engine: postgresql`", "engine %q is not supported", block.Engine)
 	}
 	scope.Queries = l.glob(line, "queries", block.Queries)
+	if len(scope.Queries) == 0 {
+		l.report(SQLCFile, lineOf(&block.node, "queries", line), "no-queries", scope.Name,
+			"write a query file there, or remove the block", "no query file in %s", strings.Join(block.Queries, ", "))
+	}
 	gen := block.Gen.Go
 	if gen == nil {
 		l.report(SQLCFile, line, "sqlc-gen", scope.Name, "add `gen: {go: {...}}` with out and sql_package", "the block generates no Go")

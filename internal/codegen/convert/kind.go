@@ -95,7 +95,7 @@ func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *M
 		return &Mismatch{"type-mismatch", "the schema says nothing about its items", "give the array `items`"}
 	}
 	if dims > 0 || (s.Type == "array" && kind != JSON) {
-		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, v.Dims) + "`"}
+		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
 	}
 	return matchKind(kind, values, v, s, in)
 }
@@ -106,7 +106,7 @@ func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, i
 	}
 	types, formats := accepts(kind)
 	if s.Union || s.Type != types {
-		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, v.Dims) + "`"}
+		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
 	}
 	if kind == Text || kind == Enum {
 		return matchText(kind, values, v, s)
@@ -117,7 +117,7 @@ func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, i
 	if slices.Contains(formats, s.Format) || (in && kind != Float64 && types == "integer") {
 		return nil
 	}
-	return &Mismatch{"format-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, v.Dims) + "`"}
+	return &Mismatch{"format-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
 }
 
 // typed are the formats whose values text in general does not have.
@@ -184,11 +184,14 @@ func accepts(kind Kind) (schemaType string, formats []string) {
 	}
 }
 
-func mend(kind Kind, dims int) string {
+func mend(kind Kind, enum []string, dims int) string {
 	schemaType, formats := accepts(kind)
 	text := "type: " + schemaType
 	if formats[0] != "" {
 		text += ", format: " + formats[0]
+	}
+	if kind == Enum {
+		text += ", enum: [" + strings.Join(enum, ", ") + "]"
 	}
 	for range dims {
 		text = "type: array, items: {" + text + "}"

@@ -124,10 +124,15 @@ func (g *generator) checkRoutes() {
 	}
 }
 
+// registeredAt is what ServeMux says of this program's own source.
+var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
+
 func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 	defer func() {
 		if v := recover(); v != nil {
-			reason, _, _ = strings.Cut(fmt.Sprint(v), "\n")
+			reason = registeredAt.ReplaceAllString(fmt.Sprint(v), "")
+			reason, _, _ = strings.Cut(reason, "\n")
+			reason = strings.TrimSuffix(reason, ":")
 		}
 	}()
 	mux.HandleFunc(op.Method+" "+op.Path, func(http.ResponseWriter, *http.Request) {})
@@ -149,7 +154,13 @@ func (g *generator) operation(op *openapi.Operation) {
 		return
 	}
 	b := &binding{g: g, op: op, name: name}
-	if b.find() && b.request() && b.response() {
+	if op.ID == "" || op.Query.Name == "" || !b.find() {
+		return // what is wrong has been reported
+	}
+	before := len(g.found)
+	b.request()
+	b.response()
+	if len(g.found) == before {
 		b.write()
 	}
 }

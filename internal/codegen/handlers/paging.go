@@ -52,12 +52,14 @@ func (b *binding) findPaging() {
 	} else if p.cursor.schema.Type != "string" || p.cursor.schema.Format != "" {
 		b.report(p.cursor.line, "pagination", p.cursor.place, "write `type: string`", "the cursor is an opaque text")
 	}
+	after := false
 	for _, v := range b.query.Params {
 		if name, ok := strings.CutPrefix(v.Name, "after_"); ok && len(b.named(v.Name)) == 0 {
+			after = true
 			b.addKey(p, v, name)
 		}
 	}
-	if len(p.keys) == 0 {
+	if !after {
 		b.report(line, "pagination", "page_limit", "compare with sqlc.narg('after_<column>') in the query", "query %s takes page_limit, but no after_<column>, so every page would be the first", b.query.Name)
 	}
 	if b.query.Cmd != ":many" {
@@ -78,7 +80,7 @@ func (b *binding) findPaging() {
 		limit = fmt.Sprintf("rest.Take(&in, %q, %s, %s)", p.limit.place, fn, p.limit.expr)
 	}
 	b.lines = append(b.lines,
-		"\tlimit := "+limit,
+		fmt.Sprintf("\tlimit := rest.PageSize(&in, %q, %s)", p.limit.place, limit),
 		fmt.Sprintf("\tcursor := rest.ParseCursor(&in, %q, %d, %s)", b.op.ID, len(p.keys), cursorExpr))
 }
 

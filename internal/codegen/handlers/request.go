@@ -33,19 +33,19 @@ func (in *input) absent() bool {
 }
 
 // request finds a source for each parameter of the query.
-func (b *binding) request() bool {
+func (b *binding) request() {
 	before := len(b.g.found)
 	object, ok := b.g.apiPkg.StructOf(ast.NewIdent(b.name + "RequestObject"))
 	if !ok {
 		b.report(b.op.Line, "oapi-codegen", "", "report this as a bug of bailiwick", "oapi-codegen wrote no %sRequestObject", b.name)
-		return false
+		return
 	}
 	b.parameters(object)
 	b.body(object)
-	if len(b.g.found) > before {
-		return false
-	}
 	b.findPaging()
+	if len(b.g.found) > before {
+		return
+	}
 	values := make([]string, 0, len(b.query.Params))
 	for i := range b.query.Params {
 		values = append(values, b.argument(b.query.Params[i]))
@@ -53,7 +53,6 @@ func (b *binding) request() bool {
 	b.checkArgs()
 	b.checkUnused()
 	b.join(values)
-	return len(b.g.found) == before
 }
 
 // parameters lists path, query and header parameters.

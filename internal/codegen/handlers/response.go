@@ -14,11 +14,10 @@ import (
 )
 
 // response finds the operation's success and how the rows become its body.
-func (b *binding) response() bool {
-	before := len(b.g.found)
+func (b *binding) response() {
 	code, r := b.success()
 	if r == nil {
-		return false
+		return
 	}
 	line := b.op.Line
 	if r.Origin != nil && r.Origin.Key != nil {
@@ -26,31 +25,30 @@ func (b *binding) response() bool {
 	}
 	if len(r.Headers) > 0 {
 		b.report(line, "response-shape", code, "remove the headers, or write the handler by hand", "a query gives no response headers")
-		return false
+		return
 	}
 	if len(r.Content) == 0 {
 		b.answer = b.empty(code)
 		if b.query.Cmd == ":many" {
 			b.report(line, "response-shape", code, "give the response a body, or make the query :exec", "query %s returns rows, but the response has no body", b.query.Name)
 		}
-		return len(b.g.found) == before
+		return
 	}
 	media, ok := jsonMedia(r.Content)
 	if !ok {
 		b.report(line, "content-type", code, "offer application/json alone, or write the handler by hand", "a query answers with one JSON body")
-		return false
+		return
 	}
 	if b.query.Cmd == ":exec" || b.query.Cmd == ":execrows" {
 		b.report(line, "response-shape", code, "answer 204 without a body, or make the query :one with RETURNING", "query %s is %s and returns no rows, but the response has a body", b.query.Name, b.query.Cmd)
-		return false
+		return
 	}
 	target, ok := b.target(code)
 	if !ok {
 		b.report(line, "response-shape", code, "write the handler by hand", "the response has a form that a query cannot fill")
-		return false
+		return
 	}
 	b.fill(openapi.Flatten(media.Schema), target, line)
-	return len(b.g.found) == before
 }
 
 // success gives the only 2xx response.

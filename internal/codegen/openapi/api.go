@@ -27,7 +27,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 		dec := yaml.NewDecoder(bytes.NewReader(config))
 		dec.KnownFields(true)
 		if err := dec.Decode(&c); err != nil {
-			return nil, diag.List{{File: configFile, Line: yamlErrorLine(err), Rule: "oapi-codegen", Message: oneLine(err), Mend: "mend the file"}}
+			return nil, diag.List{{File: configFile, Line: yamlErrorLine(err), Rule: "oapi-codegen", Message: yamlMessage(err), Mend: "mend the file"}}
 		}
 	}
 	c.PackageName = pkg
@@ -43,7 +43,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 	loader.IncludeOrigin = true
 	doc, err := loader.LoadFromData(document)
 	if err != nil {
-		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: mendFor(err)}}
+		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: "mend the document"}}
 	}
 	oapiMutex.Lock()
 	text, err := codegen.Generate(doc, c)

@@ -60,14 +60,17 @@ type Source struct {
 // Load parses and validates the document.
 func Load(file string, data []byte) (*Document, diag.List) {
 	d := &Document{File: file}
+	if err := yaml.Unmarshal(data, &d.root); err != nil {
+		return nil, diag.List{d.At(yamlErrorLine(err), "openapi", "", "mend the file", "%s", yamlMessage(err))}
+	}
+	if found := d.checkRefs(&d.root, nil); len(found) > 0 {
+		return nil, found
+	}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
 	doc, err := loader.LoadFromData(data)
 	if err != nil {
-		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: mendFor(err)}}
-	}
-	if err := yaml.Unmarshal(data, &d.root); err != nil {
-		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: "mend the file"}}
+		return nil, diag.List{d.At(yamlErrorLine(err), "openapi", "", "mend the document", "%s", oneLine(err))}
 	}
 	if !strings.HasPrefix(doc.OpenAPI, "3.0.") {
 		return nil, diag.List{{
@@ -211,6 +214,7 @@ func (d *Document) Line(keys ...string) int {
 	}
 	found := 0
 	for _, key := range keys {
+		key = strings.ReplaceAll(key, "\x00", "/") // a slash within a key, see checkRefs
 		if node.Kind == yaml.AliasNode {
 			node = node.Alias
 		}
@@ -273,12 +277,41 @@ func oneLine(err error) string {
 	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
-func mendFor(err error) string {
-	if strings.Contains(err.Error(), "external reference") {
-		return "bundle the document into one file"
+// yamlMessage is a YAML reader's error without what the place says already.
+func yamlMessage(err error) string {
+	text := oneLine(err)
+	if _, after, ok := strings.Cut(text, "line "); ok {
+		if _, message, ok := strings.Cut(after, ": "); ok {
+			return message
+		}
 	}
-	return "mend the document"
+	return text
 }
+
+// checkRefs reports references that lead nowhere or out of the document.
+func (d *Document) checkRefs(node *yaml.Node, found diag.List) diag.List {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			if key.Value != "$ref" || value.Kind != yaml.ScalarNode {
+				continue
+			}
+			path, local := strings.CutPrefix(value.Value, "#/")
+			switch {
+			case !local:
+				found = append(found, d.At(value.Line, "openapi-ref", value.Value, "bundle the document into one file", "the reference leads out of the document"))
+			case d.Line(strings.Split(refUnescape.Replace(path), "/")...) == 0:
+				found = append(found, d.At(value.Line, "openapi-ref", value.Value, "define it, or correct the reference", "the reference leads nowhere"))
+			}
+		}
+	}
+	for _, child := range node.Content {
+		found = d.checkRefs(child, found)
+	}
+	return found
+}
+
+var refUnescape = strings.NewReplacer("~1", "\x00", "~0", "~")
 
 func yamlErrorLine(err error) int {
 	_, after, ok := strings.Cut(err.Error(), "line ")

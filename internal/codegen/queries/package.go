@@ -253,7 +253,7 @@ func (l *pairing) pairArgs(q *Query) {
 			}
 		}
 	}
-	l.assign(q, q.Params, args)
+	l.assign(q, q.Params, args, q.Args != ArgsPositional)
 }
 
 // pairRow gives each column its Go name and type.
@@ -285,7 +285,7 @@ func (l *pairing) pairRow(q *Query) {
 		return
 	}
 	q.Row, q.RowStruct = row, true
-	l.assign(q, q.Columns, l.pkg.Go.Fields(st))
+	l.assign(q, q.Columns, l.pkg.Go.Fields(st), true)
 	for i := range q.Columns {
 		if q.Columns[i].Embedded == nil {
 			continue
@@ -295,11 +295,13 @@ func (l *pairing) pairRow(q *Query) {
 			l.mismatch(q, "%s is embedded, but no struct", q.Columns[i].Name)
 			continue
 		}
-		l.assign(q, q.Columns[i].Embedded, l.pkg.Go.Fields(model))
+		l.assign(q, q.Columns[i].Embedded, l.pkg.Go.Fields(model), true)
 	}
 }
 
-func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field) {
+// assign pairs by position. strict insists on the names of fields as well;
+// those of a method's own parameters are sqlc's to choose.
+func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field, strict bool) {
 	if len(values) != len(fields) {
 		l.mismatch(q, "%d values in JSON, %d in Go", len(values), len(fields))
 		return
@@ -314,7 +316,8 @@ func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field) {
 				Mend:    "rename it in sqlc.yaml: `rename: {" + v.Name + ": OtherName}`, or with AS",
 			})
 		}
-		if v.Embedded == nil && !l.sameName(v.Name, v.GoName) {
+		named := strict && v.Embedded == nil
+		if named && !l.sameName(v.Name, v.GoName) {
 			l.mismatch(q, "%s is called %s in Go", v.Name, v.GoName)
 		}
 	}

@@ -82,7 +82,7 @@ func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listEvents", 2, req.Params.Cursor)
 	arg := tenantdb.ListEventsParams{
 		AfterAt:   rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildTimestamptz)),
@@ -116,7 +116,7 @@ func (s *server) ListTitles(ctx context.Context, req api.ListTitlesRequestObject
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Int[int32, int64], req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Int[int32, int64], req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listTitles", 1, req.Params.Cursor)
 	arg := tenantdb.ListTitlesParams{
 		AfterTitle: rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildText)),
@@ -149,7 +149,7 @@ func (s *server) ListWeighted(ctx context.Context, req api.ListWeightedRequestOb
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "list-weighted", 1, req.Params.Cursor)
 	arg := tenantdb.ListEventsBySeverityParams{
 		AfterID:   rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[[16]byte], rest.Same[[16]byte], rest.BuildUUID)),
