@@ -140,6 +140,8 @@ func (c *checker) visit(m protoreflect.Message, at int) bool {
 		c.functionName(n.GetObjname(), at)
 	case *pgquery.CreateTrigStmt:
 		c.functionName(n.GetFuncname(), at)
+	case *pgquery.DefElem:
+		c.option(n, at)
 	case *pgquery.DefineStmt:
 		c.definition(n, at)
 	case *pgquery.ColumnRef:

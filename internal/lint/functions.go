@@ -11,7 +11,7 @@ var safePg = map[string]bool{
 
 // refusedFunctions are single names; see also refusedPrefixes.
 var refusedFunctions = map[string]string{
-	"set_config": ruleSettings, "current_setting": ruleSettings, "pg_reload_conf": ruleSettings,
+	"set_config": ruleSettings, "setseed": ruleSettings, "current_setting": ruleSettings, "pg_reload_conf": ruleSettings,
 	"pg_show_all_settings": ruleSettings,
 	"pg_notify":            ruleNotify, "pg_listening_channels": ruleNotify, "pg_notification_queue_usage": ruleNotify,
 	"ts_stat": ruleDynamic, "connectby": ruleDynamic, "xpath_table": ruleDynamic,
@@ -33,7 +33,7 @@ var refusedFunctions = map[string]string{
 	"pg_create_restore_point": ruleControl, "pg_stat_reset": ruleControl, "pg_wal_replay_pause": ruleControl,
 	"row_security_active": ruleLookup, "obj_description": ruleLookup, "col_description": ruleLookup,
 	"shobj_description": ruleLookup, "format_type": ruleLookup, "aclexplode": ruleLookup, "acldefault": ruleLookup,
-	"makeaclitem": ruleLookup, "aclitemin": ruleLookup, "currtid": ruleLookup, "currtid2": ruleLookup,
+	"makeaclitem": ruleLookup, "aclitemin": ruleLookup, "aclitemout": ruleLookup, "oidvectortypes": ruleLookup, "currtid": ruleLookup, "currtid2": ruleLookup,
 	"inet_server_addr": ruleLookup, "inet_server_port": ruleLookup, "inet_client_addr": ruleLookup,
 	"inet_client_port": ruleLookup, "array_in": ruleLookup, "record_in": ruleLookup, "domain_in": ruleLookup,
 	"array_recv": ruleLookup, "record_recv": ruleLookup, "domain_recv": ruleLookup,
@@ -59,6 +59,10 @@ var refusedPrefixes = []struct{ prefix, rule string }{
 	{"pg_replication_", ruleControl},
 	{"pg_stat_reset_", ruleControl},
 	{"binary_upgrade_", ruleControl},
+	{"brin_", ruleControl},
+	{"gin_clean_pending_list", ruleControl},
+	{"fmgr_", ruleLookup},
+	{"plpgsql_", ruleLookup},
 	{"to_reg", ruleLookup},
 	{"pg_", ruleLookup},
 }
@@ -69,6 +73,10 @@ var refusedPrefixes = []struct{ prefix, rule string }{
 var regTypes = []string{
 	"regclass", "regproc", "regprocedure", "regoper", "regoperator", "regtype", "regrole", "regnamespace", "regcollation",
 }
+
+// regSuffixes end the names of the functions of a reg type. Its output function
+// counts too: a literal argument is read as the type.
+var regSuffixes = map[string]bool{"": true, "in": true, "out": true, "recv": true, "send": true}
 
 // functionRule is the rule that refuses a function of pg_catalog, an
 // extension or an unqualified name; empty when none does.
@@ -85,7 +93,7 @@ func functionRule(name string) string {
 		}
 	}
 	for _, t := range regTypes {
-		if name == t || name == t+"in" || name == t+"recv" {
+		if rest, ok := strings.CutPrefix(name, t); ok && regSuffixes[rest] {
 			return ruleLookup
 		}
 	}

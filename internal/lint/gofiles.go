@@ -94,13 +94,13 @@ func (g *goGuard) goFile(file, rel string) error {
 	}
 	g.imports(rel, tree)
 	g.linknames(rel, tree)
-	g.place(rel, src[:g.fset.Position(tree.Package).Offset])
+	g.place(rel, src[:g.fset.PositionFor(tree.Package, false).Offset])
 	found := g.settle(rel, slices.Clone(g.list[before:]), g.goAllows(tree))
 	g.list = append(g.list[:before], found...)
 	return nil
 }
 
-func (g *goGuard) line(pos token.Pos) int { return g.fset.Position(pos).Line }
+func (g *goGuard) line(pos token.Pos) int { return g.fset.PositionFor(pos, false).Line }
 
 func (g *goGuard) imports(rel string, tree *ast.File) {
 	for _, spec := range tree.Imports {
@@ -177,7 +177,7 @@ func (g *goGuard) goAllows(tree *ast.File) []*allow {
 			if !ok {
 				continue
 			}
-			pos := g.fset.Position(c.Pos())
+			pos := g.fset.PositionFor(c.Pos(), false)
 			a.line, a.column = pos.Line, pos.Column
 			list = append(list, &a)
 		}

@@ -115,7 +115,7 @@ func (c *checker) typeName(t *pgquery.TypeName, at int) {
 // call checks a function call. The name of a sequence is checked here too.
 func (c *checker) call(f *pgquery.FuncCall, at int) bool {
 	schema, name := splitName(f.GetFuncname())
-	if schema == "sqlc" && !c.scope.schema {
+	if schema == "sqlc" && !c.scope.schema && slices.Contains([]string{"arg", "narg", "slice", "embed"}, name) {
 		return true // a macro of sqlc, gone from the generated text
 	}
 	if slices.Contains([]string{"nextval", "currval", "setval", "lastval"}, name) && (schema == "" || schema == "pg_catalog") {

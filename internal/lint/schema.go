@@ -50,6 +50,7 @@ func (c *checker) schemaStatement(n *pgquery.Node) {
 		c.alterFunction(f)
 	}
 	c.tree(n)
+	c.rule(n.GetRuleStmt())
 	if f := n.GetCreateFunctionStmt(); f != nil {
 		c.function(f)
 	}
@@ -132,6 +133,26 @@ func createdNames(n *pgquery.Node) [][]*pgquery.Node {
 	return list
 }
 
+// rule refuses the actions of CREATE RULE that a query may not have either.
+func (c *checker) rule(r *pgquery.RuleStmt) {
+	body := &checker{model: c.model, scope: c.scope, st: c.st, base: c.base, ctes: map[string]bool{}, inBody: true}
+	for _, action := range r.GetActions() {
+		body.tree(action)
+	}
+	c.found = appendNew(c.found, body.found)
+}
+
+// option refuses the schemas that sequences' options can name.
+func (c *checker) option(d *pgquery.DefElem, at int) {
+	list := names(d.GetArg().GetList().GetItems())
+	switch {
+	case d.GetDefname() == "sequence_name" && len(list) > 1, d.GetDefname() == "owned_by" && len(list) > 2:
+		if c.scope.tenant || list[0] != publicSchema {
+			c.foreign(d.GetDefname(), list[0], list[1], at)
+		}
+	}
+}
+
 // altered refuses a statement of the tenant's file that changes a relation of
 // public: it would run once for every tenant, on what all of them share.
 func (c *checker) altered(n *pgquery.Node) {
@@ -141,6 +162,14 @@ func (c *checker) altered(n *pgquery.Node) {
 	targets := []*pgquery.RangeVar{
 		n.GetAlterTableStmt().GetRelation(), n.GetIndexStmt().GetRelation(), n.GetCreateTrigStmt().GetRelation(),
 		n.GetRuleStmt().GetRelation(), n.GetCreatePolicyStmt().GetTable(), n.GetAlterSeqStmt().GetSequence(),
+	}
+	for _, nodes := range [][]*pgquery.Node{
+		n.GetAlterEnumStmt().GetTypeName(), n.GetAlterDomainStmt().GetTypeName(), n.GetAlterFunctionStmt().GetFunc().GetObjname(),
+	} {
+		if schema, name := splitName(nodes); schema != "" {
+			c.report(0, rulePublicDDL, fmt.Sprintf("the tenant's schema file changes %s.%s", schema, name),
+				"move the statement to the public schema file")
+		}
 	}
 	for _, parent := range n.GetCreateStmt().GetInhRelations() {
 		targets = append(targets, parent.GetRangeVar())
