@@ -49,7 +49,7 @@ func (p place) initialise(ctx context.Context, b binaries) (cluster, error) {
 		return c, err
 	}
 	p.log("initialising PostgreSQL %d in %s", b.major, c.dir)
-	if err := p.removeUnfinished(); err != nil {
+	if err := errors.Join(p.prune(), p.removeUnfinished()); err != nil {
 		return c, err
 	}
 	scratch, err := os.MkdirTemp(p.dir, unfinished)

@@ -164,6 +164,7 @@ func (in *Instance) release() error {
 // place is where an instance keeps its files, and as whom its server runs.
 type place struct {
 	name    string
+	project string // its root
 	root    string // of all projects
 	memory  bool   // whether that is in memory
 	dir     string // of this instance
@@ -184,8 +185,8 @@ func locate(o Options) (place, error) {
 	if p.log == nil {
 		p.log = func(string, ...any) {}
 	}
-	project, err := projectDir(o.Project)
-	if err != nil {
+	var err error
+	if p.project, err = projectDir(o.Project); err != nil {
 		return place{}, err
 	}
 	if p.account, err = serverAccount(); err != nil {
@@ -194,7 +195,7 @@ func locate(o Options) (place, error) {
 	if err := p.chooseRoot(o.CacheDir); err != nil {
 		return place{}, err
 	}
-	hashed := filepath.Join(p.root, hashOf(project))
+	hashed := filepath.Join(p.root, hashOf(p.project))
 	p.dir = filepath.Join(hashed, p.name)
 	for _, dir := range []string{p.root, hashed, p.dir} {
 		if err := ownDir(dir, p.account); err != nil {

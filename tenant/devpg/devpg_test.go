@@ -59,7 +59,11 @@ func options(t *testing.T, name string) devpg.Options {
 	t.Helper()
 	// Not t.TempDir: only its owner may enter it, and the server of a root
 	// user runs as somebody else.
-	dir, err := os.MkdirTemp("", "devpg-test-")
+	base := ""
+	if memory := devpg.MemoryRoot(); memory != "" {
+		base = filepath.Dir(memory) // these instances wait for their disk
+	}
+	dir, err := os.MkdirTemp(base, "devpg-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

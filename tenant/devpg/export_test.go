@@ -20,3 +20,6 @@ func Dir(o Options) (string, error) {
 	p, err := locate(o)
 	return p.dir, err
 }
+
+// MemoryRoot is where a Test instance would live in memory, if anywhere.
+func MemoryRoot() string { return memoryRoot() }

@@ -126,6 +126,12 @@ func ownDir(dir string, a account) error {
 	if !info.IsDir() || !ok || int(stat.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%s must be a directory of your own that nobody else can write to: remove it, or set BAILIWICK_CACHE_DIR", dir)
 	}
+	if info.Mode().Perm()&mode == mode {
+		return nil
+	}
+	if err := os.Chmod(dir, mode); err != nil { // the umask took too much
+		return fmt.Errorf("cache directory: %w", err)
+	}
 	return nil
 }
 

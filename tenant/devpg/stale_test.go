@@ -65,6 +65,27 @@ func TestHalfDoneFirstStart(t *testing.T) {
 	}
 }
 
+// TestTemporaryProject removes the data of a project that a test made and removed.
+func TestTemporaryProject(t *testing.T) {
+	t.Parallel()
+	o := options(t, devpg.Dev)
+	used, gone := o, o
+	used.Project, gone.Project = t.TempDir(), t.TempDir()
+	holds := start(t, used)
+	left := start(t, gone)
+	closeInstance(t, left)
+	for _, dir := range []string{used.Project, gone.Project} {
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(t, o)
+	if _, err := os.Stat(filepath.Dir(left.Dir())); !os.IsNotExist(err) {
+		t.Errorf("the data of the project that is gone is there: %v", err)
+	}
+	must(t, holds.OwnerURL(devpg.Database), "SELECT 1")
+}
+
 func TestPlanted(t *testing.T) {
 	t.Parallel()
 	elsewhere := t.TempDir()
