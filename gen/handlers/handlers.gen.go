@@ -220,7 +220,7 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listProviders", 2, req.Params.Cursor)
 	arg := tenantdb.ListProvidersParams{
 		Kind:           rest.Take(&in, "query.kind", rest.Null(rest.OpenPointer[api.ProviderKind], rest.String[api.ProviderKind, tenantdb.ProviderKind], rest.BuildPointer[tenantdb.ProviderKind]), req.Params.Kind),
@@ -432,7 +432,7 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listScans", 2, req.Params.Cursor)
 	arg := tenantdb.ListScansParams{
 		ProviderID:     rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
@@ -636,7 +636,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listScanFindings", 2, req.Params.Cursor)
 	arg := tenantdb.ListScanFindingsParams{
 		ScanID:        rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId),
@@ -779,7 +779,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listResources", 2, req.Params.Cursor)
 	arg := tenantdb.ListResourcesParams{
 		ProviderID: rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
@@ -842,7 +842,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listChecks", 1, req.Params.Cursor)
 	arg := tenantdb.ListChecksParams{
 		Provider:  req.Params.Provider,
@@ -898,7 +898,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 	}
 	defer done()
 	var in rest.Fields
-	limit := rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit)
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(&in, "listReports", 1, req.Params.Cursor)
 	arg := tenantdb.ListReportsParams{
 		ScanID:    rest.Take(&in, "query.scan_id", rest.Null(rest.OpenPointer[openapi_types.UUID], rest.UUID[openapi_types.UUID, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ScanId),
