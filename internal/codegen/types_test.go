@@ -2,13 +2,11 @@ package codegen_test
 
 import (
 	"bytes"
-	"context"
+	stdcmp "cmp"
 	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -17,9 +15,7 @@ import (
 	overridden "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/types-overrides/gen/handlers"
 	plain "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/types/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/tenant"
-	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
-	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
 
 // sample is a value of each column that must have one.
@@ -112,7 +108,7 @@ func TestTypes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := serve(t, name, build)
+			server := serve(t, name, "", build)
 			t.Run("all absent or null", func(t *testing.T) {
 				t.Parallel()
 				want := object(t, sample)
@@ -142,30 +138,14 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-type typeServer struct{ url string }
+// api is a server under test.
+type api struct{ url, contentType string }
 
-func serve(t *testing.T, golden string, build func(*tenant.DB, rest.Options) (http.Handler, error)) typeServer {
-	t.Helper()
-	extensions, err := os.ReadFile(goldenDir + "/" + golden + "/schema/public.sql")
-	check(t, err)
-	tables, err := os.ReadFile(goldenDir + "/" + golden + "/schema/tenant.sql")
-	check(t, err)
-	db := tenanttest.New(t, tenanttest.Options{Schema: catalog.Schema{
-		Public: string(extensions) + tenanttest.PublicSchema, Tenant: string(tables),
-	}, Tenants: 1})
-	handler, err := build(db.DB, rest.Options{
-		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
-			return tenant.NewContext(r.Context(), db.Tenants[0]), nil
-		},
-	})
-	check(t, err)
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return typeServer{server.URL}
-}
+// with sends bodies of another media type.
+func (s api) with(contentType string) api { return api{s.url, contentType} }
 
 // column sends the sample with one other value.
-func (s typeServer) column(t *testing.T, column, send, want string, status int) {
+func (s api) column(t *testing.T, column, send, want string, status int) {
 	t.Helper()
 	t.Run(column+"="+send, func(t *testing.T) {
 		t.Parallel()
@@ -188,7 +168,7 @@ func (s typeServer) column(t *testing.T, column, send, want string, status int) 
 }
 
 // roundTrip stores a sample, reads it back, and gives it without its id.
-func (s typeServer) roundTrip(t *testing.T, body map[string]json.RawMessage, status int) map[string]json.RawMessage {
+func (s api) roundTrip(t *testing.T, body map[string]json.RawMessage, status int) map[string]json.RawMessage {
 	t.Helper()
 	data, err := json.Marshal(body)
 	check(t, err)
@@ -205,11 +185,11 @@ func (s typeServer) roundTrip(t *testing.T, body map[string]json.RawMessage, sta
 	return read
 }
 
-func (s typeServer) call(t *testing.T, method, path string, body io.Reader, status int) string {
+func (s api) call(t *testing.T, method, path string, body io.Reader, status int) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, body)
 	check(t, err)
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", stdcmp.Or(s.contentType, "application/json"))
 	response, err := http.DefaultClient.Do(request)
 	check(t, err)
 	data, err := io.ReadAll(response.Body)
@@ -219,6 +199,11 @@ func (s typeServer) call(t *testing.T, method, path string, body io.Reader, stat
 		t.Fatalf("%s %s: status %d instead of %d: %s", method, path, response.StatusCode, status, data)
 	}
 	return string(data)
+}
+
+func decode(t *testing.T, data []byte, v any) {
+	t.Helper()
+	check(t, json.Unmarshal(data, v))
 }
 
 func object(t *testing.T, text string) map[string]json.RawMessage {

@@ -130,10 +130,13 @@ func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 		l.report(SQLCFile, lineOf(&block.node, "sql_package", line), "sqlc-package", scope.Name,
 			"write `sql_package: pgx/v5` under gen.go", "sql_package %q cannot be bound to a tenant", gen.SQLPackage)
 	}
-	for field, set := range map[string]bool{"emit_prepared_queries": gen.Prepared, "emit_methods_with_db_argument": gen.WithDBArgument} {
-		if set {
-			l.report(SQLCFile, lineOf(&block.node, field, line), "sqlc-option", scope.Name,
-				"remove the option", "%s gives methods that a bound querier cannot serve", field)
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{{"emit_prepared_queries", gen.Prepared}, {"emit_methods_with_db_argument", gen.WithDBArgument}} {
+		if option.set {
+			l.report(SQLCFile, lineOf(&block.node, option.name, line), "sqlc-option", scope.Name,
+				"remove the option", "%s gives methods that a bound querier cannot serve", option.name)
 		}
 	}
 	l.placeOutput(scope, gen, lineOf(&block.node, "out", line))

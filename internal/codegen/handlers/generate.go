@@ -8,8 +8,10 @@ package handlers
 import (
 	"fmt"
 	"go/ast"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/convert"
@@ -63,10 +65,11 @@ type scope struct {
 }
 
 type generator struct {
-	in     Input
-	api    convert.Resolver
-	apiPkg *gosrc.Package
-	scopes map[string]*scope
+	in      Input
+	api     convert.Resolver
+	apiPkg  *gosrc.Package
+	scopes  map[string]*scope
+	imports map[string]string // of all packages, by name
 	// methods maps "GET /path" to the operation's Go name.
 	methods map[string]string
 	found   diag.List
@@ -80,9 +83,16 @@ type generator struct {
 func newGenerator(in Input, api *gosrc.Package) *generator {
 	g := &generator{
 		in: in, apiPkg: api, methods: map[string]string{}, scopes: map[string]*scope{},
-		usesQuerier: map[string]bool{}, mappers: newMappers(),
+		usesQuerier: map[string]bool{}, mappers: newMappers(), imports: map[string]string{},
 	}
 	taken := map[string]bool{"rest": true, "tenant": true, "context": true, "http": true, "errors": true, "fmt": true}
+	imports := []map[string]string{api.Imports}
+	for _, pkg := range []*queries.Package{in.Tenant, in.Public} {
+		if pkg != nil {
+			imports = append(imports, pkg.Go.Imports)
+		}
+	}
+	g.mergeImports(taken, imports)
 	g.api = convert.Resolver{Pkg: api, Qualifier: unique(taken, api.Name)}
 	for _, pkg := range []*queries.Package{in.Tenant, in.Public} {
 		if pkg == nil {
@@ -103,6 +113,24 @@ func newGenerator(in Input, api *gosrc.Package) *generator {
 		}
 	}
 	return g
+}
+
+// mergeImports gathers what the packages import, under the names that they use.
+func (g *generator) mergeImports(taken map[string]bool, all []map[string]string) {
+	for _, imports := range all {
+		for _, name := range slices.Sorted(maps.Keys(imports)) {
+			taken[name] = true
+			if other := g.imports[name]; other != "" && other != imports[name] {
+				g.found = append(g.found, diag.Diagnostic{
+					File: project.SQLCFile, Rule: "import-name", Subject: name,
+					Message: fmt.Sprintf("the name stands for two packages, %s and %s", other, imports[name]),
+					Mend:    "give one of the overrides another name: `go_type: {import: ..., package: othername, type: ...}`",
+				})
+				continue
+			}
+			g.imports[name] = imports[name]
+		}
+	}
 }
 
 // unique gives an import name that nothing else uses.

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"go/ast"
+	"maps"
 	"mime"
 	"slices"
 	"strings"
@@ -319,7 +320,8 @@ func (b *binding) given(v queries.Value, in *input) string {
 
 // checkArgs reports args of x-query that the query does not have.
 func (b *binding) checkArgs() {
-	for name, source := range b.op.Query.Args {
+	for _, name := range slices.Sorted(maps.Keys(b.op.Query.Args)) {
+		source := b.op.Query.Args[name]
 		if !slices.ContainsFunc(b.query.Params, func(v queries.Value) bool { return v.Name == name }) {
 			b.report(source.Line, "unknown-argument", name, "remove it, or use it in the query", "query %s has no parameter %s (%s:%d)",
 				b.query.Name, name, b.query.File, b.query.Line)

@@ -15,13 +15,8 @@ func (g *generator) write() ([]byte, error) {
 		Doc: "Package " + handlersPackage(p.Handlers) + " answers the operations of " + p.OpenAPI + ".\n" +
 			"Those bound to a query are complete; the others call [Custom].",
 	}
-	for name, importPath := range g.apiPkg.Imports {
+	for name, importPath := range g.imports {
 		f.Import(name, importPath)
-	}
-	for _, s := range g.scopes {
-		for name, importPath := range s.pkg.Go.Imports {
-			f.Import(name, importPath)
-		}
 	}
 	for _, s := range g.scopes {
 		f.Import(s.facade, p.Import(s.pkg.Scope.Facade))

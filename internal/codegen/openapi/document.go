@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"reflect"
 	"slices"
@@ -106,7 +107,9 @@ func (d *Document) collect(doc *openapi3.T) diag.List {
 	var found diag.List
 	for _, p := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(p)
-		for method, op := range item.Operations() {
+		operations := item.Operations()
+		for _, method := range slices.Sorted(maps.Keys(operations)) {
+			op := operations[method]
 			o := &Operation{ID: op.OperationID, Method: method, Path: p, Summary: op.Summary, Op: op, Line: line(op.Origin)}
 			security := op.Security
 			if security == nil {
@@ -147,6 +150,7 @@ func (d *Document) readBinding(o *Operation) diag.List {
 	}
 	at := d.operationLine(o, "x-query")
 	bad := func(format string, args ...any) diag.List {
+		o.Query.Name = "" // nobody looks further into it
 		return diag.List{d.At(at, "x-query", o.ID, "write `x-query: QueryName` or `x-query: {name: QueryName, args: {parameter: path.id}}`", format, args...)}
 	}
 	o.Query = &Binding{Line: at, Args: map[string]Source{}}
