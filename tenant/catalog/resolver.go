@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -85,24 +86,36 @@ func (r *Resolver) Forget(slug string) {
 	r.unknown.remove(slug)
 }
 
+// Locate asks the registry where a tenant lives now, whatever is remembered. It
+// is what [tenant.Config] wants for its field of that name. The tenant not being
+// there, or not being active, is CodeNotFound.
+func (r *Resolver) Locate(ctx context.Context, t tenant.Tenant) (tenant.Tenant, error) {
+	r.Forget(t.Slug)
+	return r.ask(ctx, "tenant "+t.ID.String(), "id = $1::uuid", t.ID.String())
+}
+
 func (r *Resolver) lookup(ctx context.Context, slug string) (tenant.Tenant, error) {
-	t := tenant.Tenant{Slug: slug}
+	return r.ask(ctx, fmt.Sprintf("tenant %q", slug), "slug = $1", slug)
+}
+
+// ask reads one row of the registry; what names the tenant in errors.
+func (r *Resolver) ask(ctx context.Context, what, condition string, arg any) (t tenant.Tenant, err error) {
 	var id string
-	err := r.db.Public().QueryRow(ctx, `
-		SELECT id::text, schema_fingerprint, node FROM public.tenants
-		WHERE slug = $1 AND state = 'active'`, slug).Scan(&id, &t.Version, &t.Node)
+	err = r.db.Public().QueryRow(ctx, `
+		SELECT id::text, slug, schema_fingerprint, node FROM public.tenants
+		WHERE state = 'active' AND `+condition, arg).Scan(&id, &t.Slug, &t.Version, &t.Node)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return tenant.Tenant{}, notFound(slug)
+		return tenant.Tenant{}, notFound(what)
 	}
 	if err != nil {
-		return tenant.Tenant{}, wrap(err, "find tenant "+slug)
+		return tenant.Tenant{}, wrap(err, "find "+what)
 	}
 	t.ID, err = tenant.ParseID(id)
 	return t, err
 }
 
-func notFound(slug string) error {
-	return failf(tenant.CodeNotFound, "there is no active tenant %q: %w", slug, pgx.ErrNoRows)
+func notFound(what string) error {
+	return failf(tenant.CodeNotFound, "there is no active %s: %w", what, pgx.ErrNoRows)
 }
 
 func (r *Resolver) remembered(slug string) (t tenant.Tenant, known bool, err error) {
@@ -113,7 +126,7 @@ func (r *Resolver) remembered(slug string) (t tenant.Tenant, known bool, err err
 		return t, true, nil
 	}
 	if _, ok := r.unknown.get(slug, now); ok {
-		return tenant.Tenant{}, true, notFound(slug)
+		return tenant.Tenant{}, true, notFound(fmt.Sprintf("tenant %q", slug))
 	}
 	return tenant.Tenant{}, false, nil
 }

@@ -44,14 +44,14 @@ func TestResolverStates(t *testing.T) {
 	for _, state := range []string{"provisioning", "suspended", "offboarding", "purged"} {
 		must(t, db.OwnerURL, "UPDATE public.tenants SET state = '"+state+"' WHERE slug = 'acme'")
 		_, err := asks.BySlug(t.Context(), "acme")
-		wantCode(t, err, tenant.CodeNotFound, "no active tenant")
+		wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 	}
 	if _, err := remembers.BySlug(t.Context(), "acme"); err != nil {
 		t.Error(err)
 	}
 	remembers.Forget("acme")
 	_, err := remembers.BySlug(t.Context(), "acme")
-	wantCode(t, err, tenant.CodeNotFound, "no active tenant")
+	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 
 	// The bad answer is not kept for as long as a good one.
 	must(t, db.OwnerURL, "UPDATE public.tenants SET state = 'active' WHERE slug = 'acme'")
@@ -114,4 +114,28 @@ func TestResolverGivesUp(t *testing.T) {
 	if _, err := r.BySlug(t.Context(), "acme"); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{})
+	r := catalog.NewResolver(db.DB, time.Hour)
+	acme, err := r.BySlug(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, db.OwnerURL, "UPDATE public.tenants SET node = 'other', slug = 'acme-2' WHERE slug = 'acme'")
+	want := acme
+	want.Node, want.Slug = "other", "acme-2"
+	got, err := r.Locate(t.Context(), acme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	_, err = r.BySlug(t.Context(), "acme")
+	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
+	_, err = r.Locate(t.Context(), tenant.Tenant{ID: tenant.NewID()})
+	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 }

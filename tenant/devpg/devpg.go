@@ -3,6 +3,9 @@
 // downloads). The first process that needs the server starts it, later ones
 // attach, and it stops when the last one is gone, however that one ended.
 //
+// The environment can say otherwise: BAILIWICK_PG_BIN names the directory of the
+// binaries, BAILIWICK_CACHE_DIR the one for the data.
+//
 // It imports the standard library, pgx and embedded-postgres (for the download
 // only), and nothing of this module.
 package devpg
