@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -76,7 +77,8 @@ func checkProject(cmd *cobra.Command, url string) (list diag.List, err error) {
 	s := <-server
 	defer func() { err = errors.Join(err, s.close()) }()
 	if errors.As(modelErr, &list) {
-		return list, nil
+		list.Sort()
+		return slices.Compact(list), nil // sqlc reads each query once for each of its outputs
 	}
 	if modelErr != nil {
 		return nil, modelErr
