@@ -69,6 +69,9 @@ func openBackend(ctx context.Context, s *settings, reset bool, logger *slog.Logg
 		return nil, fmt.Errorf("connect to DATABASE_URL: %w", err)
 	}
 	b.closers = append(b.closers, func() error { b.db.Close(); return nil })
+	if err := checkRuntimeRole(ctx, b.db); err != nil {
+		return nil, err
+	}
 	b.resolver = catalog.NewResolver(b.db, s.TenantCacheExpiry)
 	if s.localKey() {
 		b.tokens = newLocalTokens(b.local.key.Public())
@@ -97,6 +100,25 @@ func install(ctx context.Context, s *settings, logger *slog.Logger) (err error) 
 		return fmt.Errorf("install the shared schema: %w", err)
 	}
 	logger.InfoContext(ctx, "shared schema installed")
+	return nil
+}
+
+// checkRuntimeRole refuses a role that could read tenants without being bound to
+// one. Everything would work with it, and the database would isolate nothing.
+func checkRuntimeRole(ctx context.Context, db *tenant.DB) error {
+	var role string
+	var super, inherits bool
+	err := db.Public().QueryRow(ctx, `
+		SELECT rolname::text, rolsuper OR rolbypassrls OR rolcreaterole, rolinherit
+		FROM pg_catalog.pg_roles WHERE rolname = current_user`).Scan(&role, &super, &inherits)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the role of DATABASE_URL: %w", err)
+	case super:
+		return fmt.Errorf("the role %q of DATABASE_URL is a superuser, bypasses row security or may create roles: use a role that may not", role)
+	case inherits:
+		return fmt.Errorf("the role %q of DATABASE_URL inherits the rights of tenants: ALTER ROLE %s NOINHERIT", role, tenant.QuoteIdent(role))
+	}
 	return nil
 }
 

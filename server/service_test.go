@@ -190,6 +190,24 @@ func TestDatabaseThatCannotBeReached(t *testing.T) {
 	}
 }
 
+// A role that can read tenants by itself would make every other lock the last one.
+func TestRolesThatAreTooStrong(t *testing.T) {
+	t.Parallel()
+	urls, is := tenanttest.Database(t), newIssuer(t)
+	for name, c := range map[string][2]string{
+		"superuser": {urls.SuperURL, "superuser"},
+		"owner":     {urls.OwnerURL, "may create roles"},
+	} {
+		out := &output{}
+		err := run(t.Context(), nil, []string{
+			"ADDR=127.0.0.1:0", "DATABASE_URL=" + c[0], "BASE_DOMAIN=app.example", "ISSUER=i", "AUDIENCE=a", "JWKS_URL=" + is.URL,
+		}, out, out)
+		if err == nil || !strings.Contains(err.Error(), c[1]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Attack 38, as far as one request goes: bodies are bounded, before and while they are read.
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()

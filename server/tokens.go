@@ -56,7 +56,12 @@ func newLocalTokens(key ed25519.PublicKey) *tokens {
 
 // newRemoteTokens accepts the tokens of an issuer that publishes its keys.
 func newRemoteTokens(ctx context.Context, s *settings) *tokens {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &restingTransport{next: http.DefaultTransport, rest: keySetRest}}
+	client := &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &restingTransport{next: http.DefaultTransport, rest: keySetRest},
+		// A redirect could lead from https to http, or to where the keys are somebody else's.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	keys := oidc.NewRemoteKeySet(oidc.ClientContext(ctx, client), s.JWKSURL)
 	return &tokens{
 		claim: s.TenantClaim,

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+// apiClient speaks for a user of one tenant. It holds every answer against the
+// document and remembers which operations it has used.
+type apiClient struct {
+	service *configured
+	tenant  int
+	router  routers.Router
+	used    map[string]bool
+}
+
+// call sends a request and wants a status. An answer without a body is nil.
+func (c *apiClient) call(t *testing.T, method, path string, body any, want int) object {
+	t.Helper()
+	var payload io.Reader = http.NoBody
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+c.service.Tenants[c.tenant].Slug+".app.example"+path, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.service.token(t, c.tenant))
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.service.client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != want {
+		t.Fatalf("%s %s: %d instead of %d: %s", method, path, res.StatusCode, want, answer)
+	}
+	c.check(t, r, res, answer)
+	if len(answer) == 0 {
+		return nil
+	}
+	var o object
+	if err := json.Unmarshal(answer, &o); err != nil {
+		t.Fatalf("%s %s: %v: %s", method, path, err, answer)
+	}
+	return o
+}
+
+// check holds an answer against the document.
+func (c *apiClient) check(t *testing.T, r *http.Request, res *http.Response, body []byte) {
+	t.Helper()
+	route, params, err := c.router.FindRoute(r)
+	if err != nil {
+		t.Fatalf("%s %s is not in the document: %v", r.Method, r.URL.Path, err)
+	}
+	if res.StatusCode < 400 {
+		c.used[route.Operation.OperationID] = true
+	}
+	err = openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 res.StatusCode,
+		Header:                 res.Header,
+		Body:                   io.NopCloser(bytes.NewReader(body)),
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s: the answer is not what the document says: %v\n%s", r.Method, r.URL.Path, err, body)
+	}
+}
+
+func items(t *testing.T, page object) []object {
+	t.Helper()
+	list, ok := page["items"].([]any)
+	if !ok {
+		t.Fatalf("no items in %v", page)
+	}
+	all := make([]object, len(list))
+	for i, item := range list {
+		if all[i], ok = item.(object); !ok {
+			t.Fatalf("item %v is no object", item)
+		}
+	}
+	return all
+}
+
+func text(t *testing.T, o object, name string) string {
+	t.Helper()
+	s, ok := o[name].(string)
+	if !ok {
+		t.Fatalf("%s is no string in %v", name, o)
+	}
+	return s
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/bailiwick-dev/bailiwick/schema"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+var testSchema = catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed}
+
+const identityDocument = `
+openapi: 3.0.3
+info: {title: Identity, version: "1"}
+security: [{bearer: []}]
+paths:
+  /whoami: {get: {operationId: whoami, responses: {"200": {description: ok}}}}
+  /account: {get: {operationId: account, x-scope: public, responses: {"200": {description: ok}}}}
+  /plans: {get: {operationId: plans, x-scope: public, security: [], responses: {"200": {description: ok}}}}
+  /version: {get: {operationId: version, x-scope: none, security: [], responses: {"200": {description: ok}}}}
+components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}
+`
+
+// counter counts the statements of tenants and of the shared schema.
+type counter struct {
+	mu             sync.Mutex
+	tenant, public int
+}
+
+func (c *counter) TraceStart(ctx context.Context, s tenant.TraceStatement) context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.Tenant.ID.IsZero() {
+		c.public++
+	} else {
+		c.tenant++
+	}
+	return ctx
+}
+
+func (c *counter) TraceEnd(context.Context, tenant.TraceResult) {}
+
+func (c *counter) counts() (ofTenants, ofPublic int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tenant, c.public
+}
+
+// gate is the identity in front of a handler that asks the database who it is.
+type gate struct {
+	*httptest.Server
+	*tenanttest.DB
+
+	issuer  *issuer
+	counter *counter
+	id      *identity
+}
+
+func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
+	t.Helper()
+	g := &gate{issuer: newIssuer(t), counter: &counter{}}
+	g.DB = tenanttest.New(t, tenanttest.Options{Schema: testSchema, Config: tenant.Config{Tracer: g.counter}})
+	s := &settings{Issuer: testIssuer, Audience: testAudience, JWKSURL: g.issuer.URL, TenantClaim: "tenant"}
+	g.id = &identity{
+		base: "app.example", proxies: proxies, tokens: newRemoteTokens(t.Context(), s),
+		resolver: catalog.NewResolver(g.DB.DB, 0),
+	}
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(identityDocument))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := rest.Wrap(doc, rest.Options{Authenticate: g.id.authenticate, Logger: slog.New(slog.DiscardHandler)}, http.HandlerFunc(g.whoami))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Server = httptest.NewServer(withHealth(g.DB.DB, slog.New(slog.DiscardHandler), api))
+	t.Cleanup(g.Server.Close)
+	return g
+}
+
+func (g *gate) whoami(w http.ResponseWriter, r *http.Request) {
+	answer := map[string]string{"subject": rest.Subject(r.Context())}
+	if bound, ok := tenant.FromContext(r.Context()); ok {
+		q, err := g.DB.DB.Bind(bound)
+		if err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		defer q.Close()
+		var role string
+		if err := q.QueryRow(r.Context(), "SELECT current_user::text").Scan(&role); err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		answer["slug"], answer["role"] = bound.Slug, role
+	}
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		rest.WriteError(w, r, err)
+	}
+}
+
+// ask sends one request; edit may change it before.
+func (g *gate) ask(t *testing.T, path, host, token string, edit func(*http.Request)) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.URL+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if edit != nil {
+		edit(r)
+	}
+	res, err := g.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// raw sends bytes that no HTTP client would send.
+func (g *gate) raw(t *testing.T, request string) string {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, strings.ReplaceAll(request, "\n", "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+func (g *gate) valid(t *testing.T, i int) string {
+	t.Helper()
+	return g.issuer.sign(t, jose.EdDSA, claims(g.Tenants[i].ID.String()))
+}
