@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -60,10 +62,10 @@ func findingFilter(p api.ListFindingsParams) *filter {
 		w.conditions = append(w.conditions, "f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)")
 	}
 	addOne(w, "f.scan_id IN (SELECT s.id FROM scans s WHERE s.provider_id = $?::uuid)", p.ProviderId)
-	addAny(w, "f.severity = ANY ($?::text[]::severity[])", texts(p.Severity))
-	addAny(w, "f.status = ANY ($?::text[]::finding_status[])", texts(p.Status))
+	addAny(w, "f.severity = ANY ($?::severity[])", labels[tenantdb.Severity](p.Severity))
+	addAny(w, "f.status = ANY ($?::finding_status[])", labels[tenantdb.FindingStatus](p.Status))
 	if p.Delta != nil {
-		w.add("f.delta = $?::text::finding_delta", string(*p.Delta))
+		w.add("f.delta = $?::finding_delta", tenantdb.FindingDelta(*p.Delta))
 	}
 	addAny(w, "f.check_id = ANY ($?::text[])", p.Check)
 	addAny(w, "f.service = ANY ($?::text[])", p.Service)
@@ -81,14 +83,15 @@ func findingFilter(p api.ListFindingsParams) *filter {
 	return w
 }
 
-// texts are the labels of a list of enum values.
-func texts[T ~string](list *[]T) *[]string {
+// labels are the values of a list in the database's enum. As its own type, and
+// not cast from text for every row, the list can be looked up in an index.
+func labels[B, A ~string](list *[]A) *[]B {
 	if list == nil {
 		return nil
 	}
-	out := make([]string, len(*list))
+	out := make([]B, len(*list))
 	for i, v := range *list {
-		out[i] = string(v)
+		out[i] = B(v)
 	}
 	return &out
 }
@@ -100,18 +103,18 @@ type order struct {
 	sqlType    string
 	descending bool
 	key        func(tenantdb.ListScanFindingsRow) (string, error)
-	valid      func(string) error
+	parse      func(string) (any, error)
 }
 
 // findingOrder is the only way from a client's sort to a column.
 func findingOrder(sort api.FindingSort) (order, bool) {
 	switch sort {
 	case api.GravestFirst, api.GravestLast:
-		return order{"f.severity", "text::severity", sort == api.GravestFirst, severityKey, validSeverity}, true
+		return order{"f.severity", "severity", sort == api.GravestFirst, severityKey, parseSeverity}, true
 	case api.LatestFirst, api.LatestLast:
-		return order{"f.created_at", "text::timestamptz", sort == api.LatestFirst, createdKey, validTime}, true
+		return order{"f.created_at", "timestamptz", sort == api.LatestFirst, createdKey, parseTime}, true
 	case api.RiskiestFirst, api.RiskiestLast:
-		return order{"f.risk_score", "text::numeric", sort == api.RiskiestFirst, riskKey, validDecimal}, true
+		return order{"f.risk_score", "numeric", sort == api.RiskiestFirst, riskKey, parseDecimal}, true
 	default:
 		return order{}, false
 	}
@@ -125,9 +128,9 @@ func (o order) direction() (keyword, beyond string) {
 }
 
 // after limits the page to the rows beyond a key.
-func (o order) after(w *filter, key string, id string) {
+func (o order) after(w *filter, key any, id uuid.UUID) {
 	_, beyond := o.direction()
-	w.conditions = append(w.conditions, fmt.Sprintf("(%s, f.id) %s (%s::%s, %s::text::uuid)",
+	w.conditions = append(w.conditions, fmt.Sprintf("(%s, f.id) %s (%s::%s, %s::uuid)",
 		o.column, beyond, w.arg(key), o.sqlType, w.arg(id)))
 }
 
@@ -150,23 +153,25 @@ func riskKey(r tenantdb.ListScanFindingsRow) (string, error) {
 // is the client's mistake and is told so before it gets there.
 var errCursorKey = errors.New("not a cursor of this list")
 
-func validSeverity(key string) error {
+func parseSeverity(key string) (any, error) {
 	if !api.Severity(key).Valid() {
-		return errCursorKey
+		return nil, errCursorKey
 	}
-	return nil
+	return tenantdb.Severity(key), nil
 }
 
-func validTime(key string) error {
-	if _, err := time.Parse(time.RFC3339Nano, key); err != nil {
-		return errCursorKey
+func parseTime(key string) (any, error) {
+	at, err := time.Parse(time.RFC3339Nano, key)
+	if err != nil {
+		return nil, errCursorKey
 	}
-	return nil
+	return at, nil
 }
 
-func validDecimal(key string) error {
-	if _, err := rest.StringToDecimal(key); err != nil {
-		return errCursorKey
+func parseDecimal(key string) (any, error) {
+	n, err := rest.StringToDecimal(key)
+	if err != nil {
+		return nil, errCursorKey
 	}
-	return nil
+	return n, nil
 }

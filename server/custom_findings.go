@@ -57,10 +57,7 @@ func resume(w *filter, by order, list string, text *string) error {
 	key := rest.CursorValue(&f, cursor, 0, rest.Same[*string])
 	id := rest.CursorValue(&f, cursor, 1, rest.Same[*uuid.UUID])
 	if key != nil && id != nil {
-		if err := by.valid(*key); err != nil {
-			f.Add("query.cursor", err)
-		}
-		by.after(w, *key, id.String())
+		by.after(w, rest.Take(&f, "query.cursor", by.parse, *key), *id)
 	}
 	return f.Invalid()
 }
