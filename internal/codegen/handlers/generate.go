@@ -80,12 +80,22 @@ type generator struct {
 	usesQuerier   map[string]bool
 }
 
+// locals are the names that the generated code uses itself.
+var locals = []string{
+	"rest", "tenant", "context", "http", "errors", "fmt",
+	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", "row", "rows", "body", "limit", "cursor", "next",
+	"doc", "strict", "cfg", "server", "New", "Config", "Custom",
+}
+
 func newGenerator(in Input, api *gosrc.Package) *generator {
 	g := &generator{
 		in: in, apiPkg: api, methods: map[string]string{}, scopes: map[string]*scope{},
 		usesQuerier: map[string]bool{}, mappers: newMappers(), imports: map[string]string{},
 	}
-	taken := map[string]bool{"rest": true, "tenant": true, "context": true, "http": true, "errors": true, "fmt": true}
+	taken := map[string]bool{}
+	for _, name := range locals {
+		taken[name] = true
+	}
 	imports := []map[string]string{api.Imports}
 	for _, pkg := range []*queries.Package{in.Tenant, in.Public} {
 		if pkg != nil {

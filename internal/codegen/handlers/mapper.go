@@ -173,6 +173,10 @@ func (b *binding) column(v queries.Value, s *openapi.Schema, t convert.Type, mus
 		b.report(line, m.Rule, place, m.Mend, "%s (%s)", m.Message, at)
 		return "", false
 	}
+	if !v.NotNull && !mustBe && t.Wrapper == convert.None {
+		b.report(line, "go-type", place, "remove x-go-type and x-go-type-skip-optional-pointer, or coalesce the column in SQL", "column %s can be NULL, which its Go type %s cannot hold (%s)", v.Name, t.Text, at)
+		return "", false
+	}
 	if !v.NotNull && mustBe {
 		b.report(line, "nullable-column", place, "write `nullable: true`, or coalesce the column in SQL", "it is required, but column %s can be NULL (%s)", v.Name, at)
 		return "", false

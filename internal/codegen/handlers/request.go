@@ -275,6 +275,10 @@ func (b *binding) take(v queries.Value, in *input, line int) string {
 		b.report(in.line, m.Rule, in.place, m.Mend, "%s (query %s, %s:%d)", m.Message, b.query.Name, b.query.File, b.query.Line)
 		return ""
 	}
+	if in.typ.Wrapper == convert.None && in.absent() {
+		b.report(in.line, "go-type", in.place, "remove x-go-type and x-go-type-skip-optional-pointer, or make it required", "its Go type %s cannot tell that it is absent or null", in.typ.Text)
+		return ""
+	}
 	if v.NotNull && in.absent() {
 		b.report(in.line, "optional-argument", in.place, "make it required, give it a default, or write sqlc.narg('"+v.Name+"') in the query",
 			"it may be absent or null, but parameter %s of query %s is NOT NULL", v.Name, b.query.Name)

@@ -35,7 +35,13 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 	c.OutputOptions.NullableType = true
 	c.OutputOptions.SkipFmt = true
 	c.OutputOptions.SkipEnumValidate = false
+	// Without its pointer an optional value could not be told from a zero one.
+	c.OutputOptions.PreferSkipOptionalPointer = false
+	c.OutputOptions.PreferSkipOptionalPointerOnContainerTypes = false
 	c.OutputOptions.TypeMapping = typeMapping(c.OutputOptions.TypeMapping)
+	if c.OutputOptions.Overlay.Path != "" {
+		return nil, diag.List{{File: configFile, Rule: "oapi-codegen", Subject: "overlay", Message: "an overlay would make the API differ from its document", Mend: "apply it to the document"}}
+	}
 	if err := c.Validate(); err != nil {
 		return nil, diag.List{{File: configFile, Rule: "oapi-codegen", Message: oneLine(err), Mend: "mend the file"}}
 	}
