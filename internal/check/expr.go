@@ -49,6 +49,9 @@ func (b *block) columnRef(r *pgquery.ColumnRef) (verdict, string) {
 		return unknown, ""
 	}
 	for up := b; up != nil; up = up.parent {
+		if table == "" && up.merged[column] {
+			return unknown, ""
+		}
 		if s, o := up.lookup(table, column); s != nil {
 			return up.column(s, o)
 		}

@@ -40,6 +40,7 @@ type block struct {
 	ctes    map[string][]output
 	sources []*source
 	notNull map[string]bool // columns that WHERE or an inner join's ON proves not null
+	merged  map[string]bool // columns that USING makes one of two
 	grouped bool
 	having  bool
 }
@@ -68,7 +69,7 @@ func (c *checker) root(s *subject) *block {
 }
 
 func (b *block) child() *block {
-	return &block{c: b.c, schema: b.schema, parent: b, ctes: map[string][]output{}, notNull: map[string]bool{}}
+	return &block{c: b.c, schema: b.schema, parent: b, ctes: map[string][]output{}, notNull: map[string]bool{}, merged: map[string]bool{}}
 }
 
 func (b *block) statement(n *pgquery.Node) []output {
@@ -210,6 +211,9 @@ func (b *block) join(j *pgquery.JoinExpr, outer bool) {
 		left = true
 	case pgquery.JoinType_JOIN_FULL:
 		left, right = true, true
+	}
+	for _, n := range j.GetUsingClause() {
+		b.merged[n.GetString_().GetSval()] = true
 	}
 	b.item(j.GetLarg(), left)
 	b.item(j.GetRarg(), right)

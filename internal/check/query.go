@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	gotypes "go/types"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,7 +20,7 @@ func (c *checker) query(ctx context.Context, s *subject, name string) error {
 	if err := c.execAll(ctx, []string{"SAVEPOINT bailiwick_query"}); err != nil {
 		return err
 	}
-	description, err := c.tx.Conn().PgConn().Prepare(ctx, name, s.text, nil)
+	description, err := c.prepare(ctx, s, name)
 	var pg *pgconn.PgError
 	switch {
 	case errors.As(err, &pg):
@@ -33,6 +34,24 @@ func (c *checker) query(ctx context.Context, s *subject, name string) error {
 		c.compare(s, description)
 	}
 	return c.execAll(ctx, []string{"ROLLBACK TO SAVEPOINT bailiwick_query", "RELEASE SAVEPOINT bailiwick_query"})
+}
+
+var valuesClause = regexp.MustCompile(`(?i)\)\s*VALUES\s*\(`)
+
+// prepare asks PostgreSQL for a statement's parameters and columns. COPY may
+// fill a column that is GENERATED ALWAYS AS IDENTITY, which the INSERT that
+// stands for it in the query file may not.
+func (c *checker) prepare(ctx context.Context, s *subject, name string) (*pgconn.StatementDescription, error) {
+	server := c.tx.Conn().PgConn()
+	description, err := server.Prepare(ctx, name, s.text, nil)
+	var pg *pgconn.PgError
+	if s.Cmd != ":copyfrom" || !errors.As(err, &pg) || pg.Code != "428C9" || !strings.Contains(pg.Detail, "identity") {
+		return description, err
+	}
+	if err := c.execAll(ctx, []string{"ROLLBACK TO SAVEPOINT bailiwick_query"}); err != nil {
+		return nil, err
+	}
+	return server.Prepare(ctx, name, valuesClause.ReplaceAllString(s.text, ") OVERRIDING SYSTEM VALUE VALUES ("), nil)
 }
 
 // explain plans the statement and starts its executor, which checks the
