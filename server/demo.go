@@ -135,8 +135,8 @@ func (d *demo) people() {
 	d.roles.add("analyst", "Works on findings.", "{manage_scans,manage_findings,view_findings,export_reports}", "true")
 	d.roles.add("auditor", "Reads only.", "{view_findings,export_reports}", "true")
 	names := map[string][]string{
-		"acme":   {"Wile Ellis", "Ada Runner", "Noor Jansen"},
-		"globex": {"Hana Scorpio", "Luis Ortega", "Mei Tanaka"},
+		acme:   {"Wile Ellis", "Ada Runner", "Noor Jansen"},
+		globex: {"Hana Scorpio", "Luis Ortega", "Mei Tanaka"},
 	}[d.slug]
 	if names == nil {
 		names = []string{"Sam Owner", "Ana Lyst", "Audrey Torr"}

@@ -25,7 +25,7 @@ func demoProfile(slug string) []demoProvider {
 	cluster := []string{"default", "kube-system", "payments"}
 	global := []string{"global"}
 	switch slug {
-	case "acme":
+	case acme:
 		return []demoProvider{
 			{"aws", "123456789012", "production", europe, 4, map[string]int{"iam": 30, "s3": 52, "ec2": 62, "rds": 14, "cloudtrail": 3, "kms": 12, "guardduty": 3, "lambda": 30, "eks": 2, "secretsmanager": 15}},
 			{"aws", "210987654321", "staging", europe[:1], 3, map[string]int{"iam": 14, "s3": 22, "ec2": 35, "rds": 6, "cloudtrail": 1, "kms": 5, "guardduty": 1, "lambda": 14, "eks": 1, "secretsmanager": 6}},
@@ -34,7 +34,7 @@ func demoProfile(slug string) []demoProvider {
 			{"kubernetes", "acme-prod-eks", "platform cluster", cluster, 3, map[string]int{"core": 90, "apiserver": 1, "rbac": 25}},
 			{"github", "acme-inc", "source code", global, 3, map[string]int{"repository": 35}},
 		}
-	case "globex":
+	case globex:
 		return []demoProvider{
 			{"aws", "998877665544", "globex main", europe[:2], 4, map[string]int{"iam": 24, "s3": 42, "ec2": 34, "rds": 8, "cloudtrail": 2, "kms": 6, "guardduty": 2, "lambda": 15}},
 			{"m365", "globex.onmicrosoft.com", "office", global, 3, map[string]int{"admincenter": 1, "exchange": 60}},

@@ -19,10 +19,16 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
 )
 
+// The slugs of the demo tenants.
+const (
+	acme   = "acme"
+	globex = "globex"
+)
+
 // demoTenants are made at the first start in embedded mode.
 var demoTenants = []struct{ slug, name, plan string }{
-	{"acme", "Acme Corporation", "team"},
-	{"globex", "Globex Corporation", "business"},
+	{acme, "Acme Corporation", "team"},
+	{globex, "Globex Corporation", "business"},
 }
 
 // demoRequest is what the printed curl lines ask for.

@@ -63,11 +63,10 @@ func stopped(t *testing.T, dir string) bool {
 }
 
 // The service with nothing set, started twice and then with --reset, in a cache
-// of its own: it must not touch what a developer has.
-//
-//nolint:paralleltest // It sets an environment variable.
+// of its own: it must not touch what a developer has. Not parallel, for it sets
+// an environment variable.
 func TestNothingSet(t *testing.T) {
-	cache, err := os.MkdirTemp("", "bw") // Short, for a Unix socket lies below it.
+	cache, err := os.MkdirTemp("", "bw") //nolint:usetesting // Short, for a Unix socket lies below it.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,13 +75,14 @@ func TestNothingSet(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := os.Chmod(cache, 0o755); err != nil { //nolint:gosec // PostgreSQL may run as another user.
+	// PostgreSQL may run as another user.
+	if err := os.Chmod(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("BAILIWICK_CACHE_DIR", cache)
 	first := startDemo(t)
 	status, page := follow(t, first.tries[0])
-	if found := items(t, page); status != 200 || len(found) != 3 {
+	if found := items(t, page); status != http.StatusOK || len(found) != 3 {
 		t.Fatalf("%d %v", status, page)
 	}
 	kept := text(t, items(t, page)[0], "id")
@@ -103,16 +103,16 @@ func TestNothingSet(t *testing.T) {
 	if _, page = follow(t, second.tries[0]); text(t, items(t, page)[0], "id") != kept {
 		t.Errorf("the data is another: %v", page)
 	}
-	if status, answer := follow(t, first.tries[1].at(second.tries[0])); status != 403 {
+	if status, answer := follow(t, first.tries[1].at(second.tries[0])); status != http.StatusForbidden {
 		t.Errorf("globex's token at acme: %d %v", status, answer)
 	}
 	second.end(t)
 
 	third := startDemo(t, "--reset")
-	if status, answer := follow(t, first.tries[0].at(third.tries[0])); status != 403 {
+	if status, answer := follow(t, first.tries[0].at(third.tries[0])); status != http.StatusForbidden {
 		t.Errorf("a token of the tenant before the reset: %d %v", status, answer)
 	}
-	if status, _ = follow(t, third.tries[0]); status != 200 {
+	if status, _ = follow(t, third.tries[0]); status != http.StatusOK {
 		t.Errorf("after the reset: %d", status)
 	}
 	third.end(t)

@@ -91,7 +91,7 @@ func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
 		t.Fatal(err)
 	}
 	g.Server = httptest.NewServer(withHealth(g.DB.DB, slog.New(slog.DiscardHandler), api))
-	t.Cleanup(g.Server.Close)
+	t.Cleanup(g.Close)
 	return g
 }
 
@@ -116,8 +116,14 @@ func (g *gate) whoami(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// reply is a response whose body has been read and closed.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // ask sends one request; edit may change it before.
-func (g *gate) ask(t *testing.T, path, host, token string, edit func(*http.Request)) (*http.Response, string) {
+func (g *gate) ask(t *testing.T, path, host, token string, edit func(*http.Request)) (reply, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.URL+path, http.NoBody)
 	if err != nil {
@@ -141,7 +147,7 @@ func (g *gate) ask(t *testing.T, path, host, token string, edit func(*http.Reque
 	if err := res.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return res, string(body)
+	return reply{res.StatusCode, res.Header}, string(body)
 }
 
 // raw sends bytes that no HTTP client would send.

@@ -33,14 +33,14 @@ type identity struct {
 // token of another tenant is 403, both before any of the tenant's SQL.
 func (id *identity) authenticate(r *http.Request, op rest.Operation) (context.Context, error) {
 	ctx := r.Context()
-	if op.Scope == "none" && !op.Secured {
+	if op.Scope == rest.ScopeNone && !op.Secured {
 		return ctx, nil
 	}
 	slug, err := id.slug(r, op)
 	if err != nil {
 		return nil, err
 	}
-	if op.Scope != "tenant" && !op.Secured {
+	if op.Scope != rest.ScopeTenant && !op.Secured {
 		return ctx, nil // Open to all: whether the host has a tenant is nobody's business.
 	}
 	var who caller
@@ -54,11 +54,10 @@ func (id *identity) authenticate(r *http.Request, op rest.Operation) (context.Co
 		return ctx, nil
 	}
 	t, err := id.resolver.BySlug(ctx, slug)
-	switch tenant.CodeOf(err) {
-	case "":
-	case tenant.CodeNotFound, tenant.CodeNoTenant, tenant.CodeInvalid:
+	if tenant.CodeOf(err) == tenant.CodeNotFound {
 		return nil, notFound(err)
-	default:
+	}
+	if err != nil {
 		return nil, fmt.Errorf("resolve the tenant: %w", err)
 	}
 	if op.Secured && who.tenant != t.ID {
@@ -81,7 +80,7 @@ func (id *identity) slug(r *http.Request, op rest.Operation) (string, error) {
 	if err == nil {
 		return slug, nil
 	}
-	if name, parseErr := tenant.CanonicalHost(host); op.Scope != "tenant" && parseErr == nil && name == id.base {
+	if name, parseErr := tenant.CanonicalHost(host); op.Scope != rest.ScopeTenant && parseErr == nil && name == id.base {
 		return "", nil
 	}
 	return "", notFound(err)

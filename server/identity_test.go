@@ -19,7 +19,7 @@ func TestTenantAndSubjectReachTheHandler(t *testing.T) {
 	for _, alg := range []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256} {
 		for i, host := range []string{"acme.app.example", "GLOBEX.App.Example.:8443"} {
 			res, body := g.ask(t, "/whoami", host, g.issuer.sign(t, alg, claims(g.Tenants[i].ID.String())), nil)
-			if res.StatusCode != 200 || !strings.Contains(body, g.Tenants[i].Schema()) || !strings.Contains(body, "alice@example.org") {
+			if res.StatusCode != http.StatusOK || !strings.Contains(body, g.Tenants[i].Schema()) || !strings.Contains(body, "alice@example.org") {
 				t.Errorf("%s at %s: %d %s", alg, host, res.StatusCode, body)
 			}
 		}
@@ -84,7 +84,7 @@ func TestAttack1ConfiguredProxy(t *testing.T) {
 	}
 	far := newGate(t, netip.MustParsePrefix("10.0.0.0/8"))
 	res, body := far.ask(t, "/whoami", "inner.example", far.valid(t, 0), func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "acme.app.example") })
-	if res.StatusCode != 404 {
+	if res.StatusCode != http.StatusNotFound {
 		t.Errorf("not the configured proxy: %d %s", res.StatusCode, body)
 	}
 }
@@ -101,7 +101,7 @@ func TestAttack2HostsWithoutATenant(t *testing.T) {
 		"acme.localhost", "-acme.app.example",
 	} {
 		res, body := g.ask(t, "/whoami", host, token, nil)
-		if res.StatusCode != 404 || body != uniform {
+		if res.StatusCode != http.StatusNotFound || body != uniform {
 			t.Errorf("%s: %d %s", host, res.StatusCode, body)
 		}
 	}
@@ -121,7 +121,7 @@ func TestAttack3ClientsNameNoTenant(t *testing.T) {
 		}
 		r.AddCookie(&http.Cookie{Name: "tenant", Value: other.Slug})
 	})
-	if res.StatusCode != 200 || !strings.Contains(body, g.Tenants[0].Schema()) {
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, g.Tenants[0].Schema()) {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
@@ -148,7 +148,7 @@ func TestAttack4TokenOfAnotherTenant(t *testing.T) {
 		"in another case": {"acme.app.example", with(with(claims(""), "tenant", nil), "Tenant", a.ID.String())},
 	} {
 		res, body := g.ask(t, "/whoami", c.host, g.issuer.sign(t, jose.EdDSA, c.claims), nil)
-		if res.StatusCode != 403 || res.Header.Get("Content-Type") != rest.ContentType {
+		if res.StatusCode != http.StatusForbidden || res.Header.Get("Content-Type") != rest.ContentType {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)
 		}
 		for _, secret := range []string{a.ID.String(), b.ID.String(), a.Schema(), b.Schema()} {
@@ -192,7 +192,7 @@ func TestAttack5InvalidTokens(t *testing.T) {
 		"none at all":      "",
 	} {
 		res, body := g.ask(t, "/whoami", "acme.app.example", token, nil)
-		if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer") {
+		if res.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer") {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)
 		}
 	}
@@ -203,7 +203,7 @@ func TestAttack5InvalidTokens(t *testing.T) {
 		"blank":  {"Bearer "},
 	} {
 		res, body := g.ask(t, "/whoami", "acme.app.example", "", func(r *http.Request) { r.Header["Authorization"] = values })
-		if res.StatusCode != 401 {
+		if res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)
 		}
 	}
@@ -220,11 +220,11 @@ func TestUnreachableIssuerIs503(t *testing.T) {
 	g := newGate(t)
 	g.issuer.down.Store(true)
 	res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil)
-	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 	g.issuer.down.Store(false)
-	if res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil); res.StatusCode != 200 {
+	if res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil); res.StatusCode != http.StatusOK {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
@@ -236,8 +236,8 @@ func TestAttack25NoTokenLearnsNothing(t *testing.T) {
 	for _, path := range []string{"/whoami", "/account", "/plans", "/version", "/nothing"} {
 		res, body := g.ask(t, path, "acme.app.example", "", nil)
 		other, otherBody := g.ask(t, path, "nobody.app.example", "", nil)
-		res.Header.Del("X-Request-Id")
-		other.Header.Del("X-Request-Id")
+		res.Header.Del("X-Request-ID")
+		other.Header.Del("X-Request-ID")
 		if res.StatusCode != other.StatusCode || body != otherBody || len(res.Header) != len(other.Header) {
 			t.Errorf("%s: %d %s %v and %d %s %v", path, res.StatusCode, body, res.Header, other.StatusCode, otherBody, other.Header)
 		}
@@ -303,15 +303,15 @@ func TestProbes(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
 	for _, path := range []string{"/healthz", "/readyz"} {
-		if res, body := g.ask(t, path, "10.0.0.7:8080", "", nil); res.StatusCode != 200 || !strings.Contains(body, "ok") {
+		if res, body := g.ask(t, path, "10.0.0.7:8080", "", nil); res.StatusCode != http.StatusOK || !strings.Contains(body, "ok") {
 			t.Errorf("%s: %d %s", path, res.StatusCode, body)
 		}
 	}
 	g.DB.DB.Close()
-	if res, _ := g.ask(t, "/healthz", "10.0.0.7", "", nil); res.StatusCode != 200 {
+	if res, _ := g.ask(t, "/healthz", "10.0.0.7", "", nil); res.StatusCode != http.StatusOK {
 		t.Errorf("healthz without a database: %d", res.StatusCode)
 	}
-	if res, body := g.ask(t, "/readyz", "10.0.0.7", "", nil); res.StatusCode != 503 || strings.Contains(body, "closed") {
+	if res, body := g.ask(t, "/readyz", "10.0.0.7", "", nil); res.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "closed") {
 		t.Errorf("readyz without a database: %d %s", res.StatusCode, body)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -78,10 +79,7 @@ func claims(tenantID string) map[string]any {
 
 // with changes claims; a nil value removes one.
 func with(base map[string]any, name string, value any) map[string]any {
-	changed := map[string]any{}
-	for k, v := range base {
-		changed[k] = v
-	}
+	changed := maps.Clone(base)
 	changed[name] = value
 	if value == nil {
 		delete(changed, name)

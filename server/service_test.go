@@ -136,7 +136,7 @@ func (c *configured) send(t *testing.T, i int, method, path, body string) (int, 
 func TestConfiguredServiceMakesNoTenantsAndPrintsNothing(t *testing.T) {
 	t.Parallel()
 	c := newConfigured(t)
-	if status, body := c.send(t, 0, "GET", "/v1/providers", ""); status != 200 || !strings.Contains(body, `"items":[]`) {
+	if status, body := c.send(t, 0, "GET", "/v1/providers", ""); status != http.StatusOK || !strings.Contains(body, `"items":[]`) {
 		t.Errorf("%d %s", status, body)
 	}
 	all, err := c.Catalog.List(t.Context())
@@ -170,7 +170,9 @@ func TestOwnerURLInstallsTheSharedSchema(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var plans struct{ Items []any }
+		var plans struct {
+			Items []any `json:"items"`
+		}
 		if err := errors.Join(json.NewDecoder(res.Body).Decode(&plans), res.Body.Close()); err != nil || len(plans.Items) == 0 {
 			t.Errorf("%d plans, %v", len(plans.Items), err)
 		}
@@ -214,7 +216,7 @@ func TestBodyLimit(t *testing.T) {
 	c := newConfigured(t, "MAX_BODY=1000")
 	body := `{"kind":"aws","uid":"` + strings.Repeat("1", 2000) + `"}`
 	status, answer := c.send(t, 0, "POST", "/v1/providers", body)
-	if status != 413 || !strings.Contains(answer, rest.ProblemBase+"content-too-large") {
+	if status != http.StatusRequestEntityTooLarge || !strings.Contains(answer, rest.ProblemBase+"content-too-large") {
 		t.Errorf("%d %s", status, answer)
 	}
 }
@@ -231,7 +233,7 @@ func TestAttack41NothingOfTheRequestIsLogged(t *testing.T) {
 		{"GET", "/v1/findings/s3cret", ""},
 		{"GET", "/v1/s3cret", ""},
 	} {
-		if status, body := c.send(t, 0, request[0], request[1], request[2]); status >= 500 {
+		if status, body := c.send(t, 0, request[0], request[1], request[2]); status >= http.StatusInternalServerError {
 			t.Errorf("%v: %d %s", request, status, body)
 		}
 	}
@@ -257,7 +259,7 @@ func TestAttack13And24FailuresLeaveNothingBehind(t *testing.T) {
 	execOwner(t, c.DB, "ALTER TABLE "+c.Tenants[0].Schema()+".scans RENAME TO moved")
 	for range 5 {
 		status, body := c.send(t, 0, "GET", "/v1/scans", "")
-		if status != 503 || strings.Contains(body, "t_") || strings.Contains(body, "scans") || strings.Contains(body, "42P01") {
+		if status != http.StatusServiceUnavailable || strings.Contains(body, "t_") || strings.Contains(body, "scans") || strings.Contains(body, "42P01") {
 			t.Errorf("%d %s", status, body)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -272,12 +274,12 @@ func TestAttack13And24FailuresLeaveNothingBehind(t *testing.T) {
 			}
 		}
 		cancel()
-		if status, body := c.send(t, 1, "GET", "/v1/scans", ""); status != 200 {
+		if status, body := c.send(t, 1, "GET", "/v1/scans", ""); status != http.StatusOK {
 			t.Errorf("the neighbour: %d %s", status, body)
 		}
 	}
 	execOwner(t, c.DB, "ALTER TABLE "+c.Tenants[0].Schema()+".moved RENAME TO scans")
-	if status, body := c.send(t, 0, "GET", "/v1/scans", ""); status != 200 {
+	if status, body := c.send(t, 0, "GET", "/v1/scans", ""); status != http.StatusOK {
 		t.Errorf("afterwards: %d %s", status, body)
 	}
 }

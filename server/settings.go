@@ -21,33 +21,33 @@ import (
 
 // settings are all that the environment decides. The help tag is what --help says.
 type settings struct {
-	Addr string `env:"ADDR" envDefault:"127.0.0.1:8080" help:"address to listen on"`
+	Addr string `env:"ADDR" envDefault:"127.0.0.1:8080"      help:"address to listen on"`
 	Port uint16 `env:"PORT" help:"replaces the port of ADDR"`
 
-	DatabaseURL       string        `env:"DATABASE_URL" help:"connection string of the runtime role; unset: an embedded PostgreSQL with demo tenants"`
-	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL" help:"connection string of the owner role; set: the shared schema is installed at start"`
-	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS" envDefault:"8" help:"connections to the database at most"`
-	DatabaseUnnamed   bool          `env:"DATABASE_UNNAMED" help:"true behind a transaction pooler that knows no prepared statements"`
-	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT" envDefault:"10s" help:"how long one statement of a tenant may run"`
-	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s" help:"how long a suspended or renamed tenant may still be served"`
+	DatabaseURL       string        `env:"DATABASE_URL"        help:"connection string of the runtime role; unset: an embedded PostgreSQL with demo tenants"`
+	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL"  help:"connection string of the owner role; set: the shared schema is installed at start"`
+	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                help:"connections to the database at most"`
+	DatabaseUnnamed   bool          `env:"DATABASE_UNNAMED"    help:"true behind a transaction pooler that knows no prepared statements"`
+	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                              help:"how long one statement of a tenant may run"`
+	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                               help:"how long a suspended or renamed tenant may still be served"`
 
-	BaseDomain     string   `env:"BASE_DOMAIN" help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
+	BaseDomain     string   `env:"BASE_DOMAIN"     help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
 	TrustedProxies networks `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host counts, such as 10.0.0.0/8,fd00::/8; unset: none"`
 
-	Issuer      string `env:"ISSUER" help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
-	Audience    string `env:"AUDIENCE" help:"aud of the tokens"`
-	JWKSURL     string `env:"JWKS_URL" help:"where the issuer's public keys are (EdDSA, ES256, RS256)"`
-	TenantClaim string `env:"TENANT_CLAIM" envDefault:"tenant" help:"claim that holds the tenant's id"`
+	Issuer      string `env:"ISSUER"       help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
+	Audience    string `env:"AUDIENCE"     help:"aud of the tokens"`
+	JWKSURL     string `env:"JWKS_URL"     help:"where the issuer's public keys are (EdDSA, ES256, RS256)"`
+	TenantClaim string `env:"TENANT_CLAIM" envDefault:"tenant"                                                     help:"claim that holds the tenant's id"`
 
-	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
+	LogLevel  slog.Level `env:"LOG_LEVEL"  envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"auto" help:"json, text, or auto: json unless stderr is a terminal"`
 
-	MaxBody           int64         `env:"MAX_BODY" envDefault:"10485760" help:"bytes of a request's body at most"`
-	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" envDefault:"5s" help:"time for a request's header"`
-	ReadTimeout       time.Duration `env:"READ_TIMEOUT" envDefault:"30s" help:"time for a whole request"`
-	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT" envDefault:"60s" help:"time for handling a request and writing the response"`
-	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT" envDefault:"120s" help:"how long an idle connection is kept"`
-	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"10s" help:"how long running requests may take to end at shutdown"`
+	MaxBody           int64         `env:"MAX_BODY"            envDefault:"10485760" help:"bytes of a request's body at most"`
+	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" envDefault:"5s"       help:"time for a request's header"`
+	ReadTimeout       time.Duration `env:"READ_TIMEOUT"        envDefault:"30s"      help:"time for a whole request"`
+	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT"       envDefault:"60s"      help:"time for handling a request and writing the response"`
+	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT"        envDefault:"120s"     help:"how long an idle connection is kept"`
+	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"10s"      help:"how long running requests may take to end at shutdown"`
 }
 
 // networks is a list of CIDR prefixes, separated by commas.
@@ -230,9 +230,8 @@ func writeHelp(w io.Writer) error {
 		"With nothing set it starts a PostgreSQL of its own with two demo tenants;\n" +
 		"--reset makes these anew.\n\n" +
 		"Settings, from the environment:\n")
-	fields := reflect.TypeFor[settings]()
-	for i := range fields.NumField() {
-		tag := fields.Field(i).Tag
+	for field := range reflect.TypeFor[settings]().Fields() {
+		tag := field.Tag
 		fmt.Fprintf(&b, "  %-21s %s", tag.Get("env"), tag.Get("help"))
 		if value := tag.Get("envDefault"); value != "" {
 			fmt.Fprintf(&b, " [%s]", value)

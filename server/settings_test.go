@@ -77,11 +77,10 @@ func TestHelpListsEverySetting(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, []string{"PORT=bad"}, &out, &out); err != nil {
 		t.Fatal(err)
 	}
-	fields := reflect.TypeFor[settings]()
-	for i := range fields.NumField() {
-		tag := fields.Field(i).Tag
+	for field := range reflect.TypeFor[settings]().Fields() {
+		tag := field.Tag
 		if tag.Get("help") == "" || !strings.Contains(out.String(), "\n  "+tag.Get("env")+" ") {
-			t.Errorf("%s is not explained", fields.Field(i).Name)
+			t.Errorf("%s is not explained", field.Name)
 		}
 	}
 }

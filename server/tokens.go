@@ -135,7 +135,7 @@ func (k outageKeySet) VerifySignature(ctx context.Context, raw string) ([]byte, 
 	if outage, ok := ctx.Value(outageKey{}).(*error); ok && err != nil && strings.HasPrefix(err.Error(), "fetching keys") {
 		*outage = err
 	}
-	return payload, err //nolint:wrapcheck // The verifier does.
+	return payload, err // The verifier does.
 }
 
 // restingTransport repeats a good answer for a while instead of asking again.
@@ -159,7 +159,7 @@ func (t *restingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res, err := t.next.RoundTrip(r)
 	if err != nil || res.StatusCode != http.StatusOK {
-		return res, err //nolint:wrapcheck // A RoundTripper's errors are passed on as they are.
+		return res, err // A RoundTripper's errors are passed on as they are.
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
 	if err = errors.Join(err, res.Body.Close()); err != nil {

@@ -78,12 +78,12 @@ func TestTokenRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, make := range map[string]func() (string, error){
+	for name, sign := range map[string]func() (string, error){
 		"tenant": func() (string, error) { return key.Token(tenant.ID{}, "x", time.Hour) },
 		"user":   func() (string, error) { return key.Token(tenant.NewID(), "", time.Hour) },
 		"ttl":    func() (string, error) { return key.Token(tenant.NewID(), "x", 0) },
 	} {
-		if token, err := make(); err == nil || token != "" {
+		if token, err := sign(); err == nil || token != "" {
 			t.Errorf("%s: %q, %v", name, token, err)
 		}
 	}

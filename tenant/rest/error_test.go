@@ -100,22 +100,22 @@ func TestWriteRequestError(t *testing.T) {
 		422: rest.Errorf(422, "no"),
 	} {
 		w := httptest.NewRecorder()
-		rest.WriteRequestError(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", http.NoBody), err)
+		rest.WriteRequestError(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), err)
 		if p := problem(t, w); w.Code != want || strings.Contains(w.Body.String(), "s3cret") {
 			t.Errorf("%d %+v, want %d", w.Code, p, want)
 		}
 	}
 }
 
-//nolint:paralleltest // It replaces slog's default logger.
+// Not parallel: it replaces slog's default logger.
 func TestWriteErrorOutsideOfWrapUsesTheDefaultLogger(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(before) })
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	w := httptest.NewRecorder()
-	rest.WriteError(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", http.NoBody), errors.New("lost"))
-	if problem(t, w); w.Code != 500 || !strings.Contains(log.String(), "lost") {
+	rest.WriteError(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), errors.New("lost"))
+	if problem(t, w); w.Code != http.StatusInternalServerError || !strings.Contains(log.String(), "lost") {
 		t.Errorf("%d, log %s", w.Code, log.String())
 	}
 }

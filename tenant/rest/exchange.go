@@ -30,7 +30,7 @@ func Subject(ctx context.Context) string {
 }
 
 // RequestID is the id that [Wrap] gave to the request. It is sent as
-// X-Request-Id and stands in every line of the log; empty outside of Wrap.
+// X-Request-ID and stands in every line of the log; empty outside of Wrap.
 func RequestID(ctx context.Context) string {
 	if ex := exchangeOf(ctx); ex != nil {
 		return ex.id
@@ -62,7 +62,7 @@ func exchangeOf(ctx context.Context) *exchange {
 // begin starts an exchange. The id is our own: one from a header could forge log lines.
 func begin(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) {
 	ex := &exchange{id: rand.Text(), started: time.Now(), response: &response{ResponseWriter: w}}
-	w.Header().Set("X-Request-Id", ex.id)
+	w.Header().Set("X-Request-ID", ex.id)
 	return ex, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex))
 }
 
@@ -128,7 +128,7 @@ func (w *response) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
-	return n, err //nolint:wrapcheck // A ResponseWriter's errors are passed on as they are.
+	return n, err // A ResponseWriter's errors are passed on as they are.
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.

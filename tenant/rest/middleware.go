@@ -18,11 +18,21 @@ import (
 // DefaultMaxBody is the limit of a request's body when Options names none.
 const DefaultMaxBody = 1 << 20
 
+// The scopes of an operation, which its x-scope names.
+const (
+	// ScopeTenant is the default: a tenant's querier.
+	ScopeTenant = "tenant"
+	// ScopePublic is a querier of the shared schema.
+	ScopePublic = "public"
+	// ScopeNone is no querier.
+	ScopeNone = "none"
+)
+
 // Operation is what authentication must know of the operation that a request is for.
 type Operation struct {
 	// ID is the operationId.
 	ID string
-	// Scope is the operation's x-scope: "tenant" (the default), "public" or "none".
+	// Scope is ScopeTenant, ScopePublic or ScopeNone.
 	Scope string
 	// Secured tells whether the document demands credentials.
 	Secured bool
@@ -80,20 +90,24 @@ type handler struct {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex, r := begin(w, r)
-	defer func() {
-		if v := recover(); v != nil && !ex.recovered(r, v) {
-			panic(v)
-		}
-		ex.log(r.Context(), h.logger(), r.Method)
-		if ex.broken {
-			panic(http.ErrAbortHandler)
-		}
-	}()
+	defer h.finish(ex, r)
 	if err := h.routable(r); err != nil {
 		WriteError(ex.response, r, err)
 		return
 	}
 	h.mux.ServeHTTP(ex.response, r)
+}
+
+// finish is deferred: it answers a panic, writes the log, and cuts the
+// connection of a response that went wrong half-way.
+func (h *handler) finish(ex *exchange, r *http.Request) {
+	if v := recover(); v != nil && !ex.recovered(r, v) {
+		panic(v)
+	}
+	ex.log(r.Context(), h.logger(), r.Method)
+	if ex.broken {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (h *handler) logger() *slog.Logger {
@@ -168,16 +182,10 @@ func (h *handler) add(doc *openapi3.T, template string, item *openapi3.PathItem,
 // serve is one operation, from authentication on.
 func (h *handler) serve(op Operation, validated http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ex := exchangeOf(r.Context())
-		ex.operation = op.ID
-		if h.opts.Authenticate != nil {
-			ctx, err := h.opts.Authenticate(r, op)
-			if err != nil {
-				WriteError(w, r, err)
-				return
-			}
-			r = r.WithContext(ctx)
-			ex.bound(ctx)
+		r, err := h.authenticate(r, op)
+		if err != nil {
+			WriteError(w, r, err)
+			return
 		}
 		if r.ContentLength > h.opts.MaxBody {
 			w.Header().Set("Connection", "close")
@@ -187,6 +195,22 @@ func (h *handler) serve(op Operation, validated http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
 		validated.ServeHTTP(w, r)
 	})
+}
+
+// authenticate returns the request in the context of its tenant and user. With
+// an error it returns the request as it was.
+func (h *handler) authenticate(r *http.Request, op Operation) (*http.Request, error) {
+	ex := exchangeOf(r.Context())
+	ex.operation = op.ID
+	if h.opts.Authenticate == nil {
+		return r, nil
+	}
+	ctx, err := h.opts.Authenticate(r, op)
+	if err != nil {
+		return r, err
+	}
+	ex.bound(ctx)                  //nolint:contextcheck // Authenticate derives it from the request's.
+	return r.WithContext(ctx), nil //nolint:contextcheck // As above.
 }
 
 // recovered answers a panic with 500. The server's own way to cut a connection is left alone.
@@ -200,7 +224,7 @@ func (ex *exchange) recovered(r *http.Request, v any) bool {
 
 // describe reads what authentication must know from the operation and the document.
 func describe(doc *openapi3.T, op *openapi3.Operation) Operation {
-	result := Operation{ID: op.OperationID, Scope: "tenant"}
+	result := Operation{ID: op.OperationID, Scope: ScopeTenant}
 	if scope, ok := op.Extensions["x-scope"].(string); ok {
 		result.Scope = scope
 	}

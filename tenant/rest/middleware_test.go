@@ -23,11 +23,11 @@ func TestDefaultsAndContextReachTheHandler(t *testing.T) {
 		bound, _ = tenant.FromContext(r.Context())
 	})
 	w := s.do(t, "GET", "/things?state=new", "")
-	if w.Code != 200 || query != "limit=25&state=new" || subject != "alice" || bound != acme {
+	if w.Code != http.StatusOK || query != "limit=25&state=new" || subject != "alice" || bound != acme {
 		t.Fatalf("%d, query %q, subject %q, tenant %v", w.Code, query, subject, bound)
 	}
-	if id == "" || w.Header().Get("X-Request-Id") != id {
-		t.Fatalf("request id %q, header %q", id, w.Header().Get("X-Request-Id"))
+	if id == "" || w.Header().Get("X-Request-ID") != id {
+		t.Fatalf("request id %q, header %q", id, w.Header().Get("X-Request-ID"))
 	}
 	for _, part := range []string{id, `"operation":"listThings"`, acme.ID.String(), `"status":200`} {
 		if !strings.Contains(s.log.String(), part) {
@@ -50,7 +50,7 @@ func TestBodyDefaultsAreAppliedWithoutLoss(t *testing.T) {
 		got = string(data)
 	})
 	w := s.do(t, "POST", "/things", `{"name":"x","owner":"`+someID+`"}`)
-	if w.Code != 200 || !strings.Contains(got, `"size":7`) {
+	if w.Code != http.StatusOK || !strings.Contains(got, `"size":7`) {
 		t.Fatalf("%d, body %s", w.Code, got)
 	}
 	s.do(t, "POST", "/things", `{"name":"x","owner":"`+someID+`","size":9007199254740993}`)
@@ -63,7 +63,7 @@ func TestOperationsAreDescribed(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(http.ResponseWriter, *http.Request) {})
 	for _, c := range [][2]string{{"GET", "/things"}, {"DELETE", "/things/" + someID}, {"GET", "/labels/a%20b"}, {"GET", "/open"}, {"HEAD", "/things/" + someID}} {
-		if w := s.do(t, c[0], c[1], ""); w.Code != 200 {
+		if w := s.do(t, c[0], c[1], ""); w.Code != http.StatusOK {
 			t.Errorf("%v: %d %s", c, w.Code, w.Body)
 		}
 	}
@@ -137,21 +137,21 @@ func TestRefusals(t *testing.T) {
 func TestMediaTypeAndStreamedBody(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
-	r := httptest.NewRequestWithContext(t.Context(), "POST", "/things", strings.NewReader("a=b"))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", strings.NewReader("a=b"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Authorization", "Bearer x")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	if problem(t, w); w.Code != 415 {
+	if problem(t, w); w.Code != http.StatusUnsupportedMediaType {
 		t.Errorf("media type: %d %s", w.Code, w.Body)
 	}
-	r = httptest.NewRequestWithContext(t.Context(), "POST", "/things", io.MultiReader(strings.NewReader(`"`+strings.Repeat("x", 5000)+`"`)))
+	r = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", io.MultiReader(strings.NewReader(`"`+strings.Repeat("x", 5000)+`"`)))
 	r.ContentLength = -1
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer x")
 	w = httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	if problem(t, w); w.Code != 413 {
+	if problem(t, w); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("streamed body: %d %s", w.Code, w.Body)
 	}
 }
@@ -167,11 +167,11 @@ func (u unread) Read([]byte) (int, error) {
 func TestAuthenticationComesBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
-	r := httptest.NewRequestWithContext(t.Context(), "POST", "/things", unread{t})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", unread{t})
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	p := problem(t, w)
-	if w.Code != 401 || w.Header().Get("WWW-Authenticate") != "Bearer" || p.Detail != "no token" {
+	if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" || p.Detail != "no token" {
 		t.Fatalf("%d %v %+v", w.Code, w.Header(), p)
 	}
 }
@@ -180,10 +180,10 @@ func TestPanicIsAnsweredAndLogged(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(http.ResponseWriter, *http.Request) { panic("at the disco") })
 	w := s.do(t, "GET", "/things", "")
-	if problem(t, w); w.Code != 500 || strings.Contains(w.Body.String(), "disco") {
+	if problem(t, w); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "disco") {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	id := w.Header().Get("X-Request-Id")
+	id := w.Header().Get("X-Request-ID")
 	if log := s.log.String(); !strings.Contains(log, "at the disco") || !strings.Contains(log, id) || !strings.Contains(log, "middleware_test.go") {
 		t.Fatalf("log: %s", log)
 	}
@@ -207,7 +207,7 @@ func TestErrorAfterTheResponseBeganCutsTheConnection(t *testing.T) {
 			fail(w, r)
 		})
 		server := httptest.NewServer(s)
-		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/open", http.NoBody)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/open", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}

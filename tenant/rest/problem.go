@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ type FieldError struct {
 	// Detail says what is wrong, without the value.
 	Detail string `json:"detail"`
 }
+
+// inBody is the FieldError.In of what is wrong with the body.
+const inBody = "body"
 
 // kind is a row of the one table from status to type and title.
 type kind struct{ name, title string }
@@ -188,9 +192,7 @@ func writeProblem(w http.ResponseWriter, problem Problem, header http.Header) er
 	if err != nil {
 		return fmt.Errorf("encode problem: %w", err)
 	}
-	for name, values := range header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), header)
 	w.Header().Del("Content-Encoding")
 	w.Header().Set("Content-Type", ContentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))

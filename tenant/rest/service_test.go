@@ -80,6 +80,7 @@ const someID = "6f9619ff-8b86-4d01-b42d-00c04fc964ff"
 // service is a wrapped handler, with what it saw and what it logged.
 type service struct {
 	http.Handler
+
 	operations []rest.Operation
 	log        logBuffer
 }

@@ -129,7 +129,7 @@ func validationError(err error) error {
 
 // requestErrors describes what is wrong with one parameter or with the body.
 func requestErrors(request *openapi3filter.RequestError) (int, []FieldError) {
-	where := FieldError{In: "body"}
+	where := FieldError{In: inBody}
 	status := http.StatusUnprocessableEntity
 	if request.Parameter != nil {
 		where = FieldError{In: request.Parameter.In, Parameter: request.Parameter.Name}
@@ -157,7 +157,7 @@ func requestErrors(request *openapi3filter.RequestError) (int, []FieldError) {
 // flatten takes apart the lists that the validator makes, at each depth.
 func flatten(err error) []error {
 	if list, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // A list inside of another error is that error's detail.
-		var flat []error
+		flat := make([]error, 0, len(list))
 		for _, e := range list {
 			flat = append(flat, flatten(e)...)
 		}
