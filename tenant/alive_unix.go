@@ -3,6 +3,7 @@
 package tenant
 
 import (
+	"errors"
 	"net"
 	"syscall"
 )
@@ -27,5 +28,5 @@ func quiet(conn net.Conn) bool {
 		var one [1]byte
 		_, _, peekErr = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	})
-	return err == nil && (peekErr == syscall.EAGAIN || peekErr == syscall.EWOULDBLOCK)
+	return err == nil && errors.Is(peekErr, syscall.EAGAIN)
 }

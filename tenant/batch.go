@@ -81,22 +81,27 @@ func (b *batchResults) Exec() (pgconn.CommandTag, error) {
 
 // Query implements pgx.BatchResults.
 func (b *batchResults) Query() (pgx.Rows, error) {
-	reader, err := b.next()
+	r, err := b.query()
 	if err != nil {
 		return &rows{err: err, closed: true}, err
 	}
-	r := newRows(b.q, b.s, b.x, reader)
-	r.batch = true
 	return r, nil
 }
 
 // QueryRow implements pgx.BatchResults.
 func (b *batchResults) QueryRow() pgx.Row {
-	r, err := b.Query()
+	r, err := b.query()
+	return &row{rows: r, err: err}
+}
+
+func (b *batchResults) query() (*rows, error) {
+	reader, err := b.next()
 	if err != nil {
-		return &row{err: err}
+		return nil, err
 	}
-	return &row{rows: r.(*rows)} //nolint:forcetypeassert // Query returns no other type.
+	r := newRows(b.q, b.s, b.x, reader)
+	r.batch = true
+	return r, nil
 }
 
 // Tx implements pgx.BatchResults. It is nil: use InTx.

@@ -192,6 +192,10 @@ func (db *DB) publicBinding() binding {
 }
 
 func (db *DB) settings(role, path string) [][]byte {
-	timeout := max(db.config.StatementTimeout, 0)
-	return [][]byte{[]byte(role), []byte(path), strconv.AppendInt(nil, timeout.Milliseconds(), 10)}
+	return [][]byte{[]byte(role), []byte(path), []byte(db.timeout())}
+}
+
+// timeout is the statement timeout in PostgreSQL's unit, milliseconds; 0 is none.
+func (db *DB) timeout() string {
+	return strconv.FormatInt(max(db.config.StatementTimeout, 0).Milliseconds(), 10)
 }

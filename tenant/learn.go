@@ -10,7 +10,7 @@ import (
 // prepareCall finds the shape of the statement and encodes the arguments by it.
 // Only the first use of a statement with a schema version asks the server.
 func (q *Querier) prepareCall(ctx context.Context, s *session, sql string, args []any) (*call, error) {
-	key := preparedKey{q.binding.tenant.ID, shapeKey{q.binding.tenant.Version, sql}}
+	key := preparedKey{shapeKey{q.binding.tenant.Version, sql}, q.binding.tenant.ID}
 	c := &call{key: key, text: q.binding.comment + sql}
 	c.shape = q.db.shapes.get(key.shapeKey)
 	if c.shape == nil {

@@ -6,14 +6,18 @@ import "container/list"
 // safe for concurrent use.
 type lru[K comparable, V any] struct {
 	capacity int
-	items    map[K]*list.Element
-	order    *list.List // Front is the most recently used.
+	items    map[K]*list.Element // Each holds an *lruEntry[K, V].
+	order    *list.List          // Front is the most recently used.
 	evicted  func(V)
 }
 
 type lruEntry[K comparable, V any] struct {
 	key   K
 	value V
+}
+
+func entryOf[K comparable, V any](e *list.Element) *lruEntry[K, V] {
+	return e.Value.(*lruEntry[K, V]) //nolint:forcetypeassert,errcheck // The list holds nothing else.
 }
 
 func newLRU[K comparable, V any](capacity int, evicted func(V)) *lru[K, V] {
@@ -27,7 +31,7 @@ func (l *lru[K, V]) get(key K) (V, bool) {
 		return zero, false
 	}
 	l.order.MoveToFront(e)
-	return e.Value.(*lruEntry[K, V]).value, true
+	return entryOf[K, V](e).value, true
 }
 
 // put adds or replaces, and evicts the oldest entry above the capacity.
@@ -35,7 +39,7 @@ func (l *lru[K, V]) put(key K, value V) {
 	l.remove(key)
 	l.items[key] = l.order.PushFront(&lruEntry[K, V]{key, value})
 	if l.order.Len() > l.capacity {
-		l.remove(l.order.Back().Value.(*lruEntry[K, V]).key)
+		l.remove(entryOf[K, V](l.order.Back()).key)
 	}
 }
 
@@ -48,8 +52,6 @@ func (l *lru[K, V]) remove(key K) {
 	l.order.Remove(e)
 	delete(l.items, key)
 	if l.evicted != nil {
-		l.evicted(e.Value.(*lruEntry[K, V]).value)
+		l.evicted(entryOf[K, V](e).value)
 	}
 }
-
-func (l *lru[K, V]) len() int { return l.order.Len() }

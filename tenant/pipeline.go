@@ -24,7 +24,7 @@ type call struct {
 // a transaction block, one implicit transaction. On the wire:
 //
 //	Close*                                  statements that the LRU dropped
-//	Bind, Execute                           set_config of role, search_path, timeout
+//	Bind, Execute                           set_config of role and search_path
 //	(Parse, Describe)? Bind, Execute        each call
 //	Sync
 //
@@ -66,10 +66,10 @@ func (s *session) send(ctx context.Context, b *binding, calls ...*call) *pipelin
 
 func (s *session) sendBind(p *pgconn.Pipeline, b *binding) {
 	if s.unnamed {
-		p.SendQueryParams(bindSQL, b.values, nil, nil, nil)
+		p.SendQueryParams(bindPooledSQL, b.values, nil, nil, nil)
 		return
 	}
-	p.SendQueryStatement(s.bind, b.values, nil, nil)
+	p.SendQueryStatement(s.bind, b.values[:2], nil, nil)
 }
 
 // begin reads the results up to the first call.

@@ -45,7 +45,7 @@ func pgbouncer(t *testing.T, target string) string {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "bailiwick-pgbouncer-")
+	dir, err := os.MkdirTemp("", "bailiwick-pgbouncer-") //nolint:usetesting // PgBouncer's user can't reach t.TempDir.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,12 +68,12 @@ query_wait_timeout = 30
 `, u.Hostname(), u.Port(), address.Port, users))
 	args := []string{config}
 	if os.Getuid() == 0 { // PgBouncer refuses to run as root.
-		if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(users, 0o644)); err != nil { //nolint:gosec // It must be able to read them.
+		if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(users, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		args = append([]string{"-u", "nobody"}, args...)
 	}
-	cmd := exec.Command(binary, args...) //nolint:gosec // The binary that was just looked up.
+	cmd := exec.Command(binary, args...)
 	cmd.Stderr = &testWriter{t: t}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
-		if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // Read by another user.
+		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,7 +151,7 @@ func through(t *testing.T, pooler, target string, config tenant.Config) *tenant.
 	return db
 }
 
-func TestIsolationThroughPooler(t *testing.T) {
+func TestIsolationThroughPooler(t *testing.T) { //nolint:tparallel // See below.
 	t.Parallel()
 	pooler := pgbouncer(t, tenanttest.Database(t).RuntimeURL)
 	// The suite's subtests are parallel and must end before the pooler does.

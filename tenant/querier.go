@@ -118,10 +118,7 @@ func (q *Querier) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 // CodeNotFound that wraps pgx.ErrNoRows when there is none.
 func (q *Querier) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	r, err := q.query(ctx, sql, args)
-	if err != nil {
-		return &row{err: err}
-	}
-	return &row{rows: r}
+	return &row{rows: r, err: err}
 }
 
 // query starts a statement. When the schema changed under a prepared statement,

@@ -12,7 +12,11 @@ import (
 
 // bindSQL binds the rest of its transaction. One SELECT costs less than the SET
 // LOCAL statements, and is planned once.
-const bindSQL = `SELECT pg_catalog.set_config('role', $1, true), pg_catalog.set_config('search_path', $2, true), pg_catalog.set_config('statement_timeout', $3, true)`
+const bindSQL = `SELECT pg_catalog.set_config('role', $1, true), pg_catalog.set_config('search_path', $2, true)`
+
+// bindPooledSQL binds the timeout too: a pooler's server connection is not ours
+// to set it on once for all.
+const bindPooledSQL = bindSQL + `, pg_catalog.set_config('statement_timeout', $3, true)`
 
 const bindName = "bailiwick_bind"
 
@@ -34,8 +38,9 @@ type session struct {
 
 // preparedKey keeps the statements of tenants and of schema versions apart.
 type preparedKey struct {
-	tenant ID
 	shapeKey
+
+	tenant ID
 }
 
 // newSession is pgxpool's AfterConnect hook.
@@ -45,11 +50,13 @@ func (db *DB) newSession(ctx context.Context, conn *pgx.Conn) error {
 		s.dead = append(s.dead, sd.Name)
 	})
 	if !s.unnamed {
-		sd, err := s.pg.Prepare(ctx, bindName, bindSQL, nil)
-		if err != nil {
+		var err error
+		if s.bind, err = s.pg.Prepare(ctx, bindName, bindSQL, nil); err != nil {
 			return err
 		}
-		s.bind = sd
+		if err := s.run(ctx, "SET statement_timeout = "+db.timeout()); err != nil {
+			return err
+		}
 	}
 	s.pg.CustomData()[sessionKey] = s
 	return nil

@@ -52,7 +52,7 @@ func bind(t *testing.T, db *tenant.DB, to tenant.Tenant) *tenant.Querier {
 }
 
 func one[T any](ctx context.Context, q interface {
-	QueryRow(context.Context, string, ...any) pgx.Row
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }, sql string, args ...any,
 ) (T, error) {
 	var v T
