@@ -59,11 +59,15 @@ func openBackend(ctx context.Context, s *settings, reset bool, logger *slog.Logg
 	} else if err := install(ctx, s, logger); err != nil {
 		return nil, err
 	}
+	var resolver *catalog.Resolver // It needs the database, which asks it in turn.
 	b.db, err = tenant.Open(ctx, tenant.Config{
 		URL:              runtimeURL,
 		MaxConns:         s.DatabaseMaxConns,
 		Unnamed:          s.DatabaseUnnamed,
 		StatementTimeout: s.StatementTimeout,
+		Locate: func(ctx context.Context, t tenant.Tenant) (tenant.Tenant, error) {
+			return resolver.Locate(ctx, t)
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to DATABASE_URL: %w", err)
@@ -72,7 +76,8 @@ func openBackend(ctx context.Context, s *settings, reset bool, logger *slog.Logg
 	if err := checkRuntimeRole(ctx, b.db); err != nil {
 		return nil, err
 	}
-	b.resolver = catalog.NewResolver(b.db, s.TenantCacheExpiry)
+	resolver = catalog.NewResolver(b.db, s.TenantCacheExpiry)
+	b.resolver = resolver
 	if s.localKey() {
 		b.tokens = newLocalTokens(b.local.key.Public())
 	} else {
