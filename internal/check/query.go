@@ -81,7 +81,7 @@ func (c *checker) refused(s *subject, pg *pgconn.PgError, rule string) {
 		rule = rulePermission
 		mend = "a tenant reads its own tables and those that the public schema file grants: GRANT SELECT ON public.x TO PUBLIC (or GRANT EXECUTE ON FUNCTION public.f TO PUBLIC)"
 		if s.scope != c.model.Project.Tenant {
-			mend = "the runtime role only reads in public; writing is the work of the owner role, outside the generated queries, or needs a GRANT in the public schema file"
+			mend = "the runtime role only reads in public; writing is the work of the owner role, through package catalog, not of a generated query"
 		}
 	case "42883":
 		if strings.HasPrefix(pg.Message, "operator ") {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,6 +12,7 @@ import (
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/lint"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
@@ -79,11 +78,12 @@ func (c *checker) realise(ctx context.Context) (bool, error) {
 		"REVOKE ALL ON ALL ROUTINES IN SCHEMA " + own + " FROM PUBLIC",
 		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA " + own + " TO " + own,
 	}
+	publicFiles, tenantFiles := lint.SchemaFiles(c.model.Project)
 	steps := []func() (bool, error){
 		func() (bool, error) { return true, c.execAll(ctx, before) },
-		func() (bool, error) { return c.files(ctx, c.publicFiles(), "public", rulePublicSchema) },
+		func() (bool, error) { return c.files(ctx, publicFiles, "public", rulePublicSchema) },
 		func() (bool, error) { return true, c.execAll(ctx, public) },
-		func() (bool, error) { return c.files(ctx, c.tenantFiles(), c.schema, ruleTenantSchema) },
+		func() (bool, error) { return c.files(ctx, tenantFiles, c.schema, ruleTenantSchema) },
 		func() (bool, error) { return true, c.execAll(ctx, grants) },
 	}
 	for _, step := range steps {
@@ -92,24 +92,6 @@ func (c *checker) realise(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// publicFiles are the files of the shared schema; tenantFiles the others.
-func (c *checker) publicFiles() []string {
-	p := c.model.Project
-	if p.Public != nil {
-		return slices.DeleteFunc(slices.Clone(p.Public.Schema), func(f string) bool { return f == p.Tenant.OwnSchema })
-	}
-	return slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(f string) bool {
-		return f == p.Tenant.OwnSchema || path.Base(f) != "public.sql"
-	})
-}
-
-func (c *checker) tenantFiles() []string {
-	public := c.publicFiles()
-	return slices.DeleteFunc(slices.Clone(c.model.Project.Tenant.Schema), func(f string) bool {
-		return slices.Contains(public, f)
-	})
 }
 
 func (c *checker) execAll(ctx context.Context, statements []string) error {

@@ -31,8 +31,7 @@ func Project(p *project.Project) (diag.List, error) {
 func load(p *project.Project) (Input, error) {
 	var in Input
 	var errs []error
-	public := publicFiles(p)
-	tenant := slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(f string) bool { return slices.Contains(public, f) })
+	public, tenant := SchemaFiles(p)
 	for _, part := range []struct {
 		names []string
 		to    *[]File
@@ -49,15 +48,29 @@ func load(p *project.Project) (Input, error) {
 	return in, errors.Join(errs...)
 }
 
-// publicFiles are the files of the public schema: those of sqlc.yaml's public
-// block, or without one what the tenant's block lists under that name.
-func publicFiles(p *project.Project) []string {
+// SchemaFiles parts a project's schema files into the shared schema's and the
+// tenant's: those of sqlc.yaml's public block, or without one what the tenant's
+// block lists under the name public.sql.
+func SchemaFiles(p *project.Project) (public, tenant []string) {
+	isPublic := func(f string) bool { return path.Base(f) == "public.sql" }
 	if p.Public != nil {
-		return slices.DeleteFunc(slices.Clone(p.Public.Schema), func(f string) bool { return f == p.Tenant.OwnSchema })
+		isPublic = func(f string) bool { return slices.Contains(p.Public.Schema, f) }
 	}
-	return slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(f string) bool {
-		return f == p.Tenant.OwnSchema || path.Base(f) != "public.sql"
-	})
+	for _, f := range p.Tenant.Schema {
+		if f != p.Tenant.OwnSchema && isPublic(f) {
+			public = append(public, f)
+		} else {
+			tenant = append(tenant, f)
+		}
+	}
+	if p.Public != nil {
+		for _, f := range p.Public.Schema {
+			if !slices.Contains(p.Tenant.Schema, f) {
+				public = append(public, f)
+			}
+		}
+	}
+	return public, tenant
 }
 
 func publicQueries(p *project.Project) []string {
