@@ -47,6 +47,7 @@ func open(t *testing.T) (*tenantdb.Queries, *publicdb.Queries) {
 
 // must fails the test with an error, and else gives the value.
 func must[T any](t *testing.T) func(v T, err error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -58,6 +58,7 @@ func TestFindingFilters(t *testing.T) {
 		"hostile":    {api.ListFindingsParams{Service: &[]string{"s3') OR (true"}, Search: new(`'"; DROP TABLE findings; --`)}, "false"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var want []string
 			rows, err := q.Querier().Query(t.Context(), "SELECT id::text FROM findings WHERE "+c.sql)
 			if err != nil {
@@ -110,6 +111,7 @@ func TestFindingPagesAreComplete(t *testing.T) {
 		api.RiskiestLast:  func(a, b api.Finding) bool { return risk(t, a) < risk(t, b) },
 	} {
 		t.Run(string(sort), func(t *testing.T) {
+			t.Parallel()
 			params := api.ListFindingsParams{Scans: new(api.AllScans), Sort: &sort, Limit: new(int32(7))}
 			seen := map[uuid.UUID]bool{}
 			var last *api.Finding

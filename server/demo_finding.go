@@ -5,11 +5,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 )
 
 // demoOutcome is how a check on a resource came out the last time.
 type demoOutcome struct {
-	status string
+	status tenantdb.FindingStatus
 	muted  bool
 }
 
@@ -23,13 +25,13 @@ var demoRisk = map[string]float64{"critical": 65, "high": 45, "medium": 24, "low
 // finding adds the outcome of a check on a resource. Most outcomes stay what
 // they were the last time.
 func (d *demo) finding(scanID string, p demoProvider, n int, c demoCheck, r demoResource, outcomes map[string]*demoOutcome, times []time.Time) {
-	uid := strings.Join([]string{"finding", p.kind, c.ID, r.region, short(r.uid)}, "-")
+	uid := strings.Join([]string{"finding", string(p.kind), c.ID, r.region, short(r.uid)}, "-")
 	last, seen := outcomes[uid]
 	delta := ""
 	switch {
 	case !seen:
 		last = &demoOutcome{status: d.outcome(c)}
-		last.muted = last.status == "fail" && d.rng.IntN(40) == 0
+		last.muted = last.status == tenantdb.FindingStatusFail && d.rng.IntN(40) == 0
 		outcomes[uid] = last
 		delta = "new"
 	case d.rng.IntN(25) == 0:
@@ -39,7 +41,7 @@ func (d *demo) finding(scanID string, p demoProvider, n int, c demoCheck, r demo
 		}
 	}
 	risk := 0.0
-	if last.status == "fail" {
+	if last.status == tenantdb.FindingStatusFail {
 		risk = min(demoRisk[c.Severity]*r.exposure, 100)
 	}
 	reason, by, at := "", "", ""
@@ -47,32 +49,33 @@ func (d *demo) finding(scanID string, p demoProvider, n int, c demoCheck, r demo
 		reason, by, at = "Accepted until the migration is done.", "analyst@"+d.slug+".example", stamp(times[n])
 	}
 	id := d.id("finding", scanID, uid)
-	d.findings.add(id, scanID, uid, c.ID, r.service, r.region, c.Severity, last.status, demoDetail(c, r, last.status), delta,
+	d.findings.add(id, scanID, uid, c.ID, r.service, r.region, c.Severity, string(last.status), demoDetail(c, r, last.status), delta,
 		strconv.FormatFloat(risk, 'f', 2, 64), c.Categories, fmt.Sprintf(`{"resource": %q, "env": %q}`, r.name, r.env),
 		stamp(times[r.since]), strconv.FormatBool(last.muted), reason, by, at, stamp(times[n]))
 	d.links.add(id, r.id)
 }
 
-func (d *demo) outcome(c demoCheck) string {
+func (d *demo) outcome(c demoCheck) tenantdb.FindingStatus {
 	switch at := d.rng.Float64(); {
 	case at < demoFailing[c.Severity]:
-		return "fail"
+		return tenantdb.FindingStatusFail
 	case at > 0.985:
-		return "manual"
+		return tenantdb.FindingStatusManual
 	default:
-		return "pass"
+		return tenantdb.FindingStatusPass
 	}
 }
 
 // demoDetail says the outcome in a sentence.
-func demoDetail(c demoCheck, r demoResource, status string) string {
+func demoDetail(c demoCheck, r demoResource, status tenantdb.FindingStatus) string {
 	what := strings.ToUpper(r.kind[:1]) + strings.ReplaceAll(r.kind[1:], "-", " ") + " " + r.name
 	switch status {
-	case "fail":
+	case tenantdb.FindingStatusFail:
 		return what + " does not comply: " + c.Title + "."
-	case "manual":
+	case tenantdb.FindingStatusManual:
 		return what + " must be looked at: " + c.Title + "."
-	default:
+	case tenantdb.FindingStatusPass:
 		return what + " complies: " + c.Title + "."
 	}
+	return what
 }

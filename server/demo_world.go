@@ -7,19 +7,24 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 )
 
 // demoProvider is a provider of the demo data: how many resources it has of
 // each service, and how often it was scanned.
 type demoProvider struct {
-	kind, uid, alias string
-	regions          []string
-	scans            int
-	resources        map[string]int
+	kind       tenantdb.ProviderKind
+	uid, alias string
+	regions    []string
+	scans      int
+	resources  map[string]int
 }
 
 // demoProfile says what a tenant watches. Any tenant but the two of the tour
 // gets one small account.
+//
+//nolint:goconst // A table of data: its names are said where they are used.
 func demoProfile(slug string) []demoProvider {
 	europe := []string{"eu-west-1", "eu-central-1", "us-east-1"}
 	cluster := []string{"default", "kube-system", "payments"}
@@ -27,22 +32,22 @@ func demoProfile(slug string) []demoProvider {
 	switch slug {
 	case acme:
 		return []demoProvider{
-			{"aws", "123456789012", "production", europe, 4, map[string]int{"iam": 30, "s3": 52, "ec2": 62, "rds": 14, "cloudtrail": 3, "kms": 12, "guardduty": 3, "lambda": 30, "eks": 2, "secretsmanager": 15}},
-			{"aws", "210987654321", "staging", europe[:1], 3, map[string]int{"iam": 14, "s3": 22, "ec2": 35, "rds": 6, "cloudtrail": 1, "kms": 5, "guardduty": 1, "lambda": 14, "eks": 1, "secretsmanager": 6}},
-			{"azure", "7f0e3a52-55aa-4c1e-9a53-2f4f3a1d9c10", "corporate", []string{"westeurope", "northeurope"}, 3, map[string]int{"storage": 25, "network": 20, "keyvault": 8, "sqlserver": 6, "entra": 1}},
-			{"gcp", "acme-analytics-4711", "analytics", []string{"europe-west1", "europe-west4"}, 3, map[string]int{"compute": 40, "cloudstorage": 30, "cloudsql": 8, "iam": 20}},
-			{"kubernetes", "acme-prod-eks", "platform cluster", cluster, 3, map[string]int{"core": 90, "apiserver": 1, "rbac": 25}},
-			{"github", "acme-inc", "source code", global, 3, map[string]int{"repository": 35}},
+			{tenantdb.ProviderKindAws, "123456789012", "production", europe, 4, map[string]int{"iam": 30, "s3": 52, "ec2": 62, "rds": 14, "cloudtrail": 3, "kms": 12, "guardduty": 3, "lambda": 30, "eks": 2, "secretsmanager": 15}},
+			{tenantdb.ProviderKindAws, "210987654321", "staging", europe[:1], 3, map[string]int{"iam": 14, "s3": 22, "ec2": 35, "rds": 6, "cloudtrail": 1, "kms": 5, "guardduty": 1, "lambda": 14, "eks": 1, "secretsmanager": 6}},
+			{tenantdb.ProviderKindAzure, "7f0e3a52-55aa-4c1e-9a53-2f4f3a1d9c10", "corporate", []string{"westeurope", "northeurope"}, 3, map[string]int{"storage": 25, "network": 20, "keyvault": 8, "sqlserver": 6, "entra": 1}},
+			{tenantdb.ProviderKindGcp, "acme-analytics-4711", "analytics", []string{"europe-west1", "europe-west4"}, 3, map[string]int{"compute": 40, "cloudstorage": 30, "cloudsql": 8, "iam": 20}},
+			{tenantdb.ProviderKindKubernetes, "acme-prod-eks", "platform cluster", cluster, 3, map[string]int{"core": 90, "apiserver": 1, "rbac": 25}},
+			{tenantdb.ProviderKindGithub, "acme-inc", "source code", global, 3, map[string]int{"repository": 35}},
 		}
 	case globex:
 		return []demoProvider{
-			{"aws", "998877665544", "globex main", europe[:2], 4, map[string]int{"iam": 24, "s3": 42, "ec2": 34, "rds": 8, "cloudtrail": 2, "kms": 6, "guardduty": 2, "lambda": 15}},
-			{"m365", "globex.onmicrosoft.com", "office", global, 3, map[string]int{"admincenter": 1, "exchange": 60}},
-			{"kubernetes", "globex-gke", "research cluster", cluster, 3, map[string]int{"core": 25, "apiserver": 1, "rbac": 8}},
+			{tenantdb.ProviderKindAws, "998877665544", "globex main", europe[:2], 4, map[string]int{"iam": 24, "s3": 42, "ec2": 34, "rds": 8, "cloudtrail": 2, "kms": 6, "guardduty": 2, "lambda": 15}},
+			{tenantdb.ProviderKindM365, "globex.onmicrosoft.com", "office", global, 3, map[string]int{"admincenter": 1, "exchange": 60}},
+			{tenantdb.ProviderKindKubernetes, "globex-gke", "research cluster", cluster, 3, map[string]int{"core": 25, "apiserver": 1, "rbac": 8}},
 		}
 	default:
 		return []demoProvider{
-			{"aws", "100000000001", "main", europe[:1], 2, map[string]int{"iam": 5, "s3": 8, "ec2": 8, "rds": 2}},
+			{tenantdb.ProviderKindAws, "100000000001", "main", europe[:1], 2, map[string]int{"iam": 5, "s3": 8, "ec2": 8, "rds": 2}},
 		}
 	}
 }
@@ -73,16 +78,16 @@ type demoResource struct {
 
 // provider adds a provider with its scans and everything in them.
 func (d *demo) provider(index int, p demoProvider) {
-	id := d.id("provider", p.kind, p.uid)
+	id := d.id("provider", string(p.kind), p.uid)
 	onboarded := d.now.AddDate(0, -7, 3*index)
 	schedule, at := "7 days", "03:30:00"
-	d.providers.add(id, p.kind, p.uid, p.alias, "true", stamp(d.now.Add(-2*time.Hour)),
+	d.providers.add(id, string(p.kind), p.uid, p.alias, "true", stamp(d.now.Add(-2*time.Hour)),
 		"{"+strings.Join(p.regions, ",")+"}", fmt.Sprintf(`{"team": %q}`, demoTeams[index%len(demoTeams)]), schedule, at,
 		onboarded.Format(time.DateOnly), stamp(onboarded))
 	resources := d.world(p)
 	last := d.now.Add(-time.Duration(3+index) * time.Hour)
 	outcomes := map[string]*demoOutcome{}
-	var times []time.Time
+	times := make([]time.Time, 0, p.scans)
 	for n := range p.scans {
 		completed := last.AddDate(0, 0, -7*(p.scans-1-n))
 		times = append(times, completed)
@@ -104,11 +109,11 @@ func (d *demo) world(p demoProvider) []demoResource {
 	for _, service := range slices.Sorted(maps.Keys(p.resources)) {
 		kind := demoKinds[service]
 		for i := range p.resources[service] {
-			if p.kind == "gcp" && service == "iam" {
+			if p.kind == tenantdb.ProviderKindGcp && service == "iam" {
 				kind = "service-account"
 			}
 			r := demoResource{
-				service: service, kind: kind, root: i == 0 && p.kind == "aws" && service == "iam",
+				service: service, kind: kind, root: i == 0 && p.kind == tenantdb.ProviderKindAws && service == "iam",
 				region:   p.regions[i%len(p.regions)],
 				name:     fmt.Sprintf("%s-%s-%02d", demoWords[d.rng.IntN(len(demoWords))], demoParts[d.rng.IntN(len(demoParts))], i+1),
 				env:      []string{"prod", "prod", "staging", "dev"}[d.rng.IntN(4)],
@@ -131,18 +136,18 @@ func (d *demo) world(p demoProvider) []demoResource {
 // demoUID spells a resource's identifier as its provider does.
 func demoUID(p demoProvider, r demoResource) string {
 	switch p.kind {
-	case "aws":
+	case tenantdb.ProviderKindAws:
 		if r.service == "s3" {
 			return "arn:aws:s3:::" + r.name + "-" + p.uid[:4]
 		}
 		return "arn:aws:" + r.service + ":" + r.region + ":" + p.uid + ":" + r.kind + "/" + r.name
-	case "azure":
+	case tenantdb.ProviderKindAzure:
 		return "/subscriptions/" + p.uid + "/resourceGroups/" + r.env + "/providers/" + r.service + "/" + r.name
-	case "gcp":
+	case tenantdb.ProviderKindGcp:
 		return "//" + r.service + ".googleapis.com/projects/" + p.uid + "/" + r.kind + "s/" + r.name
-	default:
-		return p.uid + "/" + r.region + "/" + r.kind + "/" + r.name
+	case tenantdb.ProviderKindKubernetes, tenantdb.ProviderKindM365, tenantdb.ProviderKindGithub:
 	}
+	return p.uid + "/" + r.region + "/" + r.kind + "/" + r.name
 }
 
 // oddScans are those that did not simply complete.
@@ -160,9 +165,9 @@ func (d *demo) oddScans(provider string) {
 func (d *demo) scan(provider string, p demoProvider, n int, completed time.Time, resources []demoResource, outcomes map[string]*demoOutcome, times []time.Time) {
 	id := d.id("scan", provider, strconv.Itoa(n))
 	started := completed.Add(-time.Duration(150+d.rng.IntN(400)) * time.Second)
-	trigger, name, by := "scheduled", "", ""
+	trigger, name, by := string(tenantdb.ScanTriggerScheduled), "", ""
 	if n == 0 {
-		trigger, name, by = "manual", "first scan", "owner@"+d.slug+".example"
+		trigger, name, by = string(tenantdb.ScanTriggerManual), "first scan", "owner@"+d.slug+".example"
 	}
 	d.scans.add(id, provider, name, trigger, "completed", "100", by, "", "", stamp(started), stamp(completed), stamp(started))
 	for _, r := range resources {
@@ -170,7 +175,7 @@ func (d *demo) scan(provider string, p demoProvider, n int, completed time.Time,
 			continue
 		}
 		for _, c := range d.checks {
-			if c.Provider == p.kind && c.Service == r.service && strings.Contains(c.ID, "_root_") == r.root {
+			if c.Provider == string(p.kind) && c.Service == r.service && strings.Contains(c.ID, "_root_") == r.root {
 				d.finding(id, p, n, c, r, outcomes, times)
 			}
 		}

@@ -198,7 +198,7 @@ type userServer struct{ address string }
 // serve starts the server on a free port and stops it when the test ends.
 func (p *userProject) serve(t *testing.T, settings ...string) *userServer {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(p.dir, "watch")) //nolint:noctx // The context of the test ends before the server is told to.
+	cmd := exec.Command(filepath.Join(p.dir, "watch")) // Not bound to the test's context, which ends before the server is told to.
 	cmd.Env = append(os.Environ(), append(settings, "ADDR=127.0.0.1:0", "PORT=", "LOG_FORMAT=json", "LOG_LEVEL=INFO")...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -211,7 +211,10 @@ func (p *userProject) serve(t *testing.T, settings ...string) *userServer {
 	address, log := "", ""
 	for address == "" && lines.Scan() {
 		log += lines.Text() + "\n"
-		var entry struct{ Msg, Address string }
+		var entry struct {
+			Msg     string `json:"msg"`
+			Address string `json:"address"`
+		}
 		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Msg == "listening" {
 			address = entry.Address
 		}
