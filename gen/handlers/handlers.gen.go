@@ -599,7 +599,7 @@ func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummarie
 }
 
 // ListFailingChecks answers GET /v1/scans/{scan_id}/failing-checks with the query ListFailingChecks.
-// Source: openapi.yaml:426, queries/tenant/checks.sql:22.
+// Source: openapi.yaml:426, queries/tenant/checks.sql:27.
 func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingChecksRequestObject) (api.ListFailingChecksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -721,7 +721,7 @@ func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObje
 }
 
 // UnmuteFinding answers DELETE /v1/findings/{finding_id}/mute with the query UnmuteFinding.
-// Source: openapi.yaml:616, queries/tenant/findings.sql:59.
+// Source: openapi.yaml:618, queries/tenant/findings.sql:59.
 func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequestObject) (api.UnmuteFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -745,7 +745,7 @@ func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequest
 }
 
 // ListFindingResources answers GET /v1/findings/{finding_id}/resources with the query ListFindingResources.
-// Source: openapi.yaml:626, queries/tenant/findings.sql:43.
+// Source: openapi.yaml:628, queries/tenant/findings.sql:43.
 func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingResourcesRequestObject) (api.ListFindingResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -771,7 +771,7 @@ func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingRe
 }
 
 // ListResources answers GET /v1/resources with the query ListResources.
-// Source: openapi.yaml:642, queries/tenant/resources.sql:15.
+// Source: openapi.yaml:644, queries/tenant/resources.sql:15.
 func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequestObject) (api.ListResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -808,7 +808,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 }
 
 // GetResource answers GET /v1/resources/{resource_id} with the query GetResource.
-// Source: openapi.yaml:669, queries/tenant/resources.sql:27.
+// Source: openapi.yaml:671, queries/tenant/resources.sql:28.
 func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObject) (api.GetResourceResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -834,7 +834,7 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 }
 
 // ListChecks answers GET /v1/checks with the query ListChecks.
-// Source: openapi.yaml:689, queries/tenant/checks.sql:2.
+// Source: openapi.yaml:691, queries/tenant/checks.sql:2.
 func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject) (api.ListChecksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -869,7 +869,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 }
 
 // GetCheck answers GET /v1/checks/{check_id} with the query GetCheck.
-// Source: openapi.yaml:717, queries/tenant/checks.sql:12.
+// Source: openapi.yaml:719, queries/tenant/checks.sql:12.
 func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (api.GetCheckResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -890,7 +890,7 @@ func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (a
 }
 
 // ListReports answers GET /v1/reports with the query ListReports.
-// Source: openapi.yaml:739, queries/tenant/reports.sql:15.
+// Source: openapi.yaml:741, queries/tenant/reports.sql:15.
 func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObject) (api.ListReportsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -924,7 +924,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 }
 
 // CreateReport answers POST /v1/scans/{scan_id}/reports with the query CreateReport.
-// Source: openapi.yaml:761, queries/tenant/reports.sql:1.
+// Source: openapi.yaml:763, queries/tenant/reports.sql:1.
 func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestObject) (api.CreateReportResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -959,7 +959,7 @@ func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestOb
 }
 
 // GetReport answers GET /v1/reports/{report_id} with the query GetReport.
-// Source: openapi.yaml:785, queries/tenant/reports.sql:11.
+// Source: openapi.yaml:787, queries/tenant/reports.sql:11.
 func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) (api.GetReportResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -191,7 +191,7 @@ func (q *Queries) FinishScan(ctx context.Context, scanID uuid.UUID) (Scan, error
 	return q.bound().FinishScan(ctx, scanID)
 }
 
-// GetCheck returns a check and how this tenant does on it.
+// GetCheck returns a check and how this tenant does on it, by the latest scans.
 //
 // Query GetCheck (:one), queries/tenant/checks.sql:12.
 func (q *Queries) GetCheck(ctx context.Context, checkID string) (GetCheckRow, error) {
@@ -250,9 +250,10 @@ func (q *Queries) GetReport(ctx context.Context, reportID int64) (Report, error)
 	return q.bound().GetReport(ctx, reportID)
 }
 
-// GetResource returns a resource and how many of its findings fail.
+// GetResource returns a resource and how many of its findings fail in the
+// latest scan.
 //
-// Query GetResource (:one), queries/tenant/resources.sql:27.
+// Query GetResource (:one), queries/tenant/resources.sql:28.
 func (q *Queries) GetResource(ctx context.Context, resourceID uuid.UUID) (GetResourceRow, error) {
 	return q.bound().GetResource(ctx, resourceID)
 }
@@ -331,7 +332,7 @@ func (q *Queries) ListChecks(ctx context.Context, arg ListChecksParams) ([]ListC
 // ListFailingChecks ranks the checks by what fails in a scan. A check that the
 // catalogue does not know yet has neither title nor remediation.
 //
-// Query ListFailingChecks (:many), queries/tenant/checks.sql:22.
+// Query ListFailingChecks (:many), queries/tenant/checks.sql:27.
 func (q *Queries) ListFailingChecks(ctx context.Context, arg ListFailingChecksParams) ([]ListFailingChecksRow, error) {
 	return q.bound().ListFailingChecks(ctx, arg)
 }
@@ -354,7 +355,7 @@ func (q *Queries) ListFindingTrend(ctx context.Context, days int32) ([]ListFindi
 // ListFindingsOfResources returns the failing findings of each of the
 // resources, worst first.
 //
-// Query ListFindingsOfResources (:batchmany), queries/tenant/resources.sql:48.
+// Query ListFindingsOfResources (:batchmany), queries/tenant/resources.sql:50.
 func (q *Queries) ListFindingsOfResources(ctx context.Context, arg []ListFindingsOfResourcesParams) *ListFindingsOfResourcesBatchResults {
 	return q.bound().ListFindingsOfResources(ctx, arg)
 }
@@ -398,7 +399,7 @@ func (q *Queries) ListReports(ctx context.Context, arg ListReportsParams) ([]Rep
 
 // ListResourceIDs finds the ids of known resources by their identifiers.
 //
-// Query ListResourceIDs (:many), queries/tenant/resources.sql:43.
+// Query ListResourceIDs (:many), queries/tenant/resources.sql:45.
 func (q *Queries) ListResourceIDs(ctx context.Context, arg ListResourceIDsParams) ([]ListResourceIDsRow, error) {
 	return q.bound().ListResourceIDs(ctx, arg)
 }
@@ -412,7 +413,7 @@ func (q *Queries) ListResources(ctx context.Context, arg ListResourcesParams) ([
 
 // ListResourcesByTag runs the query of this name.
 //
-// Query ListResourcesByTag (:many), queries/tenant/resources.sql:39.
+// Query ListResourcesByTag (:many), queries/tenant/resources.sql:41.
 func (q *Queries) ListResourcesByTag(ctx context.Context, arg ListResourcesByTagParams) ([]Resource, error) {
 	return q.bound().ListResourcesByTag(ctx, arg)
 }
@@ -491,7 +492,7 @@ func (q *Queries) MuteFindings(ctx context.Context, arg MuteFindingsParams) (int
 
 // PruneResources runs the query of this name.
 //
-// Query PruneResources (:execrows), queries/tenant/resources.sql:56.
+// Query PruneResources (:execrows), queries/tenant/resources.sql:58.
 func (q *Queries) PruneResources(ctx context.Context, olderThan pgtype.Interval) (int64, error) {
 	return q.bound().PruneResources(ctx, olderThan)
 }

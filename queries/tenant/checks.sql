@@ -8,12 +8,17 @@ WHERE (sqlc.narg('provider')::text IS NULL OR c.provider = sqlc.narg('provider')
 ORDER BY c.id
 LIMIT sqlc.arg('page_limit');
 
--- GetCheck returns a check and how this tenant does on it.
+-- GetCheck returns a check and how this tenant does on it, by the latest scans.
 -- name: GetCheck :one
 SELECT
     c.id, c.provider, c.service, c.title, c.description, c.severity, c.remediation, c.remediation_url,
     c.categories, c.frameworks, c.released_on, c.retired_on,
-    (SELECT count(*) FROM findings f WHERE f.check_id = c.id AND f.failing) AS failing
+    (
+        SELECT count(*)
+        FROM findings f
+        JOIN provider_posture pp ON pp.scan_id = f.scan_id
+        WHERE f.check_id = c.id AND f.failing
+    ) AS failing
 FROM public.checks c
 WHERE c.id = sqlc.arg('check_id');
 

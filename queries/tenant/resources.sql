@@ -23,7 +23,8 @@ WHERE (sqlc.narg('provider_id')::uuid IS NULL OR r.provider_id = sqlc.narg('prov
 ORDER BY r.uid, r.id
 LIMIT sqlc.arg('page_limit');
 
--- GetResource returns a resource and how many of its findings fail.
+-- GetResource returns a resource and how many of its findings fail in the
+-- latest scan.
 -- name: GetResource :one
 SELECT
     r.id, r.provider_id, r.uid, r.name, r.service, r.region, r.kind, r.tags, r.details, r.first_seen_at, r.last_seen_at,
@@ -31,6 +32,7 @@ SELECT
         SELECT count(*)
         FROM finding_resources fr
         JOIN findings f ON f.id = fr.finding_id
+        JOIN provider_posture pp ON pp.scan_id = f.scan_id
         WHERE fr.resource_id = r.id AND f.failing
     ) AS failing
 FROM resources r

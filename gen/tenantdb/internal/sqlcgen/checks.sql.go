@@ -17,7 +17,12 @@ const getCheck = `-- name: GetCheck :one
 SELECT
     c.id, c.provider, c.service, c.title, c.description, c.severity, c.remediation, c.remediation_url,
     c.categories, c.frameworks, c.released_on, c.retired_on,
-    (SELECT count(*) FROM findings f WHERE f.check_id = c.id AND f.failing) AS failing
+    (
+        SELECT count(*)
+        FROM findings f
+        JOIN provider_posture pp ON pp.scan_id = f.scan_id
+        WHERE f.check_id = c.id AND f.failing
+    ) AS failing
 FROM public.checks c
 WHERE c.id = $1
 `
@@ -38,7 +43,7 @@ type GetCheckRow struct {
 	Failing        int64
 }
 
-// GetCheck returns a check and how this tenant does on it.
+// GetCheck returns a check and how this tenant does on it, by the latest scans.
 func (q *Queries) GetCheck(ctx context.Context, checkID string) (GetCheckRow, error) {
 	row := q.db.QueryRow(ctx, getCheck, checkID)
 	var i GetCheckRow

@@ -20,6 +20,7 @@ SELECT
         SELECT count(*)
         FROM finding_resources fr
         JOIN findings f ON f.id = fr.finding_id
+        JOIN provider_posture pp ON pp.scan_id = f.scan_id
         WHERE fr.resource_id = r.id AND f.failing
     ) AS failing
 FROM resources r
@@ -41,7 +42,8 @@ type GetResourceRow struct {
 	Failing     int64
 }
 
-// GetResource returns a resource and how many of its findings fail.
+// GetResource returns a resource and how many of its findings fail in the
+// latest scan.
 func (q *Queries) GetResource(ctx context.Context, resourceID uuid.UUID) (GetResourceRow, error) {
 	row := q.db.QueryRow(ctx, getResource, resourceID)
 	var i GetResourceRow
