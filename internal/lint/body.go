@@ -115,11 +115,11 @@ func (c *checker) settings(r routine) {
 	if !r.hasPath {
 		return
 	}
-	allowed := []string{"", "pg_catalog", publicSchema, "pg_temp"}
+	allowed := []string{"", pgCatalog, publicSchema, "pg_temp"}
 	for _, a := range r.path.GetArgs() {
 		schema := a.GetAConst().GetSval().GetSval()
 		if !slices.Contains(allowed, schema) {
-			c.report(0, ruleForeign, fmt.Sprintf("search_path of a function names schema %s", schema), mendPath)
+			c.report(0, ruleForeign, "search_path of a function names schema "+schema, mendPath)
 		}
 	}
 }

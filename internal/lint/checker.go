@@ -10,7 +10,10 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 )
 
-const publicSchema = "public"
+const (
+	publicSchema = "public"
+	pgCatalog    = "pg_catalog"
+)
 
 // checker applies the rules to one statement, or to one statement inside a
 // function's body.
@@ -109,6 +112,7 @@ func (c *checker) walk(m protoreflect.Message, at int) {
 			at = l
 		}
 	}
+	c.statementKind(m, at)
 	if c.visit(m, at) {
 		each(m, func(child protoreflect.Message) { c.walk(child, at) })
 	}
@@ -117,12 +121,33 @@ func (c *checker) walk(m protoreflect.Message, at int) {
 // visit checks one message; false means that its inside has been dealt with.
 func (c *checker) visit(m protoreflect.Message, at int) bool {
 	switch n := m.Interface().(type) {
-	case *pgquery.RangeVar:
-		c.relation(n, at)
 	case *pgquery.FuncCall:
 		return c.call(n, at)
+	case *pgquery.LockingClause:
+		return false // FOR UPDATE OF names aliases of the FROM clause, not relations
+	case *pgquery.RangeVar:
+		c.relation(n, at)
 	case *pgquery.TypeName:
 		c.typeName(n, at)
+	case *pgquery.ColumnRef:
+		c.columnRef(n, at)
+	case *pgquery.A_Indirection:
+		c.indirection(n, at)
+	case *pgquery.IntoClause:
+		c.into(at)
+	case *pgquery.DefElem:
+		c.option(n, at)
+	case *pgquery.DefineStmt:
+		c.definition(n, at)
+	default:
+		c.named(m, at)
+	}
+	return true
+}
+
+// named checks the messages that name an operator, a function or the like.
+func (c *checker) named(m protoreflect.Message, at int) {
+	switch n := m.Interface().(type) {
 	case *pgquery.CollateClause:
 		c.qualified("collation", n.GetCollname(), at)
 	case *pgquery.A_Expr:
@@ -140,16 +165,14 @@ func (c *checker) visit(m protoreflect.Message, at int) bool {
 		c.functionName(n.GetObjname(), at)
 	case *pgquery.CreateTrigStmt:
 		c.functionName(n.GetFuncname(), at)
-	case *pgquery.DefElem:
-		c.option(n, at)
-	case *pgquery.DefineStmt:
-		c.definition(n, at)
-	case *pgquery.ColumnRef:
-		c.columnRef(n, at)
-	case *pgquery.A_Indirection:
-		c.indirection(n, at)
-	case *pgquery.LockingClause:
-		return false // FOR UPDATE OF names aliases of the FROM clause, not relations
+	default:
+		c.written(m, at)
+	}
+}
+
+// written checks what a statement writes to.
+func (c *checker) written(m protoreflect.Message, at int) {
+	switch n := m.Interface().(type) {
 	case *pgquery.InsertStmt:
 		c.write(n.GetRelation(), at)
 	case *pgquery.UpdateStmt:
@@ -158,14 +181,13 @@ func (c *checker) visit(m protoreflect.Message, at int) bool {
 		c.write(n.GetRelation(), at)
 	case *pgquery.MergeStmt:
 		c.write(n.GetRelation(), at)
-	case *pgquery.IntoClause:
-		if !c.scope.schema || c.inBody {
-			c.report(at, ruleDDL, "SELECT INTO creates a table", "use INSERT INTO ... SELECT on a table of the schema")
-		}
-	default:
-		c.statementKind(m, at)
 	}
-	return true
+}
+
+func (c *checker) into(at int) {
+	if !c.scope.schema || c.inBody {
+		c.report(at, ruleDDL, "SELECT INTO creates a table", "use INSERT INTO ... SELECT on a table of the schema")
+	}
 }
 
 // statementKind refuses every kind of statement but the five that read and
@@ -183,7 +205,7 @@ func (c *checker) statementKind(m protoreflect.Message, at int) {
 func (c *checker) qualified(what string, nodes []*pgquery.Node, at int) {
 	schema, name := splitName(nodes)
 	switch {
-	case schema == "" || schema == "pg_catalog":
+	case schema == "" || schema == pgCatalog:
 	case schema == publicSchema && (c.model.publicExtension || !c.scope.tenant || c.model.publicFunctions[name]):
 	default:
 		c.foreign(what, schema, name, at)

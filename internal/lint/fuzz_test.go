@@ -13,7 +13,7 @@ func FuzzQueries(f *testing.F) {
 		"", ";", "-- name: A :one\nSELECT 1;", "/* name: B :exec */ SELECT ';', $$;$$; -- x",
 		"-- bailiwick:allow server-control why\nSELECT pg_sleep(1)", "SELECT é FROM (", "'", "$a$", "/*",
 		"CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3",
-		"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n x := 1; END $$", "SELECT U&\"\\0070g\"", "END; END; ))((",
+		"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\n x := 1; END $$", "SELECT U&\"\\0070g\"", "END; )); END ((",
 		"-- bailiwick:allow", "--bailiwick:allow \t a b", "ALTER FUNCTION f() RESET ALL", "GRANT SELECT ON public.x TO PUBLIC",
 	} {
 		f.Add(seed)

@@ -78,7 +78,7 @@ func (g *goGuard) report(file string, line int, rule, message, mend string) {
 }
 
 func (g *goGuard) goFile(file, rel string) error {
-	src, err := os.ReadFile(file)
+	src, err := os.ReadFile(file) //nolint:gosec // a file of the project that is being linted
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (g *goGuard) goAllows(tree *ast.File) []*allow {
 
 // settle gives each allow comment the findings of its own line and the next.
 func (g *goGuard) settle(rel string, found diag.List, allows []*allow) diag.List {
-	var done diag.List
+	done := make(diag.List, 0, len(found))
 	for _, d := range found {
 		near := slices.DeleteFunc(slices.Clone(allows), func(a *allow) bool {
 			return a.problem != "" || d.Line != a.line && d.Line != a.line+1

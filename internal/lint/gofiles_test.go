@@ -2,6 +2,7 @@ package lint_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,9 +53,7 @@ func lintShop(t *testing.T, more map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	files := shop()
-	for name, text := range more {
-		files[name] = text
-	}
+	maps.Copy(files, more)
 	for name, text := range files {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {

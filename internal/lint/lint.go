@@ -39,8 +39,7 @@ func SQL(in Input) diag.List {
 	for _, s := range tenant {
 		m.addTenant(s)
 	}
-	var list diag.List
-	list = append(list, lintAll(m, scope{schema: true}, public)...)
+	list := lintAll(m, scope{schema: true}, public)
 	list = append(list, lintAll(m, scope{schema: true, tenant: true}, tenant)...)
 	list = append(list, lintAll(m, scope{}, splitAll(in.PublicQueries))...)
 	list = append(list, lintAll(m, scope{tenant: true}, splitAll(in.TenantQueries))...)
@@ -55,7 +54,7 @@ type scope struct {
 }
 
 func lintAll(m *model, sc scope, statements []*statement) diag.List {
-	var list diag.List
+	list := make(diag.List, 0, len(statements))
 	for _, s := range statements {
 		c := &checker{model: m, scope: sc, st: s, base: s.start, ctes: map[string]bool{}}
 		c.statement()

@@ -120,6 +120,7 @@ func assigned(query string) string {
 			if depth == 0 {
 				return query[t.GetEnd():]
 			}
+		default: // part of the target
 		}
 	}
 	return query

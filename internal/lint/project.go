@@ -30,7 +30,7 @@ func Project(p *project.Project) (diag.List, error) {
 
 func load(p *project.Project) (Input, error) {
 	var in Input
-	var errs []error
+	errs := make([]error, 0, 4)
 	public, tenant := SchemaFiles(p)
 	for _, part := range []struct {
 		names []string

@@ -20,7 +20,7 @@ func (c *checker) relation(v *pgquery.RangeVar, at int) {
 	}
 	switch {
 	case isSystemSchema(schema), schema == "" && strings.HasPrefix(name, "pg_"):
-		c.report(at, ruleCatalog, fmt.Sprintf("%s is a relation of the system", dotted(schema, name)),
+		c.report(at, ruleCatalog, dotted(schema, name)+" is a relation of the system",
 			"leave the system's catalogs alone; a query sees its tenant and the reference tables only")
 	case schema != "" && schema != publicSchema:
 		c.foreign("relation", schema, name, at)
@@ -56,7 +56,7 @@ func (c *checker) unqualifiedRelation(schema, name string, at int) {
 	}
 	switch {
 	case c.scope.tenant && m.publicRelations[name] && !m.tenantRelations[name]:
-		c.report(at, ruleQualify, fmt.Sprintf("%s is a table of public", name),
+		c.report(at, ruleQualify, name+" is a table of public",
 			fmt.Sprintf("write public.%s; a tenant's search_path does not hold public", name))
 	case !c.scope.tenant && m.tenantRelations[name] && !m.publicRelations[name]:
 		c.report(at, ruleTenantTable, fmt.Sprintf("%s is a table of the tenants' schemas", name),
@@ -89,13 +89,13 @@ func (c *checker) typeName(t *pgquery.TypeName, at int) {
 		nodes = nodes[:len(nodes)-1] // table.column%TYPE
 	}
 	schema, name := splitName(nodes)
-	if (schema == "" || schema == "pg_catalog") && typeRefused(name) {
+	if (schema == "" || schema == pgCatalog) && typeRefused(name) {
 		c.report(at, ruleLookup, fmt.Sprintf("type %s reads the system catalogs", name), mends[ruleLookup])
 		return
 	}
 	m := c.model
 	switch {
-	case schema == "pg_catalog":
+	case schema == pgCatalog:
 	case schema == "":
 		if m.tenantTypes[name] {
 			c.needsPath(name)
@@ -118,7 +118,7 @@ func (c *checker) call(f *pgquery.FuncCall, at int) bool {
 	if schema == "sqlc" && !c.scope.schema && slices.Contains([]string{"arg", "narg", "slice", "embed"}, name) {
 		return true // a macro of sqlc, gone from the generated text
 	}
-	if slices.Contains([]string{"nextval", "currval", "setval", "lastval"}, name) && (schema == "" || schema == "pg_catalog") {
+	if slices.Contains([]string{"nextval", "currval", "setval", "lastval"}, name) && (schema == "" || schema == pgCatalog) {
 		return c.sequence(f, name, at)
 	}
 	if name == "ts_rewrite" && len(f.GetArgs()) == 2 {
@@ -140,7 +140,7 @@ func (c *checker) functionName(nodes []*pgquery.Node, at int) {
 	switch {
 	case rule != "":
 		c.report(at, rule, fmt.Sprintf("function %s is refused", name), mends[rule])
-	case schema == "" || schema == "pg_catalog":
+	case schema == "" || schema == pgCatalog:
 	case schema == publicSchema && (!c.scope.tenant || m.publicFunctions[name] || m.publicExtension):
 	case schema == publicSchema && m.tenantFunctions[name]:
 		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own function", name), fmt.Sprintf("write %s", name))

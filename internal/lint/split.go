@@ -32,7 +32,7 @@ type comment struct {
 }
 
 func splitAll(files []File) []*statement {
-	var list []*statement
+	list := make([]*statement, 0, len(files))
 	for _, f := range files {
 		list = append(list, split(f)...)
 	}
@@ -85,6 +85,7 @@ func (sp *splitter) add(t *pgquery.ScanToken) {
 			sp.flush()
 			return
 		}
+	default: // a word of the statement
 	}
 	sp.track(t.GetToken())
 	if !sp.tokens {
@@ -111,6 +112,7 @@ func (sp *splitter) track(t pgquery.Token) {
 		}
 	case pgquery.Token_END_P:
 		sp.blocks = max(0, sp.blocks-1)
+	default: // opens and closes nothing
 	}
 	sp.begin = t == pgquery.Token_BEGIN_P
 }
