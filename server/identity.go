@@ -29,8 +29,9 @@ type identity struct {
 
 // authenticate is rest.Options.Authenticate. The token comes before the tenant,
 // so that whoever has no valid token gets the same answer, after the same work,
-// whether the tenant exists or not. Then a host without a tenant is 404 and a
-// token of another tenant is 403, both before any of the tenant's SQL.
+// whether the tenant exists or not. With a token, another tenant's host and a
+// host without a tenant are the same 403, before any of the tenant's SQL: a token
+// does not tell which tenants exist.
 func (id *identity) authenticate(r *http.Request, op rest.Operation) (context.Context, error) {
 	ctx := r.Context()
 	if op.Scope == rest.ScopeNone && !op.Secured {
@@ -54,17 +55,17 @@ func (id *identity) authenticate(r *http.Request, op rest.Operation) (context.Co
 		return ctx, nil
 	}
 	t, err := id.resolver.BySlug(ctx, slug)
-	if tenant.CodeOf(err) == tenant.CodeNotFound {
-		return nil, notFound(err)
-	}
-	if err != nil {
+	unknown := tenant.CodeOf(err) == tenant.CodeNotFound
+	switch {
+	case err != nil && !unknown:
 		return nil, fmt.Errorf("resolve the tenant: %w", err)
-	}
-	if op.Secured && who.tenant != t.ID {
+	case op.Secured && (unknown || who.tenant != t.ID):
 		return nil, &rest.StatusError{
-			Problem: rest.Problem{Status: http.StatusForbidden, Detail: "the token is not for this tenant"},
-			Err:     fmt.Errorf("token of tenant %s at the host of tenant %s", who.tenant, t.ID),
+			Problem: rest.Problem{Status: http.StatusForbidden, Detail: "the token is not for this host"},
+			Err:     fmt.Errorf("token of tenant %s at the host of %q", who.tenant, slug),
 		}
+	case unknown:
+		return nil, notFound(err)
 	}
 	return tenant.NewContext(ctx, t), nil
 }

@@ -89,14 +89,15 @@ func TestAttack1ConfiguredProxy(t *testing.T) {
 	}
 }
 
-// Attack 2: every host that is not a tenant's gets one and the same answer.
+// Attacks 2 and 25: every host that can't be a tenant's gets one and the same
+// answer, and one that could be gets that of another tenant's host.
 func TestAttack2HostsWithoutATenant(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
 	token := g.valid(t, 0)
-	_, uniform := g.ask(t, "/whoami", "nobody.app.example", token, nil)
+	_, uniform := g.ask(t, "/whoami", "app.example", token, nil)
 	for _, host := range []string{
-		"nobody.app.example", "app.example", "a.acme.app.example", "acme.app.example.evil.example", "acmeapp.example", "www.app.example",
+		"app.example", "a.acme.app.example", "acme.app.example.evil.example", "acmeapp.example", "www.app.example",
 		"127.0.0.1", "127.0.0.1:8080", "[::1]", "acme.app.example:0", "acme.app.example..", "xn--cme-6cd.app.example", "ac_me.app.example",
 		"acme.localhost", "-acme.app.example",
 	} {
@@ -104,6 +105,10 @@ func TestAttack2HostsWithoutATenant(t *testing.T) {
 		if res.StatusCode != http.StatusNotFound || body != uniform {
 			t.Errorf("%s: %d %s", host, res.StatusCode, body)
 		}
+	}
+	res, theirs := g.ask(t, "/whoami", "globex.app.example", token, nil)
+	if nobody, nobodys := g.ask(t, "/whoami", "nobody.app.example", token, nil); nobody.StatusCode != http.StatusForbidden || res.StatusCode != http.StatusForbidden || nobodys != theirs {
+		t.Errorf("a token tells nobody's host, %d %s, from another's, %d %s", nobody.StatusCode, nobodys, res.StatusCode, theirs)
 	}
 	if n, _ := g.counter.counts(); n != 0 {
 		t.Errorf("%d statements of tenants", n)
@@ -276,7 +281,7 @@ func TestOnlyActiveTenantsAreServed(t *testing.T) {
 	g := newGate(t)
 	for _, state := range []string{"suspended", "provisioning", "offboarding", "purged", "active"} {
 		execOwner(t, g.DB, "UPDATE public.tenants SET state = $1 WHERE slug = 'acme'", state)
-		want := 404
+		want := 403
 		if state == "active" {
 			want = 200
 		}

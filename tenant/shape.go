@@ -89,12 +89,21 @@ func shapeOf(sd *pgconn.StatementDescription, types *pgtype.Map, builtin map[uin
 		if s.local[i] {
 			f.DataTypeOID = builtin[f.DataTypeOID]
 		} else {
-			s.formats[i] = types.FormatCodeForOID(f.DataTypeOID)
+			s.formats[i] = resultFormat(types, f.DataTypeOID)
 		}
 		f.Format = s.formats[i]
 		s.fields[i] = f
 	}
 	return s
+}
+
+// resultFormat is the format in which a built-in type is asked for. The binary
+// form of numeric would lose trailing zeros in pgx: 149.00 must not become 149.
+func resultFormat(types *pgtype.Map, oid uint32) int16 {
+	if oid == pgtype.NumericOID || oid == pgtype.NumericArrayOID {
+		return pgtype.TextFormatCode
+	}
+	return types.FormatCodeForOID(oid)
 }
 
 // fits tells whether rows of the described statement can be decoded by the shape.

@@ -32,7 +32,7 @@ type kind struct {
 func sample(t *testing.T) kind {
 	t.Helper()
 	var amount pgtype.Numeric
-	if err := amount.Scan("12345678901234567890.123456789"); err != nil {
+	if err := amount.Scan("12345678901234567890.123456789000"); err != nil {
 		t.Fatal(err)
 	}
 	return kind{
