@@ -104,6 +104,7 @@ type requestQuery struct {
 // subject is one query with all that is known of it.
 type subject struct {
 	*queries.Query
+
 	scope  *project.Scope
 	text   string
 	params map[int]queries.Value // by the number of their placeholder

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,9 +102,7 @@ func golden(t *testing.T, file string) {
 	}
 	dir, want := t.TempDir(), ""
 	files := map[string]string{}
-	for name, text := range base {
-		files[name] = text
-	}
+	maps.Copy(files, base)
 	for _, f := range archive.Files {
 		if f.Name == "want" {
 			want = string(f.Data)
@@ -125,7 +124,8 @@ func golden(t *testing.T, file string) {
 				kept = append(kept, f)
 			}
 		}
-		archive.Files = append(kept, txtar.File{Name: "want", Data: got.Bytes()})
+		kept = append(kept, txtar.File{Name: "want", Data: got.Bytes()})
+		archive.Files = kept
 		write(t, file, string(txtar.Format(archive)))
 		return
 	}

@@ -128,6 +128,7 @@ func (b *block) subLink(l *pgquery.SubLink) (verdict, string) {
 		if len(columns) == 1 {
 			return columns[0].null, columns[0].why
 		}
+	default: // ANY and ALL: whether they are null depends on the rows
 	}
 	return unknown, ""
 }

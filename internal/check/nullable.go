@@ -61,7 +61,7 @@ func (c *checker) analyse(s *subject) []output {
 }
 
 func (c *checker) root(s *subject) *block {
-	schema := "public"
+	schema := publicSchema
 	if s.scope == c.model.Project.Tenant {
 		schema = c.schema
 	}
@@ -211,6 +211,7 @@ func (b *block) join(j *pgquery.JoinExpr, outer bool) {
 		left = true
 	case pgquery.JoinType_JOIN_FULL:
 		left, right = true, true
+	default: // an inner join keeps both sides
 	}
 	for _, n := range j.GetUsingClause() {
 		b.merged[n.GetString_().GetSval()] = true
@@ -273,6 +274,7 @@ func (b *block) prove(n *pgquery.Node) {
 		switch e.GetKind() {
 		case pgquery.A_Expr_Kind_AEXPR_DISTINCT, pgquery.A_Expr_Kind_AEXPR_NOT_DISTINCT, pgquery.A_Expr_Kind_AEXPR_NULLIF:
 			return
+		default: // the others are strict
 		}
 		b.proven(e.GetLexpr())
 		b.proven(e.GetRexpr())

@@ -62,8 +62,7 @@ func (c *checker) explain(ctx context.Context, s *subject, name string, params i
 		sql += "(" + strings.TrimSuffix(strings.Repeat("NULL, ", params), ", ") + ")"
 	}
 	_, err := c.tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// A null that a domain or a table refuses says nothing of the query.
 		if strings.HasPrefix(pg.Code, "22004") || strings.HasPrefix(pg.Code, "23") {
 			return nil
@@ -160,6 +159,7 @@ func (c *checker) compare(s *subject, d *pgconn.StatementDescription) {
 // generated is a column with the struct that embeds it, if any.
 type generated struct {
 	queries.Value
+
 	embed string
 }
 

@@ -81,7 +81,7 @@ func (c *checker) realise(ctx context.Context) (bool, error) {
 	publicFiles, tenantFiles := lint.SchemaFiles(c.model.Project)
 	steps := []func() (bool, error){
 		func() (bool, error) { return true, c.execAll(ctx, before) },
-		func() (bool, error) { return c.files(ctx, publicFiles, "public", rulePublicSchema) },
+		func() (bool, error) { return c.files(ctx, publicFiles, publicSchema, rulePublicSchema) },
 		func() (bool, error) { return true, c.execAll(ctx, public) },
 		func() (bool, error) { return c.files(ctx, tenantFiles, c.schema, ruleTenantSchema) },
 		func() (bool, error) { return true, c.execAll(ctx, grants) },
@@ -117,8 +117,7 @@ func (c *checker) files(ctx context.Context, files []string, schema, rule string
 		text := string(c.model.Inputs[file])
 		for _, piece := range pieces(text) {
 			_, err := c.tx.Conn().PgConn().Exec(ctx, text[piece.start:piece.end]).ReadAll()
-			var pg *pgconn.PgError
-			if errors.As(err, &pg) {
+			if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 				line, column := place(text, utf8.RuneCountInString(text[:piece.start])+max(1, int(pg.Position)))
 				c.found = append(c.found, diag.Diagnostic{
 					File: file, Line: line, Column: column, Rule: rule,
@@ -169,7 +168,7 @@ func leading(text string) int {
 
 // enter takes on the role and the path of a scope.
 func (c *checker) enter(ctx context.Context, scope *project.Scope) error {
-	role, schema := c.runtimeRole(), "public"
+	role, schema := c.runtimeRole(), publicSchema
 	if scope == c.model.Project.Tenant {
 		role, schema = c.schema, c.schema
 	}

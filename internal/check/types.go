@@ -75,7 +75,7 @@ func (c *checker) loadTypes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.types = &types{byOID: map[uint32]*pgType{}, byName: map[string]*pgType{}, path: []string{c.schema, "public", "pg_catalog"}}
+	c.types = &types{byOID: map[uint32]*pgType{}, byName: map[string]*pgType{}, path: []string{c.schema, publicSchema, "pg_catalog"}}
 	for _, t := range list {
 		c.types.byOID[t.OID] = t
 		c.types.byName[t.Schema+"."+t.Name] = t
@@ -190,7 +190,7 @@ func (t *types) sql(p *pgType) string {
 	switch p.Schema {
 	case "pg_catalog":
 		return spell(p.Name)
-	case "public":
+	case publicSchema:
 		return "public." + p.Name
 	}
 	return p.Name
