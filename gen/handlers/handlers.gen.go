@@ -99,7 +99,6 @@ func (s *server) public() *publicdb.Queries {
 // Source: openapi.yaml:49, queries/public/plans.sql:2.
 func (s *server) ListPlans(ctx context.Context, _ api.ListPlansRequestObject) (api.ListPlansResponseObject, error) {
 	q := s.public()
-
 	rows, err := q.ListPlans(ctx)
 	if err != nil {
 		return nil, err
@@ -121,7 +120,6 @@ func (s *server) GetFindingTotals(ctx context.Context, req api.GetFindingTotalsR
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -146,7 +144,6 @@ func (s *server) CountFindingsBySeverity(ctx context.Context, _ api.CountFinding
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.CountFindingsBySeverity(ctx)
 	if err != nil {
 		return nil, err
@@ -168,7 +165,6 @@ func (s *server) ListFindingTrend(ctx context.Context, req api.ListFindingTrendR
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "query.days", rest.Must(rest.OpenPointer[api.Days], rest.Int[api.Days, int32]), req.Params.Days)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -194,7 +190,6 @@ func (s *server) GetScanStatistics(ctx context.Context, req api.GetScanStatistic
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "query.days", rest.Must(rest.OpenPointer[api.Days], rest.Int[api.Days, int32]), req.Params.Days)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -256,7 +251,6 @@ func (s *server) CreateProvider(ctx context.Context, req api.CreateProviderReque
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.CreateProviderParams{
 		Kind:      rest.Take(&in, "body.kind", rest.String[api.ProviderKind, tenantdb.ProviderKind], req.Body.Kind),
 		Uid:       req.Body.Uid,
@@ -290,7 +284,6 @@ func (s *server) GetProvider(ctx context.Context, req api.GetProviderRequestObje
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -316,7 +309,6 @@ func (s *server) UpdateProvider(ctx context.Context, req api.UpdateProviderReque
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.UpdateProviderParams{
 		SetAlias:     req.Body.Alias.IsSpecified(),
 		Alias:        rest.Take(&in, "body.alias", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Alias),
@@ -356,7 +348,6 @@ func (s *server) DeleteProvider(ctx context.Context, req api.DeleteProviderReque
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -380,7 +371,6 @@ func (s *server) PutProviderSecret(ctx context.Context, req api.PutProviderSecre
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.PutProviderSecretParams{
 		ProviderID: rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId),
 		Kind:       rest.Take(&in, "body.kind", rest.String[api.SecretKind, tenantdb.SecretKind], req.Body.Kind),
@@ -406,7 +396,6 @@ func (s *server) GetProviderPosture(ctx context.Context, req api.GetProviderPost
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -469,7 +458,6 @@ func (s *server) CreateScan(ctx context.Context, req api.CreateScanRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.CreateScanParams{
 		Name:        rest.Take(&in, "body.name", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Name),
 		ScheduledAt: rest.Take(&in, "body.scheduled_at", rest.Null(rest.OpenNullable[time.Time], rest.UTC, rest.BuildPointer[time.Time]), req.Body.ScheduledAt),
@@ -501,7 +489,6 @@ func (s *server) ListRunningScans(ctx context.Context, _ api.ListRunningScansReq
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListRunningScans(ctx)
 	if err != nil {
 		return nil, err
@@ -523,7 +510,6 @@ func (s *server) GetScan(ctx context.Context, req api.GetScanRequestObject) (api
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -549,7 +535,6 @@ func (s *server) UpdateScan(ctx context.Context, req api.UpdateScanRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.UpdateScanParams{
 		SetName:        req.Body.Name.IsSpecified(),
 		Name:           rest.Take(&in, "body.name", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Name),
@@ -581,7 +566,6 @@ func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummarie
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -607,7 +591,6 @@ func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingCheck
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.ListFailingChecksParams{
 		PageLimit: rest.Take(&in, "query.top", rest.Must(rest.OpenPointer[int32], rest.Same[int32]), req.Params.Top),
 		ScanID:    rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId),
@@ -673,7 +656,6 @@ func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.finding_id", rest.UUID[api.FindingID, uuid.UUID], req.FindingId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -699,7 +681,6 @@ func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObje
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.MuteFindingParams{
 		Reason:    req.Body.Reason,
 		MutedBy:   rest.SubjectArg(ctx, &in, rest.Same[string]),
@@ -729,7 +710,6 @@ func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequest
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.finding_id", rest.UUID[api.FindingID, uuid.UUID], req.FindingId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -753,7 +733,6 @@ func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingRe
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.finding_id", rest.UUID[api.FindingID, uuid.UUID], req.FindingId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -816,7 +795,6 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.resource_id", rest.UUID[openapi_types.UUID, uuid.UUID], req.ResourceId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -876,7 +854,6 @@ func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (a
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetCheck(ctx, req.CheckId)
 	if err != nil {
 		return nil, err
@@ -932,7 +909,6 @@ func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestOb
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.CreateReportParams{
 		Title:       req.Body.Title,
 		Format:      rest.Take(&in, "body.format", rest.String[api.ReportFormat, tenantdb.ReportFormat], req.Body.Format),
@@ -966,7 +942,6 @@ func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) 
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetReport(ctx, req.ReportId)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package codegen_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,10 +134,7 @@ func TestErrors(t *testing.T) {
 	for _, name := range names {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			files := map[string]string{}
-			for file, text := range base {
-				files[file] = text
-			}
+			files := maps.Clone(base)
 			for file, text := range archive(t, name) {
 				files[file] = text
 				if text == "" { // an empty file stands for one that is missing
@@ -185,7 +183,8 @@ func writeWant(t *testing.T, name, want string) {
 			kept = append(kept, f)
 		}
 	}
-	a.Files = append(kept, txtar.File{Name: "want", Data: []byte(want)})
+	kept = append(kept, txtar.File{Name: "want", Data: []byte(want)})
+	a.Files = kept
 	check(t, os.WriteFile(name, txtar.Format(a), 0o644))
 }
 

@@ -68,7 +68,7 @@ func (r *Result) Changed() bool {
 func Run(ctx context.Context, opts Options) (result *Result, err error) {
 	p, err := project.Load(opts.Dir)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // findings are complete as they are
+		return nil, err
 	}
 	work, err := outputs.Open(p.Root, p.Outputs())
 	if err != nil {
@@ -103,12 +103,9 @@ type run struct {
 func (r *run) add(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list diag.List
-	switch {
-	case err == nil:
-	case errors.As(err, &list):
+	if list, ok := errors.AsType[diag.List](err); ok {
 		r.found = append(r.found, list...)
-	default:
+	} else {
 		r.err = errors.Join(r.err, err)
 	}
 }
@@ -150,7 +147,7 @@ func (r *run) do(ctx context.Context) {
 	})
 	wg.Go(func() {
 		var found diag.List
-		doc, found = openapi.Load(r.project.OpenAPI, r.inputs[r.project.OpenAPI])
+		doc, found = openapi.Load(ctx, r.project.OpenAPI, r.inputs[r.project.OpenAPI])
 		r.add(found.Err())
 		if doc == nil {
 			return
@@ -186,7 +183,7 @@ func (r *run) api() ([]byte, error) {
 	p := r.project
 	data, err := openapi.Generate(p.OpenAPI, r.inputs[p.OpenAPI], openapi.PackageName(p.API), p.OAPICodegen, r.inputs[p.OAPICodegen])
 	if err != nil {
-		return nil, err //nolint:wrapcheck // findings are complete as they are
+		return nil, err
 	}
 	return data, r.write(p.API, map[string][]byte{"api.gen.go": data})
 }
@@ -205,7 +202,7 @@ func (r *run) handlers(doc *openapi.Document, api []byte, packages map[string]*q
 		Tenant: packages["tenant"], Public: packages["public"],
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // findings are complete as they are
+		return err
 	}
 	return r.write(r.project.Handlers, files)
 }
@@ -213,11 +210,11 @@ func (r *run) handlers(doc *openapi.Document, api []byte, packages map[string]*q
 // write puts files into a new output folder.
 func (r *run) write(dir string, files map[string][]byte) error {
 	target := filepath.Join(r.work.New(), filepath.FromSlash(dir))
-	if err := os.MkdirAll(target, 0o755); err != nil {
+	if err := os.MkdirAll(target, outputs.FolderMode); err != nil {
 		return fmt.Errorf("write %s: %w", dir, err)
 	}
 	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(target, name), data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(target, name), data, outputs.FileMode); err != nil {
 			return fmt.Errorf("write %s: %w", dir, err)
 		}
 	}

@@ -12,11 +12,13 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/outputs"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
@@ -40,10 +42,10 @@ func (r *run) stage() error {
 			}
 		}
 		target := filepath.Join(r.work.New(), filepath.FromSlash(file))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(target), outputs.FolderMode); err != nil {
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
-		if err := os.WriteFile(target, data, 0o644); err != nil {
+		if err := os.WriteFile(target, data, outputs.FileMode); err != nil {
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
 	}
@@ -89,10 +91,11 @@ func addOverrides(goGen map[string]any) {
 	if goGen["emit_pointers_for_null_types"] == true {
 		nullable = map[string]any{"type": "string", "pointer": true}
 	}
-	own, _ := goGen["overrides"].([]any)
-	goGen["overrides"] = append(own,
+	overrides, _ := goGen["overrides"].([]any)
+	overrides = append(overrides,
 		map[string]any{"db_type": "public.citext", "go_type": map[string]any{"type": "string"}},
 		map[string]any{"db_type": "public.citext", "nullable": true, "go_type": nullable})
+	goGen["overrides"] = overrides
 }
 
 // sqlc runs sqlc over the staged copy and reads what it wrote.
@@ -100,11 +103,11 @@ func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
 	if len(r.opts.SQLC) == 0 {
 		return nil, errors.New("run sqlc: no command given")
 	}
-	args := append(r.opts.SQLC[1:len(r.opts.SQLC):len(r.opts.SQLC)], "generate")
+	args := slices.Concat(r.opts.SQLC[1:], []string{"generate"})
 	if found := r.keywords(); len(found) > 0 {
 		return nil, found
 	}
-	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...)
+	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...) //nolint:gosec // The command is this program's own.
 	cmd.Dir = r.work.New()
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -119,8 +122,7 @@ func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
 	var found diag.List
 	for _, scope := range r.project.Scopes() {
 		pkg, err := r.readScope(scope)
-		var list diag.List
-		if errors.As(err, &list) {
+		if list, ok := errors.AsType[diag.List](err); ok {
 			found = append(found, list...)
 			continue
 		}
@@ -151,7 +153,7 @@ func (r *run) readScope(scope *project.Scope) (*queries.Package, error) {
 			return nil, fmt.Errorf("read sqlc's output: %w", err)
 		}
 	}
-	return queries.Load(scope, request, files, r.sources(scope)) //nolint:wrapcheck // the caller names the scope
+	return queries.Load(scope, request, files, r.sources(scope))
 }
 
 // keywords refuses query names of which sqlc would make a keyword of Go.

@@ -46,13 +46,13 @@ func (l *loader) loadConfig() config {
 		l.reportYAML(ConfigFile, err)
 	}
 	if c.Version != 1 {
-		l.report(ConfigFile, 1, "config-version", "version", "write `version: 1`", "version %d is not known", c.Version)
+		l.reportf(ConfigFile, 1, "config-version", "version", "write `version: 1`", "version %d is not known", c.Version)
 	}
 	l.project.OpenAPI = l.inside(ConfigFile, "openapi", c.OpenAPI)
 	l.project.API = l.inside(ConfigFile, "api", c.API)
 	l.project.Handlers = l.inside(ConfigFile, "handlers", c.Handlers)
 	if !l.exists(l.project.OpenAPI) {
-		l.report(l.project.OpenAPI, 0, "missing-file", "", "write the document, or name it as `openapi` in "+ConfigFile, "there is no such file")
+		l.reportf(l.project.OpenAPI, 0, "missing-file", "", "write the document, or name it as `openapi` in "+ConfigFile, "there is no such file")
 	}
 	return c
 }
@@ -61,7 +61,7 @@ func (l *loader) loadConfig() config {
 func (l *loader) inside(file, field, value string) string {
 	clean := path.Clean(strings.ReplaceAll(value, `\`, "/"))
 	if value == "" || path.IsAbs(clean) || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {
-		l.report(file, 0, "path", field, "name a path below the project's folder, relative to it", "%q does not lie within the project", value)
+		l.reportf(file, 0, "path", field, "name a path below the project's folder, relative to it", "%q does not lie within the project", value)
 	}
 	return clean
 }
@@ -76,12 +76,12 @@ func (l *loader) checkOutputs() {
 	for i, a := range outputs {
 		for _, b := range outputs[i+1:] {
 			if within(a, b) || within(b, a) {
-				l.report(ConfigFile, 0, "output-overlap", b, "give every output a folder of its own", "the output folders %s and %s overlap", a, b)
+				l.reportf(ConfigFile, 0, "output-overlap", b, "give every output a folder of its own", "the output folders %s and %s overlap", a, b)
 			}
 		}
 		for _, in := range l.project.Inputs() {
 			if within(in, a) {
-				l.report(in, 0, "output-overlap", a, "move the file, or the output", "the file lies in an output folder, which generation replaces as a whole")
+				l.reportf(in, 0, "output-overlap", a, "move the file, or the output", "the file lies in an output folder, which generation replaces as a whole")
 			}
 		}
 	}
@@ -118,8 +118,7 @@ var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 // reportYAML splits a reader's error into one finding for each line of the file.
 func (l *loader) reportYAML(file string, err error) {
 	messages := []string{err.Error()}
-	var typeErr *yaml.TypeError
-	if errors.As(err, &typeErr) {
+	if typeErr, ok := errors.AsType[*yaml.TypeError](err); ok {
 		messages = typeErr.Errors
 	}
 	for _, message := range messages {
@@ -132,6 +131,6 @@ func (l *loader) reportYAML(file string, err error) {
 		if m := unknownField.FindStringSubmatch(message); m != nil {
 			message = "there is no field " + m[1]
 		}
-		l.report(file, line, "yaml", "", "mend the file", "%s", strings.TrimPrefix(message, "yaml: "))
+		l.reportf(file, line, "yaml", "", "mend the file", "%s", strings.TrimPrefix(message, "yaml: "))
 	}
 }

@@ -127,7 +127,7 @@ type loader struct {
 	err     error // of the machine, not of the user
 }
 
-func (l *loader) report(file string, line int, rule, subject, mend, format string, args ...any) {
+func (l *loader) reportf(file string, line int, rule, subject, mend, format string, args ...any) {
 	l.found = append(l.found, diag.Diagnostic{
 		File: file, Line: line, Rule: rule, Subject: subject, Mend: mend,
 		Message: fmt.Sprintf(format, args...),
@@ -139,7 +139,7 @@ func (l *loader) read(file, mend string) []byte {
 	data, err := os.ReadFile(l.project.Abs(file))
 	if errors.Is(err, fs.ErrNotExist) {
 		if mend != "" {
-			l.report(file, 0, "missing-file", "", mend, "there is no such file")
+			l.reportf(file, 0, "missing-file", "", mend, "there is no such file")
 		}
 		return nil
 	}
@@ -162,7 +162,7 @@ func (l *loader) loadModule() {
 			l.project.Module = modfile.ModulePath(data)
 			l.project.ImportPath = path.Join(l.project.Module, rel)
 			if l.project.Module == "" {
-				l.report("go.mod", 1, "module", "", "give it a module line, as `go mod init` does", "the file names no module")
+				l.reportf("go.mod", 1, "module", "", "give it a module line, as `go mod init` does", "the file names no module")
 			}
 			return
 		}
@@ -172,7 +172,7 @@ func (l *loader) loadModule() {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			l.report("go.mod", 0, "missing-file", "", "run `go mod init` in the project's folder", "no go.mod in %s or above it", l.project.Root)
+			l.reportf("go.mod", 0, "missing-file", "", "run `go mod init` in the project's folder", "no go.mod in %s or above it", l.project.Root)
 			return
 		}
 		rel = path.Join(filepath.Base(dir), rel)

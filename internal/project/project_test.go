@@ -149,8 +149,8 @@ func TestLoadErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := project.Load(newProject(t, c.changes))
-			var list diag.List
-			if !errors.As(err, &list) {
+			list, ok := errors.AsType[diag.List](err)
+			if !ok {
 				t.Fatalf("error %v", err)
 			}
 			var got []place
@@ -171,8 +171,7 @@ func TestLoadErrors(t *testing.T) {
 func TestNoModule(t *testing.T) {
 	t.Parallel()
 	_, err := project.Load(t.TempDir())
-	var list diag.List
-	if !errors.As(err, &list) {
+	if _, ok := errors.AsType[diag.List](err); !ok {
 		t.Fatalf("error %v", err)
 	}
 }

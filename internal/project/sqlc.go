@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,6 +35,7 @@ type sqlcGen struct {
 	Go *sqlcGo `yaml:"go"`
 }
 
+//nolint:tagliatelle // The names are sqlc's.
 type sqlcGo struct {
 	Package        string            `yaml:"package"`
 	Out            string            `yaml:"out"`
@@ -72,7 +74,7 @@ func (l *loader) loadSQLC(c config) {
 		return
 	}
 	if file.Version != "2" {
-		l.report(SQLCFile, 1, "sqlc-version", "version", "write `version: \"2\"`", "version %q is not supported", file.Version)
+		l.reportf(SQLCFile, 1, "sqlc-version", "version", "write `version: \"2\"`", "version %q is not supported", file.Version)
 	}
 	tenantSchema := l.inside(ConfigFile, "tenant.schema", c.Tenant.Schema)
 	publicSchema := l.inside(ConfigFile, "public.schema", c.Public.Schema)
@@ -93,13 +95,13 @@ func (l *loader) loadSQLC(c config) {
 			scope.Name, scope.OwnSchema = "public", publicSchema
 			l.assign(&l.project.Public, scope, block)
 		default:
-			l.report(SQLCFile, node.Line, "sqlc-block", "schema",
+			l.reportf(SQLCFile, node.Line, "sqlc-block", "schema",
 				"list one of them under `schema`, or name other files in "+ConfigFile,
 				"this block belongs to no scope: its schema has neither %s nor %s", tenantSchema, publicSchema)
 		}
 	}
 	if l.project.Tenant == nil {
-		l.report(SQLCFile, 1, "sqlc-block", "sql", "add a block whose `schema` lists "+tenantSchema,
+		l.reportf(SQLCFile, 1, "sqlc-block", "sql", "add a block whose `schema` lists "+tenantSchema,
 			"no block holds the tenant's schema %s", tenantSchema)
 	}
 }
@@ -108,26 +110,26 @@ func (l *loader) loadSQLC(c config) {
 func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 	line := scope.Line
 	if *to != nil {
-		l.report(SQLCFile, line, "sqlc-block", scope.Name, "merge the two blocks",
+		l.reportf(SQLCFile, line, "sqlc-block", scope.Name, "merge the two blocks",
 			"a second block of scope %s; the first is at line %d", scope.Name, (*to).Line)
 		return
 	}
 	*to = scope
 	if block.Engine != "postgresql" {
-		l.report(SQLCFile, line, "sqlc-engine", scope.Name, "write `engine: postgresql`", "engine %q is not supported", block.Engine)
+		l.reportf(SQLCFile, line, "sqlc-engine", scope.Name, "write `engine: postgresql`", "engine %q is not supported", block.Engine)
 	}
 	scope.Queries = l.glob(line, "queries", block.Queries)
 	if len(scope.Queries) == 0 {
-		l.report(SQLCFile, lineOf(&block.node, "queries", line), "no-queries", scope.Name,
+		l.reportf(SQLCFile, lineOf(&block.node, "queries", line), "no-queries", scope.Name,
 			"write a query file there, or remove the block", "no query file in %s", strings.Join(block.Queries, ", "))
 	}
 	gen := block.Gen.Go
 	if gen == nil {
-		l.report(SQLCFile, line, "sqlc-gen", scope.Name, "add `gen: {go: {...}}` with out and sql_package", "the block generates no Go")
+		l.reportf(SQLCFile, line, "sqlc-gen", scope.Name, "add `gen: {go: {...}}` with out and sql_package", "the block generates no Go")
 		return
 	}
 	if gen.SQLPackage != "pgx/v5" {
-		l.report(SQLCFile, lineOf(&block.node, "sql_package", line), "sqlc-package", scope.Name,
+		l.reportf(SQLCFile, lineOf(&block.node, "sql_package", line), "sqlc-package", scope.Name,
 			"write `sql_package: pgx/v5` under gen.go", "sql_package %q cannot be bound to a tenant", gen.SQLPackage)
 	}
 	for _, option := range []struct {
@@ -135,7 +137,7 @@ func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 		set  bool
 	}{{"emit_prepared_queries", gen.Prepared}, {"emit_methods_with_db_argument", gen.WithDBArgument}} {
 		if option.set {
-			l.report(SQLCFile, lineOf(&block.node, option.name, line), "sqlc-option", scope.Name,
+			l.reportf(SQLCFile, lineOf(&block.node, option.name, line), "sqlc-option", scope.Name,
 				"remove the option", "%s gives methods that a bound querier cannot serve", option.name)
 		}
 	}
@@ -151,7 +153,7 @@ func (l *loader) placeOutput(scope *Scope, gen *sqlcGo, line int) {
 	}
 	parent := path.Dir(scope.Out)
 	if path.Base(parent) != "internal" || path.Dir(parent) == "." {
-		l.report(SQLCFile, line, "sqlc-out", scope.Name,
+		l.reportf(SQLCFile, line, "sqlc-out", scope.Name,
 			"write `out: gen/"+scope.Name+"db/internal/sqlcgen`",
 			"%s is not of the form <facade>/internal/<package>, so other packages could import sqlc's own constructor", scope.Out)
 		return
@@ -169,19 +171,19 @@ func (l *loader) glob(line int, field string, patterns []string) []string {
 		if strings.ContainsAny(pattern, "*?[]") {
 			matches, err := filepath.Glob(names[0])
 			if err != nil {
-				l.report(SQLCFile, line, "path", field, "mend the pattern", "%q: %v", pattern, err)
+				l.reportf(SQLCFile, line, "path", field, "mend the pattern", "%q: %v", pattern, err)
 			}
 			names = matches
 		}
 		for _, name := range names {
 			found, err := sqlFiles(name)
 			if err != nil {
-				l.report(SQLCFile, line, "path", field, "create it, or mend the path", "cannot read %s", pattern)
+				l.reportf(SQLCFile, line, "path", field, "create it, or mend the path", "cannot read %s", pattern)
 			}
 			for _, f := range found {
 				rel, err := filepath.Rel(l.project.Root, f)
 				if err != nil || strings.HasPrefix(rel, "..") {
-					l.report(SQLCFile, line, "path", field, "keep SQL files below the project's folder", "%s lies outside of the project", pattern)
+					l.reportf(SQLCFile, line, "path", field, "keep SQL files below the project's folder", "%s lies outside of the project", pattern)
 					continue
 				}
 				files = append(files, filepath.ToSlash(rel))
@@ -216,13 +218,9 @@ func sqlFiles(name string) ([]string, error) {
 func merge(global map[string]string, local *sqlcGo) map[string]string {
 	all := map[string]string{}
 	if local != nil {
-		for k, v := range local.Rename {
-			all[k] = v
-		}
+		maps.Copy(all, local.Rename)
 	}
-	for k, v := range global { // sqlc lets the global name win
-		all[k] = v
-	}
+	maps.Copy(all, global) // sqlc lets the global name win
 	return all
 }
 

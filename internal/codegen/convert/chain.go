@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -47,9 +48,9 @@ func same(t Type) string { return "rest.Same[" + t.Text + "]" }
 // plain converts what is neither absent nor null.
 func plain(kind Kind, from, to Type) (string, bool) {
 	switch {
-	case kind == JSON && from.Basic == "bytes" && from.Text != to.Text:
+	case kind == JSON && from.Basic == basicBytes && from.Text != to.Text:
 		return fmt.Sprintf("rest.FromJSON[%s, %s]", from.Text, to.Text), true
-	case kind == JSON && to.Basic == "bytes" && from.Text != to.Text:
+	case kind == JSON && to.Basic == basicBytes && from.Text != to.Text:
 		return fmt.Sprintf("rest.ToJSON[%s, %s]", from.Text, to.Text), true
 	case from.List && to.List:
 		item, ok := chain(kind, *from.Elem, *to.Elem)
@@ -60,31 +61,33 @@ func plain(kind Kind, from, to Type) (string, bool) {
 	return element(kind, from, to)
 }
 
+type pair struct{ from, to Basic }
+
 // pairs are the conversions between different kinds of Go types. %s stands for
 // the type on the API's side where the function needs to be told.
-var pairs = map[string]string{
-	"time>date": "rest.TimeToDate", "date>time": "rest.DateToTime",
-	"numeric>string": "rest.DecimalToString[%s]", "string>numeric": "rest.StringToDecimal[%s]",
-	"timeofday>string": "rest.TimeToString[%s]", "string>timeofday": "rest.StringToTime[%s]",
-	"interval>string": "rest.IntervalToString[%s]", "string>interval": "rest.StringToInterval[%s]",
-	"addr>string": "rest.AddrToString[%s]", "string>addr": "rest.StringToAddr[%s]",
-	"prefix>string": "rest.PrefixToString[%s]", "string>prefix": "rest.StringToPrefix[%s]",
-	"string>uuid": "rest.StringToUUID[%s]",
+var pairs = map[pair]string{
+	{basicTime, basicDate}: "rest.TimeToDate", {basicDate, basicTime}: "rest.DateToTime",
+	{basicNumeric, basicString}: "rest.DecimalToString[%s]", {basicString, basicNumeric}: "rest.StringToDecimal[%s]",
+	{basicTimeOfDay, basicString}: "rest.TimeToString[%s]", {basicString, basicTimeOfDay}: "rest.StringToTime[%s]",
+	{basicInterval, basicString}: "rest.IntervalToString[%s]", {basicString, basicInterval}: "rest.StringToInterval[%s]",
+	{basicAddr, basicString}: "rest.AddrToString[%s]", {basicString, basicAddr}: "rest.StringToAddr[%s]",
+	{basicPrefix, basicString}: "rest.PrefixToString[%s]", {basicString, basicPrefix}: "rest.StringToPrefix[%s]",
+	{basicString, basicUUID}: "rest.StringToUUID[%s]",
 }
 
 func element(kind Kind, from, to Type) (string, bool) {
-	if kind == Timestamp && from.Basic == "time" && to.Basic == "time" {
+	if kind == Timestamp && from.Basic == basicTime && to.Basic == basicTime {
 		return "rest.UTC", true
 	}
-	if pair, ok := pairs[from.Basic+">"+to.Basic]; ok {
+	if fn, ok := pairs[pair{from.Basic, to.Basic}]; ok {
 		text := to.Text
-		if from.Basic == "string" {
+		if from.Basic == basicString {
 			text = from.Text
 		}
-		if to.Basic == "uuid" {
+		if to.Basic == basicUUID {
 			text = from.Text + ", " + to.Text
 		}
-		return strings.ReplaceAll(pair, "%s", text), true
+		return strings.ReplaceAll(fn, "%s", text), true
 	}
 	switch {
 	case isInteger(from.Basic) && isInteger(to.Basic):
@@ -100,16 +103,17 @@ func element(kind Kind, from, to Type) (string, bool) {
 		return fmt.Sprintf("rest.Enum[%s, %s]", from.Text, to.Text), true
 	case from.Text == to.Text:
 		return same(from), true
-	case from.Basic == "string":
+	case from.Basic == basicString:
 		return fmt.Sprintf("rest.String[%s, %s]", from.Text, to.Text), true
-	case from.Basic == "uuid":
+	case from.Basic == basicUUID:
 		return fmt.Sprintf("rest.UUID[%s, %s]", from.Text, to.Text), true
 	}
 	return "", false
 }
 
-func isInteger(basic string) bool {
-	return strings.HasPrefix(basic, "int") && basic != "interval" || strings.HasPrefix(basic, "uint")
+func isInteger(b Basic) bool {
+	size := strings.TrimPrefix(strings.TrimPrefix(string(b), "u"), "int")
+	return len(size) < len(b) && slices.Contains([]string{"", "8", "16", "32", "64"}, size)
 }
 
-func isFloat(basic string) bool { return strings.HasPrefix(basic, "float") }
+func isFloat(b Basic) bool { return b == "float32" || b == "float64" }

@@ -77,6 +77,16 @@ type Mismatch struct {
 	Rule, Message, Mend string
 }
 
+// Types and formats of schemas that more than one kind has.
+const (
+	array        = "array"
+	integer      = "integer"
+	text         = "string"
+	number       = "number"
+	int64Format  = "int64"
+	typeMismatch = "type-mismatch"
+)
+
 // Match checks that an SQL value and a schema mean the same. in is true for
 // what goes from the API to the database.
 func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *Mismatch {
@@ -84,7 +94,7 @@ func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *M
 		return &Mismatch{"sqlc-slice", "sqlc.slice does not work with pgx", fmt.Sprintf("write `= ANY(sqlc.arg('%s')::%s[])`", v.Name, v.SQL)}
 	}
 	dims := v.Dims
-	for ; dims > 0 && s != nil && s.Type == "array"; dims-- {
+	for ; dims > 0 && s != nil && s.Type == array; dims-- {
 		s = s.Items
 	}
 	kind, values := KindOf(pkg, v.SQL)
@@ -92,10 +102,10 @@ func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *M
 		return &Mismatch{"unknown-type", fmt.Sprintf("sqlc gives it the type %q, which has no form in the API", v.SQL), "cast it in SQL to a type that has one, such as ::text or ::numeric"}
 	}
 	if s == nil {
-		return &Mismatch{"type-mismatch", "the schema says nothing about its items", "give the array `items`"}
+		return &Mismatch{typeMismatch, "the schema says nothing about its items", "give the array `items`"}
 	}
-	if dims > 0 || (s.Type == "array" && kind != JSON) {
-		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
+	if dims > 0 || (s.Type == array && kind != JSON) {
+		return &Mismatch{typeMismatch, fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
 	}
 	return matchKind(kind, values, v, s, in)
 }
@@ -104,9 +114,9 @@ func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, i
 	if kind == JSON {
 		return nil
 	}
-	types, formats := accepts(kind)
-	if s.Union || s.Type != types {
-		return &Mismatch{"type-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
+	want := forms[kind]
+	if s.Union || s.Type != want.schemaType {
+		return &Mismatch{typeMismatch, fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
 	}
 	if kind == Text || kind == Enum {
 		return matchText(kind, values, v, s)
@@ -114,7 +124,7 @@ func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, i
 	if len(s.Enum) > 0 {
 		return &Mismatch{"enum-mismatch", fmt.Sprintf("%s is %s, which is no enum", v.Name, sqlText(v)), "remove `enum` from the schema"}
 	}
-	if slices.Contains(formats, s.Format) || (in && kind != Float64 && types == "integer") {
+	if slices.Contains(want.formats, s.Format) || (in && want.schemaType == integer) {
 		return nil
 	}
 	return &Mismatch{"format-mismatch", fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
@@ -147,56 +157,45 @@ func matchText(kind Kind, values []string, v queries.Value, s *openapi.Schema) *
 	}
 }
 
-// accepts gives the schema type of a kind, and its formats for a response; the
-// first one is what the mend proposes.
-func accepts(kind Kind) (schemaType string, formats []string) {
-	switch kind {
-	case Int16:
-		return "integer", []string{"int32", "", "int", "int16", "int64"}
-	case Int32:
-		return "integer", []string{"int32", "", "int", "int64"}
-	case Int64:
-		return "integer", []string{"int64", "", "int"}
-	case Float32:
-		return "number", []string{"float", "", "double"}
-	case Float64:
-		return "number", []string{"double"}
-	case Boolean:
-		return "boolean", []string{""}
-	case Decimal:
-		return "string", []string{"decimal"}
-	case UUID:
-		return "string", []string{"uuid"}
-	case Date:
-		return "string", []string{"date"}
-	case Time:
-		return "string", []string{"time"}
-	case Timestamp:
-		return "string", []string{"date-time"}
-	case Interval:
-		return "string", []string{"duration"}
-	case Bytes:
-		return "string", []string{"byte"}
-	case Network:
-		return "string", []string{"", "ip", "ipv4", "ipv6", "cidr"}
-	default:
-		return "string", []string{""}
-	}
+// form is how a schema describes a kind: its type, and its formats in a
+// response, of which the mend proposes the first.
+type form struct {
+	schemaType string
+	formats    []string
+}
+
+var forms = map[Kind]form{
+	Int16:     {integer, []string{"int32", "", "int", "int16", int64Format}},
+	Int32:     {integer, []string{"int32", "", "int", int64Format}},
+	Int64:     {integer, []string{int64Format, "", "int"}},
+	Float32:   {number, []string{"float", "", "double"}},
+	Float64:   {number, []string{"double"}},
+	Boolean:   {"boolean", []string{""}},
+	Text:      {text, []string{""}},
+	Enum:      {text, []string{""}},
+	Decimal:   {text, []string{"decimal"}},
+	UUID:      {text, []string{"uuid"}},
+	Date:      {text, []string{"date"}},
+	Time:      {text, []string{"time"}},
+	Timestamp: {text, []string{"date-time"}},
+	Interval:  {text, []string{"duration"}},
+	Bytes:     {text, []string{"byte"}},
+	Network:   {text, []string{"", "ip", "ipv4", "ipv6", "cidr"}},
 }
 
 func mend(kind Kind, enum []string, dims int) string {
-	schemaType, formats := accepts(kind)
-	text := "type: " + schemaType
-	if formats[0] != "" {
-		text += ", format: " + formats[0]
+	want := forms[kind]
+	schema := "type: " + want.schemaType
+	if want.formats[0] != "" {
+		schema += ", format: " + want.formats[0]
 	}
 	if kind == Enum {
-		text += ", enum: [" + strings.Join(enum, ", ") + "]"
+		schema += ", enum: [" + strings.Join(enum, ", ") + "]"
 	}
 	for range dims {
-		text = "type: array, items: {" + text + "}"
+		schema = "type: array, items: {" + schema + "}"
 	}
-	return text
+	return schema
 }
 
 func sqlText(v queries.Value) string {
@@ -209,7 +208,7 @@ func describe(s *openapi.Schema) string {
 		return "a choice of schemas"
 	case s.Type == "":
 		return "any value"
-	case s.Type == "array" && s.Items != nil:
+	case s.Type == array && s.Items != nil:
 		return "array of " + describe(s.Items)
 	case s.Format != "":
 		return s.Type + " of format " + s.Format

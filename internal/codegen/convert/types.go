@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"go/ast"
 	"strings"
 
@@ -19,6 +20,34 @@ const (
 	Nil              // a slice whose nil means NULL
 )
 
+// Basic is what a plain Go value is underneath: a built-in type's name, or one
+// of the constants.
+type Basic string
+
+// The values that conversions know apart.
+const (
+	basicBool      Basic = "bool"
+	basicString    Basic = "string"
+	basicBytes     Basic = "bytes"
+	basicUUID      Basic = "uuid"
+	basicTime      Basic = "time"
+	basicDate      Basic = "date"
+	basicTimeOfDay Basic = "timeofday"
+	basicInterval  Basic = "interval"
+	basicNumeric   Basic = "numeric"
+	basicAddr      Basic = "addr"
+	basicPrefix    Basic = "prefix"
+)
+
+// The plain types that the generator itself converts from and to.
+var (
+	StringType = Type{Text: string(basicString), Basic: basicString}
+	Int64Type  = Type{Text: "int64", Basic: "int64"}
+)
+
+// Any is the Go type of what may hold any value.
+const Any = "any"
+
 // Type is a Go type in the terms that conversions are put together from.
 type Type struct {
 	// Text is the type as the generated package writes it.
@@ -29,9 +58,8 @@ type Type struct {
 	// List is true for a slice of Elem.
 	List bool
 	Elem *Type
-	// Basic is what a plain value is underneath, such as "string" or "uuid".
-	// It is empty for what only JSON can convert.
-	Basic string
+	// Basic is empty for what only JSON can convert.
+	Basic Basic
 	// Enum is true for an enum of the API.
 	Enum bool
 	// Expr is the type's source in its own package.
@@ -45,30 +73,34 @@ type Resolver struct {
 	Qualifier string
 }
 
-// pgWrapper describes the types of package pgtype by what they hold.
-var pgWrapper = map[string]struct{ elem, basic string }{
-	"Text": {"string", "string"}, "Bool": {"bool", "bool"},
-	"Int2": {"int16", "int16"}, "Int4": {"int32", "int32"}, "Int8": {"int64", "int64"},
-	"Float4": {"float32", "float32"}, "Float8": {"float64", "float64"},
-	"UUID":        {"[16]byte", "uuid"},
-	"Timestamptz": {"time.Time", "time"}, "Timestamp": {"time.Time", "time"}, "Date": {"time.Time", "time"},
-	"Time": {"pgtype.Time", "timeofday"}, "Interval": {"pgtype.Interval", "interval"}, "Numeric": {"pgtype.Numeric", "numeric"},
+// pgWrapper describes the types of package pgtype by what they hold. An empty
+// text means that the value's type is named as the built-in type.
+var pgWrapper = map[string]struct {
+	text  string
+	basic Basic
+}{
+	"Text": {"", basicString}, "Bool": {"", basicBool},
+	"Int2": {"", "int16"}, "Int4": {"", "int32"}, "Int8": {"", "int64"},
+	"Float4": {"", "float32"}, "Float8": {"", "float64"},
+	"UUID":        {"[16]byte", basicUUID},
+	"Timestamptz": {"time.Time", basicTime}, "Timestamp": {"time.Time", basicTime}, "Date": {"time.Time", basicTime},
+	"Time": {"pgtype.Time", basicTimeOfDay}, "Interval": {"pgtype.Interval", basicInterval}, "Numeric": {"pgtype.Numeric", basicNumeric},
 }
 
-var basics = map[string]bool{
-	"bool": true, "string": true, "float32": true, "float64": true,
-	"int": true, "int8": true, "int16": true, "int32": true, "int64": true,
-	"uint": true, "uint8": true, "uint16": true, "uint32": true, "uint64": true,
+// builtin is true for the built-in types that conversions know.
+func builtin(name string) bool {
+	b := Basic(name)
+	return b == basicBool || b == basicString || isInteger(b) || isFloat(b)
 }
 
 // selectors are the plain types of other packages, by import path.
-var selectors = map[string]string{
-	"time.Time": "time", "net/netip.Addr": "addr", "net/netip.Prefix": "prefix",
-	"github.com/google/uuid.UUID": "uuid", "github.com/gofrs/uuid.UUID": "uuid", "github.com/gofrs/uuid/v5.UUID": "uuid",
-	"github.com/oapi-codegen/runtime/types.UUID":  "uuid",
-	"github.com/oapi-codegen/runtime/types.Date":  "date",
-	"github.com/oapi-codegen/runtime/types.Email": "string",
-	"encoding/json.RawMessage":                    "bytes",
+var selectors = map[string]Basic{
+	"time.Time": basicTime, "net/netip.Addr": basicAddr, "net/netip.Prefix": basicPrefix,
+	"github.com/google/uuid.UUID": basicUUID, "github.com/gofrs/uuid.UUID": basicUUID, "github.com/gofrs/uuid/v5.UUID": basicUUID,
+	"github.com/oapi-codegen/runtime/types.UUID":  basicUUID,
+	"github.com/oapi-codegen/runtime/types.Date":  basicDate,
+	"github.com/oapi-codegen/runtime/types.Email": basicString,
+	"encoding/json.RawMessage":                    basicBytes,
 }
 
 // Resolve reads a type.
@@ -91,7 +123,7 @@ func (r Resolver) resolve(e ast.Expr) Type {
 		return Type{Wrapper: Pointer, Elem: &elem, Open: "rest.OpenPointer[" + elem.Text + "]", Build: "rest.BuildPointer[" + elem.Text + "]"}
 	case *ast.ArrayType:
 		if id, ok := x.Elt.(*ast.Ident); ok && x.Len == nil && id.Name == "byte" {
-			return Type{Basic: "bytes"}
+			return Type{Basic: basicBytes}
 		}
 		if x.Len != nil {
 			return Type{}
@@ -111,8 +143,8 @@ func (r Resolver) resolve(e ast.Expr) Type {
 func (r Resolver) named(id *ast.Ident) Type {
 	spec := r.Pkg.Types[id.Name]
 	if spec == nil {
-		if basics[id.Name] {
-			return Type{Basic: id.Name}
+		if builtin(id.Name) {
+			return Type{Basic: Basic(id.Name)}
 		}
 		return Type{}
 	}
@@ -120,7 +152,7 @@ func (r Resolver) named(id *ast.Ident) Type {
 		return r.nullStruct(id.Name, st)
 	}
 	t := r.resolve(spec.Type)
-	if under, ok := spec.Type.(*ast.Ident); ok && under.Name == "string" {
+	if under, ok := spec.Type.(*ast.Ident); ok && under.Name == string(basicString) {
 		t.Enum = len(r.Pkg.Methods(id.Name)) > 0 && hasValid(r.Pkg, id.Name)
 	}
 	return t
@@ -163,19 +195,20 @@ func (r Resolver) selector(x *ast.SelectorExpr) Type {
 	switch {
 	case importPath == "github.com/jackc/pgx/v5/pgtype":
 		if w, ok := pgWrapper[x.Sel.Name]; ok {
-			return Type{Wrapper: Valid, Elem: &Type{Text: w.elem, Basic: w.basic}, Open: "rest.Open" + x.Sel.Name, Build: "rest.Build" + x.Sel.Name}
+			elem := Type{Text: cmp.Or(w.text, string(w.basic)), Basic: w.basic}
+			return Type{Wrapper: Valid, Elem: &elem, Open: "rest.Open" + x.Sel.Name, Build: "rest.Build" + x.Sel.Name}
 		}
 	case full == "github.com/google/uuid.NullUUID":
-		return Type{Wrapper: Valid, Elem: &Type{Text: pkg.Name + ".UUID", Basic: "uuid"}, Open: "rest.OpenNullUUID", Build: "rest.BuildNullUUID"}
+		return Type{Wrapper: Valid, Elem: &Type{Text: pkg.Name + ".UUID", Basic: basicUUID}, Open: "rest.OpenNullUUID", Build: "rest.BuildNullUUID"}
 	case full == "database/sql.NullString":
-		return Type{Wrapper: Valid, Elem: &Type{Text: "string", Basic: "string"}, Open: "rest.OpenNullString", Build: "rest.BuildNullString"}
+		return Type{Wrapper: Valid, Elem: &StringType, Open: "rest.OpenNullString", Build: "rest.BuildNullString"}
 	}
 	return Type{}
 }
 
 // AsNull gives a type whose nil is NULL its wrapper; others stay as they are.
 func (t Type) AsNull() Type {
-	if t.Wrapper != None || (!t.List && t.Basic != "bytes") {
+	if t.Wrapper != None || (!t.List && t.Basic != basicBytes) {
 		return t
 	}
 	elem := t

@@ -84,7 +84,7 @@ func (f *File) Bytes() ([]byte, error) {
 func usedNames(src []byte) (map[string]bool, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller adds the context
+		return nil, err
 	}
 	used := map[string]bool{}
 	Uses(file, func(name string) { used[name] = true })

@@ -22,43 +22,23 @@ func (p *Package) format(b *strings.Builder, e ast.Expr, qualifier string) {
 		}
 		b.WriteString(t.Name)
 	case *ast.SelectorExpr:
-		p.format(b, t.X, "")
-		b.WriteString("." + t.Sel.Name)
+		b.WriteString(p.Format(t.X, "") + "." + t.Sel.Name)
 	case *ast.StarExpr:
-		b.WriteString("*")
-		p.format(b, t.X, qualifier)
+		b.WriteString("*" + p.Format(t.X, qualifier))
 	case *ast.ParenExpr:
 		p.format(b, t.X, qualifier)
 	case *ast.Ellipsis:
-		b.WriteString("...")
-		p.format(b, t.Elt, qualifier)
+		b.WriteString("..." + p.Format(t.Elt, qualifier))
 	case *ast.ArrayType:
-		b.WriteString("[")
-		if lit, ok := t.Len.(*ast.BasicLit); ok {
-			b.WriteString(lit.Value)
-		}
-		b.WriteString("]")
-		p.format(b, t.Elt, qualifier)
+		b.WriteString("[" + p.Format(t.Len, qualifier) + "]" + p.Format(t.Elt, qualifier))
+	case *ast.BasicLit:
+		b.WriteString(t.Value)
 	case *ast.MapType:
-		b.WriteString("map[")
-		p.format(b, t.Key, qualifier)
-		b.WriteString("]")
-		p.format(b, t.Value, qualifier)
+		b.WriteString("map[" + p.Format(t.Key, qualifier) + "]" + p.Format(t.Value, qualifier))
 	case *ast.IndexExpr:
-		p.format(b, t.X, qualifier)
-		b.WriteString("[")
-		p.format(b, t.Index, qualifier)
-		b.WriteString("]")
+		b.WriteString(p.Format(t.X, qualifier) + "[" + p.Format(t.Index, qualifier) + "]")
 	case *ast.IndexListExpr:
-		p.format(b, t.X, qualifier)
-		b.WriteString("[")
-		for i, index := range t.Indices {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			p.format(b, index, qualifier)
-		}
-		b.WriteString("]")
+		p.formatIndices(b, t, qualifier)
 	case *ast.InterfaceType:
 		b.WriteString("any")
 	case *ast.StructType:
@@ -67,6 +47,14 @@ func (p *Package) format(b *strings.Builder, e ast.Expr, qualifier string) {
 		b.WriteString("func")
 		p.formatFunc(b, t, qualifier)
 	}
+}
+
+func (p *Package) formatIndices(b *strings.Builder, t *ast.IndexListExpr, qualifier string) {
+	indices := make([]string, len(t.Indices))
+	for i, index := range t.Indices {
+		indices[i] = p.Format(index, qualifier)
+	}
+	b.WriteString(p.Format(t.X, qualifier) + "[" + strings.Join(indices, ", ") + "]")
 }
 
 func (p *Package) formatStruct(b *strings.Builder, t *ast.StructType, qualifier string) {

@@ -32,12 +32,12 @@ type binding struct {
 	answer string
 }
 
-func (b *binding) report(line int, rule, subject, mend, format string, args ...any) {
+func (b *binding) reportf(line int, rule, subject, mend, format string, args ...any) {
 	full := b.op.ID
 	if subject != "" {
 		full += " " + subject
 	}
-	b.g.report(line, rule, full, mend, format, args...)
+	b.g.reportf(line, rule, full, mend, format, args...)
 }
 
 // find looks up the query that the operation names.
@@ -45,30 +45,30 @@ func (b *binding) find() bool {
 	name, line := b.op.Query.Name, b.op.Query.Line
 	b.scope = b.g.scopes[b.op.Scope]
 	if b.op.Scope == "none" {
-		b.report(line, "scope", "", "remove x-query and write the handler by hand, or choose another x-scope", "x-scope none has no queries")
+		b.reportf(line, "scope", "", "remove x-query and write the handler by hand, or choose another x-scope", "x-scope none has no queries")
 		return false
 	}
 	if b.scope == nil {
-		b.report(line, "scope", "", "add a block for the "+b.op.Scope+" schema to sqlc.yaml", "the project has no queries of scope %s", b.op.Scope)
+		b.reportf(line, "scope", "", "add a block for the "+b.op.Scope+" schema to sqlc.yaml", "the project has no queries of scope %s", b.op.Scope)
 		return false
 	}
 	b.query = b.scope.pkg.Find(name)
 	if b.query == nil {
 		for _, other := range b.g.scopes {
 			if q := other.pkg.Find(name); q != nil {
-				b.report(line, "scope", "", "write `x-scope: "+other.name+"`, or name a query of scope "+b.op.Scope,
+				b.reportf(line, "scope", "", "write `x-scope: "+other.name+"`, or name a query of scope "+b.op.Scope,
 					"query %s belongs to scope %s (%s:%d), the operation to scope %s", name, other.name, q.File, q.Line, b.op.Scope)
 				return false
 			}
 		}
-		b.report(line, "unknown-query", "", suggestion(name, b.scope), "there is no query %s in scope %s", name, b.op.Scope)
+		b.reportf(line, "unknown-query", "", suggestion(name, b.scope), "there is no query %s in scope %s", name, b.op.Scope)
 		return false
 	}
 	switch cmd := b.query.Cmd; cmd {
-	case ":one", ":many", ":exec", ":execrows":
+	case queries.One, queries.Many, queries.Exec, queries.ExecRows:
 		return true
 	default:
-		b.report(line, "unbindable", "", "write this one by hand: remove x-query and implement it in Custom",
+		b.reportf(line, "unbindable", "", "write this one by hand: remove x-query and implement it in Custom",
 			"query %s is %s, which serves no single request (%s:%d)", name, cmd, b.query.File, b.query.Line)
 		return false
 	}
@@ -114,12 +114,12 @@ func editDistance(a, b string) int {
 
 // sources lists all places of the request for a mend.
 func (b *binding) sources() string {
-	var places []string
+	if len(b.inputs) == 0 {
+		return "nothing"
+	}
+	places := make([]string, 0, len(b.inputs))
 	for _, in := range b.inputs {
 		places = append(places, in.place)
-	}
-	if len(places) == 0 {
-		return "nothing"
 	}
 	slices.Sort(places)
 	return strings.Join(places, ", ")

@@ -157,7 +157,7 @@ func (g *generator) checkRoutes() {
 	mux := http.NewServeMux()
 	for _, op := range g.in.Document.Operations {
 		if reason := register(mux, op); reason != "" {
-			g.report(op.Line, "route", op.ID, "rename the path or its parameters", "%s %s cannot be routed: %s", op.Method, op.Path, reason)
+			g.reportf(op.Line, "route", op.ID, "rename the path or its parameters", "%s %s cannot be routed: %s", op.Method, op.Path, reason)
 		}
 	}
 }
@@ -177,14 +177,14 @@ func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 	return ""
 }
 
-func (g *generator) report(line int, rule, subject, mend, format string, args ...any) {
+func (g *generator) reportf(line int, rule, subject, mend, format string, args ...any) {
 	g.found = append(g.found, g.in.Document.At(line, rule, subject, mend, format, args...))
 }
 
 func (g *generator) operation(op *openapi.Operation) {
 	name := g.methods[op.Method+" "+op.Path]
 	if name == "" {
-		g.report(op.Line, "oapi-codegen", op.ID, "remove what excludes the operation from "+project.OAPICodegenFile, "oapi-codegen wrote no handler for %s %s", op.Method, op.Path)
+		g.reportf(op.Line, "oapi-codegen", op.ID, "remove what excludes the operation from "+project.OAPICodegenFile, "oapi-codegen wrote no handler for %s %s", op.Method, op.Path)
 		return
 	}
 	if op.Query == nil {
@@ -221,7 +221,7 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 	}
 	sc := g.scopes[op.Scope]
 	if sc == nil {
-		g.report(op.Line, "scope", op.ID, "add a block for the public schema to "+project.SQLCFile, "the project has no queries of scope %s", op.Scope)
+		g.reportf(op.Line, "scope", op.ID, "add a block for the public schema to "+project.SQLCFile, "the project has no queries of scope %s", op.Scope)
 		return
 	}
 	g.usesQuerier[op.Scope] = true

@@ -56,7 +56,7 @@ func (b *binding) mapper(o object) string {
 	m.names[key] = name
 	st, ok := b.g.apiPkg.StructOf(o.target.Expr)
 	if !ok || o.schema == nil || o.schema.Union || o.schema.Type != "object" {
-		b.report(o.line, "response-shape", o.place, "describe an object with properties, or write the handler by hand", "query %s returns rows of %d columns, which this schema cannot hold", b.query.Name, len(o.columns))
+		b.reportf(o.line, "response-shape", o.place, "describe an object with properties, or write the handler by hand", "query %s returns rows of %d columns, which this schema cannot hold", b.query.Name, len(o.columns))
 		return name
 	}
 	var t strings.Builder
@@ -68,7 +68,7 @@ func (b *binding) mapper(o object) string {
 			continue
 		}
 		if j < 0 || p.Schema == nil {
-			b.report(p.Line, "unsupported-property", o.path(p), "write the handler by hand", "the property has no form that a query can fill")
+			b.reportf(p.Line, "unsupported-property", o.path(p), "write the handler by hand", "the property has no form that a query can fill")
 			continue
 		}
 		if value := b.property(o, p, b.g.api.Resolve(fields[j].Type)); value != "" {
@@ -110,11 +110,11 @@ func (b *binding) property(o object, p *openapi.Property, t convert.Type) string
 	found := matching(o.columns, p)
 	switch {
 	case len(found) == 0:
-		b.report(p.Line, "unknown-property", o.path(p), "add the column to the query, or remove the property", "query %s has no column for it (%s:%d); there is %s",
+		b.reportf(p.Line, "unknown-property", o.path(p), "add the column to the query, or remove the property", "query %s has no column for it (%s:%d); there is %s",
 			b.query.Name, b.query.File, b.query.Line, columnNames(o.columns))
 		return ""
 	case len(found) > 1:
-		b.report(p.Line, "ambiguous-column", o.path(p), "give one of the columns another name with AS", "query %s has several columns of this name (%s:%d)", b.query.Name, b.query.File, b.query.Line)
+		b.reportf(p.Line, "ambiguous-column", o.path(p), "give one of the columns another name with AS", "query %s has several columns of this name (%s:%d)", b.query.Name, b.query.File, b.query.Line)
 		return ""
 	}
 	v := found[0]
@@ -137,7 +137,7 @@ func (b *binding) property(o object, p *openapi.Property, t convert.Type) string
 
 // anyValue lets a property of any value, which is never a pointer, be absent.
 func anyValue(t convert.Type, p *openapi.Property) convert.Type {
-	if t.Text != "any" || (p.Required && !p.Schema.Nullable) {
+	if t.Text != convert.Any || (p.Required && !p.Schema.Nullable) {
 		return t
 	}
 	elem := t
@@ -152,7 +152,7 @@ func (b *binding) embedded(o object, p *openapi.Property, v queries.Value, t con
 		target = *t.Elem
 	}
 	if p.Schema.Type != "object" {
-		b.report(p.Line, "type-mismatch", o.path(p), "describe the object", "it is the embedded table %s, but the schema says %s", v.Table, p.Schema.Type)
+		b.reportf(p.Line, "type-mismatch", o.path(p), "describe the object", "it is the embedded table %s, but the schema says %s", v.Table, p.Schema.Type)
 		return ""
 	}
 	name := b.mapper(object{
@@ -170,15 +170,15 @@ func (b *binding) embedded(o object, p *openapi.Property, v queries.Value, t con
 func (b *binding) column(v queries.Value, s *openapi.Schema, t convert.Type, mustBe bool, place string, line int) (string, bool) {
 	at := fmt.Sprintf("query %s, %s:%d", b.query.Name, b.query.File, b.query.Line)
 	if m := convert.Match(b.scope.pkg, v, s, false); m != nil {
-		b.report(line, m.Rule, place, m.Mend, "%s (%s)", m.Message, at)
+		b.reportf(line, m.Rule, place, m.Mend, "%s (%s)", m.Message, at)
 		return "", false
 	}
 	if !v.NotNull && !mustBe && t.Wrapper == convert.None {
-		b.report(line, "go-type", place, "remove x-go-type and x-go-type-skip-optional-pointer, or coalesce the column in SQL", "column %s can be NULL, which its Go type %s cannot hold (%s)", v.Name, t.Text, at)
+		b.reportf(line, "go-type", place, "remove x-go-type and x-go-type-skip-optional-pointer, or coalesce the column in SQL", "column %s can be NULL, which its Go type %s cannot hold (%s)", v.Name, t.Text, at)
 		return "", false
 	}
 	if !v.NotNull && mustBe {
-		b.report(line, "nullable-column", place, "write `nullable: true`, or coalesce the column in SQL", "it is required, but column %s can be NULL (%s)", v.Name, at)
+		b.reportf(line, "nullable-column", place, "write `nullable: true`, or coalesce the column in SQL", "it is required, but column %s can be NULL (%s)", v.Name, at)
 		return "", false
 	}
 	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)

@@ -9,6 +9,11 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 )
 
+const (
+	pagination = "pagination" // the rule of its findings
+	pageLimit  = "page_limit"
+)
+
 // paging is the keyset pagination of one operation.
 type paging struct {
 	limit, cursor *input
@@ -27,31 +32,48 @@ func (b *binding) findPaging() {
 	cursor := b.named("cursor")
 	hasLimit := false
 	for _, v := range b.query.Params {
-		hasLimit = hasLimit || v.Name == "page_limit"
+		hasLimit = hasLimit || v.Name == pageLimit
 	}
-	if _, explicit := b.op.Query.Args["page_limit"]; explicit {
+	if _, explicit := b.op.Query.Args[pageLimit]; explicit {
 		return
 	}
 	if !hasLimit {
 		if len(cursor) == 1 && cursor[0].place == "query.cursor" && !b.hasParam("cursor") {
 			cursor[0].used = true
-			b.report(cursor[0].line, "pagination", "query.cursor", "write `LIMIT sqlc.arg('page_limit')` and compare with sqlc.narg('after_<column>') in the query, or remove the parameter",
+			b.reportf(cursor[0].line, pagination, "query.cursor", "write `LIMIT sqlc.arg('page_limit')` and compare with sqlc.narg('after_<column>') in the query, or remove the parameter",
 				"query %s takes no page_limit, so there is no next page (%s:%d)", b.query.Name, b.query.File, b.query.Line)
 		}
 		return
 	}
 	p := &paging{limit: b.queryInput("limit"), cursor: b.queryInput("cursor")}
+	b.checkPageParameters(p)
+	b.findKeys(p)
+	b.paged = p
+	if p.limit != nil && p.cursor != nil {
+		b.pageLines(p)
+	}
+}
+
+// checkPageParameters insists on a bounded limit and an opaque cursor.
+func (b *binding) checkPageParameters(p *paging) {
 	line := b.op.Query.Line
 	if p.limit == nil {
-		b.report(line, "pagination", "limit", "add the query parameter limit: an integer with default and maximum", "query %s takes page_limit, but the operation has no parameter limit", b.query.Name)
+		b.reportf(line, pagination, "limit", "add the query parameter limit: an integer with default and maximum", "query %s takes page_limit, but the operation has no parameter limit", b.query.Name)
 	} else if !bounded(p.limit) {
-		b.report(p.limit.line, "pagination", p.limit.place, "write `type: integer, minimum: 1, maximum: 100, default: 20`", "the limit of a page needs type integer, a default and a maximum")
+		b.reportf(p.limit.line, pagination, p.limit.place, "write `type: integer, minimum: 1, maximum: 100, default: 20`", "the limit of a page needs type integer, a default and a maximum")
 	}
 	if p.cursor == nil {
-		b.report(line, "pagination", "cursor", "add the query parameter cursor: a string", "query %s takes page_limit, but the operation has no parameter cursor", b.query.Name)
+		b.reportf(line, pagination, "cursor", "add the query parameter cursor: a string", "query %s takes page_limit, but the operation has no parameter cursor", b.query.Name)
 	} else if p.cursor.schema.Type != "string" || p.cursor.schema.Format != "" {
-		b.report(p.cursor.line, "pagination", p.cursor.place, "write `type: string`", "the cursor is an opaque text")
+		b.reportf(p.cursor.line, pagination, p.cursor.place, "write `type: string`", "the cursor is an opaque text")
 	}
+	if b.query.Cmd != queries.Many {
+		b.reportf(line, pagination, pageLimit, "write :many", "query %s is %s, which has no pages", b.query.Name, b.query.Cmd)
+	}
+}
+
+// findKeys finds the columns of the sort key.
+func (b *binding) findKeys(p *paging) {
 	after := false
 	for _, v := range b.query.Params {
 		if name, ok := strings.CutPrefix(v.Name, "after_"); ok && len(b.named(v.Name)) == 0 {
@@ -60,28 +82,24 @@ func (b *binding) findPaging() {
 		}
 	}
 	if !after {
-		b.report(line, "pagination", "page_limit", "compare with sqlc.narg('after_<column>') in the query", "query %s takes page_limit, but no after_<column>, so every page would be the first", b.query.Name)
+		b.reportf(b.op.Query.Line, pagination, pageLimit, "compare with sqlc.narg('after_<column>') in the query", "query %s takes page_limit, but no after_<column>, so every page would be the first", b.query.Name)
 	}
-	if b.query.Cmd != ":many" {
-		b.report(line, "pagination", "page_limit", "write :many", "query %s is %s, which has no pages", b.query.Name, b.query.Cmd)
-	}
-	b.paged = p
-	if p.limit == nil || p.cursor == nil {
-		return
-	}
+}
+
+// pageLines writes the statements that read limit and cursor.
+func (b *binding) pageLines(p *paging) {
 	p.limit.used, p.cursor.used = true, true
-	cursorExpr := p.cursor.expr
+	cursor := p.cursor.expr
 	if p.cursor.typ.Wrapper == convert.None {
-		cursorExpr = "&" + cursorExpr
+		cursor = "&" + cursor
 	}
-	fn, ok := convert.Chain(convert.Int64, p.limit.typ, convert.Type{Text: "int64", Basic: "int64"})
 	limit := p.limit.expr
-	if fn != "" && ok {
+	if fn, ok := convert.Chain(convert.Int64, p.limit.typ, convert.Int64Type); ok && fn != "" {
 		limit = fmt.Sprintf("rest.Take(&in, %q, %s, %s)", p.limit.place, fn, p.limit.expr)
 	}
 	b.lines = append(b.lines,
 		fmt.Sprintf("\tlimit := rest.PageSize(&in, %q, %s)", p.limit.place, limit),
-		fmt.Sprintf("\tcursor := rest.ParseCursor(&in, %q, %d, %s)", b.op.ID, len(p.keys), cursorExpr))
+		fmt.Sprintf("\tcursor := rest.ParseCursor(&in, %q, %d, %s)", b.op.ID, len(p.keys), cursor))
 }
 
 func (b *binding) hasParam(name string) bool {
@@ -128,13 +146,13 @@ func (b *binding) addKey(p *paging, v queries.Value, name string) {
 	line := b.op.Query.Line
 	switch {
 	case len(found) == 0:
-		b.report(line, "pagination", v.Name, "select the column, or rename the parameter", "there is no column %s to continue after (%s)", name, at)
+		b.reportf(line, pagination, v.Name, "select the column, or rename the parameter", "there is no column %s to continue after (%s)", name, at)
 	case len(found) > 1:
-		b.report(line, "pagination", v.Name, "give one of them another name with AS", "several columns are called %s (%s)", name, at)
+		b.reportf(line, pagination, v.Name, "give one of them another name with AS", "several columns are called %s (%s)", name, at)
 	case v.NotNull:
-		b.report(line, "pagination", v.Name, "write sqlc.narg('"+v.Name+"')", "it is NOT NULL, but the first page has no value for it (%s)", at)
+		b.reportf(line, pagination, v.Name, "write sqlc.narg('"+v.Name+"')", "it is NOT NULL, but the first page has no value for it (%s)", at)
 	case !found[0].column.NotNull:
-		b.report(line, "pagination", v.Name, "sort by columns that are NOT NULL, or use coalesce", "column %s can be NULL, after which nothing comes (%s)", name, at)
+		b.reportf(line, pagination, v.Name, "sort by columns that are NOT NULL, or use coalesce", "column %s can be NULL, after which nothing comes (%s)", name, at)
 	default:
 		p.keys = append(p.keys, found[0])
 	}
@@ -142,11 +160,11 @@ func (b *binding) addKey(p *paging, v queries.Value, name string) {
 
 // pagingArgument gives the expression of page_limit and the after_ parameters.
 func (b *binding) pagingArgument(v queries.Value) (string, bool) {
-	if v.Name == "page_limit" {
-		fn, ok := convert.Chain(convert.Int64, convert.Type{Text: "int64", Basic: "int64"}, b.goType(v))
+	if v.Name == pageLimit {
+		fn, ok := convert.Chain(convert.Int64, convert.Int64Type, b.goType(v))
 		switch {
 		case !ok:
-			b.unconvertible(b.op.Query.Line, v.Name, v, convert.Type{Text: "int64"})
+			b.unconvertible(b.op.Query.Line, v.Name, v, convert.Int64Type)
 			return "", true
 		case fn == "":
 			return "limit + 1", true

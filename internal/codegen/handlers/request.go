@@ -38,7 +38,7 @@ func (b *binding) request() {
 	before := len(b.g.found)
 	object, ok := b.g.apiPkg.StructOf(ast.NewIdent(b.name + "RequestObject"))
 	if !ok {
-		b.report(b.op.Line, "oapi-codegen", "", "report this as a bug of bailiwick", "oapi-codegen wrote no %sRequestObject", b.name)
+		b.reportf(b.op.Line, "oapi-codegen", "", "report this as a bug of bailiwick", "oapi-codegen wrote no %sRequestObject", b.name)
 		return
 	}
 	b.parameters(object)
@@ -79,7 +79,7 @@ func (b *binding) parameters(object *ast.StructType) {
 		}
 		field, ok := params[key]
 		if !ok || p.Schema == nil {
-			b.report(parameterLine(p, b.op), "unsupported-parameter", place, "give it a `schema`, or write the handler by hand", "the parameter has no form that a query can take")
+			b.reportf(parameterLine(p, b.op), "unsupported-parameter", place, "give it a `schema`, or write the handler by hand", "the parameter has no form that a query can take")
 			continue
 		}
 		b.inputs = append(b.inputs, &input{
@@ -108,11 +108,11 @@ func (b *binding) body(object *ast.StructType) {
 	}
 	media, ok := jsonMedia(ref.Value.Content)
 	if !ok {
-		b.report(line, "content-type", "body", "offer application/json alone, or write the handler by hand", "a query takes its values from one JSON body")
+		b.reportf(line, "content-type", "body", "offer application/json alone, or write the handler by hand", "a query takes its values from one JSON body")
 		return
 	}
 	if !ref.Value.Required {
-		b.report(line, "optional-body", "body", "write `required: true` under requestBody", "the body may be absent")
+		b.reportf(line, "optional-body", "body", "write `required: true` under requestBody", "the body may be absent")
 		return
 	}
 	fields := b.g.apiPkg.Fields(object)
@@ -126,7 +126,7 @@ func (b *binding) body(object *ast.StructType) {
 	}
 	schema := openapi.Flatten(media.Schema)
 	if !ok || schema == nil {
-		b.report(line, "content-type", "body", "give the body a schema", "the body has no form that a query can take")
+		b.reportf(line, "content-type", "body", "give the body a schema", "the body has no form that a query can take")
 		return
 	}
 	whole := &input{place: "body", line: line, required: true, schema: schema, expr: "*req.Body", typ: b.g.api.Resolve(star)}
@@ -145,14 +145,14 @@ func (b *binding) properties(schema *openapi.Schema, fields []gosrc.Field) {
 		}
 		j := slices.IndexFunc(fields, func(f gosrc.Field) bool { return f.JSON == p.Name })
 		if j < 0 {
-			b.report(p.Line, "unsupported-property", "body."+p.Name, "write the handler by hand", "the property has no form that a query can take")
+			b.reportf(p.Line, "unsupported-property", "body."+p.Name, "write the handler by hand", "the property has no form that a query can take")
 			continue
 		}
 		in := &input{
 			place: "body." + p.Name, name: p.Name, line: p.Line, required: p.Required,
 			schema: p.Schema, expr: "req.Body." + fields[j].Name, typ: b.g.api.Resolve(fields[j].Type),
 		}
-		if in.typ.Text == "any" && (!in.required || in.schema.Nullable) {
+		if in.typ.Text == convert.Any && (!in.required || in.schema.Nullable) {
 			elem := in.typ
 			in.typ.Wrapper, in.typ.Elem, in.typ.Open = convert.Nil, &elem, "rest.OpenAny"
 		}
@@ -194,7 +194,7 @@ func (b *binding) argument(v queries.Value) string {
 		for i, in := range found {
 			places[i], in.used = in.place, true
 		}
-		b.report(b.op.Query.Line, "ambiguous-source", v.Name, "say which one: `x-query: {name: "+b.query.Name+", args: {"+v.Name+": "+places[0]+"}}`",
+		b.reportf(b.op.Query.Line, "ambiguous-source", v.Name, "say which one: `x-query: {name: "+b.query.Name+", args: {"+v.Name+": "+places[0]+"}}`",
 			"parameter %s of query %s has several sources: %s", v.Name, b.query.Name, strings.Join(places, ", "))
 		return ""
 	}
@@ -213,7 +213,7 @@ func (b *binding) noSource(v queries.Value) {
 	if strings.HasPrefix(v.Name, "dollar_") || strings.HasPrefix(v.Name, "column_") {
 		mend = "give the parameter a name in SQL: sqlc.arg('name')"
 	}
-	b.report(b.op.Query.Line, "no-source", v.Name, mend, "parameter %s of query %s (%s:%d) has no source in the request",
+	b.reportf(b.op.Query.Line, "no-source", v.Name, mend, "parameter %s of query %s (%s:%d) has no source in the request",
 		v.Name, b.query.Name, b.query.File, b.query.Line)
 }
 
@@ -238,19 +238,19 @@ func (b *binding) explicit(v queries.Value, source openapi.Source) string {
 			return b.take(v, in, source.Line)
 		}
 	}
-	b.report(source.Line, "no-source", v.Name, "write one of: auth.subject, "+b.sources(), "the request has no %s", source.Text)
+	b.reportf(source.Line, "no-source", v.Name, "write one of: auth.subject, "+b.sources(), "the request has no %s", source.Text)
 	return ""
 }
 
 func (b *binding) subject(v queries.Value, source openapi.Source) string {
 	if !b.op.Secured {
-		b.report(source.Line, "no-source", v.Name, "give the operation a `security` requirement", "the operation needs no authentication, so there may be no subject")
+		b.reportf(source.Line, "no-source", v.Name, "give the operation a `security` requirement", "the operation needs no authentication, so there may be no subject")
 		return ""
 	}
 	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
-	fn, ok := convert.Chain(kind, convert.Type{Text: "string", Basic: "string"}, b.goType(v))
+	fn, ok := convert.Chain(kind, convert.StringType, b.goType(v))
 	if !ok || (kind != convert.Text && kind != convert.UUID) {
-		b.report(source.Line, "type-mismatch", v.Name, "compare it with a text or uuid column", "the subject is text, but %s is %s", v.Name, v.SQL)
+		b.reportf(source.Line, "type-mismatch", v.Name, "compare it with a text or uuid column", "the subject is text, but %s is %s", v.Name, v.SQL)
 		return ""
 	}
 	if fn == "" {
@@ -272,15 +272,15 @@ func (b *binding) goType(v queries.Value) convert.Type {
 func (b *binding) take(v queries.Value, in *input, line int) string {
 	in.used = true
 	if m := convert.Match(b.scope.pkg, v, in.schema, true); m != nil {
-		b.report(in.line, m.Rule, in.place, m.Mend, "%s (query %s, %s:%d)", m.Message, b.query.Name, b.query.File, b.query.Line)
+		b.reportf(in.line, m.Rule, in.place, m.Mend, "%s (query %s, %s:%d)", m.Message, b.query.Name, b.query.File, b.query.Line)
 		return ""
 	}
 	if in.typ.Wrapper == convert.None && in.absent() {
-		b.report(in.line, "go-type", in.place, "remove x-go-type and x-go-type-skip-optional-pointer, or make it required", "its Go type %s cannot tell that it is absent or null", in.typ.Text)
+		b.reportf(in.line, "go-type", in.place, "remove x-go-type and x-go-type-skip-optional-pointer, or make it required", "its Go type %s cannot tell that it is absent or null", in.typ.Text)
 		return ""
 	}
 	if v.NotNull && in.absent() {
-		b.report(in.line, "optional-argument", in.place, "make it required, give it a default, or write sqlc.narg('"+v.Name+"') in the query",
+		b.reportf(in.line, "optional-argument", in.place, "make it required, give it a default, or write sqlc.narg('"+v.Name+"') in the query",
 			"it may be absent or null, but parameter %s of query %s is NOT NULL", v.Name, b.query.Name)
 		return ""
 	}
@@ -301,14 +301,14 @@ func (b *binding) unconvertible(line int, subject string, v queries.Value, t con
 	if t := b.scope.pkg.Go.Format(v.Go, b.scope.facade); t == "any" {
 		mend = "cast it in SQL, or tell sqlc.yaml its Go type: `overrides: [{db_type: " + v.SQL + ", go_type: string}]`"
 	}
-	b.report(line, "go-type", subject, mend,
+	b.reportf(line, "go-type", subject, mend,
 		"no conversion between %s, the Go type of %s, and %s", b.scope.pkg.Go.Format(v.Go, b.scope.facade), v.Name, t.Text)
 }
 
 // given tells whether a merge patch names a property.
 func (b *binding) given(v queries.Value, in *input) string {
 	if kind, _ := convert.KindOf(b.scope.pkg, v.SQL); kind != convert.Boolean || !v.NotNull {
-		b.report(b.op.Query.Line, "patch-flag", v.Name, "write sqlc.arg('"+v.Name+"')::bool in the query",
+		b.reportf(b.op.Query.Line, "patch-flag", v.Name, "write sqlc.arg('"+v.Name+"')::bool in the query",
 			"%s tells whether %s is present, so it has to be a boolean that is not null", v.Name, in.place)
 		return ""
 	}
@@ -317,9 +317,9 @@ func (b *binding) given(v queries.Value, in *input) string {
 		return in.expr + " != nil"
 	case convert.Nullable:
 		return in.expr + ".IsSpecified()"
-	default:
-		return "true" // a required property is always there
+	case convert.None, convert.Valid:
 	}
+	return "true" // a required property is always there
 }
 
 // checkArgs reports args of x-query that the query does not have.
@@ -327,7 +327,7 @@ func (b *binding) checkArgs() {
 	for _, name := range slices.Sorted(maps.Keys(b.op.Query.Args)) {
 		source := b.op.Query.Args[name]
 		if !slices.ContainsFunc(b.query.Params, func(v queries.Value) bool { return v.Name == name }) {
-			b.report(source.Line, "unknown-argument", name, "remove it, or use it in the query", "query %s has no parameter %s (%s:%d)",
+			b.reportf(source.Line, "unknown-argument", name, "remove it, or use it in the query", "query %s has no parameter %s (%s:%d)",
 				b.query.Name, name, b.query.File, b.query.Line)
 		}
 	}
@@ -345,7 +345,7 @@ func (b *binding) checkUnused() {
 		if in.used || (strings.HasPrefix(in.place, "header.") && !in.required) || strings.HasPrefix(in.place, "cookie.") {
 			continue
 		}
-		b.report(in.line, "unused-input", in.place, "use it in the query, or remove it from the document", "query %s does not use it (%s:%d)",
+		b.reportf(in.line, "unused-input", in.place, "use it in the query, or remove it from the document", "query %s does not use it (%s:%d)",
 			b.query.Name, b.query.File, b.query.Line)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/convert"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 )
 
 // response finds the operation's success and how the rows become its body.
@@ -24,28 +25,28 @@ func (b *binding) response() {
 		line = r.Origin.Key.Line
 	}
 	if len(r.Headers) > 0 {
-		b.report(line, "response-shape", code, "remove the headers, or write the handler by hand", "a query gives no response headers")
+		b.reportf(line, "response-shape", code, "remove the headers, or write the handler by hand", "a query gives no response headers")
 		return
 	}
 	if len(r.Content) == 0 {
 		b.answer = b.empty(code)
-		if b.query.Cmd == ":many" {
-			b.report(line, "response-shape", code, "give the response a body, or make the query :exec", "query %s returns rows, but the response has no body", b.query.Name)
+		if b.query.Cmd == queries.Many {
+			b.reportf(line, "response-shape", code, "give the response a body, or make the query :exec", "query %s returns rows, but the response has no body", b.query.Name)
 		}
 		return
 	}
 	media, ok := jsonMedia(r.Content)
 	if !ok {
-		b.report(line, "content-type", code, "offer application/json alone, or write the handler by hand", "a query answers with one JSON body")
+		b.reportf(line, "content-type", code, "offer application/json alone, or write the handler by hand", "a query answers with one JSON body")
 		return
 	}
-	if b.query.Cmd == ":exec" || b.query.Cmd == ":execrows" {
-		b.report(line, "response-shape", code, "answer 204 without a body, or make the query :one with RETURNING", "query %s is %s and returns no rows, but the response has a body", b.query.Name, b.query.Cmd)
+	if b.query.Cmd == queries.Exec || b.query.Cmd == queries.ExecRows {
+		b.reportf(line, "response-shape", code, "answer 204 without a body, or make the query :one with RETURNING", "query %s is %s and returns no rows, but the response has a body", b.query.Name, b.query.Cmd)
 		return
 	}
 	target, ok := b.target(code)
 	if !ok {
-		b.report(line, "response-shape", code, "write the handler by hand", "the response has a form that a query cannot fill")
+		b.reportf(line, "response-shape", code, "write the handler by hand", "the response has a form that a query cannot fill")
 		return
 	}
 	b.fill(openapi.Flatten(media.Schema), target, line)
@@ -61,7 +62,7 @@ func (b *binding) success() (string, *openapi3.Response) {
 	}
 	slices.Sort(codes)
 	if len(codes) != 1 || strings.HasSuffix(codes[0], "XX") {
-		b.report(b.op.Query.Line, "response-shape", "", "leave one 2xx response with a definite code, or write the handler by hand",
+		b.reportf(b.op.Query.Line, "response-shape", "", "leave one 2xx response with a definite code, or write the handler by hand",
 			"an operation bound to a query has exactly one successful response, this one has %d: %s", len(codes), strings.Join(codes, ", "))
 		return "", nil
 	}
@@ -104,7 +105,7 @@ func (b *binding) target(code string) (ast.Expr, bool) {
 
 // fill writes the expression of the body.
 func (b *binding) fill(s *openapi.Schema, target ast.Expr, line int) {
-	if b.query.Cmd == ":one" {
+	if b.query.Cmd == queries.One {
 		b.result, _ = b.value(s, target, "", line)
 		return
 	}
@@ -116,7 +117,7 @@ func (b *binding) fill(s *openapi.Schema, target ast.Expr, line int) {
 	items := s.Find("items")
 	st, ok := b.g.apiPkg.StructOf(target)
 	if !ok || items == nil || items.Schema.Type != "array" || items.Schema.Items == nil {
-		b.report(line, "response-shape", "", "answer with an array, or an object with an array property items", "query %s is :many, but the response is neither an array nor an object with items", b.query.Name)
+		b.reportf(line, "response-shape", "", "answer with an array, or an object with an array property items", "query %s is :many, but the response is neither an array nor an object with items", b.query.Name)
 		return
 	}
 	b.envelope(s, b.g.apiPkg.Fields(st), b.g.apiPkg.Format(target, b.g.api.Qualifier))
@@ -124,7 +125,7 @@ func (b *binding) fill(s *openapi.Schema, target ast.Expr, line int) {
 
 func (b *binding) noCursor(line int) {
 	if b.paged != nil {
-		b.report(line, "pagination", "next_cursor", "answer with an object of items and next_cursor", "the list has pages, but no place for the cursor of the next one")
+		b.reportf(line, pagination, "next_cursor", "answer with an object of items and next_cursor", "the list has pages, but no place for the cursor of the next one")
 	}
 }
 
@@ -143,7 +144,7 @@ func (b *binding) envelope(s *openapi.Schema, fields []gosrc.Field, text string)
 			}
 			elem, ok := b.listElem(list.Expr)
 			if !ok {
-				b.report(p.Line, "response-shape", "items", "write the handler by hand", "items has a form that a query cannot fill")
+				b.reportf(p.Line, "response-shape", "items", "write the handler by hand", "items has a form that a query cannot fill")
 				continue
 			}
 			b.list(p.Schema.Items, elem, "items", p.Line)
@@ -155,7 +156,7 @@ func (b *binding) envelope(s *openapi.Schema, fields []gosrc.Field, text string)
 		case isCursor(p) && j >= 0:
 			parts = append(parts, fields[j].Name+": "+b.cursorValue(p, b.g.api.Resolve(fields[j].Type)))
 		default:
-			b.report(p.Line, "unknown-property", p.Name, "remove the property, or write the handler by hand", "query %s fills items and next_cursor alone", b.query.Name)
+			b.reportf(p.Line, "unknown-property", p.Name, "remove the property, or write the handler by hand", "query %s fills items and next_cursor alone", b.query.Name)
 		}
 	}
 	if b.paged != nil && !slices.ContainsFunc(s.Properties, func(p openapi.Property) bool { return isCursor(&p) }) {
@@ -167,15 +168,15 @@ func (b *binding) envelope(s *openapi.Schema, fields []gosrc.Field, text string)
 // cursorValue writes the next page's cursor.
 func (b *binding) cursorValue(p *openapi.Property, t convert.Type) string {
 	if b.paged == nil {
-		b.report(p.Line, "pagination", p.Name, "write `LIMIT sqlc.arg('page_limit')` and compare with sqlc.narg('after_<column>') in the query, or remove the property",
+		b.reportf(p.Line, pagination, p.Name, "write `LIMIT sqlc.arg('page_limit')` and compare with sqlc.narg('after_<column>') in the query, or remove the property",
 			"query %s takes no page_limit, so there is no next page (%s:%d)", b.query.Name, b.query.File, b.query.Line)
 		return ""
 	}
-	text := convert.Type{Text: "string", Basic: "string"}
+	text := convert.StringType
 	from := convert.Type{Text: "*string", Wrapper: convert.Pointer, Elem: &text, Open: "rest.OpenPointer[string]"}
 	fn, ok := convert.Chain(convert.Text, from, t)
 	if !ok || p.Schema.Type != "string" || (p.Required && !p.Schema.Nullable) {
-		b.report(p.Line, "pagination", p.Name, "write `type: string, nullable: true`", "the last page has no next cursor")
+		b.reportf(p.Line, pagination, p.Name, "write `type: string, nullable: true`", "the last page has no next cursor")
 		return ""
 	}
 	if fn == "" {

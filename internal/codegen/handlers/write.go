@@ -2,9 +2,11 @@ package handlers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 )
 
 // write puts the file together.
@@ -29,11 +31,11 @@ func (g *generator) write() ([]byte, error) {
 	}
 	f.Import("http", "net/http")
 	g.frame(f)
-	for _, text := range append(g.bound, g.custom...) {
+	for _, text := range slices.Concat(g.bound, g.custom) {
 		f.Printf("%s", text)
 	}
 	g.mappers.write(f)
-	return f.Bytes() //nolint:wrapcheck // the caller says what is written
+	return f.Bytes()
 }
 
 // frame is what every project's handlers begin with.
@@ -78,6 +80,11 @@ type server struct {
 	custom Custom
 }
 `, g.api.Qualifier)
+	g.accessors(f)
+}
+
+// accessors are the methods by which a handler gets its queries.
+func (g *generator) accessors(f *gosrc.File) {
 	if g.usesQuerier["tenant"] {
 		f.Printf(`
 // tenant gives the queries of the request's tenant, and what ends their use.
@@ -125,27 +132,33 @@ func (b *binding) write() {
 	fmt.Fprintf(&t, "func (s *server) %s(ctx context.Context, %s %s.%sRequestObject) (%s.%sResponseObject, error) {\n",
 		b.name, request, qual, b.name, qual, b.name)
 	t.WriteString(acquire(b.op.Scope))
-	args := ""
-	if b.args != "" {
-		args = ", " + b.args
-	}
+	args := b.args
 	if strings.Contains(lines+b.args, "&in,") {
 		t.WriteString("\tvar in rest.Fields\n")
-		args = ", arg"
-		if b.positional > 0 {
-			args = ""
-			for i := range b.positional {
-				args += fmt.Sprintf(", arg%d", i+1)
-			}
+		if lines != "" {
+			t.WriteString(lines + "\n")
 		}
+		args = b.argNames()
+		fmt.Fprintf(&t, "\t%s := %s\n\tif err := in.Invalid(); err != nil {\n\t\treturn nil, err\n\t}\n", args, b.args)
 	}
-	t.WriteString(lines + "\n")
-	if args != "" && strings.HasPrefix(args, ", arg") {
-		fmt.Fprintf(&t, "%s := %s\n\tif err := in.Invalid(); err != nil {\n\t\treturn nil, err\n\t}\n", strings.TrimPrefix(args, ", "), b.args)
+	if args != "" {
+		args = ", " + args
 	}
 	b.call(&t, args)
 	t.WriteString("}\n")
 	g.bound = append(g.bound, t.String())
+}
+
+// argNames are the variables that hold the arguments while they are checked.
+func (b *binding) argNames() string {
+	if b.positional == 0 {
+		return "arg"
+	}
+	names := make([]string, b.positional)
+	for i := range names {
+		names[i] = fmt.Sprintf("arg%d", i+1)
+	}
+	return strings.Join(names, ", ")
 }
 
 // call runs the query and makes the response.
@@ -156,16 +169,16 @@ func (b *binding) call(t *strings.Builder, args string) {
 	}
 	fail := "\tif err != nil {\n\t\treturn nil, err\n\t}\n"
 	switch {
-	case b.query.Cmd == ":exec":
+	case b.query.Cmd == queries.Exec:
 		fmt.Fprintf(t, "\tif err %s q.%s(ctx%s); err != nil {\n\t\treturn nil, err\n\t}\n", assign, b.query.Name, args)
-	case b.query.Cmd == ":execrows":
+	case b.query.Cmd == queries.ExecRows:
 		fmt.Fprintf(t, "\trows, err := q.%s(ctx%s)\n%s", b.query.Name, args, fail)
 		t.WriteString("\tif err := rest.Affected(rows); err != nil {\n\t\treturn nil, err\n\t}\n")
 	case b.result == "":
 		fmt.Fprintf(t, "\tif _, err %s q.%s(ctx%s); err != nil {\n\t\treturn nil, err\n\t}\n", assign, b.query.Name, args)
 	default:
 		name := "row"
-		if b.query.Cmd == ":many" {
+		if b.query.Cmd == queries.Many {
 			name = "rows"
 		}
 		fmt.Fprintf(t, "\t%s, err := q.%s(ctx%s)\n%s", name, b.query.Name, args, fail)

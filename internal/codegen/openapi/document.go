@@ -59,7 +59,7 @@ type Source struct {
 }
 
 // Load parses and validates the document.
-func Load(file string, data []byte) (*Document, diag.List) {
+func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) {
 	d := &Document{File: file}
 	if err := yaml.Unmarshal(data, &d.root); err != nil {
 		return nil, diag.List{d.At(yamlErrorLine(err), "openapi", "", "mend the file", "%s", yamlMessage(err))}
@@ -79,7 +79,7 @@ func Load(file string, data []byte) (*Document, diag.List) {
 			Message: fmt.Sprintf("version %q is not supported", doc.OpenAPI), Mend: "write `openapi: 3.0.3`",
 		}}
 	}
-	if found := d.validate(doc); len(found) > 0 {
+	if found := d.validate(ctx, doc); len(found) > 0 {
 		return nil, found
 	}
 	found := d.collect(doc)
@@ -87,8 +87,8 @@ func Load(file string, data []byte) (*Document, diag.List) {
 }
 
 // validate reports every violation of the OpenAPI specification at its place.
-func (d *Document) validate(doc *openapi3.T) diag.List {
-	err := doc.Validate(context.Background(), openapi3.EnableMultiError(), openapi3.DisableExamplesValidation())
+func (d *Document) validate(ctx context.Context, doc *openapi3.T) diag.List {
+	err := doc.Validate(ctx, openapi3.EnableMultiError(), openapi3.DisableExamplesValidation())
 	if err == nil {
 		return nil
 	}
@@ -249,9 +249,8 @@ func line(o *openapi3.Origin) int {
 
 // leaves takes joined errors apart.
 func leaves(err error) []error {
-	var multi openapi3.MultiError
-	if errors.As(err, &multi) {
-		var all []error
+	if multi, ok := errors.AsType[openapi3.MultiError](err); ok {
+		all := make([]error, 0, len(multi))
 		for _, e := range multi {
 			all = append(all, leaves(e)...)
 		}
@@ -267,7 +266,7 @@ func originLine(err error) int {
 		v := reflect.Indirect(reflect.ValueOf(err))
 		if v.Kind() == reflect.Struct {
 			if f := v.FieldByName("Origin"); f.IsValid() && f.CanInterface() {
-				if o, ok := f.Interface().(*openapi3.Origin); ok && line(o) > 0 {
+				if o, ok := reflect.TypeAssert[*openapi3.Origin](f); ok && line(o) > 0 {
 					best = line(o)
 				}
 			}

@@ -92,8 +92,8 @@ func (s *Schema) merge(v *openapi3.Schema, properties map[string]Property, requi
 		s.Max = v.Max
 	}
 	for _, e := range v.Enum {
-		if text, ok := e.(string); ok && !slices.Contains(s.Enum, text) {
-			s.Enum = append(s.Enum, text)
+		if value, ok := e.(string); ok && !slices.Contains(s.Enum, value) {
+			s.Enum = append(s.Enum, value)
 		}
 	}
 	if v.Items != nil {
@@ -103,19 +103,23 @@ func (s *Schema) merge(v *openapi3.Schema, properties map[string]Property, requi
 		required[name] = true
 	}
 	for name, ref := range v.Properties {
-		p := Property{Name: name, Schema: flatten(ref, seen)}
-		if p.Schema != nil {
-			p.Line = p.Schema.Line
-		}
-		if ref.Value != nil {
-			p.ReadOnly, p.WriteOnly = ref.Value.ReadOnly, ref.Value.WriteOnly
-		}
-		if ref.Ref != "" && ref.Origin != nil && len(ref.Origin.Fields) > 0 {
-			p.Line = ref.Origin.Fields[0].Line
-		}
-		properties[name] = p
+		properties[name] = property(name, ref, seen)
 	}
 	if s.Type == "" && len(properties) > 0 {
 		s.Type = "object"
 	}
+}
+
+func property(name string, ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) Property {
+	p := Property{Name: name, Schema: flatten(ref, seen)}
+	if p.Schema != nil {
+		p.Line = p.Schema.Line
+	}
+	if ref.Value != nil {
+		p.ReadOnly, p.WriteOnly = ref.Value.ReadOnly, ref.Value.WriteOnly
+	}
+	if ref.Ref != "" && ref.Origin != nil && len(ref.Origin.Fields) > 0 {
+		p.Line = ref.Origin.Fields[0].Line
+	}
+	return p
 }

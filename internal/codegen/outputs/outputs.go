@@ -23,6 +23,12 @@ import (
 // not outlive the run.
 const WorkDir = ".bailiwick"
 
+// Generated code is as readable as any other source.
+const (
+	FileMode   = 0o644
+	FolderMode = 0o755
+)
+
 // Work is one run's hold on a project's outputs.
 type Work struct {
 	root    string
@@ -41,7 +47,7 @@ func Open(root string, dirs []string) (*Work, error) {
 		err = os.RemoveAll(filepath.Join(root, WorkDir))
 	}
 	if err == nil {
-		err = os.MkdirAll(w.New(), 0o755)
+		err = os.MkdirAll(w.New(), FolderMode)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", WorkDir, err), release())
@@ -68,7 +74,7 @@ func (w *Work) restore(dirs []string) error {
 		if !exists(w.old(dir)) || exists(w.at(dir)) {
 			continue
 		}
-		errs = append(errs, os.MkdirAll(filepath.Dir(w.at(dir)), 0o755), os.Rename(w.old(dir), w.at(dir)))
+		errs = append(errs, os.MkdirAll(filepath.Dir(w.at(dir)), FolderMode), os.Rename(w.old(dir), w.at(dir)))
 	}
 	return errors.Join(errs...)
 }
@@ -91,20 +97,20 @@ func (w *Work) Swap(dirs []string) error {
 
 func (w *Work) replace(dir string) error {
 	if exists(w.at(dir)) {
-		if err := os.MkdirAll(filepath.Dir(w.old(dir)), 0o755); err != nil {
-			return err //nolint:wrapcheck // Swap names the folder
+		if err := os.MkdirAll(filepath.Dir(w.old(dir)), FolderMode); err != nil {
+			return err
 		}
 		if err := os.Rename(w.at(dir), w.old(dir)); err != nil {
-			return err //nolint:wrapcheck // as above
+			return err
 		}
 	}
 	if !exists(filepath.Join(w.New(), dir)) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(w.at(dir)), 0o755); err != nil {
-		return err //nolint:wrapcheck // as above
+	if err := os.MkdirAll(filepath.Dir(w.at(dir)), FolderMode); err != nil {
+		return err
 	}
-	return os.Rename(filepath.Join(w.New(), dir), w.at(dir)) //nolint:wrapcheck // as above
+	return os.Rename(filepath.Join(w.New(), dir), w.at(dir))
 }
 
 // undo takes the successors away again and moves the old folders back.
@@ -224,7 +230,7 @@ func Files(dir string) ([]string, error) {
 		if !entry.IsDir() {
 			rel, err := filepath.Rel(dir, name)
 			if err != nil {
-				return err //nolint:wrapcheck // wrapped below
+				return err
 			}
 			files = append(files, rel)
 		}

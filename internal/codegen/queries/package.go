@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
@@ -50,6 +51,16 @@ type Query struct {
 	RowStruct  bool
 	RowPointer bool
 }
+
+// The commands that a query can have.
+const (
+	One      = ":one"
+	Many     = ":many"
+	Exec     = ":exec"
+	ExecRows = ":execrows"
+	CopyFrom = ":copyfrom"
+	batch    = ":batch"
+)
 
 // ArgStyle is how a generated method takes its parameters.
 type ArgStyle int
@@ -136,7 +147,7 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles map[strin
 		p.Queries = append(p.Queries, q)
 	}
 	for _, name := range slices.Sorted(maps.Keys(methods)) {
-		loader.mismatch(&Query{Name: name}, "the method %s belongs to no query", name)
+		loader.mismatchf(&Query{Name: name}, "the method %s belongs to no query", name)
 	}
 	slices.SortFunc(p.Queries, func(a, b *Query) int { return strings.Compare(a.Name, b.Name) })
 	if err := loader.found.Err(); err != nil {
@@ -152,7 +163,7 @@ type pairing struct {
 	found   diag.List
 }
 
-func (l *pairing) mismatch(q *Query, format string, args ...any) {
+func (l *pairing) mismatchf(q *Query, format string, args ...any) {
 	file := q.File
 	if file == "" {
 		file = project.SQLCFile
@@ -203,11 +214,11 @@ func (l *pairing) nameable(q *Query) bool {
 
 func (l *pairing) pair(q *Query, jq *jsonQuery) {
 	if q.Method == nil {
-		l.mismatch(q, "there is no method %s", q.Name)
+		l.mismatchf(q, "there is no method %s", q.Name)
 		return
 	}
 	for i := range jq.Params {
-		v := l.value(&jq.Params[i].Column, "dollar_"+fmt.Sprint(jq.Params[i].Number))
+		v := l.value(&jq.Params[i].Column, "dollar_"+strconv.Itoa(jq.Params[i].Number))
 		if !slices.ContainsFunc(q.Params, func(o Value) bool { return v.Name == o.Name && jq.Params[i].Column.Named }) {
 			q.Params = append(q.Params, v)
 		}
@@ -216,7 +227,7 @@ func (l *pairing) pair(q *Query, jq *jsonQuery) {
 		q.Columns = append(q.Columns, l.value(&jq.Columns[i], fmt.Sprintf("column_%d", i+1)))
 	}
 	l.pairArgs(q)
-	if q.Cmd == ":one" || q.Cmd == ":many" {
+	if q.Cmd == One || q.Cmd == Many {
 		l.pairRow(q)
 	}
 }
@@ -225,7 +236,7 @@ func (l *pairing) pair(q *Query, jq *jsonQuery) {
 func (l *pairing) pairArgs(q *Query) {
 	params := q.Method.Type.Params.List
 	if len(params) == 0 {
-		l.mismatch(q, "the method takes no context")
+		l.mismatchf(q, "the method takes no context")
 		return
 	}
 	var args []gosrc.Field
@@ -234,40 +245,49 @@ func (l *pairing) pairArgs(q *Query) {
 			args = append(args, gosrc.Field{Name: name.Name, Type: f.Type})
 		}
 	}
-	if q.Cmd == ":copyfrom" || strings.HasPrefix(q.Cmd, ":batch") {
+	if q.Cmd == CopyFrom || strings.HasPrefix(q.Cmd, batch) {
 		return // written by hand only: the facade copies the signature
 	}
 	if len(args) == 1 {
-		t := args[0].Type
-		star, pointer := t.(*ast.StarExpr)
-		if pointer {
-			t = star.X
-		}
-		if id, ok := t.(*ast.Ident); ok && id.Name == q.Name+"Params" {
-			if st, ok := l.pkg.Go.StructOf(t); ok {
-				q.Args, q.ArgType = ArgsStruct, t
-				if pointer {
-					q.Args = ArgsStructPointer
-				}
-				args = l.pkg.Go.Fields(st)
-			}
+		if st := l.argStruct(q, args[0].Type); st != nil {
+			args = l.pkg.Go.Fields(st)
 		}
 	}
 	l.assign(q, q.Params, args, q.Args != ArgsPositional)
+}
+
+// argStruct recognises the struct that holds all parameters.
+func (l *pairing) argStruct(q *Query, t ast.Expr) *ast.StructType {
+	star, pointer := t.(*ast.StarExpr)
+	if pointer {
+		t = star.X
+	}
+	if id, ok := t.(*ast.Ident); !ok || id.Name != q.Name+"Params" {
+		return nil
+	}
+	st, ok := l.pkg.Go.StructOf(t)
+	if !ok {
+		return nil
+	}
+	q.Args, q.ArgType = ArgsStruct, t
+	if pointer {
+		q.Args = ArgsStructPointer
+	}
+	return st
 }
 
 // pairRow gives each column its Go name and type.
 func (l *pairing) pairRow(q *Query) {
 	results := q.Method.Type.Results
 	if results == nil || len(results.List) != 2 {
-		l.mismatch(q, "a %s query returns no row", q.Cmd)
+		l.mismatchf(q, "a %s query returns no row", q.Cmd)
 		return
 	}
 	row := results.List[0].Type
-	if q.Cmd == ":many" {
+	if q.Cmd == Many {
 		list, ok := row.(*ast.ArrayType)
 		if !ok {
-			l.mismatch(q, "a :many query returns no slice")
+			l.mismatchf(q, "a :many query returns no slice")
 			return
 		}
 		row = list.Elt
@@ -281,7 +301,7 @@ func (l *pairing) pairRow(q *Query) {
 	}
 	st, ok := l.pkg.Go.StructOf(row)
 	if !ok {
-		l.mismatch(q, "a row is no struct")
+		l.mismatchf(q, "a row is no struct")
 		return
 	}
 	q.Row, q.RowStruct = row, true
@@ -292,7 +312,7 @@ func (l *pairing) pairRow(q *Query) {
 		}
 		model, ok := l.pkg.Go.StructOf(q.Columns[i].Go)
 		if !ok {
-			l.mismatch(q, "%s is embedded, but no struct", q.Columns[i].Name)
+			l.mismatchf(q, "%s is embedded, but no struct", q.Columns[i].Name)
 			continue
 		}
 		l.assign(q, q.Columns[i].Embedded, l.pkg.Go.Fields(model), true)
@@ -303,7 +323,7 @@ func (l *pairing) pairRow(q *Query) {
 // those of a method's own parameters are sqlc's to choose.
 func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field, strict bool) {
 	if len(values) != len(fields) {
-		l.mismatch(q, "%d values in JSON, %d in Go", len(values), len(fields))
+		l.mismatchf(q, "%d values in JSON, %d in Go", len(values), len(fields))
 		return
 	}
 	for i := range values {
@@ -318,7 +338,7 @@ func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field, strict 
 		}
 		named := strict && v.Embedded == nil
 		if named && !l.sameName(v.Name, v.GoName) {
-			l.mismatch(q, "%s is called %s in Go", v.Name, v.GoName)
+			l.mismatchf(q, "%s is called %s in Go", v.Name, v.GoName)
 		}
 	}
 }

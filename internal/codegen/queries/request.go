@@ -8,6 +8,8 @@ import (
 )
 
 // request is the part of sqlc's code generation request that is needed here.
+//
+//nolint:tagliatelle // The names are sqlc's.
 type request struct {
 	Catalog struct {
 		DefaultSchema string       `json:"default_schema"`
@@ -16,6 +18,7 @@ type request struct {
 	Queries []jsonQuery `json:"queries"`
 }
 
+//nolint:tagliatelle // The names are sqlc's.
 type jsonSchema struct {
 	Name       string      `json:"name"`
 	Tables     []jsonTable `json:"tables"`
@@ -54,6 +57,7 @@ type jsonParam struct {
 	Column jsonColumn `json:"column"`
 }
 
+//nolint:tagliatelle // The names are sqlc's.
 type jsonColumn struct {
 	Name       string     `json:"name"`
 	NotNull    bool       `json:"not_null"`

@@ -80,7 +80,6 @@ func (s *server) GetBook(ctx context.Context, req api.GetBookRequestObject) (api
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetBook(ctx, req.Id)
 	if err != nil {
 		return nil, err
@@ -101,7 +100,6 @@ func (s *server) ListBooks(ctx context.Context, _ api.ListBooksRequestObject) (a
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListBooks(ctx)
 	if err != nil {
 		return nil, err

@@ -81,7 +81,6 @@ func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestOb
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.ListFindingsParams{
 		Severity: rest.Take(&in, "query.severity", rest.Null(rest.OpenPointer[api.Severity], rest.String[api.Severity, tenantdb.Severity], func(v tenantdb.Severity, ok bool) tenantdb.NullSeverity {
 			return tenantdb.NullSeverity{Severity: v, Valid: ok}
@@ -112,7 +111,6 @@ func (s *server) CountBySeverity(ctx context.Context, _ api.CountBySeverityReque
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.CountBySeverity(ctx)
 	if err != nil {
 		return nil, err

@@ -79,7 +79,6 @@ func (s *server) ClearJobs(ctx context.Context, _ api.ClearJobsRequestObject) (a
 		return nil, err
 	}
 	defer done()
-
 	if err = q.ClearJobs(ctx); err != nil {
 		return nil, err
 	}
@@ -94,7 +93,6 @@ func (s *server) TakeAnyJob(ctx context.Context, _ api.TakeAnyJobRequestObject) 
 		return nil, err
 	}
 	defer done()
-
 	if _, err = q.TakeAnyJob(ctx); err != nil {
 		return nil, err
 	}
@@ -109,7 +107,6 @@ func (s *server) DeleteJob(ctx context.Context, req api.DeleteJobRequestObject) 
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.DeleteJob(ctx, req.Id)
 	if err != nil {
 		return nil, err
@@ -128,7 +125,6 @@ func (s *server) RenameJob(ctx context.Context, req api.RenameJobRequestObject) 
 		return nil, err
 	}
 	defer done()
-
 	if err = q.RenameJob(ctx, tenantdb.RenameJobParams{
 		ID:   req.Id,
 		Name: req.Body.Name,
@@ -146,7 +142,6 @@ func (s *server) TakeJob(ctx context.Context, req api.TakeJobRequestObject) (api
 		return nil, err
 	}
 	defer done()
-
 	if _, err = q.TakeJob(ctx, req.Id); err != nil {
 		return nil, err
 	}

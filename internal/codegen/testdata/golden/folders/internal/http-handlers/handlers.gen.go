@@ -85,7 +85,6 @@ func (s *server) GetPageHTTP(ctx context.Context, req v1.GetPageHTTPRequestObjec
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetPage(ctx, req.PageID)
 	if err != nil {
 		return nil, err
@@ -106,7 +105,6 @@ func (s *server) DeletePage(ctx context.Context, req v1.DeletePageRequestObject)
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.DeletePage(ctx, req.PageID)
 	if err != nil {
 		return nil, err
@@ -121,7 +119,6 @@ func (s *server) DeletePage(ctx context.Context, req v1.DeletePageRequestObject)
 // Source: spec/api.yml:18, db/shared-queries/hosts.sql:1.
 func (s *server) ListHosts(ctx context.Context, _ v1.ListHostsRequestObject) (v1.ListHostsResponseObject, error) {
 	q := s.public()
-
 	rows, err := q.ListHosts(ctx)
 	if err != nil {
 		return nil, err

@@ -84,7 +84,6 @@ func (s *server) Type(ctx context.Context, req api.TypeRequestObject) (api.TypeR
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.Get(ctx, req.Func)
 	if err != nil {
 		return nil, err
@@ -105,7 +104,6 @@ func (s *server) Select(ctx context.Context, req api.SelectRequestObject) (api.S
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.Choose(ctx, tenantdb.ChooseParams{
 		Error: req.Params.Error,
 		Len:   req.Params.Len,
@@ -129,7 +127,6 @@ func (s *server) Context(ctx context.Context, req api.ContextRequestObject) (api
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.Background(ctx, req.Ctx)
 	if err != nil {
 		return nil, err
@@ -150,7 +147,6 @@ func (s *server) Q(ctx context.Context, req api.QRequestObject) (api.QResponseOb
 		return nil, err
 	}
 	defer done()
-
 	if err = q.Quit(ctx, req.Ctx); err != nil {
 		return nil, err
 	}
@@ -165,7 +161,6 @@ func (s *server) Tenant(ctx context.Context, req api.TenantRequestObject) (api.T
 		return nil, err
 	}
 	defer done()
-
 	if err = q.Tenant(ctx, tenantdb.TenantParams{
 		Err: req.Body.Err,
 		Q:   req.Body.Q,

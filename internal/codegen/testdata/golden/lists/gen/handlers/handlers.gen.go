@@ -81,7 +81,6 @@ func (s *server) ListArray(ctx context.Context, _ api.ListArrayRequestObject) (a
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListLabels(ctx)
 	if err != nil {
 		return nil, err
@@ -102,7 +101,6 @@ func (s *server) ListArrayComponent(ctx context.Context, _ api.ListArrayComponen
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListLabels(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +121,6 @@ func (s *server) ListEnvelope(ctx context.Context, _ api.ListEnvelopeRequestObje
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListLabels(ctx)
 	if err != nil {
 		return nil, err
@@ -144,7 +141,6 @@ func (s *server) ListEnvelopeComponent(ctx context.Context, _ api.ListEnvelopeCo
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListLabels(ctx)
 	if err != nil {
 		return nil, err
@@ -165,7 +161,6 @@ func (s *server) ListNames(ctx context.Context, _ api.ListNamesRequestObject) (a
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListNames(ctx)
 	if err != nil {
 		return nil, err
@@ -186,7 +181,6 @@ func (s *server) ListNameObjects(ctx context.Context, _ api.ListNameObjectsReque
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListNames(ctx)
 	if err != nil {
 		return nil, err
@@ -207,7 +201,6 @@ func (s *server) ListColors(ctx context.Context, _ api.ListColorsRequestObject) 
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListColors(ctx)
 	if err != nil {
 		return nil, err
@@ -230,7 +223,6 @@ func (s *server) CountLabels(ctx context.Context, _ api.CountLabelsRequestObject
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.CountLabels(ctx)
 	if err != nil {
 		return nil, err
@@ -251,7 +243,6 @@ func (s *server) CountLabelsObject(ctx context.Context, _ api.CountLabelsObjectR
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.CountLabels(ctx)
 	if err != nil {
 		return nil, err

@@ -79,7 +79,6 @@ func (s *server) GetNote(ctx context.Context, req api.GetNoteRequestObject) (api
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetNote(ctx, req.Id)
 	if err != nil {
 		return nil, err

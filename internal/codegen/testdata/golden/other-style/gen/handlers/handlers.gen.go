@@ -81,7 +81,6 @@ func (s *server) UsersFetchOne(ctx context.Context, req api.UsersFetchOneRequest
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.userId", rest.Some(rest.UUID[api.UserId, [16]byte], rest.BuildUUID), req.UserId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -107,7 +106,6 @@ func (s *server) StatsGet(ctx context.Context, req api.StatsGetRequestObject) (a
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "query.since", rest.Some(rest.UTC, rest.BuildTimestamptz), req.Params.Since)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -132,7 +130,6 @@ func (s *server) CategoryTree(ctx context.Context, _ api.CategoryTreeRequestObje
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.CategoryTree(ctx)
 	if err != nil {
 		return nil, err
@@ -154,7 +151,6 @@ func (s *server) AddCategory(ctx context.Context, req api.AddCategoryRequestObje
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.AddCategoryParams{
 		ParentID: rest.Take(&in, "body.parentId", rest.Null(rest.OpenNullable[int32], rest.Same[int32], rest.BuildInt4), req.Body.ParentId),
 		Label:    req.Body.Label,

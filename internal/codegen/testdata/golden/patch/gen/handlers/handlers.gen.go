@@ -81,7 +81,6 @@ func (s *server) PatchTask(ctx context.Context, req api.PatchTaskRequestObject) 
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.PatchTaskParams{
 		SetTitle: req.Body.Title != nil,
 		Title:    rest.Take(&in, "body.title", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildText), req.Body.Title),
@@ -121,7 +120,6 @@ func (s *server) RenameTask(ctx context.Context, req api.RenameTaskRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.RenameTaskParams{
 		Title: rest.Take(&in, "body.title", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildText), req.Body.Title),
 		ID:    rest.Take(&in, "path.id", rest.Some(rest.UUID[openapi_types.UUID, [16]byte], rest.BuildUUID), req.Id),

@@ -92,7 +92,6 @@ func (s *server) GetOrder(ctx context.Context, req api.GetOrderRequestObject) (a
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetOrder(ctx, req.Id)
 	if err != nil {
 		return nil, err
@@ -109,7 +108,6 @@ func (s *server) GetOrder(ctx context.Context, req api.GetOrderRequestObject) (a
 // Source: openapi.yaml:13, queries/public/countries.sql:1.
 func (s *server) ListCountries(ctx context.Context, _ api.ListCountriesRequestObject) (api.ListCountriesResponseObject, error) {
 	q := s.public()
-
 	rows, err := q.ListCountries(ctx)
 	if err != nil {
 		return nil, err
@@ -126,7 +124,6 @@ func (s *server) ListCountries(ctx context.Context, _ api.ListCountriesRequestOb
 // Source: openapi.yaml:19, queries/public/countries.sql:4.
 func (s *server) DropCountries(ctx context.Context, _ api.DropCountriesRequestObject) (api.DropCountriesResponseObject, error) {
 	q := s.public()
-
 	if err := q.DropCountries(ctx); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,6 @@ func (s *server) AddMessage(ctx context.Context, req api.AddMessageRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.AddMessageParams{
 		ID:       rest.Take(&in, "path.id", rest.Some(rest.UUID[openapi_types.UUID, [16]byte], rest.BuildUUID), req.Id),
 		Author:   rest.SubjectArg(ctx, &in, rest.Same[string]),
@@ -116,7 +115,6 @@ func (s *server) SetExtra(ctx context.Context, req api.SetExtraRequestObject) (a
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.SetExtraParams{
 		Extra: rest.Take(&in, "body", rest.ToJSON[api.SetExtraJSONRequestBody, []byte], *req.Body),
 		ID:    rest.Take(&in, "path.id", rest.Some(rest.UUID[openapi_types.UUID, [16]byte], rest.BuildUUID), req.Id),
@@ -143,7 +141,6 @@ func (s *server) MyMessages(ctx context.Context, req api.MyMessagesRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.MyMessagesParams{
 		Me:    rest.SubjectArg(ctx, &in, rest.Same[string]),
 		Rooms: rest.Take(&in, "query.rooms", rest.Slice[[]string, []string](rest.Same[string]), req.Params.Rooms),

@@ -82,7 +82,6 @@ func (s *server) GetProfile(ctx context.Context, req api.GetProfileRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1 := rest.Take(&in, "path.user_id", rest.UUID[openapi_types.UUID, uuid.UUID], req.UserId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -108,7 +107,6 @@ func (s *server) PutProfile(ctx context.Context, req api.PutProfileRequestObject
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := &tenantdb.PutProfileParams{
 		UserID:    rest.Take(&in, "path.user_id", rest.UUID[openapi_types.UUID, uuid.UUID], req.UserId),
 		APIURL:    req.Body.ApiUrl,
@@ -139,7 +137,6 @@ func (s *server) FindProfiles(ctx context.Context, req api.FindProfilesRequestOb
 	}
 	defer done()
 	var in rest.Fields
-
 	arg1, arg2, arg3 := req.Params.ApiUrl, rest.Take(&in, "query.kind", rest.Null(rest.OpenPointer[api.FindProfilesParamsKind], rest.String[api.FindProfilesParamsKind, tenantdb.Kind], func(v tenantdb.Kind, ok bool) tenantdb.NullKind { return tenantdb.NullKind{Kind: v, Valid: ok} }), req.Params.Kind), rest.Take(&in, "query.updated_at", rest.Some(rest.UTC, rest.BuildTimestamptz), req.Params.UpdatedAt)
 	if err := in.Invalid(); err != nil {
 		return nil, err

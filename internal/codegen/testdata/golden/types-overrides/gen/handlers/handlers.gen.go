@@ -86,7 +86,6 @@ func (s *server) CreateSample(ctx context.Context, req api.CreateSampleRequestOb
 	}
 	defer done()
 	var in rest.Fields
-
 	arg := tenantdb.CreateSampleParams{
 		CSmallint:    rest.Take(&in, "body.c_smallint", rest.Int[int32, int16], req.Body.CSmallint),
 		CInteger:     req.Body.CInteger,
@@ -182,7 +181,6 @@ func (s *server) ListSamples(ctx context.Context, _ api.ListSamplesRequestObject
 		return nil, err
 	}
 	defer done()
-
 	rows, err := q.ListSamples(ctx)
 	if err != nil {
 		return nil, err
@@ -203,7 +201,6 @@ func (s *server) GetSample(ctx context.Context, req api.GetSampleRequestObject) 
 		return nil, err
 	}
 	defer done()
-
 	row, err := q.GetSample(ctx, req.Id)
 	if err != nil {
 		return nil, err
