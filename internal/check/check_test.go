@@ -62,7 +62,7 @@ CREATE TABLE items (
   note text,
   price numeric(10, 2) NOT NULL,
   weight real,
-  state state NOT NULL DEFAULT 'open',
+  state "state" NOT NULL DEFAULT 'open',
   moods mood[] NOT NULL DEFAULT '{}',
   rank rank,
   colour int REFERENCES public.colours,

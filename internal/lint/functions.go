@@ -1,6 +1,9 @@
 package lint
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // safePg are the functions named pg_* that look at nothing but their
 // arguments; every other pg_* function is refused.
@@ -104,12 +107,10 @@ func functionRule(name string) string {
 // row types of the catalogs' own tables.
 func typeRefused(name string) bool {
 	name = strings.TrimLeft(name, "_") // _regclass is regclass[]
-	for _, t := range regTypes {
-		if name == t {
-			return true
-		}
+	if slices.Contains(regTypes, name) || name == "aclitem" {
+		return true
 	}
-	return name == "aclitem" || strings.HasPrefix(name, "pg_") && name != "pg_lsn" && name != "pg_snapshot"
+	return strings.HasPrefix(name, "pg_") && name != "pg_lsn" && name != "pg_snapshot"
 }
 
 // mends says what to do instead.

@@ -25,7 +25,7 @@ GRANT SELECT ON public.checks TO PUBLIC;
 `
 	baseTenant = `CREATE TYPE state AS ENUM ('open', 'closed');
 CREATE SEQUENCE ticket_seq;
-CREATE TABLE findings (id uuid PRIMARY KEY, check_id text REFERENCES public.checks, state state NOT NULL);
+CREATE TABLE findings (id uuid PRIMARY KEY, check_id text REFERENCES public.checks, state "state" NOT NULL);
 CREATE FUNCTION score(f findings) RETURNS int LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS 'SELECT 1';
 `
 )

@@ -59,7 +59,7 @@ func (c *checker) unqualifiedRelation(schema, name string, at int) {
 		c.report(at, ruleQualify, name+" is a table of public",
 			fmt.Sprintf("write public.%s; a tenant's search_path does not hold public", name))
 	case !c.scope.tenant && m.tenantRelations[name] && !m.publicRelations[name]:
-		c.report(at, ruleTenantTable, fmt.Sprintf("%s is a table of the tenants' schemas", name),
+		c.report(at, ruleTenantTable, name+" is a table of the tenants' schemas",
 			"move the query to the tenant's folder; the public scope has no tenant")
 	}
 }
@@ -77,7 +77,7 @@ func (c *checker) write(v *pgquery.RangeVar, at int) {
 		at = int(v.GetLocation())
 	}
 	if c.scope.tenant && v.GetSchemaname() == publicSchema && c.model.references[v.GetRelname()] {
-		c.report(at, ruleReadOnly, fmt.Sprintf("a tenant cannot write to public.%s", v.GetRelname()),
+		c.report(at, ruleReadOnly, "a tenant cannot write to public."+v.GetRelname(),
 			"write to it from the public scope, or keep the rows in a table of the tenant")
 	}
 }
@@ -102,7 +102,7 @@ func (c *checker) typeName(t *pgquery.TypeName, at int) {
 		}
 	case schema == publicSchema && (!c.scope.tenant || m.references[name]):
 	case schema == publicSchema && m.tenantTypes[name] && !m.publicTypes[name]:
-		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own type", name), fmt.Sprintf("write %s", name))
+		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own type", name), "write "+name)
 	case schema == publicSchema && m.publicRelations[name]:
 		c.report(at, ruleNotReference, fmt.Sprintf("public.%s is the row type of no reference table", name),
 			"use a type of the tenant's own schema")
@@ -143,7 +143,7 @@ func (c *checker) functionName(nodes []*pgquery.Node, at int) {
 	case schema == "" || schema == pgCatalog:
 	case schema == publicSchema && (!c.scope.tenant || m.publicFunctions[name] || m.publicExtension):
 	case schema == publicSchema && m.tenantFunctions[name]:
-		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own function", name), fmt.Sprintf("write %s", name))
+		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own function", name), "write "+name)
 	default:
 		c.foreign("function", schema, name, at)
 	}
