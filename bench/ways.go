@@ -128,10 +128,9 @@ func setLocal(pool *pgxpool.Pool, s *server) func(context.Context, query, int) (
 		}
 		commit := func() error { return tx.Commit(ctx) }
 		schema := s.tenants[t].Schema()
-		for _, set := range []string{"SET LOCAL role = " + schema, "SET LOCAL search_path = " + schema} {
-			if _, err := tx.Exec(ctx, set, pgx.QueryExecModeExec); err != nil {
-				return nil, commit, err
-			}
+		set := "SET LOCAL role = " + schema + "; SET LOCAL search_path = " + schema
+		if _, err := tx.Exec(ctx, set, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return nil, commit, err
 		}
 		rows, err := tx.Query(ctx, q.plain, pgx.QueryExecModeExec, q.arg())
 		return rows, commit, err

@@ -23,7 +23,7 @@ func (q *Querier) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 		r, err = q.startBatch(ctx, b)
 	}
 	if err != nil {
-		err = wrap(q.id(), err)
+		err = q.wrap(err)
 		sp.end(0, err)
 		return &batchResults{err: err, closed: true}
 	}
@@ -73,7 +73,7 @@ func (b *batchResults) Exec() (pgconn.CommandTag, error) {
 	}
 	tag, err := reader.Close()
 	if err != nil {
-		return tag, wrap(b.q.id(), b.x.fail(err))
+		return tag, b.q.wrap(b.x.fail(err))
 	}
 	b.rows += tag.RowsAffected()
 	return tag, nil
@@ -116,7 +116,7 @@ func (b *batchResults) next() (*pgconn.ResultReader, error) {
 	}
 	reader, err := b.x.result()
 	if err != nil {
-		return nil, wrap(b.q.id(), err)
+		return nil, b.q.wrap(err)
 	}
 	return reader, nil
 }
@@ -132,7 +132,7 @@ func (b *batchResults) Close() error {
 	err = joinDistinct(err, b.x.finish())
 	b.q.forgetStale(b.x)
 	b.q.release(b.s)
-	b.err = wrap(b.q.id(), err)
+	b.err = b.q.wrap(err)
 	b.span.end(b.rows, b.err)
 	return b.err
 }

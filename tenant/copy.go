@@ -30,7 +30,7 @@ func (q *Querier) CopyFrom(ctx context.Context, table pgx.Identifier, columns []
 	}
 	ctx, sp := q.db.trace(ctx, q, "COPY")
 	n, err := q.copyFrom(ctx, table, columns, src)
-	err = wrap(q.id(), err)
+	err = q.wrap(err)
 	sp.end(n, err)
 	return n, err
 }

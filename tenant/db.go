@@ -57,7 +57,9 @@ type DB struct {
 	config Config
 	nodes  map[string]*node
 	shapes shapeCache
-	closed atomic.Bool
+	// timeout is the statement timeout in PostgreSQL's unit, milliseconds; 0 is none.
+	timeout []byte
+	closed  atomic.Bool
 }
 
 type node struct {
@@ -83,6 +85,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	config.StatementCache = cmp.Or(config.StatementCache, 512)
 	config.StatementTimeout = cmp.Or(config.StatementTimeout, 30*time.Second)
 	db := &DB{config: config, nodes: map[string]*node{}, shapes: newShapeCache()}
+	db.timeout = strconv.AppendInt(nil, max(config.StatementTimeout, 0).Milliseconds(), 10)
 	for name, url := range urls {
 		pool, err := db.newPool(ctx, url)
 		if err != nil {
@@ -173,29 +176,26 @@ func (db *DB) node(t Tenant) (*node, error) {
 // binding is what is set before a statement runs, in the form that goes on the
 // wire: role, search_path and statement_timeout.
 type binding struct {
-	tenant  Tenant // Zero for public.
-	comment string // Makes a statement's text the tenant's own.
-	values  [][]byte
+	tenant Tenant // Zero for public.
+	values [3][]byte
+}
+
+// text makes a statement's text the tenant's own, and the schema version's.
+func (b *binding) text(sql string) string {
+	switch {
+	case b.tenant.ID.IsZero():
+		return sql
+	case b.tenant.Version == "":
+		return "/* " + b.tenant.Schema() + " */ " + sql
+	}
+	return "/* " + b.tenant.Schema() + " " + b.tenant.Version + " */ " + sql
 }
 
 func (db *DB) bindingOf(t Tenant) binding {
 	schema := t.Schema()
-	comment := "/* " + schema + " */ "
-	if t.Version != "" {
-		comment = "/* " + schema + " " + t.Version + " */ "
-	}
-	return binding{tenant: t, comment: comment, values: db.settings(schema, QuoteIdent(schema)+", pg_temp")}
+	return binding{t, [3][]byte{[]byte(schema), []byte(QuoteIdent(schema) + ", pg_temp"), db.timeout}}
 }
 
 func (db *DB) publicBinding() binding {
-	return binding{values: db.settings("none", "public, pg_temp")}
-}
-
-func (db *DB) settings(role, path string) [][]byte {
-	return [][]byte{[]byte(role), []byte(path), []byte(db.timeout())}
-}
-
-// timeout is the statement timeout in PostgreSQL's unit, milliseconds; 0 is none.
-func (db *DB) timeout() string {
-	return strconv.FormatInt(max(db.config.StatementTimeout, 0).Milliseconds(), 10)
+	return binding{values: [3][]byte{[]byte("none"), []byte("public, pg_temp"), db.timeout}}
 }

@@ -11,7 +11,7 @@ import (
 // Only the first use of a statement with a schema version asks the server.
 func (q *Querier) prepareCall(ctx context.Context, s *session, sql string, args []any) (*call, error) {
 	key := preparedKey{shapeKey{q.binding.tenant.Version, sql}, q.binding.tenant.ID}
-	c := &call{key: key, text: q.binding.comment + sql}
+	c := &call{key: key, binding: &q.binding}
 	c.shape = q.db.shapes.get(key.shapeKey)
 	if c.shape == nil {
 		var err error
@@ -31,7 +31,7 @@ func (q *Querier) learn(ctx context.Context, s *session, c *call) (*shape, error
 	if err := guard(c.key.sql); err != nil {
 		return nil, err
 	}
-	sd, err := s.describe(ctx, q.bindingToSend(), c.text)
+	sd, err := s.describe(ctx, q.bindingToSend(), q.binding.text(c.key.sql))
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // call is one statement with its arguments in wire form.
 type call struct {
 	key     preparedKey
-	text    string
+	binding *binding
 	shape   *shape
 	values  [][]byte
 	formats []int16
@@ -56,7 +56,7 @@ func (s *session) send(ctx context.Context, b *binding, calls ...*call) *pipelin
 	for _, c := range calls {
 		c.sd, c.prepare = s.statement(c.key, c.shape)
 		if c.prepare {
-			x.p.SendPrepare(c.sd.Name, c.text, c.shape.parseOIDs())
+			x.p.SendPrepare(c.sd.Name, c.binding.text(c.key.sql), c.shape.parseOIDs())
 		}
 		x.p.SendQueryStatement(c.sd, c.values, c.formats, c.shape.formats)
 	}
@@ -66,7 +66,7 @@ func (s *session) send(ctx context.Context, b *binding, calls ...*call) *pipelin
 
 func (s *session) sendBind(p *pgconn.Pipeline, b *binding) {
 	if s.unnamed {
-		p.SendQueryParams(bindPooledSQL, b.values, nil, nil, nil)
+		p.SendQueryParams(bindPooledSQL, b.values[:], nil, nil, nil)
 		return
 	}
 	p.SendQueryStatement(s.bind, b.values[:2], nil, nil)

@@ -48,13 +48,12 @@ func (q *Querier) usable(ctx context.Context) error {
 	if q == nil || q.db == nil {
 		return errorf(CodeNoTenant, "", "no querier: bind a tenant first")
 	}
-	id := q.id()
 	if q.db.closed.Load() {
-		return errorf(CodeClosed, id, "the database is closed")
+		return errorf(CodeClosed, q.id(), "the database is closed")
 	}
 	for p := q; p != nil; p = p.parent {
 		if p.closed.Load() {
-			return errorf(CodeClosed, id, "the querier was used after its request or transaction ended")
+			return errorf(CodeClosed, q.id(), "the querier was used after its request or transaction ended")
 		}
 	}
 	if q.binding.tenant.ID.IsZero() {
@@ -69,6 +68,14 @@ func (q *Querier) id() string {
 		return ""
 	}
 	return q.binding.tenant.ID.String()
+}
+
+// wrap makes err an *Error of the querier's tenant.
+func (q *Querier) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return wrap(q.id(), err)
 }
 
 // bindingToSend is nil inside a transaction block, which is bound already.
@@ -133,7 +140,7 @@ func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, err
 		r, err = q.start(ctx, sql, args)
 	}
 	if err != nil {
-		err = wrap(q.id(), err)
+		err = q.wrap(err)
 		sp.end(0, err)
 		return nil, err
 	}

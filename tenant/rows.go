@@ -43,7 +43,7 @@ func (r *rows) Close() {
 		r.x.err = err
 	}
 	if r.err == nil {
-		r.err = wrap(r.q.id(), err)
+		r.err = r.q.wrap(err)
 	}
 	r.span.end(max(r.count, r.tag.RowsAffected()), r.err)
 	r.s, r.x = nil, nil
@@ -102,7 +102,7 @@ func (r *rows) Values() ([]any, error) {
 		return nil, r.closedError()
 	}
 	values, err := r.inner.Values()
-	return values, wrap(r.q.id(), err)
+	return values, r.q.wrap(err)
 }
 
 // RawValues implements pgx.Rows.

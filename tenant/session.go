@@ -54,7 +54,7 @@ func (db *DB) newSession(ctx context.Context, conn *pgx.Conn) error {
 		if s.bind, err = s.pg.Prepare(ctx, bindName, bindSQL, nil); err != nil {
 			return err
 		}
-		if err := s.run(ctx, "SET statement_timeout = "+db.timeout()); err != nil {
+		if err := s.run(ctx, "SET statement_timeout = "+string(db.timeout)); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (q *Querier) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.
 		return err
 	}
 	if q.tx != nil {
-		return wrap(q.id(), q.savepoint(ctx, opts, fn))
+		return q.wrap(q.savepoint(ctx, opts, fn))
 	}
 	if err := opts.validate(); err != nil {
 		return err
@@ -77,10 +77,10 @@ func (q *Querier) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.
 	for n := 1; ; n++ {
 		err := q.attempt(ctx, opts, fn)
 		if n >= attempts || !q.worthRetry(ctx, err) {
-			return wrap(q.id(), err)
+			return q.wrap(err)
 		}
 		if err := pause(ctx, n); err != nil {
-			return wrap(q.id(), err)
+			return q.wrap(err)
 		}
 	}
 }
