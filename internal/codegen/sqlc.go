@@ -45,7 +45,7 @@ func (r *run) stage() error {
 		if err := os.MkdirAll(filepath.Dir(target), outputs.FolderMode); err != nil {
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
-		if err := os.WriteFile(target, data, outputs.FileMode); err != nil {
+		if err := os.WriteFile(target, data, outputs.FileMode); err != nil { //nolint:gosec // project.Load keeps inputs within the project.
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
 	}
@@ -87,13 +87,13 @@ func (r *run) stagedConfig(data []byte) ([]byte, error) {
 // search_path of a tenant has no public schema, so tenants have to qualify
 // them. The user's own overrides come first, and win.
 func addOverrides(goGen map[string]any) {
-	nullable := map[string]any{"import": "github.com/jackc/pgx/v5/pgtype", "type": "Text"}
+	var nullable any = "github.com/jackc/pgx/v5/pgtype.Text"
 	if goGen["emit_pointers_for_null_types"] == true {
 		nullable = map[string]any{"type": "string", "pointer": true}
 	}
 	overrides, _ := goGen["overrides"].([]any)
 	overrides = append(overrides,
-		map[string]any{"db_type": "public.citext", "go_type": map[string]any{"type": "string"}},
+		map[string]any{"db_type": "public.citext", "go_type": "string"},
 		map[string]any{"db_type": "public.citext", "nullable": true, "go_type": nullable})
 	goGen["overrides"] = overrides
 }

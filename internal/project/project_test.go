@@ -2,6 +2,7 @@ package project_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,9 +46,7 @@ func newProject(t *testing.T, changes map[string]string) string {
 		"app/queries/tenant/a.down.sql": "", "app/queries/tenant/sub/c.sql": "", "app/queries/tenant/notes.md": "",
 		"app/queries/public/a.sql": "",
 	}
-	for name, text := range changes {
-		files[name] = text
-	}
+	maps.Copy(files, changes)
 	dir := t.TempDir()
 	for name, text := range files {
 		target := filepath.Join(dir, name)

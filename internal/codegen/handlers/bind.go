@@ -44,7 +44,7 @@ func (b *binding) reportf(line int, rule, subject, mend, format string, args ...
 func (b *binding) find() bool {
 	name, line := b.op.Query.Name, b.op.Query.Line
 	b.scope = b.g.scopes[b.op.Scope]
-	if b.op.Scope == "none" {
+	if b.op.Scope == scopeNone {
 		b.reportf(line, "scope", "", "remove x-query and write the handler by hand, or choose another x-scope", "x-scope none has no queries")
 		return false
 	}

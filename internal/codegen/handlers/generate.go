@@ -80,10 +80,19 @@ type generator struct {
 	usesQuerier   map[string]bool
 }
 
+// scopeNone is the x-scope of operations without a querier.
+const scopeNone = "none"
+
+// Names that the generated code uses and the generator has to know.
+const (
+	rowName  = "row"
+	bodyName = "body"
+)
+
 // locals are the names that the generated code uses itself.
 var locals = []string{
 	"rest", "tenant", "context", "http", "errors", "fmt",
-	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", "row", "rows", "body", "limit", "cursor", "next",
+	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", rowName, "rows", bodyName, "limit", "cursor", "next",
 	"doc", "strict", "cfg", "server", "New", "Config", "Custom",
 }
 
@@ -213,7 +222,7 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 		doc += ": " + strings.Join(strings.Fields(op.Summary), " ")
 	}
 	comment := gosrc.Comment(doc + ".")
-	if op.Scope == "none" {
+	if op.Scope == scopeNone {
 		g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, %s) %s\n", comment, name, request, results))
 		g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n\treturn s.custom.%s(ctx, req)\n}\n",
 			comment, name, request, results, name))

@@ -79,8 +79,8 @@ func (b *binding) mapper(o object) string {
 	if !strings.Contains(t.String(), "(f,") {
 		f = "_"
 	}
-	row := "row"
-	if !strings.Contains(t.String(), "row") {
+	row := rowName
+	if !strings.Contains(t.String(), rowName) {
 		row = "_"
 	}
 	m.texts = append(m.texts, fmt.Sprintf("\nfunc %s(%s *rest.Fields, %s %s) %s {\n\treturn %s{\n%s\t}\n}\n",
@@ -118,7 +118,7 @@ func (b *binding) property(o object, p *openapi.Property, t convert.Type) string
 		return ""
 	}
 	v := found[0]
-	expr := "row"
+	expr := rowName
 	if o.isStruct {
 		expr = "row." + v.GoName
 	}
@@ -205,7 +205,7 @@ func sameName(a, b string) bool { return queries.Normalize(a) == queries.Normali
 
 func columnNames(columns []queries.Value) string {
 	if len(columns) == 0 {
-		return "none"
+		return "no column"
 	}
 	names := make([]string, len(columns))
 	for i, c := range columns {

@@ -130,7 +130,7 @@ func (b *binding) addKey(p *paging, v queries.Value, name string) {
 	var found []key
 	for _, c := range b.query.Columns {
 		if queries.Normalize(c.Name) == queries.Normalize(name) && c.Embedded == nil {
-			expr := "row"
+			expr := rowName
 			if b.query.RowStruct {
 				expr = "row." + c.GoName
 			}

@@ -108,11 +108,11 @@ func (b *binding) body(object *ast.StructType) {
 	}
 	media, ok := jsonMedia(ref.Value.Content)
 	if !ok {
-		b.reportf(line, "content-type", "body", "offer application/json alone, or write the handler by hand", "a query takes its values from one JSON body")
+		b.reportf(line, "content-type", bodyName, "offer application/json alone, or write the handler by hand", "a query takes its values from one JSON body")
 		return
 	}
 	if !ref.Value.Required {
-		b.reportf(line, "optional-body", "body", "write `required: true` under requestBody", "the body may be absent")
+		b.reportf(line, "optional-body", bodyName, "write `required: true` under requestBody", "the body may be absent")
 		return
 	}
 	fields := b.g.apiPkg.Fields(object)
@@ -126,10 +126,10 @@ func (b *binding) body(object *ast.StructType) {
 	}
 	schema := openapi.Flatten(media.Schema)
 	if !ok || schema == nil {
-		b.reportf(line, "content-type", "body", "give the body a schema", "the body has no form that a query can take")
+		b.reportf(line, "content-type", bodyName, "give the body a schema", "the body has no form that a query can take")
 		return
 	}
-	whole := &input{place: "body", line: line, required: true, schema: schema, expr: "*req.Body", typ: b.g.api.Resolve(star)}
+	whole := &input{place: bodyName, line: line, required: true, schema: schema, expr: "*req.Body", typ: b.g.api.Resolve(star)}
 	st, isStruct := b.g.apiPkg.StructOf(star)
 	b.inputs = append(b.inputs, whole)
 	if isStruct && !schema.Union {
@@ -336,10 +336,10 @@ func (b *binding) checkArgs() {
 // checkUnused reports what a client may send in vain.
 func (b *binding) checkUnused() {
 	isBody := func(in *input) bool { return strings.HasPrefix(in.place, "body.") }
-	whole := slices.ContainsFunc(b.inputs, func(in *input) bool { return in.place == "body" && in.used })
+	whole := slices.ContainsFunc(b.inputs, func(in *input) bool { return in.place == bodyName && in.used })
 	parts := slices.ContainsFunc(b.inputs, isBody)
 	for _, in := range b.inputs {
-		if (in.place == "body" && parts) || (isBody(in) && whole) {
+		if (in.place == bodyName && parts) || (isBody(in) && whole) {
 			continue // the body is used whole, or property by property
 		}
 		if in.used || (strings.HasPrefix(in.place, "header.") && !in.required) || strings.HasPrefix(in.place, "cookie.") {

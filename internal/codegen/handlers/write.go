@@ -39,6 +39,8 @@ func (g *generator) write() ([]byte, error) {
 }
 
 // frame is what every project's handlers begin with.
+//
+//nolint:dupword // Go's own repetitions.
 func (g *generator) frame(f *gosrc.File) {
 	f.Printf("// This file fits the runtime's generation of generated code; a newer one needs\n" +
 		"// a newer runtime, and does not compile with this one.\nconst _ = tenant.GeneratedV1\n\n")
@@ -84,6 +86,8 @@ type server struct {
 }
 
 // accessors are the methods by which a handler gets its queries.
+//
+//nolint:dupword // As above.
 func (g *generator) accessors(f *gosrc.File) {
 	if g.usesQuerier["tenant"] {
 		f.Printf(`
@@ -177,7 +181,7 @@ func (b *binding) call(t *strings.Builder, args string) {
 	case b.result == "":
 		fmt.Fprintf(t, "\tif _, err %s q.%s(ctx%s); err != nil {\n\t\treturn nil, err\n\t}\n", assign, b.query.Name, args)
 	default:
-		name := "row"
+		name := rowName
 		if b.query.Cmd == queries.Many {
 			name = "rows"
 		}

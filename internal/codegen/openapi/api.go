@@ -27,7 +27,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 		dec := yaml.NewDecoder(bytes.NewReader(config))
 		dec.KnownFields(true)
 		if err := dec.Decode(&c); err != nil {
-			return nil, diag.List{{File: configFile, Line: yamlErrorLine(err), Rule: "oapi-codegen", Message: yamlMessage(err), Mend: "mend the file"}}
+			return nil, diag.List{{File: configFile, Line: yamlErrorLine(err), Rule: apiRule, Message: yamlMessage(err), Mend: mendFile}}
 		}
 	}
 	c.PackageName = pkg
@@ -40,22 +40,22 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 	c.OutputOptions.PreferSkipOptionalPointerOnContainerTypes = false
 	c.OutputOptions.TypeMapping = typeMapping(c.OutputOptions.TypeMapping)
 	if c.OutputOptions.Overlay.Path != "" {
-		return nil, diag.List{{File: configFile, Rule: "oapi-codegen", Subject: "overlay", Message: "an overlay would make the API differ from its document", Mend: "apply it to the document"}}
+		return nil, diag.List{{File: configFile, Rule: apiRule, Subject: "overlay", Message: "an overlay would make the API differ from its document", Mend: "apply it to the document"}}
 	}
 	if err := c.Validate(); err != nil {
-		return nil, diag.List{{File: configFile, Rule: "oapi-codegen", Message: oneLine(err), Mend: "mend the file"}}
+		return nil, diag.List{{File: configFile, Rule: apiRule, Message: oneLine(err), Mend: mendFile}}
 	}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
 	doc, err := loader.LoadFromData(document)
 	if err != nil {
-		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: "openapi", Message: oneLine(err), Mend: "mend the document"}}
+		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: rule, Message: oneLine(err), Mend: mendDoc}}
 	}
 	oapiMutex.Lock()
 	text, err := codegen.Generate(doc, c)
 	oapiMutex.Unlock()
 	if err != nil {
-		return nil, diag.List{{File: file, Rule: "oapi-codegen", Message: oneLine(err), Mend: "mend the document"}}
+		return nil, diag.List{{File: file, Rule: apiRule, Message: oneLine(err), Mend: mendDoc}}
 	}
 	src, err := gosrc.PruneImports([]byte(withHeader(text)))
 	if err != nil {

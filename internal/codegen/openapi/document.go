@@ -19,6 +19,14 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 )
 
+// The rules of findings, and what to do about most of them.
+const (
+	rule     = "openapi"
+	apiRule  = "oapi-codegen"
+	mendDoc  = "mend the document"
+	mendFile = "mend the file"
+)
+
 // Document is a valid API document.
 type Document struct {
 	// File is the document's path in the project.
@@ -62,7 +70,7 @@ type Source struct {
 func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) {
 	d := &Document{File: file}
 	if err := yaml.Unmarshal(data, &d.root); err != nil {
-		return nil, diag.List{d.At(yamlErrorLine(err), "openapi", "", "mend the file", "%s", yamlMessage(err))}
+		return nil, diag.List{d.At(yamlErrorLine(err), rule, "", mendFile, "%s", yamlMessage(err))}
 	}
 	if found := d.checkRefs(&d.root, nil); len(found) > 0 {
 		return nil, found
@@ -71,7 +79,7 @@ func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) 
 	loader.IncludeOrigin = true
 	doc, err := loader.LoadFromData(data)
 	if err != nil {
-		return nil, diag.List{d.At(yamlErrorLine(err), "openapi", "", "mend the document", "%s", oneLine(err))}
+		return nil, diag.List{d.At(yamlErrorLine(err), rule, "", mendDoc, "%s", oneLine(err))}
 	}
 	if !strings.HasPrefix(doc.OpenAPI, "3.0.") {
 		return nil, diag.List{{
@@ -95,7 +103,7 @@ func (d *Document) validate(ctx context.Context, doc *openapi3.T) diag.List {
 	var found diag.List
 	for _, e := range leaves(err) {
 		found = append(found, diag.Diagnostic{
-			File: d.File, Line: originLine(e), Rule: "openapi", Message: oneLine(e), Mend: "mend the document",
+			File: d.File, Line: originLine(e), Rule: rule, Message: oneLine(e), Mend: mendDoc,
 		})
 	}
 	found.Sort()
