@@ -70,7 +70,7 @@ func checkProject(cmd *cobra.Command, url string) (list diag.List, err error) {
 	defer cancel()
 	server := make(chan started, 1)
 	go func() { server <- startServer(ctx, dir, url) }()
-	model, modelErr := check.Model(ctx, dir, []string{self, "sqlc"})
+	model, modelErr := check.Model(ctx, dir, []string{self, sqlcName})
 	if modelErr != nil {
 		cancel()
 	}

@@ -44,7 +44,7 @@ Exit status: 0 when the outputs are in place, 1 when something is wrong or, with
 				return fmt.Errorf("find this program: %w", err)
 			}
 			result, err := codegen.Run(cmd.Context(), codegen.Options{
-				Dir: dir, SQLC: []string{self, "sqlc"}, Lint: lint.Project, Check: check,
+				Dir: dir, SQLC: []string{self, sqlcName}, Lint: lint.Project, Check: check,
 			})
 			return reportGenerated(cmd.OutOrStdout(), result, err, asJSON, check)
 		},

@@ -53,8 +53,7 @@ Exit status: 0 when nothing is refused, 1 otherwise.`,
 // so that they are printed like any other.
 func lintProject(cmd *cobra.Command) (diag.List, error) {
 	p, err := loadProject(cmd)
-	var list diag.List
-	if errors.As(err, &list) {
+	if list, ok := errors.AsType[diag.List](err); ok {
 		return list, nil
 	}
 	if err != nil {

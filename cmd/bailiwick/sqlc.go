@@ -5,11 +5,14 @@ import (
 	"github.com/sqlc-dev/sqlc/pkg/cli"
 )
 
+// sqlcName is the hidden subcommand that behaves as sqlc's own program.
+const sqlcName = "sqlc"
+
 // newSQLCCommand is sqlc itself. `bailiwick generate` runs it as a process of
 // its own, which is the only way to read its errors.
 func newSQLCCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:                "sqlc",
+		Use:                sqlcName,
 		Short:              "Run sqlc",
 		Hidden:             true,
 		DisableFlagParsing: true,

@@ -132,21 +132,21 @@ func (c *checker) loadStrict(ctx context.Context) error {
 
 // Names of pg_catalog that stand in several tables here.
 const (
-	int2   = "int2"
-	int4   = "int4"
-	int8   = "int8"
-	float4 = "float4"
-	float8 = "float8"
+	pgInt2   = "int2"
+	pgInt4   = "int4"
+	pgInt8   = "int8"
+	pgFloat4 = "float4"
+	pgFloat8 = "float8"
 )
 
 // aliases are the names that SQL and sqlc have for types of pg_catalog.
 var aliases = map[string]string{
-	"integer": int4, "int": int4, "bigint": int8, "smallint": int2, "boolean": "bool",
-	"double precision": float8, "real": float4, "float": float8, "decimal": "numeric",
+	"integer": pgInt4, "int": pgInt4, "bigint": pgInt8, "smallint": pgInt2, "boolean": "bool",
+	"double precision": pgFloat8, "real": pgFloat4, "float": pgFloat8, "decimal": "numeric",
 	"character varying": "varchar", "character": "bpchar", "string": "text",
 	"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp",
 	"time with time zone": "timetz", "time without time zone": "time", "bit varying": "varbit",
-	"serial": int4, "serial4": int4, "bigserial": int8, "serial8": int8, "smallserial": int2, "serial2": int2,
+	"serial": pgInt4, "serial4": pgInt4, "bigserial": pgInt8, "serial8": pgInt8, "smallserial": pgInt2, "serial2": pgInt2,
 }
 
 // find resolves the name that sqlc gives a type; nil when it gives none.
@@ -214,7 +214,7 @@ func spell(name string) string {
 	return name
 }
 
-var width = map[string]int{int2: 2, int4: 4, int8: 8}
+var width = map[string]int{pgInt2: 2, pgInt4: 4, pgInt8: 8}
 var textual = map[string]bool{"text": true, "varchar": true, "bpchar": true, "name": true, "citext": true, "char": true}
 
 // carries is true when every value of type from fits into what was generated
@@ -241,7 +241,7 @@ func (t *types) carries(from, to *pgType) bool {
 		return width[from.Name] <= width[to.Name]
 	case width[from.Name] > 0 && to.Name == "numeric":
 		return true
-	case from.Name == float4 && to.Name == float8:
+	case from.Name == pgFloat4 && to.Name == pgFloat8:
 		return true
 	}
 	json := map[string]bool{"json": true, "jsonb": true}

@@ -108,7 +108,7 @@ func (c *checker) created(n *pgquery.Node) {
 		}
 	}
 	if rel != nil && c.scope.tenant && c.model.publicRelations[rel.GetRelname()] {
-		c.report(int(rel.GetLocation()), ruleDuplicate, fmt.Sprintf("%s stands in the public schema file too", rel.GetRelname()),
+		c.report(int(rel.GetLocation()), ruleDuplicate, rel.GetRelname()+" stands in the public schema file too",
 			"rename one of them; a name belongs to the tenant or to public, never to both")
 	}
 }
@@ -176,7 +176,7 @@ func (c *checker) altered(n *pgquery.Node) {
 	}
 	for _, v := range targets {
 		if v.GetSchemaname() == publicSchema && c.model.publicRelations[v.GetRelname()] {
-			c.report(int(v.GetLocation()), rulePublicDDL, fmt.Sprintf("the tenant's schema file changes public.%s", v.GetRelname()),
+			c.report(int(v.GetLocation()), rulePublicDDL, "the tenant's schema file changes public."+v.GetRelname(),
 				"move the statement to the public schema file")
 		}
 	}
