@@ -99,15 +99,17 @@ func (c *checker) expression(m map[string]any) {
 	case parseExpr:
 		c.sqlText("SELECT " + query)
 	default:
-		c.sqlText("SELECT " + assigned(query))
+		target, value := assignment(query)
+		c.sqlText("SELECT " + target) // its subscripts are expressions
+		c.sqlText("SELECT " + value)
 	}
 }
 
-// assigned is the right side of "target := expression".
-func assigned(query string) string {
+// assignment parts "target := expression".
+func assignment(query string) (target, value string) {
 	scan, err := pgquery.Scan(query)
 	if err != nil {
-		return query
+		return "1", query // the value's parser says what is wrong
 	}
 	depth := 0
 	for _, t := range scan.GetTokens() {
@@ -118,12 +120,12 @@ func assigned(query string) string {
 			depth--
 		case pgquery.Token_COLON_EQUALS, pgquery.Token_ASCII_61:
 			if depth == 0 {
-				return query[t.GetEnd():]
+				return query[:t.GetStart()], query[t.GetEnd():]
 			}
 		default: // part of the target
 		}
 	}
-	return query
+	return "1", query
 }
 
 // typeText checks the type of a variable; x%TYPE and x%ROWTYPE name relations.
