@@ -95,7 +95,11 @@ func (g *goGuard) goFile(file, rel string) error {
 	g.imports(rel, tree)
 	g.linknames(rel, tree)
 	g.place(rel, src[:g.fset.PositionFor(tree.Package, false).Offset])
-	found := g.settle(rel, slices.Clone(g.list[before:]), g.goAllows(tree))
+	allows := g.goAllows(tree)
+	if g.isOutput(rel) {
+		allows = nil // sqlc copies the comments of queries into its Go
+	}
+	found := g.settle(rel, slices.Clone(g.list[before:]), allows)
 	g.list = append(g.list[:before], found...)
 	return nil
 }
@@ -155,6 +159,10 @@ func (g *goGuard) place(rel string, head []byte) {
 			return
 		}
 	}
+}
+
+func (g *goGuard) isOutput(rel string) bool {
+	return slices.ContainsFunc(g.project.Outputs(), func(out string) bool { return within(rel, out) })
 }
 
 func within(file, dir string) bool { return strings.HasPrefix(file, dir+"/") }

@@ -80,7 +80,7 @@ func StringToDecimal[T ~string](v T) (pgtype.Numeric, error) {
 	if !ok {
 		return pgtype.Numeric{}, errors.New("not a decimal number")
 	}
-	return pgtype.Numeric{Int: digits, Exp: int32(exponent), Valid: true}, nil //nolint:gosec // bounded above
+	return pgtype.Numeric{Int: digits, Exp: int32(exponent), Valid: true}, nil
 }
 
 // TimeToString writes a time of day as hh:mm:ss with up to six decimals.
