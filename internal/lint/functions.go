@@ -67,6 +67,7 @@ var refusedPrefixes = []struct{ prefix, rule string }{
 	{"fmgr_", ruleLookup},
 	{"plpgsql_", ruleLookup},
 	{"to_reg", ruleLookup},
+	{"hash_aclitem", ruleLookup},
 	{"pg_", ruleLookup},
 }
 
