@@ -58,15 +58,29 @@ var kinds = map[string]Kind{
 	"inet": Network, "cidr": Network,
 }
 
-// KindOf gives the kind of an SQL type; the second result holds an enum's values.
-func KindOf(pkg *queries.Package, sqlType string) (Kind, []string) {
-	if values, ok := pkg.Enums[sqlType]; ok {
+// byBasic are the kinds of types that are unknown, such as domains, by the Go
+// type that an override in sqlc.yaml gives them.
+var byBasic = map[Basic]Kind{
+	basicString: Text, basicBool: Boolean, "int16": Int16, "int32": Int32, "int64": Int64,
+	"float32": Float32, "float64": Float64, basicUUID: UUID, basicNumeric: Decimal,
+}
+
+// KindOf gives the kind of a value with the Go type t; the second result holds
+// an enum's values.
+func KindOf(pkg *queries.Package, v queries.Value, t Type) (Kind, []string) {
+	if values, ok := pkg.Enums[v.SQL]; ok {
 		return Enum, values
 	}
-	if pkg.Composites[sqlType] {
+	if pkg.Composites[v.SQL] {
 		return Text, nil
 	}
-	if k, ok := kinds[strings.ToLower(sqlType)]; ok {
+	if k, ok := kinds[strings.ToLower(v.SQL)]; ok {
+		return k, nil
+	}
+	for t.Elem != nil {
+		t = *t.Elem
+	}
+	if k, ok := byBasic[t.Basic]; ok {
 		return k, nil
 	}
 	return Unknown, nil
@@ -87,9 +101,9 @@ const (
 	typeMismatch = "type-mismatch"
 )
 
-// Match checks that an SQL value and a schema mean the same. in is true for
+// Match checks that an SQL value, of Go type t, and a schema mean the same. in is true for
 // what goes from the API to the database.
-func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *Mismatch {
+func Match(pkg *queries.Package, v queries.Value, t Type, s *openapi.Schema, in bool) *Mismatch {
 	if v.Slice {
 		return &Mismatch{"sqlc-slice", "sqlc.slice does not work with pgx", fmt.Sprintf("write `= ANY(sqlc.arg('%s')::%s[])`", v.Name, v.SQL)}
 	}
@@ -97,9 +111,9 @@ func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *M
 	for ; dims > 0 && s != nil && s.Type == array; dims-- {
 		s = s.Items
 	}
-	kind, values := KindOf(pkg, v.SQL)
+	kind, values := KindOf(pkg, v, t)
 	if kind == Unknown {
-		return &Mismatch{"unknown-type", fmt.Sprintf("sqlc gives it the type %q, which has no form in the API", v.SQL), "cast it in SQL to a type that has one, such as ::text or ::numeric"}
+		return unknown(v)
 	}
 	if s == nil {
 		return &Mismatch{typeMismatch, "the schema says nothing about its items", "give the array `items`"}
@@ -108,6 +122,15 @@ func Match(pkg *queries.Package, v queries.Value, s *openapi.Schema, in bool) *M
 		return &Mismatch{typeMismatch, fmt.Sprintf("%s is %s, but the schema says %s", v.Name, sqlText(v), describe(s)), "write `" + mend(kind, values, v.Dims) + "`"}
 	}
 	return matchKind(kind, values, v, s, in)
+}
+
+// unknown is for types of which sqlc knows nothing, or cannot infer anything.
+func unknown(v queries.Value) *Mismatch {
+	mend := "cast it in SQL to a type that has one, such as ::text or ::numeric"
+	if !strings.HasPrefix(v.SQL, "any") {
+		mend += ", or tell sqlc.yaml its Go type: `overrides: [{db_type: " + v.SQL + ", go_type: string}]`"
+	}
+	return &Mismatch{"unknown-type", fmt.Sprintf("sqlc gives it the type %q, which has no form in the API", v.SQL), mend}
 }
 
 func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, in bool) *Mismatch {

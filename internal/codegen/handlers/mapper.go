@@ -169,7 +169,7 @@ func (b *binding) embedded(o object, p *openapi.Property, v queries.Value, t con
 // column checks that a column suits a schema, and gives the conversion.
 func (b *binding) column(v queries.Value, s *openapi.Schema, t convert.Type, mustBe bool, place string, line int) (string, bool) {
 	at := fmt.Sprintf("query %s, %s:%d", b.query.Name, b.query.File, b.query.Line)
-	if m := convert.Match(b.scope.pkg, v, s, false); m != nil {
+	if m := convert.Match(b.scope.pkg, v, b.goType(v), s, false); m != nil {
 		b.reportf(line, m.Rule, place, m.Mend, "%s (%s)", m.Message, at)
 		return "", false
 	}
@@ -181,7 +181,7 @@ func (b *binding) column(v queries.Value, s *openapi.Schema, t convert.Type, mus
 		b.reportf(line, "nullable-column", place, "write `nullable: true`, or coalesce the column in SQL", "it is required, but column %s can be NULL (%s)", v.Name, at)
 		return "", false
 	}
-	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
+	kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))
 	chain, ok := convert.Chain(kind, b.goType(v), t)
 	if !ok {
 		b.unconvertible(line, place, v, t)

@@ -179,7 +179,7 @@ func (b *binding) pagingArgument(v queries.Value) (string, bool) {
 		if queries.Normalize(k.column.Name) != queries.Normalize(name) {
 			continue
 		}
-		kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
+		kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))
 		elem := unwrapped(b.goType(k.column))
 		from := convert.Type{Text: "*" + elem.Text, Wrapper: convert.Pointer, Elem: &elem, Open: "rest.OpenPointer[" + elem.Text + "]"}
 		fn, ok := convert.Chain(kind, from, b.goType(v))

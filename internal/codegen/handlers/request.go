@@ -247,7 +247,7 @@ func (b *binding) subject(v queries.Value, source openapi.Source) string {
 		b.reportf(source.Line, "no-source", v.Name, "give the operation a `security` requirement", "the operation needs no authentication, so there may be no subject")
 		return ""
 	}
-	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
+	kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))
 	fn, ok := convert.Chain(kind, convert.StringType, b.goType(v))
 	if !ok || (kind != convert.Text && kind != convert.UUID) {
 		b.reportf(source.Line, "type-mismatch", v.Name, "compare it with a text or uuid column", "the subject is text, but %s is %s", v.Name, v.SQL)
@@ -271,7 +271,7 @@ func (b *binding) goType(v queries.Value) convert.Type {
 // take checks that an input suits a parameter and converts it.
 func (b *binding) take(v queries.Value, in *input, line int) string {
 	in.used = true
-	if m := convert.Match(b.scope.pkg, v, in.schema, true); m != nil {
+	if m := convert.Match(b.scope.pkg, v, b.goType(v), in.schema, true); m != nil {
 		b.reportf(in.line, m.Rule, in.place, m.Mend, "%s (query %s, %s:%d)", m.Message, b.query.Name, b.query.File, b.query.Line)
 		return ""
 	}
@@ -284,7 +284,7 @@ func (b *binding) take(v queries.Value, in *input, line int) string {
 			"it may be absent or null, but parameter %s of query %s is NOT NULL", v.Name, b.query.Name)
 		return ""
 	}
-	kind, _ := convert.KindOf(b.scope.pkg, v.SQL)
+	kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))
 	fn, ok := convert.Chain(kind, in.typ, b.goType(v))
 	if !ok {
 		b.unconvertible(line, in.place, v, in.typ)
@@ -307,7 +307,7 @@ func (b *binding) unconvertible(line int, subject string, v queries.Value, t con
 
 // given tells whether a merge patch names a property.
 func (b *binding) given(v queries.Value, in *input) string {
-	if kind, _ := convert.KindOf(b.scope.pkg, v.SQL); kind != convert.Boolean || !v.NotNull {
+	if kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v)); kind != convert.Boolean || !v.NotNull {
 		b.reportf(b.op.Query.Line, "patch-flag", v.Name, "write sqlc.arg('"+v.Name+"')::bool in the query",
 			"%s tells whether %s is present, so it has to be a boolean that is not null", v.Name, in.place)
 		return ""

@@ -1,3 +1,4 @@
+CREATE DOMAIN short_label AS CHARACTER VARYING CHECK (LENGTH(VALUE) <= 10);
 CREATE TABLE "UserAccounts" (
   "UserID" UUID PRIMARY KEY,
   "EmailAddress" VARCHAR(255) NOT NULL,
@@ -8,5 +9,7 @@ CREATE TABLE "UserAccounts" (
 CREATE TABLE category (
   category_id SERIAL PRIMARY KEY,
   parent_id INT,
-  label CHAR(10) NOT NULL
+  label CHAR(10) NOT NULL,
+  nick short_label,
+  nicks short_label[] NOT NULL DEFAULT '{}'
 );

@@ -52,12 +52,14 @@ type UserId = openapi_types.UUID
 // NewCategory defines model for NewCategory.
 type NewCategory struct {
 	Label    string                   `json:"label"`
+	Nick     *string                  `json:"nick,omitempty"`
 	ParentId nullable.Nullable[int32] `json:"parentId,omitempty"`
 }
 
 // AddCategoryJSONBody defines parameters for AddCategory.
 type AddCategoryJSONBody struct {
 	Label    string                   `json:"label"`
+	Nick     *string                  `json:"nick,omitempty"`
 	ParentId nullable.Nullable[int32] `json:"parentId,omitempty"`
 }
 
@@ -385,7 +387,8 @@ type AddCategoryResponseObject interface {
 }
 
 type AddCategory201JSONResponse struct {
-	CategoryId int32 `json:"categoryId"`
+	CategoryId int32   `json:"categoryId"`
+	Nick       *string `json:"nick,omitempty"`
 }
 
 func (response AddCategory201JSONResponse) VisitAddCategoryResponse(w http.ResponseWriter) error {
@@ -592,19 +595,19 @@ func (sh *strictHandler) StatsGet(w http.ResponseWriter, r *http.Request, params
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"pFZNb+M2EP0rxrS3KpGTFEWhogc3RYsAQXJoegp8oMWxzIAiGXK0G8PQf18MJdtSJDvK7k3ih9689+ZD",
-	"O8ht6axBQwGyHTjhRYmEPr79H9DfSX5SBjJwgjaQgBElQgZVs5mAx9dKeZSQka8wgZBvsBR8a219KYjP",
-	"VopP0tbxzUBemQLqum4uY6C/rFQYMR/w660gLKzf8mtuDaEhfhTOaZULUtakL8EaXjtiCa0f15A97+Bn",
-	"j2vI4Kf0SC1tzoX0XqxQa5RQJztw3jr01AI74dFQQ/cQuDJ0c82cK63FSuOeY8tEGcICPTCTdsmuXjAn",
-	"qJcHekdteKWNhFHuJBpSa4URsx9NVPfvKSJ2QZ7395aDeBI4cB+Aad7hh1K83aMpaAPZ1fwjqObWGBLn",
-	"zXRPOjIMXck9CkK5oJ4UUhBekCpxqEcCUgWnxfYhpunulHXH81gKpRdSegyhhxI3xhC0LZS5tZWh98ny",
-	"26+xIIR8NHp7Jlm6Ovbwkw7j5YmkUmZtGZgUMS14wkCQwBf0QXFZwBUHaR0a4RRkcHM5v7yBJNZvZJiy",
-	"QSHdNSVc81KBkQtLHyuM6yD6GP5ByjePBuMHjt3hhKnHI2nbPeol0w3OmtBYej2ff6qyz+VOzLQoisSQ",
-	"e+WoUeBpgzNmdxkTAtei0nQG1Hm70lj+MgTvZ2Or+G6kMt45NQxpYWboveWQ+Lgowr5e2XUhS2XY8beL",
-	"1wq590EUviWYQJo3XbGNZNSvfeN88ojwg6orwjIMFWij2DZ98n1mM2fH3WNs69BlBvXUbb0fFEsHf//F",
-	"PehYJ2oXhPdiO2bK7UHUvi25IKFt0TekJy+HbcOICQspDwOsO9+2p3K5NwLT7vyrBx5efcrDc9YNRtx0",
-	"4ZcTsv2OwkzJCaJ25Yp5HkjQ6RT/j3f/RRp2o/iL0nz18I8SlMlx2i/KmZHyHR3sj1m+ET4g/VnR+uL3",
-	"c7Z8MEyGdcQtY/r5kf+D5nJvjE2xlKVXgVQexlpYz1TuWtEp/k79LQAA//8=",
+	"pFZNb9s4EP0rxuzeVomcZFEUKnpwU7QIECSHpqfAB1ocy0wpUiFHbQxD/70YSrYlS1ac9pSYX2/mvZk3",
+	"2kBq88IaNOQh2UAhnMiR0IVf3z26G8n/KQMJFIJWEIEROUICZb0ZgcPnUjmUkJArMQKfrjAXfGtpXS6I",
+	"z5aKT9K64JuenDIZVFVVX0ZPn6xUGDDv8Ne1IMysW/PP1BpCQ/yvKAqtUkHKmvjJW8Nreyyh9f0SkscN",
+	"/OtwCQn8E+9Ti+tzPr4VC9QaJVTRBgpnC3TUABuV/uC/uXi5RZPRCpKLaS/miClCQzUtuwSVoatL5qbU",
+	"Wiw0brlobitDmKEDzrhZsosnTAmq+Y6GPYe80kTMKDcSDamlwoDZjTqo8PkUstsgj9t78148Eew46oFp",
+	"3nmdowOo+tYQEtfX6dq1aOirlzoUhHJGHSqkIDwjlSMMCCmVL7RY34Vy3hyTbn8ec6H0TEqH3ndQwsYQ",
+	"graZMte2NHRYLO/+D40j5L3R65FiafPYwY9aGc+PFJUyS8vApIjTggf0BBH8ROcVtw9ccJC2QCMKBQlc",
+	"nU/PryAKfR4yjFkgH2/qVq94KcOQC1MfOpH7IOjovyClq3uD4YG9ixwRdX8kblymmnO6vrDG15JeTqdv",
+	"coCx2gmVFkiR6FOnCqoZeFjhhLM7DwWBS1FqGgEtnF1ozP/rg3ersWF8M9AZB0r1Q5qZCTpnOSQ+LjK/",
+	"7VdWXchcGVb85ey5RPZICMQ3CUYQp7V7NpEM6rU12AeHCH/JuiLMfZ+BJop17ZOHlc05F+weQ1s7lxm1",
+	"3leapYW/fXELOuREzYJwTqyHRLnekdqVJRUktM26gnTo5bCtHxBhJuVu0LXn4PpYLXdGZdyek1VPw4s3",
+	"aTgmXW/E9QXbTs7xMdB6dn5CG9yQnyh5AtttHkMDeBJ0vPa/8e5XpL5NhW+c+tXdR45XJsXTvnFGZs0f",
+	"WNuHSboSziN9LGl59n5Mr1emTF8v9pLTzw98ONSXO/PtFEmZeuVJpX7I2zqisp0Fpfid6ncAAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -154,6 +154,7 @@ func (s *server) AddCategory(ctx context.Context, req api.AddCategoryRequestObje
 	arg := tenantdb.AddCategoryParams{
 		ParentID: rest.Take(&in, "body.parentId", rest.Null(rest.OpenNullable[int32], rest.Same[int32], rest.BuildInt4), req.Body.ParentId),
 		Label:    req.Body.Label,
+		Nick:     req.Body.Nick,
 	}
 	if err := in.Invalid(); err != nil {
 		return nil, err
@@ -206,8 +207,9 @@ func toCategoryTreeFromCategoryTreeRow(f *rest.Fields, row tenantdb.CategoryTree
 	}
 }
 
-func toAddCategory201JSONResponseFromAddCategoryRow(_ *rest.Fields, row int32) api.AddCategory201JSONResponse {
+func toAddCategory201JSONResponseFromAddCategoryRow(_ *rest.Fields, row tenantdb.AddCategoryRow) api.AddCategory201JSONResponse {
 	return api.AddCategory201JSONResponse{
-		CategoryId: row,
+		CategoryId: row.CategoryID,
+		Nick:       row.Nick,
 	}
 }

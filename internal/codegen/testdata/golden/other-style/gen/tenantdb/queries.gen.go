@@ -56,7 +56,7 @@ func (q *Queries) bound() *sqlcgen.Queries {
 // AddCategory runs the query of this name.
 //
 // Query AddCategory (:one), queries/tenant/queries.sql:20.
-func (q *Queries) AddCategory(ctx context.Context, arg AddCategoryParams) (int32, error) {
+func (q *Queries) AddCategory(ctx context.Context, arg AddCategoryParams) (AddCategoryRow, error) {
 	return q.bound().AddCategory(ctx, arg)
 }
 

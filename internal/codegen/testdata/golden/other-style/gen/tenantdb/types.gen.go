@@ -10,6 +10,9 @@ import (
 // AddCategoryParams is sqlc's type of this name.
 type AddCategoryParams = sqlcgen.AddCategoryParams
 
+// AddCategoryRow is sqlc's type of this name.
+type AddCategoryRow = sqlcgen.AddCategoryRow
+
 // Category is sqlc's type of this name.
 type Category = sqlcgen.Category
 

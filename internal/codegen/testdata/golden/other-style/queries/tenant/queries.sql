@@ -18,4 +18,4 @@ WITH RECURSIVE tree AS (
 SELECT category_id, parent_id, label, depth::INT AS depth FROM tree;
 
 -- name: AddCategory :one
-INSERT INTO category (parent_id, label) VALUES (@parent_id, @label) RETURNING category_id;
+INSERT INTO category (parent_id, label, nick) VALUES (@parent_id, @label, @nick) RETURNING category_id, nick;

@@ -12,6 +12,8 @@ type Category struct {
 	CategoryID int32
 	ParentID   pgtype.Int4
 	Label      string
+	Nick       *string
+	Nicks      []string
 }
 
 type UserAccount struct {

@@ -12,19 +12,25 @@ import (
 )
 
 const addCategory = `-- name: AddCategory :one
-INSERT INTO category (parent_id, label) VALUES ($1, $2) RETURNING category_id
+INSERT INTO category (parent_id, label, nick) VALUES ($1, $2, $3) RETURNING category_id, nick
 `
 
 type AddCategoryParams struct {
 	ParentID pgtype.Int4
 	Label    string
+	Nick     *string
 }
 
-func (q *Queries) AddCategory(ctx context.Context, arg AddCategoryParams) (int32, error) {
-	row := q.db.QueryRow(ctx, addCategory, arg.ParentID, arg.Label)
-	var category_id int32
-	err := row.Scan(&category_id)
-	return category_id, err
+type AddCategoryRow struct {
+	CategoryID int32
+	Nick       *string
+}
+
+func (q *Queries) AddCategory(ctx context.Context, arg AddCategoryParams) (AddCategoryRow, error) {
+	row := q.db.QueryRow(ctx, addCategory, arg.ParentID, arg.Label, arg.Nick)
+	var i AddCategoryRow
+	err := row.Scan(&i.CategoryID, &i.Nick)
+	return i, err
 }
 
 const categoryTree = `-- name: CategoryTree :many
