@@ -64,7 +64,8 @@ func (g *goGuard) directory(file, rel, name string) error {
 	if rel == "." {
 		return nil
 	}
-	if slices.Contains([]string{".git", "vendor", "node_modules"}, name) {
+	// Go refuses import paths with a leading dot; generation works in such a folder.
+	if strings.HasPrefix(name, ".") || slices.Contains([]string{"vendor", "node_modules"}, name) {
 		return fs.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(file, "go.mod")); err == nil {
