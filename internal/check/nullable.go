@@ -47,11 +47,7 @@ type block struct {
 
 // analyse returns the columns of a query, or nil when its text is beyond it.
 func (c *checker) analyse(s *subject) []output {
-	tree, err := pgquery.Parse(s.text)
-	if err != nil || len(tree.GetStmts()) != 1 {
-		return nil // newer syntax than the parser's; PostgreSQL itself has accepted it
-	}
-	outputs := c.root(s).statement(tree.GetStmts()[0].GetStmt())
+	outputs := c.root(s).text(s.text)
 	for i := range outputs {
 		if at := outputs[i].at; at > 0 {
 			outputs[i].at = utf8.RuneCountInString(s.text[:min(at, len(s.text))]) + 1
@@ -246,18 +242,40 @@ func (b *block) table(v *pgquery.RangeVar) *source {
 		return s
 	}
 	s.complete = true
-	for _, col := range r.columns {
+	s.columns = renamed(b.c.columns(r), v.GetAlias().GetColnames())
+	return s
+}
+
+// columns says which columns of a relation can be null; a view's are those of
+// its query.
+func (c *checker) columns(r *relation) []output {
+	var inner []output
+	if r.view {
+		inner = (&block{c: c, schema: c.schema, ctes: map[string][]output{}}).text(r.query)
+	}
+	list := make([]output, 0, len(r.columns))
+	for i, col := range r.columns {
 		o := output{name: col.Name}
 		switch {
 		case col.NotNull:
 			o.null = no
 		case !r.view:
 			o.null, o.why = yes, "the column of the table is nullable"
+		case len(inner) == len(r.columns):
+			o.null, o.why = inner[i].null, inner[i].why
 		}
-		s.columns = append(s.columns, o)
+		list = append(list, o)
 	}
-	s.columns = renamed(s.columns, v.GetAlias().GetColnames())
-	return s
+	return list
+}
+
+// text analyses a statement given as SQL; nil when it is beyond the parser.
+func (b *block) text(sql string) []output {
+	tree, err := pgquery.Parse(sql)
+	if err != nil || len(tree.GetStmts()) != 1 {
+		return nil // newer syntax than the parser's; PostgreSQL itself has accepted it
+	}
+	return b.statement(tree.GetStmts()[0].GetStmt())
 }
 
 // prove notes the columns that a true condition shows to be not null.

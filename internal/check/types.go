@@ -29,6 +29,7 @@ type types struct {
 type relation struct {
 	name    string
 	view    bool
+	query   string // of a view, with names as seen from the tenant's schema
 	columns []column
 }
 
@@ -87,7 +88,8 @@ func (c *checker) loadTables(ctx context.Context) error {
 	c.tables = &tables{byName: map[string]*relation{}, byOID: map[uint32]*relation{}, strict: map[string]bool{}}
 	rows, err := c.tx.Query(ctx, `
 		SELECT c.oid, n.nspname || '.' || c.relname, c.relkind IN ('v', 'm'), a.attname, a.attnotnull,
-		       a.atthasdef OR a.attidentity <> '', a.attgenerated <> ''
+		       a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
+		       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) ELSE '' END
 		FROM pg_catalog.pg_class c
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -97,13 +99,14 @@ func (c *checker) loadTables(ctx context.Context) error {
 		return err
 	}
 	var oid uint32
-	var name string
+	var name, query string
 	var view bool
 	var col column
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &view, &col.Name, &col.NotNull, &col.Default, &col.Generated}, func() error {
+	into := []any{&oid, &name, &view, &col.Name, &col.NotNull, &col.Default, &col.Generated, &query}
+	_, err = pgx.ForEachRow(rows, into, func() error {
 		r := c.tables.byOID[oid]
 		if r == nil {
-			r = &relation{name: name, view: view}
+			r = &relation{name: name, view: view, query: query}
 			c.tables.byOID[oid], c.tables.byName[name] = r, r
 		}
 		r.columns = append(r.columns, col)
