@@ -31,6 +31,8 @@ type comment struct {
 	attached   bool // inside the statement, or in the lines directly above it
 }
 
+var errNUL = errors.New("a NUL byte in the file")
+
 func splitAll(files []File) []*statement {
 	list := make([]*statement, 0, len(files))
 	for _, f := range files {
@@ -42,6 +44,10 @@ func splitAll(files []File) []*statement {
 // split cuts a file at the semicolons that end a statement, and parses each
 // piece alone, so that one syntax error does not hide the other findings.
 func split(f File) []*statement {
+	if i := strings.IndexByte(f.Text, 0); i >= 0 {
+		// The parser is written in C and would not see what follows.
+		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, i, errNUL)}}
+	}
 	scan, err := pgquery.Scan(f.Text)
 	if err != nil {
 		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, 0, err)}}
