@@ -7,28 +7,28 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/publicdb/internal/sqlcgen"
 )
 
-// CountTenantsByStateRow is sqlc's type of this name.
+// CountTenantsByStateRow is a row of CountTenantsByState.
 type CountTenantsByStateRow = sqlcgen.CountTenantsByStateRow
 
-// GetRevenueByPlanRow is sqlc's type of this name.
+// GetRevenueByPlanRow is a row of GetRevenueByPlan.
 type GetRevenueByPlanRow = sqlcgen.GetRevenueByPlanRow
 
-// GetTenantByHostRow is sqlc's type of this name.
+// GetTenantByHostRow is a row of GetTenantByHost.
 type GetTenantByHostRow = sqlcgen.GetTenantByHostRow
 
-// GetTenantPlanRow is sqlc's type of this name.
+// GetTenantPlanRow is a row of GetTenantPlan.
 type GetTenantPlanRow = sqlcgen.GetTenantPlanRow
 
-// ListPlansRow is sqlc's type of this name.
+// ListPlansRow is a row of ListPlans.
 type ListPlansRow = sqlcgen.ListPlansRow
 
-// ListTenantDomainsRow is sqlc's type of this name.
+// ListTenantDomainsRow is a row of ListTenantDomains.
 type ListTenantDomainsRow = sqlcgen.ListTenantDomainsRow
 
-// NullSubscriptionState is sqlc's type of this name.
+// NullSubscriptionState is a SubscriptionState or NULL.
 type NullSubscriptionState = sqlcgen.NullSubscriptionState
 
-// NullTenantState is sqlc's type of this name.
+// NullTenantState is a TenantState or NULL.
 type NullTenantState = sqlcgen.NullTenantState
 
 // What a tenant can subscribe to, with its limits.
@@ -37,10 +37,10 @@ type Plan = sqlcgen.Plan
 // What a tenant pays for, one row for each period of billing terms.
 type Subscription = sqlcgen.Subscription
 
-// SubscriptionState is sqlc's type of this name.
+// SubscriptionState is the type of this name in the schema.
 type SubscriptionState = sqlcgen.SubscriptionState
 
-// TenantState is sqlc's type of this name.
+// TenantState is the type of this name in the schema.
 type TenantState = sqlcgen.TenantState
 
 // The values of enums, and other constants.

@@ -7,235 +7,235 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb/internal/sqlcgen"
 )
 
-// AcceptInvitationParams is sqlc's type of this name.
+// AcceptInvitationParams are the parameters of AcceptInvitation.
 type AcceptInvitationParams = sqlcgen.AcceptInvitationParams
 
-// AcceptInvitationRow is sqlc's type of this name.
+// AcceptInvitationRow is a row of AcceptInvitation.
 type AcceptInvitationRow = sqlcgen.AcceptInvitationRow
 
-// CheckSeverity is sqlc's type of this name.
+// CheckSeverity is the type of this name in the schema.
 type CheckSeverity = sqlcgen.CheckSeverity
 
-// CompleteReportParams is sqlc's type of this name.
+// CompleteReportParams are the parameters of CompleteReport.
 type CompleteReportParams = sqlcgen.CompleteReportParams
 
-// CountFindingsBySeverityRow is sqlc's type of this name.
+// CountFindingsBySeverityRow is a row of CountFindingsBySeverity.
 type CountFindingsBySeverityRow = sqlcgen.CountFindingsBySeverityRow
 
-// CountProvidersByKindRow is sqlc's type of this name.
+// CountProvidersByKindRow is a row of CountProvidersByKind.
 type CountProvidersByKindRow = sqlcgen.CountProvidersByKindRow
 
-// CreateAPIKeyParams is sqlc's type of this name.
+// CreateAPIKeyParams are the parameters of CreateAPIKey.
 type CreateAPIKeyParams = sqlcgen.CreateAPIKeyParams
 
-// CreateAPIKeyRow is sqlc's type of this name.
+// CreateAPIKeyRow is a row of CreateAPIKey.
 type CreateAPIKeyRow = sqlcgen.CreateAPIKeyRow
 
-// CreateInvitationParams is sqlc's type of this name.
+// CreateInvitationParams are the parameters of CreateInvitation.
 type CreateInvitationParams = sqlcgen.CreateInvitationParams
 
-// CreateInvitationRow is sqlc's type of this name.
+// CreateInvitationRow is a row of CreateInvitation.
 type CreateInvitationRow = sqlcgen.CreateInvitationRow
 
-// CreateProviderParams is sqlc's type of this name.
+// CreateProviderParams are the parameters of CreateProvider.
 type CreateProviderParams = sqlcgen.CreateProviderParams
 
-// CreateReportParams is sqlc's type of this name.
+// CreateReportParams are the parameters of CreateReport.
 type CreateReportParams = sqlcgen.CreateReportParams
 
-// CreateScanParams is sqlc's type of this name.
+// CreateScanParams are the parameters of CreateScan.
 type CreateScanParams = sqlcgen.CreateScanParams
 
-// DeleteExpiredReportsRow is sqlc's type of this name.
+// DeleteExpiredReportsRow is a row of DeleteExpiredReports.
 type DeleteExpiredReportsRow = sqlcgen.DeleteExpiredReportsRow
 
-// DeleteScanFindingsParams is sqlc's type of this name.
+// DeleteScanFindingsParams are the parameters of DeleteScanFindings.
 type DeleteScanFindingsParams = sqlcgen.DeleteScanFindingsParams
 
-// FailScanParams is sqlc's type of this name.
+// FailScanParams are the parameters of FailScan.
 type FailScanParams = sqlcgen.FailScanParams
 
-// FindingDelta is sqlc's type of this name.
+// FindingDelta is the type of this name in the schema.
 type FindingDelta = sqlcgen.FindingDelta
 
-// FindingStatus is sqlc's type of this name.
+// FindingStatus is the type of this name in the schema.
 type FindingStatus = sqlcgen.FindingStatus
 
-// GetCheckRow is sqlc's type of this name.
+// GetCheckRow is a row of GetCheck.
 type GetCheckRow = sqlcgen.GetCheckRow
 
-// GetFindingRow is sqlc's type of this name.
+// GetFindingRow is a row of GetFinding.
 type GetFindingRow = sqlcgen.GetFindingRow
 
-// GetFindingTotalsRow is sqlc's type of this name.
+// GetFindingTotalsRow is a row of GetFindingTotals.
 type GetFindingTotalsRow = sqlcgen.GetFindingTotalsRow
 
-// GetProviderRiskRow is sqlc's type of this name.
+// GetProviderRiskRow is a row of GetProviderRisk.
 type GetProviderRiskRow = sqlcgen.GetProviderRiskRow
 
-// GetResourceRow is sqlc's type of this name.
+// GetResourceRow is a row of GetResource.
 type GetResourceRow = sqlcgen.GetResourceRow
 
-// GetScanRow is sqlc's type of this name.
+// GetScanRow is a row of GetScan.
 type GetScanRow = sqlcgen.GetScanRow
 
-// GetScanStatisticsRow is sqlc's type of this name.
+// GetScanStatisticsRow is a row of GetScanStatistics.
 type GetScanStatisticsRow = sqlcgen.GetScanStatisticsRow
 
-// GrantRoleParams is sqlc's type of this name.
+// GrantRoleParams are the parameters of GrantRole.
 type GrantRoleParams = sqlcgen.GrantRoleParams
 
-// GrantRolesBatchResults is sqlc's type of this name.
+// GrantRolesBatchResults are the results of GrantRoles.
 type GrantRolesBatchResults = sqlcgen.GrantRolesBatchResults
 
-// GrantRolesParams is sqlc's type of this name.
+// GrantRolesParams are the parameters of GrantRoles.
 type GrantRolesParams = sqlcgen.GrantRolesParams
 
-// InsertFindingsParams is sqlc's type of this name.
+// InsertFindingsParams are the parameters of InsertFindings.
 type InsertFindingsParams = sqlcgen.InsertFindingsParams
 
-// InvitationState is sqlc's type of this name.
+// InvitationState is the type of this name in the schema.
 type InvitationState = sqlcgen.InvitationState
 
-// LinkFindingResourcesParams is sqlc's type of this name.
+// LinkFindingResourcesParams are the parameters of LinkFindingResources.
 type LinkFindingResourcesParams = sqlcgen.LinkFindingResourcesParams
 
-// ListAPIKeysRow is sqlc's type of this name.
+// ListAPIKeysRow is a row of ListAPIKeys.
 type ListAPIKeysRow = sqlcgen.ListAPIKeysRow
 
-// ListChecksParams is sqlc's type of this name.
+// ListChecksParams are the parameters of ListChecks.
 type ListChecksParams = sqlcgen.ListChecksParams
 
-// ListChecksRow is sqlc's type of this name.
+// ListChecksRow is a row of ListChecks.
 type ListChecksRow = sqlcgen.ListChecksRow
 
-// ListFailingChecksParams is sqlc's type of this name.
+// ListFailingChecksParams are the parameters of ListFailingChecks.
 type ListFailingChecksParams = sqlcgen.ListFailingChecksParams
 
-// ListFailingChecksRow is sqlc's type of this name.
+// ListFailingChecksRow is a row of ListFailingChecks.
 type ListFailingChecksRow = sqlcgen.ListFailingChecksRow
 
-// ListFindingResourcesRow is sqlc's type of this name.
+// ListFindingResourcesRow is a row of ListFindingResources.
 type ListFindingResourcesRow = sqlcgen.ListFindingResourcesRow
 
-// ListFindingTrendRow is sqlc's type of this name.
+// ListFindingTrendRow is a row of ListFindingTrend.
 type ListFindingTrendRow = sqlcgen.ListFindingTrendRow
 
-// ListFindingsOfResourcesBatchResults is sqlc's type of this name.
+// ListFindingsOfResourcesBatchResults are the results of ListFindingsOfResources.
 type ListFindingsOfResourcesBatchResults = sqlcgen.ListFindingsOfResourcesBatchResults
 
-// ListFindingsOfResourcesParams is sqlc's type of this name.
+// ListFindingsOfResourcesParams are the parameters of ListFindingsOfResources.
 type ListFindingsOfResourcesParams = sqlcgen.ListFindingsOfResourcesParams
 
-// ListFindingsOfResourcesRow is sqlc's type of this name.
+// ListFindingsOfResourcesRow is a row of ListFindingsOfResources.
 type ListFindingsOfResourcesRow = sqlcgen.ListFindingsOfResourcesRow
 
-// ListKnownFindingsParams is sqlc's type of this name.
+// ListKnownFindingsParams are the parameters of ListKnownFindings.
 type ListKnownFindingsParams = sqlcgen.ListKnownFindingsParams
 
-// ListKnownFindingsRow is sqlc's type of this name.
+// ListKnownFindingsRow is a row of ListKnownFindings.
 type ListKnownFindingsRow = sqlcgen.ListKnownFindingsRow
 
-// ListOverdueProvidersRow is sqlc's type of this name.
+// ListOverdueProvidersRow is a row of ListOverdueProviders.
 type ListOverdueProvidersRow = sqlcgen.ListOverdueProvidersRow
 
-// ListProvidersParams is sqlc's type of this name.
+// ListProvidersParams are the parameters of ListProviders.
 type ListProvidersParams = sqlcgen.ListProvidersParams
 
-// ListReportsParams is sqlc's type of this name.
+// ListReportsParams are the parameters of ListReports.
 type ListReportsParams = sqlcgen.ListReportsParams
 
-// ListResourceIDsParams is sqlc's type of this name.
+// ListResourceIDsParams are the parameters of ListResourceIDs.
 type ListResourceIDsParams = sqlcgen.ListResourceIDsParams
 
-// ListResourceIDsRow is sqlc's type of this name.
+// ListResourceIDsRow is a row of ListResourceIDs.
 type ListResourceIDsRow = sqlcgen.ListResourceIDsRow
 
-// ListResourcesByTagParams is sqlc's type of this name.
+// ListResourcesByTagParams are the parameters of ListResourcesByTag.
 type ListResourcesByTagParams = sqlcgen.ListResourcesByTagParams
 
-// ListResourcesParams is sqlc's type of this name.
+// ListResourcesParams are the parameters of ListResources.
 type ListResourcesParams = sqlcgen.ListResourcesParams
 
-// ListResourcesRow is sqlc's type of this name.
+// ListResourcesRow is a row of ListResources.
 type ListResourcesRow = sqlcgen.ListResourcesRow
 
-// ListRolesRow is sqlc's type of this name.
+// ListRolesRow is a row of ListRoles.
 type ListRolesRow = sqlcgen.ListRolesRow
 
-// ListRunningScansRow is sqlc's type of this name.
+// ListRunningScansRow is a row of ListRunningScans.
 type ListRunningScansRow = sqlcgen.ListRunningScansRow
 
-// ListScanFindingsParams is sqlc's type of this name.
+// ListScanFindingsParams are the parameters of ListScanFindings.
 type ListScanFindingsParams = sqlcgen.ListScanFindingsParams
 
-// ListScanFindingsRow is sqlc's type of this name.
+// ListScanFindingsRow is a row of ListScanFindings.
 type ListScanFindingsRow = sqlcgen.ListScanFindingsRow
 
-// ListScanSummariesRow is sqlc's type of this name.
+// ListScanSummariesRow is a row of ListScanSummaries.
 type ListScanSummariesRow = sqlcgen.ListScanSummariesRow
 
-// ListScansParams is sqlc's type of this name.
+// ListScansParams are the parameters of ListScans.
 type ListScansParams = sqlcgen.ListScansParams
 
-// ListUsersParams is sqlc's type of this name.
+// ListUsersParams are the parameters of ListUsers.
 type ListUsersParams = sqlcgen.ListUsersParams
 
-// ListUsersRow is sqlc's type of this name.
+// ListUsersRow is a row of ListUsers.
 type ListUsersRow = sqlcgen.ListUsersRow
 
-// LockScanRow is sqlc's type of this name.
+// LockScanRow is a row of LockScan.
 type LockScanRow = sqlcgen.LockScanRow
 
-// MuteFindingParams is sqlc's type of this name.
+// MuteFindingParams are the parameters of MuteFinding.
 type MuteFindingParams = sqlcgen.MuteFindingParams
 
-// MuteFindingRow is sqlc's type of this name.
+// MuteFindingRow is a row of MuteFinding.
 type MuteFindingRow = sqlcgen.MuteFindingRow
 
-// MuteFindingsParams is sqlc's type of this name.
+// MuteFindingsParams are the parameters of MuteFindings.
 type MuteFindingsParams = sqlcgen.MuteFindingsParams
 
-// NullCheckSeverity is sqlc's type of this name.
+// NullCheckSeverity is a CheckSeverity or NULL.
 type NullCheckSeverity = sqlcgen.NullCheckSeverity
 
-// NullFindingDelta is sqlc's type of this name.
+// NullFindingDelta is a FindingDelta or NULL.
 type NullFindingDelta = sqlcgen.NullFindingDelta
 
-// NullFindingStatus is sqlc's type of this name.
+// NullFindingStatus is a FindingStatus or NULL.
 type NullFindingStatus = sqlcgen.NullFindingStatus
 
-// NullInvitationState is sqlc's type of this name.
+// NullInvitationState is a InvitationState or NULL.
 type NullInvitationState = sqlcgen.NullInvitationState
 
-// NullPermission is sqlc's type of this name.
+// NullPermission is a Permission or NULL.
 type NullPermission = sqlcgen.NullPermission
 
-// NullProviderKind is sqlc's type of this name.
+// NullProviderKind is a ProviderKind or NULL.
 type NullProviderKind = sqlcgen.NullProviderKind
 
-// NullReportFormat is sqlc's type of this name.
+// NullReportFormat is a ReportFormat or NULL.
 type NullReportFormat = sqlcgen.NullReportFormat
 
-// NullScanState is sqlc's type of this name.
+// NullScanState is a ScanState or NULL.
 type NullScanState = sqlcgen.NullScanState
 
-// NullScanTrigger is sqlc's type of this name.
+// NullScanTrigger is a ScanTrigger or NULL.
 type NullScanTrigger = sqlcgen.NullScanTrigger
 
-// NullSecretKind is sqlc's type of this name.
+// NullSecretKind is a SecretKind or NULL.
 type NullSecretKind = sqlcgen.NullSecretKind
 
-// NullSeverity is sqlc's type of this name.
+// NullSeverity is a Severity or NULL.
 type NullSeverity = sqlcgen.NullSeverity
 
-// Permission is sqlc's type of this name.
+// Permission is the type of this name in the schema.
 type Permission = sqlcgen.Permission
 
 // The cloud accounts, subscriptions, projects, clusters and organisations that are watched.
 type Provider = sqlcgen.Provider
 
-// ProviderKind is sqlc's type of this name.
+// ProviderKind is the type of this name in the schema.
 type ProviderKind = sqlcgen.ProviderKind
 
 // How each provider stands by its latest completed scan.
@@ -244,70 +244,70 @@ type ProviderPosture = sqlcgen.ProviderPosture
 // The credentials of a provider, one set each.
 type ProviderSecret = sqlcgen.ProviderSecret
 
-// PutProviderSecretParams is sqlc's type of this name.
+// PutProviderSecretParams are the parameters of PutProviderSecret.
 type PutProviderSecretParams = sqlcgen.PutProviderSecretParams
 
-// RecordProviderConnectionParams is sqlc's type of this name.
+// RecordProviderConnectionParams are the parameters of RecordProviderConnection.
 type RecordProviderConnectionParams = sqlcgen.RecordProviderConnectionParams
 
-// RecordScanProgressParams is sqlc's type of this name.
+// RecordScanProgressParams are the parameters of RecordScanProgress.
 type RecordScanProgressParams = sqlcgen.RecordScanProgressParams
 
 // Exports of the findings of a scan.
 type Report = sqlcgen.Report
 
-// ReportFormat is sqlc's type of this name.
+// ReportFormat is the type of this name in the schema.
 type ReportFormat = sqlcgen.ReportFormat
 
 // What the scans saw: buckets, machines, identities, clusters.
 type Resource = sqlcgen.Resource
 
-// RevokeRoleParams is sqlc's type of this name.
+// RevokeRoleParams are the parameters of RevokeRole.
 type RevokeRoleParams = sqlcgen.RevokeRoleParams
 
 // Runs of the checks against one provider.
 type Scan = sqlcgen.Scan
 
-// ScanState is sqlc's type of this name.
+// ScanState is the type of this name in the schema.
 type ScanState = sqlcgen.ScanState
 
-// ScanTrigger is sqlc's type of this name.
+// ScanTrigger is the type of this name in the schema.
 type ScanTrigger = sqlcgen.ScanTrigger
 
-// SecretKind is sqlc's type of this name.
+// SecretKind is the type of this name in the schema.
 type SecretKind = sqlcgen.SecretKind
 
-// Severity is sqlc's type of this name.
+// Severity is the type of this name in the schema.
 type Severity = sqlcgen.Severity
 
-// UpdateProviderParams is sqlc's type of this name.
+// UpdateProviderParams are the parameters of UpdateProvider.
 type UpdateProviderParams = sqlcgen.UpdateProviderParams
 
-// UpdateScanParams is sqlc's type of this name.
+// UpdateScanParams are the parameters of UpdateScan.
 type UpdateScanParams = sqlcgen.UpdateScanParams
 
-// UpsertResourcesBatchResults is sqlc's type of this name.
+// UpsertResourcesBatchResults are the results of UpsertResources.
 type UpsertResourcesBatchResults = sqlcgen.UpsertResourcesBatchResults
 
-// UpsertResourcesParams is sqlc's type of this name.
+// UpsertResourcesParams are the parameters of UpsertResources.
 type UpsertResourcesParams = sqlcgen.UpsertResourcesParams
 
-// UpsertResourcesRow is sqlc's type of this name.
+// UpsertResourcesRow is a row of UpsertResources.
 type UpsertResourcesRow = sqlcgen.UpsertResourcesRow
 
-// UpsertUserParams is sqlc's type of this name.
+// UpsertUserParams are the parameters of UpsertUser.
 type UpsertUserParams = sqlcgen.UpsertUserParams
 
-// UpsertUserRow is sqlc's type of this name.
+// UpsertUserRow is a row of UpsertUser.
 type UpsertUserRow = sqlcgen.UpsertUserRow
 
-// UseAPIKeyRow is sqlc's type of this name.
+// UseAPIKeyRow is a row of UseAPIKey.
 type UseAPIKeyRow = sqlcgen.UseAPIKeyRow
 
 // The people who may sign in to this tenant.
 type User = sqlcgen.User
 
-// UserHasPermissionParams is sqlc's type of this name.
+// UserHasPermissionParams are the parameters of UserHasPermission.
 type UserHasPermissionParams = sqlcgen.UserHasPermissionParams
 
 // The values of enums, and other constants.

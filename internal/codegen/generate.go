@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,6 +168,7 @@ func (r *run) do(ctx context.Context) {
 	}
 	wg.Wait()
 	if packages == nil || r.err != nil {
+		r.checkNames(doc)
 		return
 	}
 	for _, scope := range r.project.Scopes() {
@@ -177,6 +179,17 @@ func (r *run) do(ctx context.Context) {
 		return
 	}
 	r.add(r.handlers(doc, api, packages))
+}
+
+// checkNames is what can be said of operations when sqlc refuses the queries.
+func (r *run) checkNames(doc *openapi.Document) {
+	if doc == nil {
+		return
+	}
+	for _, scope := range r.project.Scopes() {
+		names := slices.Sorted(maps.Keys(queries.Places(r.sources(scope))))
+		r.add(handlers.UnknownQueries(doc, scope, names).Err())
+	}
 }
 
 func (r *run) api() ([]byte, error) {

@@ -166,13 +166,31 @@ func (w *writer) types() ([]byte, error) {
 		}
 		doc := w.pkg.Go.Types[name].Doc.Text()
 		if doc == "" {
-			doc = name + " is sqlc's type of this name."
+			doc = w.describe(name)
 		}
 		f.Printf("\n%stype %s = %s.%s\n", gosrc.Comment(doc), name, w.sqlc, name)
 	}
 	w.values(f, true, "const", "The values of enums, and other constants.")
 	w.values(f, false, "var", "Errors of sqlc's generated code.")
 	return f.Bytes()
+}
+
+// describe documents a type for which the SQL has no comment.
+func (w *writer) describe(name string) string {
+	for suffix, text := range map[string]string{
+		"Params": "%s are the parameters of %s.", "Row": "%s is a row of %s.", "BatchResults": "%s are the results of %s.",
+	} {
+		if query, ok := strings.CutSuffix(name, suffix); ok && w.pkg.Find(query) != nil {
+			return fmt.Sprintf(text, name, query)
+		}
+	}
+	if rest, ok := strings.CutPrefix(name, "Null"); ok && w.pkg.Go.Types[rest] != nil {
+		return name + " is a " + rest + " or NULL."
+	}
+	if _, ok := w.pkg.Go.Types[name].Type.(*ast.StructType); ok {
+		return name + " is a row of the table or view of this name."
+	}
+	return name + " is the type of this name in the schema."
 }
 
 func (w *writer) values(f *gosrc.File, isConst bool, keyword, doc string) {

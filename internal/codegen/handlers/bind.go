@@ -7,6 +7,8 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
 
 // binding is one operation on its way to a handler. Its steps report what is
@@ -61,7 +63,7 @@ func (b *binding) find() bool {
 				return false
 			}
 		}
-		b.reportf(line, "unknown-query", "", suggestion(name, b.scope), "there is no query %s in scope %s", name, b.op.Scope)
+		b.reportf(line, "unknown-query", "", suggestion(name, b.scope.pkg.Names(), b.scope.pkg.Scope.Queries), "there is no query %s in scope %s", name, b.op.Scope)
 		return false
 	}
 	switch cmd := b.query.Cmd; cmd {
@@ -74,16 +76,29 @@ func (b *binding) find() bool {
 	}
 }
 
+// UnknownQueries reports the operations that name no query, by the names alone.
+// It is for projects whose queries sqlc refuses, so that nothing more is known.
+func UnknownQueries(doc *openapi.Document, scope *project.Scope, names []string) diag.List {
+	var found diag.List
+	for _, op := range doc.Operations {
+		if op.Query != nil && op.Query.Name != "" && op.Scope == scope.Name && !slices.Contains(names, op.Query.Name) {
+			found = append(found, doc.At(op.Query.Line, "unknown-query", op.ID, suggestion(op.Query.Name, names, scope.Queries),
+				"there is no query %s in scope %s", op.Query.Name, scope.Name))
+		}
+	}
+	return found
+}
+
 // suggestion proposes the query with the most similar name.
-func suggestion(name string, s *scope) string {
+func suggestion(name string, candidates, files []string) string {
 	best, distance := "", len(name)/2+1
-	for _, candidate := range s.pkg.Names() {
+	for _, candidate := range candidates {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
 			best, distance = candidate, d
 		}
 	}
-	where := strings.Join(s.pkg.Scope.Queries, ", ")
-	if len(s.pkg.Scope.Queries) > 1 {
+	where := strings.Join(files, ", ")
+	if len(files) > 1 {
 		where = "one of " + where
 	}
 	if best != "" {

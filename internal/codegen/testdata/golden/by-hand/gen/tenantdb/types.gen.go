@@ -7,25 +7,25 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/by-hand/gen/tenantdb/internal/sqlcgen"
 )
 
-// AddReadingsParams is sqlc's type of this name.
+// AddReadingsParams are the parameters of AddReadings.
 type AddReadingsParams = sqlcgen.AddReadingsParams
 
-// AllReadingsBatchResults is sqlc's type of this name.
+// AllReadingsBatchResults are the results of AllReadings.
 type AllReadingsBatchResults = sqlcgen.AllReadingsBatchResults
 
-// AllReadingsRow is sqlc's type of this name.
+// AllReadingsRow is a row of AllReadings.
 type AllReadingsRow = sqlcgen.AllReadingsRow
 
-// DropReadingsBatchResults is sqlc's type of this name.
+// DropReadingsBatchResults are the results of DropReadings.
 type DropReadingsBatchResults = sqlcgen.DropReadingsBatchResults
 
-// DropReadingsParams is sqlc's type of this name.
+// DropReadingsParams are the parameters of DropReadings.
 type DropReadingsParams = sqlcgen.DropReadingsParams
 
-// LastReadingsBatchResults is sqlc's type of this name.
+// LastReadingsBatchResults are the results of LastReadings.
 type LastReadingsBatchResults = sqlcgen.LastReadingsBatchResults
 
-// Reading is sqlc's type of this name.
+// Reading is a row of the table or view of this name.
 type Reading = sqlcgen.Reading
 
 // Errors of sqlc's generated code.

@@ -7,14 +7,14 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/embed/gen/tenantdb/internal/sqlcgen"
 )
 
-// Author is sqlc's type of this name.
+// Author is a row of the table or view of this name.
 type Author = sqlcgen.Author
 
-// Book is sqlc's type of this name.
+// Book is a row of the table or view of this name.
 type Book = sqlcgen.Book
 
-// GetBookRow is sqlc's type of this name.
+// GetBookRow is a row of GetBook.
 type GetBookRow = sqlcgen.GetBookRow
 
-// ListBooksRow is sqlc's type of this name.
+// ListBooksRow is a row of ListBooks.
 type ListBooksRow = sqlcgen.ListBooksRow

@@ -7,19 +7,19 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/enums/gen/tenantdb/internal/sqlcgen"
 )
 
-// CountBySeverityRow is sqlc's type of this name.
+// CountBySeverityRow is a row of CountBySeverity.
 type CountBySeverityRow = sqlcgen.CountBySeverityRow
 
-// Finding is sqlc's type of this name.
+// Finding is a row of the table or view of this name.
 type Finding = sqlcgen.Finding
 
-// ListFindingsParams is sqlc's type of this name.
+// ListFindingsParams are the parameters of ListFindings.
 type ListFindingsParams = sqlcgen.ListFindingsParams
 
-// NullSeverity is sqlc's type of this name.
+// NullSeverity is a Severity or NULL.
 type NullSeverity = sqlcgen.NullSeverity
 
-// Severity is sqlc's type of this name.
+// Severity is the type of this name in the schema.
 type Severity = sqlcgen.Severity
 
 // The values of enums, and other constants.

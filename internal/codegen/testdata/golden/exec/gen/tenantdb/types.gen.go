@@ -7,8 +7,8 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/exec/gen/tenantdb/internal/sqlcgen"
 )
 
-// Job is sqlc's type of this name.
+// Job is a row of the table or view of this name.
 type Job = sqlcgen.Job
 
-// RenameJobParams is sqlc's type of this name.
+// RenameJobParams are the parameters of RenameJob.
 type RenameJobParams = sqlcgen.RenameJobParams

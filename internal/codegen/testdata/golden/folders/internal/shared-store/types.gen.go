@@ -7,5 +7,5 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/folders/internal/shared-store/internal/pgshared"
 )
 
-// Host is sqlc's type of this name.
+// Host is a row of the table or view of this name.
 type Host = pgshared.Host

@@ -7,14 +7,14 @@ import (
 	pgstore "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/folders/internal/store/internal/pg"
 )
 
-// GetPageRow is sqlc's type of this name.
+// GetPageRow is a row of GetPage.
 type GetPageRow = pgstore.GetPageRow
 
-// Host is sqlc's type of this name.
+// Host is a row of the table or view of this name.
 type Host = pgstore.Host
 
-// Link is sqlc's type of this name.
+// Link is a row of the table or view of this name.
 type Link = pgstore.Link
 
-// Page is sqlc's type of this name.
+// Page is a row of the table or view of this name.
 type Page = pgstore.Page

@@ -7,22 +7,22 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/keywords/gen/tenantdb/internal/sqlcgen"
 )
 
-// ChooseParams is sqlc's type of this name.
+// ChooseParams are the parameters of Choose.
 type ChooseParams = sqlcgen.ChooseParams
 
-// Context is sqlc's type of this name.
+// Context is a row of the table or view of this name.
 type Context = sqlcgen.Context
 
-// Default is sqlc's type of this name.
+// Default is the type of this name in the schema.
 type Default = sqlcgen.Default
 
-// NullDefault is sqlc's type of this name.
+// NullDefault is a Default or NULL.
 type NullDefault = sqlcgen.NullDefault
 
-// TenantParams is sqlc's type of this name.
+// TenantParams are the parameters of Tenant.
 type TenantParams = sqlcgen.TenantParams
 
-// Type is sqlc's type of this name.
+// Type is a row of the table or view of this name.
 type Type = sqlcgen.Type
 
 // The values of enums, and other constants.

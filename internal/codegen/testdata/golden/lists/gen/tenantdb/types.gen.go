@@ -7,5 +7,5 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/lists/gen/tenantdb/internal/sqlcgen"
 )
 
-// Label is sqlc's type of this name.
+// Label is a row of the table or view of this name.
 type Label = sqlcgen.Label

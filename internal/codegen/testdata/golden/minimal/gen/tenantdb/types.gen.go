@@ -7,5 +7,5 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/minimal/gen/tenantdb/internal/sqlcgen"
 )
 
-// Note is sqlc's type of this name.
+// Note is a row of the table or view of this name.
 type Note = sqlcgen.Note

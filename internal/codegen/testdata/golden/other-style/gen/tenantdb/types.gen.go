@@ -7,20 +7,20 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/other-style/gen/tenantdb/internal/sqlcgen"
 )
 
-// AddCategoryParams is sqlc's type of this name.
+// AddCategoryParams are the parameters of AddCategory.
 type AddCategoryParams = sqlcgen.AddCategoryParams
 
-// AddCategoryRow is sqlc's type of this name.
+// AddCategoryRow is a row of AddCategory.
 type AddCategoryRow = sqlcgen.AddCategoryRow
 
-// Category is sqlc's type of this name.
+// Category is a row of the table or view of this name.
 type Category = sqlcgen.Category
 
-// CategoryTreeRow is sqlc's type of this name.
+// CategoryTreeRow is a row of CategoryTree.
 type CategoryTreeRow = sqlcgen.CategoryTreeRow
 
-// UserAccount is sqlc's type of this name.
+// UserAccount is a row of the table or view of this name.
 type UserAccount = sqlcgen.UserAccount
 
-// UserStatsRow is sqlc's type of this name.
+// UserStatsRow is a row of UserStats.
 type UserStatsRow = sqlcgen.UserStatsRow

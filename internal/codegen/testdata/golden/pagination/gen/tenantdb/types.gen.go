@@ -7,20 +7,20 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/pagination/gen/tenantdb/internal/sqlcgen"
 )
 
-// Event is sqlc's type of this name.
+// Event is a row of the table or view of this name.
 type Event = sqlcgen.Event
 
-// ListEventsBySeverityParams is sqlc's type of this name.
+// ListEventsBySeverityParams are the parameters of ListEventsBySeverity.
 type ListEventsBySeverityParams = sqlcgen.ListEventsBySeverityParams
 
-// ListEventsBySeverityRow is sqlc's type of this name.
+// ListEventsBySeverityRow is a row of ListEventsBySeverity.
 type ListEventsBySeverityRow = sqlcgen.ListEventsBySeverityRow
 
-// ListEventsParams is sqlc's type of this name.
+// ListEventsParams are the parameters of ListEvents.
 type ListEventsParams = sqlcgen.ListEventsParams
 
-// ListEventsRow is sqlc's type of this name.
+// ListEventsRow is a row of ListEvents.
 type ListEventsRow = sqlcgen.ListEventsRow
 
-// ListTitlesParams is sqlc's type of this name.
+// ListTitlesParams are the parameters of ListTitles.
 type ListTitlesParams = sqlcgen.ListTitlesParams

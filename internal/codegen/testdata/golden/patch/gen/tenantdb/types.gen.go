@@ -7,19 +7,19 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/patch/gen/tenantdb/internal/sqlcgen"
 )
 
-// NullState is sqlc's type of this name.
+// NullState is a State or NULL.
 type NullState = sqlcgen.NullState
 
-// PatchTaskParams is sqlc's type of this name.
+// PatchTaskParams are the parameters of PatchTask.
 type PatchTaskParams = sqlcgen.PatchTaskParams
 
-// RenameTaskParams is sqlc's type of this name.
+// RenameTaskParams are the parameters of RenameTask.
 type RenameTaskParams = sqlcgen.RenameTaskParams
 
-// State is sqlc's type of this name.
+// State is the type of this name in the schema.
 type State = sqlcgen.State
 
-// Task is sqlc's type of this name.
+// Task is a row of the table or view of this name.
 type Task = sqlcgen.Task
 
 // The values of enums, and other constants.

@@ -7,5 +7,5 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/scopes/gen/publicdb/internal/sqlcgen"
 )
 
-// Country is sqlc's type of this name.
+// Country is a row of the table or view of this name.
 type Country = sqlcgen.Country

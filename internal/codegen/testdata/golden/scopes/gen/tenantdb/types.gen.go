@@ -7,11 +7,11 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/scopes/gen/tenantdb/internal/sqlcgen"
 )
 
-// Country is sqlc's type of this name.
+// Country is a row of the table or view of this name.
 type Country = sqlcgen.Country
 
-// GetOrderRow is sqlc's type of this name.
+// GetOrderRow is a row of GetOrder.
 type GetOrderRow = sqlcgen.GetOrderRow
 
-// Order is sqlc's type of this name.
+// Order is a row of the table or view of this name.
 type Order = sqlcgen.Order

@@ -7,20 +7,20 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/sources/gen/tenantdb/internal/sqlcgen"
 )
 
-// AddMessageParams is sqlc's type of this name.
+// AddMessageParams are the parameters of AddMessage.
 type AddMessageParams = sqlcgen.AddMessageParams
 
-// AddMessageRow is sqlc's type of this name.
+// AddMessageRow is a row of AddMessage.
 type AddMessageRow = sqlcgen.AddMessageRow
 
-// Message is sqlc's type of this name.
+// Message is a row of the table or view of this name.
 type Message = sqlcgen.Message
 
-// MyMessagesParams is sqlc's type of this name.
+// MyMessagesParams are the parameters of MyMessages.
 type MyMessagesParams = sqlcgen.MyMessagesParams
 
-// MyMessagesRow is sqlc's type of this name.
+// MyMessagesRow is a row of MyMessages.
 type MyMessagesRow = sqlcgen.MyMessagesRow
 
-// SetExtraParams is sqlc's type of this name.
+// SetExtraParams are the parameters of SetExtra.
 type SetExtraParams = sqlcgen.SetExtraParams

@@ -7,22 +7,22 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/sqlc-options/gen/tenantdb/internal/sqlcgen"
 )
 
-// FindProfilesRow is sqlc's type of this name.
+// FindProfilesRow is a row of FindProfiles.
 type FindProfilesRow = sqlcgen.FindProfilesRow
 
-// Kind is sqlc's type of this name.
+// Kind is the type of this name in the schema.
 type Kind = sqlcgen.Kind
 
-// NullKind is sqlc's type of this name.
+// NullKind is a Kind or NULL.
 type NullKind = sqlcgen.NullKind
 
 // What is known of a user.
 type Profile = sqlcgen.Profile
 
-// PutProfileParams is sqlc's type of this name.
+// PutProfileParams are the parameters of PutProfile.
 type PutProfileParams = sqlcgen.PutProfileParams
 
-// Querier is sqlc's type of this name.
+// Querier is the type of this name in the schema.
 type Querier = sqlcgen.Querier
 
 // The values of enums, and other constants.

@@ -7,19 +7,19 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/types-overrides/gen/tenantdb/internal/sqlcgen"
 )
 
-// CreateSampleParams is sqlc's type of this name.
+// CreateSampleParams are the parameters of CreateSample.
 type CreateSampleParams = sqlcgen.CreateSampleParams
 
-// Mood is sqlc's type of this name.
+// Mood is the type of this name in the schema.
 type Mood = sqlcgen.Mood
 
-// NullMood is sqlc's type of this name.
+// NullMood is a Mood or NULL.
 type NullMood = sqlcgen.NullMood
 
-// Querier is sqlc's type of this name.
+// Querier is the type of this name in the schema.
 type Querier = sqlcgen.Querier
 
-// Sample is sqlc's type of this name.
+// Sample is a row of the table or view of this name.
 type Sample = sqlcgen.Sample
 
 // The values of enums, and other constants.
