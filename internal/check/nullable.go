@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/bailiwick-dev/bailiwick/internal/lint"
 )
 
 // verdict says whether an expression can be null. It is yes only on evidence.
@@ -271,7 +273,7 @@ func (c *checker) columns(r *relation) []output {
 
 // text analyses a statement given as SQL; nil when it is beyond the parser.
 func (b *block) text(sql string) []output {
-	tree, err := pgquery.Parse(sql)
+	tree, err := lint.Parse(sql)
 	if err != nil || len(tree.GetStmts()) != 1 {
 		return nil // newer syntax than the parser's; PostgreSQL itself has accepted it
 	}
@@ -416,7 +418,7 @@ func (b *block) column(s *source, o *output) (verdict, string) {
 
 // arguments reports parameters that may be null for columns that may not.
 func (c *checker) arguments(s *subject) {
-	tree, err := pgquery.Parse(s.text)
+	tree, err := lint.Parse(s.text)
 	if err != nil || len(tree.GetStmts()) != 1 {
 		return
 	}

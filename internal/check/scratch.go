@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	pgquery "github.com/pganalyze/pg_query_go/v6"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
@@ -138,7 +137,7 @@ type piece struct{ start, end int }
 // pieces cuts a file into its statements, without the space and the comments
 // before them; a file that the parser does not know is one piece.
 func pieces(text string) []piece {
-	tree, err := pgquery.Parse(text)
+	tree, err := lint.Parse(text)
 	if err != nil {
 		return []piece{{0, len(text)}}
 	}

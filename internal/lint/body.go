@@ -15,6 +15,7 @@ import (
 type routine struct {
 	language  string
 	body      string
+	hasBody   bool
 	definer   bool
 	path      *pgquery.VariableSetStmt
 	hasPath   bool
@@ -34,7 +35,7 @@ func readRoutine(options []*pgquery.Node) routine {
 		case "as":
 			r.at = int(d.GetLocation())
 			if items := d.GetArg().GetList().GetItems(); len(items) > 0 {
-				r.body = items[0].GetString_().GetSval()
+				r.body, r.hasBody = items[0].GetString_().GetSval(), true
 			}
 		case "set":
 			r.set(d.GetArg().GetVariableSetStmt())
@@ -92,10 +93,12 @@ func (c *checker) function(f *pgquery.CreateFunctionStmt) {
 		model: c.model, scope: c.scope, st: c.st, ctes: map[string]bool{}, inBody: true,
 		fixed: c.bodyOffset(r.body, r.at),
 	}
-	switch r.language {
-	case "sql":
+	switch language := r.language; {
+	case !r.hasBody: // the PL/pgSQL parser would end the process
+		body.report(0, ruleOpaque, fmt.Sprintf("function %s has no body", name), "add AS $$ ... $$")
+	case language == "sql":
 		body.sqlText(r.body)
-	case "plpgsql":
+	case language == "plpgsql":
 		body.plpgsql(c.st.source[c.st.start:c.st.end])
 	default:
 		body.report(0, ruleOpaque, fmt.Sprintf("function %s is written in %s, which lint cannot read", name, r.language),
@@ -163,7 +166,7 @@ func (c *checker) bodyOffset(body string, at int) int {
 
 // sqlText checks a piece of SQL of a body, with all findings at one place.
 func (c *checker) sqlText(text string) {
-	result, err := pgquery.Parse(text)
+	result, err := Parse(text)
 	if err != nil {
 		c.report(0, ruleOpaque, "the body cannot be read: "+err.Error(), "correct the function's SQL")
 		return

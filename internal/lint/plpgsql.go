@@ -18,7 +18,7 @@ const (
 
 // plpgsql checks the SQL inside a function: source is the whole statement.
 func (c *checker) plpgsql(source string) {
-	text, err := pgquery.ParsePlPgSqlToJSON(source)
+	text, err := parsePlPgSQL(source)
 	if err != nil {
 		c.report(0, ruleOpaque, "the body cannot be read: "+err.Error(), "correct the function's body")
 		return
@@ -107,12 +107,12 @@ func (c *checker) expression(m map[string]any) {
 
 // assignment parts "target := expression".
 func assignment(query string) (target, value string) {
-	scan, err := pgquery.Scan(query)
+	tokens, err := scan(query)
 	if err != nil {
 		return "1", query // the value's parser says what is wrong
 	}
 	depth := 0
-	for _, t := range scan.GetTokens() {
+	for _, t := range tokens.GetTokens() {
 		switch t.GetToken() {
 		case pgquery.Token_ASCII_91, pgquery.Token_ASCII_40:
 			depth++

@@ -48,12 +48,12 @@ func split(f File) []*statement {
 		// The parser is written in C and would not see what follows.
 		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, i, errNUL)}}
 	}
-	scan, err := pgquery.Scan(f.Text)
+	tokens, err := scan(f.Text)
 	if err != nil {
 		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, 0, err)}}
 	}
 	sp := splitter{file: f}
-	for _, t := range scan.GetTokens() {
+	for _, t := range tokens.GetTokens() {
 		sp.add(t)
 	}
 	sp.flush()
@@ -155,7 +155,7 @@ func (s *statement) parse() {
 		return
 	}
 	f := File{Name: s.file, Text: s.source}
-	result, err := pgquery.Parse(s.source[s.start:s.end])
+	result, err := Parse(s.source[s.start:s.end])
 	if err != nil {
 		s.err = syntaxError(f, s.start, err)
 		return
