@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	mixed "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/types-mixed/gen/handlers"
 	overridden "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/types-overrides/gen/handlers"
 	plain "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/types/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -101,6 +102,9 @@ func TestTypes(t *testing.T) {
 	for name, build := range map[string]func(*tenant.DB, rest.Options) (http.Handler, error){
 		"types": func(db *tenant.DB, o rest.Options) (http.Handler, error) {
 			return plain.New(plain.Config{DB: db, Options: o})
+		},
+		"types-mixed": func(db *tenant.DB, o rest.Options) (http.Handler, error) {
+			return mixed.New(mixed.Config{DB: db, Options: o})
 		},
 		"types-overrides": func(db *tenant.DB, o rest.Options) (http.Handler, error) {
 			return overridden.New(overridden.Config{DB: db, Options: o})

@@ -52,6 +52,8 @@ func plain(kind Kind, from, to Type) (string, bool) {
 		return fmt.Sprintf("rest.FromJSON[%s, %s]", from.Text, to.Text), true
 	case kind == JSON && to.Basic == basicBytes && from.Text != to.Text:
 		return fmt.Sprintf("rest.ToJSON[%s, %s]", from.Text, to.Text), true
+	case from.List && to.List && kind == Decimal && from.Elem.Basic == to.Elem.Basic:
+		return "", false // pgx takes a string for a numeric, but not for those of an array
 	case from.List && to.List:
 		item, ok := chain(kind, *from.Elem, *to.Elem)
 		return fmt.Sprintf("rest.Slice[%s, %s](%s)", from.Text, to.Text, item), ok

@@ -174,6 +174,8 @@ func (g *generator) checkRoutes() {
 // registeredAt is what ServeMux says of this program's own source.
 var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
 
+var wildcard = regexp.MustCompile(`\{[^/{}]*\}`)
+
 func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -182,7 +184,11 @@ func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 			reason = strings.TrimSuffix(reason, ":")
 		}
 	}()
-	mux.HandleFunc(op.Method+" "+op.Path, func(http.ResponseWriter, *http.Request) {})
+	pattern := wildcard.ReplaceAllString(op.Path, "{p}") // names that need not be Go's
+	for n := 0; strings.Contains(pattern, "{p}"); n++ {
+		pattern = strings.Replace(pattern, "{p}", fmt.Sprintf("{p%d}", n), 1)
+	}
+	mux.HandleFunc(op.Method+" "+pattern, func(http.ResponseWriter, *http.Request) {})
 	return ""
 }
 

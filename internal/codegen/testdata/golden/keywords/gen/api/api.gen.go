@@ -80,6 +80,9 @@ type ServerInterface interface {
 	// (PUT /context/{ctx})
 	Q(w http.ResponseWriter, r *http.Request, ctx string)
 
+	// (GET /hyphens/{the-id}/x)
+	Hyphens(w http.ResponseWriter, r *http.Request, theId string)
+
 	// (GET /select)
 	Select(w http.ResponseWriter, r *http.Request, params SelectParams)
 
@@ -145,6 +148,32 @@ func (siw *ServerInterfaceWrapper) Q(w http.ResponseWriter, r *http.Request) {
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Q(w, r, ctx)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Hyphens operation middleware
+func (siw *ServerInterfaceWrapper) Hyphens(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "the-id" -------------
+	var theId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "the-id", r.PathValue("the_id"), &theId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "the-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Hyphens(w, r, theId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -375,6 +404,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	}
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/type/{func}", wrapper.Type)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/hyphens/{the_id}/x", wrapper.Hyphens)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/select", wrapper.Select)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/context/{ctx}", wrapper.Context)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/context/{ctx}", wrapper.Q)
@@ -423,6 +453,30 @@ type Q204Response struct {
 func (response Q204Response) VisitQResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
 	return nil
+}
+
+type HyphensRequestObject struct {
+	TheId string `json:"the-id"`
+}
+
+type HyphensResponseObject interface {
+	VisitHyphensResponse(w http.ResponseWriter) error
+}
+
+type Hyphens200JSONResponse struct {
+	Ctx string `json:"ctx"`
+}
+
+func (response Hyphens200JSONResponse) VisitHyphensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type SelectRequestObject struct {
@@ -521,6 +575,9 @@ type StrictServerInterface interface {
 	// (PUT /context/{ctx})
 	Q(ctx context.Context, request QRequestObject) (QResponseObject, error)
 
+	// (GET /hyphens/{the-id}/x)
+	Hyphens(ctx context.Context, request HyphensRequestObject) (HyphensResponseObject, error)
+
 	// (GET /select)
 	Select(ctx context.Context, request SelectRequestObject) (SelectResponseObject, error)
 
@@ -618,6 +675,32 @@ func (sh *strictHandler) Q(w http.ResponseWriter, r *http.Request, ctx string) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(QResponseObject); ok {
 		if err := validResponse.VisitQResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Hyphens operation middleware
+func (sh *strictHandler) Hyphens(w http.ResponseWriter, r *http.Request, theId string) {
+	var request HyphensRequestObject
+
+	request.TheId = theId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Hyphens(ctx, request.(HyphensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Hyphens")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(HyphensResponseObject); ok {
+		if err := validResponse.VisitHyphensResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -737,15 +820,16 @@ func (sh *strictHandler) Type(w http.ResponseWriter, r *http.Request, pFunc stri
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"xFU9b9swEP0rxc2slTRBB43JUBQd2qDeggw0fZYZyyR9PBU2DP334kj5I7DUCm7RTjTo+3jv3T1qD9Yt",
-	"PJR7YMs1QglTjAwKfiBF6x2UcAutAh/Q6WChhLvJzeQOFATNyyiJhfGOccvF3vC2lZsKWQ4fkDRb7z7P",
-	"oYTHHJUySa+RkSKUzwIAylQNFDi9FgyGt6CAcNNYwjmUTA0qiGaJa52w7oKERSbrKmjbFwmOwbuICdKH",
-	"mxs5EjCXsOgQamsSmuI1Cq/9Wb1AgpVtzpbul00UbPpan8N87oBv4EUdAv3sFQ1DK5FzjIZs4Kzr1y+T",
-	"lL99v2mQdgklVQnBCnedJhOp2B6FedBmVZFv3DylhqZH6Kd/JPG9HKMpbfoJPTW2E6eIWItSQ/vzPf/d",
-	"zy23O1ZFIk9j6M28r1E7Ad1fqUb3yzoLT2vNUIJ1/PEejmO3jrFC+uu7SdpVeEbg1OftIua4q9YQHpfe",
-	"R0yXBaPTbngo35pZbQ2M342hpZ3mPpkERn7w890fyIRE11pYUoct/HYT2qtMcSCbBd4FLPaLxpnhp3Mq",
-	"OMaYWsr8x4fzNnKv6tmOPa5TGXFfjhhvjL8UOFtLpGvqWs/kE5ZJX1QM2qx0Ng+6Zi2z7vTirC+oxECB",
-	"fjc7G/+pwqD5FJwer4us7tdvF+8wvNTkBFcdX7Mu74BSFLrO4J8wBbY/AwAA//8=",
+	"zFY9b9swEP0rxc2MlTRBB43J0BYd2qDZggw0dZEYyyRNngoLgv57caT8EVhqBTdoO8mQ79699+7D7kCb",
+	"Zwt5B6SpRsjhAQOBgB/og7YGcriCXoB1aKTTkMP14nJxDQKcpCpwYqasIdxS1ina9vymROKHdeglaWs+",
+	"F5DDXYqKmV6ukdAHyB+ZAOQRDQQYuWYOirYgwOOm0R4LyMk3KCCoCtcycm0dhwXy2pTQ908cHJw1ASOl",
+	"95eX/IjETOQinau1imyyl8C6uiM855kr6ZTN1U+LCNiMlT6m+TgQ38CT2AXa5Qsqgp4jCwzKa0fJ169f",
+	"FjF/e7Fp0LeRpS8jgxW2gycLRuz3xtxKtSq9bUwRU10zYvT9X7L4hh+zJW3GBd03ejAnq1pXoQlZRxVe",
+	"6KLPtpOz9CmFzhKa0P67cRoZnLcbmkHzxNyw2QFrrjBl8Pf09bi/qfIeG723fo6/S2trlIb5jyPVaH6J",
+	"82z9WhLkoA19uIG9XdoQlujfvHNemhKPBBzqvG5eijurfXBXWRswvswIjTTTTfnWLGutYP4iTl2Ih1Qn",
+	"icBAt7Zo/8Am9P7ce8mp0/fy9ST0Z12gndhkcOsw654bo6Z/px6Yx5zDwjD/8KxcBRp1Pa3jyNaJxHgs",
+	"hxdvzn4JMLrmSNPUtVzy/4Uk+gTRSbWSaXnQNGvu9eAXJX9BRAUC5LvlUfsPCJPLJ+BwvE6yhk+/Hbxd",
+	"82KRA12xv2ZD3o4lO3Tegn/EGNj/DAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

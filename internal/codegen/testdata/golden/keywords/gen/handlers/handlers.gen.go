@@ -96,8 +96,28 @@ func (s *server) Type(ctx context.Context, req api.TypeRequestObject) (api.TypeR
 	return api.Type200JSONResponse(body), nil
 }
 
+// Hyphens answers GET /hyphens/{the-id}/x with the query Background.
+// Source: openapi.yaml:29, queries/tenant/queries.sql:7.
+func (s *server) Hyphens(ctx context.Context, req api.HyphensRequestObject) (api.HyphensResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	row, err := q.Background(ctx, req.TheId)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toHyphens200JSONResponseFromContext(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.Hyphens200JSONResponse(body), nil
+}
+
 // Select answers GET /select with the query Choose.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:4.
+// Source: openapi.yaml:37, queries/tenant/queries.sql:4.
 func (s *server) Select(ctx context.Context, req api.SelectRequestObject) (api.SelectResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -120,7 +140,7 @@ func (s *server) Select(ctx context.Context, req api.SelectRequestObject) (api.S
 }
 
 // Context answers GET /context/{ctx} with the query Background.
-// Source: openapi.yaml:38, queries/tenant/queries.sql:7.
+// Source: openapi.yaml:46, queries/tenant/queries.sql:7.
 func (s *server) Context(ctx context.Context, req api.ContextRequestObject) (api.ContextResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -140,7 +160,7 @@ func (s *server) Context(ctx context.Context, req api.ContextRequestObject) (api
 }
 
 // Q answers PUT /context/{ctx} with the query Quit.
-// Source: openapi.yaml:45, queries/tenant/queries.sql:10.
+// Source: openapi.yaml:53, queries/tenant/queries.sql:10.
 func (s *server) Q(ctx context.Context, req api.QRequestObject) (api.QResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -154,7 +174,7 @@ func (s *server) Q(ctx context.Context, req api.QRequestObject) (api.QResponseOb
 }
 
 // Tenant answers PUT /tenant with the query Tenant.
-// Source: openapi.yaml:53, queries/tenant/queries.sql:13.
+// Source: openapi.yaml:61, queries/tenant/queries.sql:13.
 func (s *server) Tenant(ctx context.Context, req api.TenantRequestObject) (api.TenantResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -191,6 +211,12 @@ func toType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type20
 		Range:   rest.Take(f, "range", rest.Int[int32, int], row.Range),
 		Select:  rest.Take(f, "select", rest.Null(rest.OpenText, rest.Same[string], rest.BuildPointer[string]), row.Select),
 		String:  row.String,
+	}
+}
+
+func toHyphens200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Hyphens200JSONResponse {
+	return api.Hyphens200JSONResponse{
+		Ctx: row.Ctx,
 	}
 }
 
