@@ -57,3 +57,20 @@ func FuzzHidden(f *testing.F) {
 		}
 	})
 }
+
+// FuzzBody feeds PL/pgSQL's parser, which is C, with any body: it may refuse
+// it, but not end the process.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{
+		"BEGIN RETURN NEW; END", "DECLARE r record; c CURSOR FOR SELECT 1; x findings%ROWTYPE; BEGIN FOR r IN c LOOP NULL; END LOOP; END",
+		"BEGIN x.y[1] := 2; RAISE NOTICE '%', 1; END", "<<l>> DECLARE a ALIAS FOR $1; BEGIN EXIT l; GET DIAGNOSTICS a = ROW_COUNT; END",
+		"BEGIN RETURN QUERY EXECUTE 'x' USING 1; EXCEPTION WHEN others THEN RAISE; END", "#variable_conflict use_column\nBEGIN END",
+	} {
+		f.Add(seed, "trigger")
+		f.Add(seed, "SETOF findings")
+	}
+	f.Fuzz(func(_ *testing.T, body, returns string) {
+		text := "CREATE FUNCTION f(a int, b text[]) RETURNS " + returns + " LANGUAGE plpgsql AS $bw$" + body + "$bw$;"
+		lint.SQL(lint.Input{TenantSchema: []lint.File{{Name: "f.sql", Text: text}}})
+	})
+}
