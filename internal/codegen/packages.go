@@ -45,7 +45,7 @@ func Queries(ctx context.Context, opts Options) (model *Model, err error) {
 	}
 	for _, scope := range p.Scopes() {
 		file := filepath.Join(work.New(), jsonDir, scope.Name, "request.json")
-		if m.Requests[scope.Name], err = os.ReadFile(file); err != nil { //nolint:gosec // Below the project.
+		if m.Requests[scope.Name], err = os.ReadFile(file); err != nil {
 			return nil, fmt.Errorf("read sqlc's JSON: %w", err)
 		}
 	}

@@ -45,7 +45,7 @@ func (r *run) stage() error {
 		if err := os.MkdirAll(filepath.Dir(target), outputs.FolderMode); err != nil {
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
-		if err := os.WriteFile(target, data, outputs.FileMode); err != nil { //nolint:gosec // project.Load keeps inputs within the project.
+		if err := os.WriteFile(target, data, outputs.FileMode); err != nil {
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
 	}
@@ -107,7 +107,7 @@ func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
 	if found := r.keywords(); len(found) > 0 {
 		return nil, found
 	}
-	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...) //nolint:gosec // The command is this program's own.
+	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...)
 	cmd.Dir = r.work.New()
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output

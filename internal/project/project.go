@@ -157,7 +157,7 @@ func (l *loader) exists(file string) bool {
 // loadModule finds the nearest go.mod at or above the root.
 func (l *loader) loadModule() {
 	for dir, rel := l.project.Root, "."; ; {
-		data, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // Above the project, to find its module.
+		data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err == nil {
 			l.project.Module = modfile.ModulePath(data)
 			l.project.ImportPath = path.Join(l.project.Module, rel)

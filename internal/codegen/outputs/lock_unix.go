@@ -12,7 +12,7 @@ import (
 // lock waits until no other run works on the project. The lock is on the
 // folder itself, so that it leaves no file behind and dies with the process.
 func lock(root string) (release func() error, err error) {
-	dir, err := os.Open(root) //nolint:gosec // The project's own folder.
+	dir, err := os.Open(root)
 	if err != nil {
 		return nil, fmt.Errorf("lock the project: %w", err)
 	}

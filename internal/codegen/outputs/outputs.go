@@ -192,7 +192,7 @@ func (w *Work) Foreign(dir string) ([]string, error) {
 	}
 	var foreign []string
 	for _, file := range files {
-		data, err := os.ReadFile(filepath.Join(w.at(dir), file)) //nolint:gosec // A file of the project.
+		data, err := os.ReadFile(filepath.Join(w.at(dir), file))
 		if err != nil {
 			return nil, fmt.Errorf("read an output: %w", err)
 		}
@@ -243,11 +243,11 @@ func Files(dir string) ([]string, error) {
 }
 
 func sameContent(a, b string) (bool, error) {
-	x, err := os.ReadFile(a) //nolint:gosec // Both are files of the project.
+	x, err := os.ReadFile(a)
 	if err != nil {
 		return false, fmt.Errorf("compare outputs: %w", err)
 	}
-	y, err := os.ReadFile(b) //nolint:gosec // As above.
+	y, err := os.ReadFile(b)
 	if err != nil {
 		return false, fmt.Errorf("compare outputs: %w", err)
 	}
