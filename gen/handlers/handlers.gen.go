@@ -956,7 +956,7 @@ func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) 
 
 // GetVersion answers GET /v1/version: Which build answers.
 func (s *server) GetVersion(ctx context.Context, req api.GetVersionRequestObject) (api.GetVersionResponseObject, error) {
-	return s.custom.GetVersion(ctx, req)
+	return rest.Answer(s.custom.GetVersion(ctx, req))
 }
 
 // StartScan answers POST /v1/scans/{scan_id}/start: Start a scan.
@@ -966,7 +966,7 @@ func (s *server) StartScan(ctx context.Context, req api.StartScanRequestObject) 
 		return nil, err
 	}
 	defer done()
-	return s.custom.StartScan(ctx, q, req)
+	return rest.Answer(s.custom.StartScan(ctx, q, req))
 }
 
 // FinishScan answers POST /v1/scans/{scan_id}/finish: Finish a scan.
@@ -976,7 +976,7 @@ func (s *server) FinishScan(ctx context.Context, req api.FinishScanRequestObject
 		return nil, err
 	}
 	defer done()
-	return s.custom.FinishScan(ctx, q, req)
+	return rest.Answer(s.custom.FinishScan(ctx, q, req))
 }
 
 // CancelScan answers POST /v1/scans/{scan_id}/cancel: Cancel a scan.
@@ -986,7 +986,7 @@ func (s *server) CancelScan(ctx context.Context, req api.CancelScanRequestObject
 		return nil, err
 	}
 	defer done()
-	return s.custom.CancelScan(ctx, q, req)
+	return rest.Answer(s.custom.CancelScan(ctx, q, req))
 }
 
 // IngestFindings answers POST /v1/scans/{scan_id}/findings: Report the findings of a scan.
@@ -996,7 +996,7 @@ func (s *server) IngestFindings(ctx context.Context, req api.IngestFindingsReque
 		return nil, err
 	}
 	defer done()
-	return s.custom.IngestFindings(ctx, q, req)
+	return rest.Answer(s.custom.IngestFindings(ctx, q, req))
 }
 
 // ListFindings answers GET /v1/findings: Search the findings.
@@ -1006,7 +1006,7 @@ func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestOb
 		return nil, err
 	}
 	defer done()
-	return s.custom.ListFindings(ctx, q, req)
+	return rest.Answer(s.custom.ListFindings(ctx, q, req))
 }
 
 func toPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan {

@@ -74,6 +74,15 @@ func (f *Fields) Unanswerable() error {
 	return fmt.Errorf("convert a row to the response: %w", errors.Join(errs...))
 }
 
+// Answer insists that a hand-written handler answers: without a response and
+// without an error the client would be told 200 and nothing else.
+func Answer[T any](response T, err error) (T, error) {
+	if err == nil && any(response) == nil {
+		err = errors.New("the handler returned neither a response nor an error")
+	}
+	return response, err
+}
+
 // Null converts between two wrappers, absent to absent.
 func Null[A, S, T, B any](open func(A) (S, bool, error), convert func(S) (T, error), build func(T, bool) B) func(A) (B, error) {
 	return func(v A) (B, error) {

@@ -173,6 +173,21 @@ func TestWrappers(t *testing.T) {
 	}
 }
 
+// TestAnswer refuses a handler's silence.
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("failure")
+	if _, err := rest.Answer[error](nil, nil); err == nil {
+		t.Error("neither response nor error is accepted")
+	}
+	if _, err := rest.Answer[error](nil, failure); !errors.Is(err, failure) {
+		t.Errorf("error %v", err)
+	}
+	if response, err := rest.Answer(failure, nil); err != nil || !errors.Is(response, failure) {
+		t.Errorf("%v, %v", response, err)
+	}
+}
+
 // TestFields answers with every field that is wrong, and with 400 as soon as
 // one of them is a parameter.
 func TestFields(t *testing.T) {

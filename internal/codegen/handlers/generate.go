@@ -230,7 +230,7 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 	comment := gosrc.Comment(doc + ".")
 	if op.Scope == scopeNone {
 		g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, %s) %s\n", comment, name, request, results))
-		g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n\treturn s.custom.%s(ctx, req)\n}\n",
+		g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n\treturn rest.Answer(s.custom.%s(ctx, req))\n}\n",
 			comment, name, request, results, name))
 		return
 	}
@@ -241,7 +241,7 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 	}
 	g.usesQuerier[op.Scope] = true
 	g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, q *%s.Queries, %s) %s\n", comment, name, sc.facade, request, results))
-	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s\treturn s.custom.%s(ctx, q, req)\n}\n",
+	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s\treturn rest.Answer(s.custom.%s(ctx, q, req))\n}\n",
 		comment, name, request, results, acquire(op.Scope), name))
 }
 

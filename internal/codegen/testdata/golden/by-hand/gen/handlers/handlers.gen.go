@@ -85,7 +85,7 @@ func (s *server) AddReadings(ctx context.Context, req api.AddReadingsRequestObje
 		return nil, err
 	}
 	defer done()
-	return s.custom.AddReadings(ctx, q, req)
+	return rest.Answer(s.custom.AddReadings(ctx, q, req))
 }
 
 // SearchReadings answers GET /readings.
@@ -95,5 +95,5 @@ func (s *server) SearchReadings(ctx context.Context, req api.SearchReadingsReque
 		return nil, err
 	}
 	defer done()
-	return s.custom.SearchReadings(ctx, q, req)
+	return rest.Answer(s.custom.SearchReadings(ctx, q, req))
 }

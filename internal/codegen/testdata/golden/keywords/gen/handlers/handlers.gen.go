@@ -197,7 +197,7 @@ func (s *server) Public(ctx context.Context, req api.PublicRequestObject) (api.P
 		return nil, err
 	}
 	defer done()
-	return s.custom.Public(ctx, q, req)
+	return rest.Answer(s.custom.Public(ctx, q, req))
 }
 
 func toType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type200JSONResponse {

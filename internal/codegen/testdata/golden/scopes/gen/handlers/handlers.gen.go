@@ -133,12 +133,12 @@ func (s *server) DropCountries(ctx context.Context, _ api.DropCountriesRequestOb
 // SearchCountries answers GET /search.
 func (s *server) SearchCountries(ctx context.Context, req api.SearchCountriesRequestObject) (api.SearchCountriesResponseObject, error) {
 	q := s.public()
-	return s.custom.SearchCountries(ctx, q, req)
+	return rest.Answer(s.custom.SearchCountries(ctx, q, req))
 }
 
 // Health answers GET /health.
 func (s *server) Health(ctx context.Context, req api.HealthRequestObject) (api.HealthResponseObject, error) {
-	return s.custom.Health(ctx, req)
+	return rest.Answer(s.custom.Health(ctx, req))
 }
 
 func toGetOrder200JSONResponseFromGetOrderRow(_ *rest.Fields, row tenantdb.GetOrderRow) api.GetOrder200JSONResponse {
