@@ -66,7 +66,7 @@ func stopped(t *testing.T, dir string) bool {
 // of its own: it must not touch what a developer has. Not parallel, for it sets
 // an environment variable.
 func TestNothingSet(t *testing.T) {
-	cache, err := os.MkdirTemp("", "bw") //nolint:usetesting // Short, for a Unix socket lies below it.
+	cache, err := os.MkdirTemp("", "bw")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,8 +65,10 @@ func throughHandler(ctx context.Context, db *tenant.DB, t tenant.Tenant, inTx bo
 		return err
 	}}
 	api, newErr := handlers.New(handlers.Config{DB: db, Custom: custom, Options: rest.Options{
-		Logger:       slog.New(slog.DiscardHandler),
-		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) { return tenant.NewContext(r.Context(), t), nil },
+		Logger: slog.New(slog.DiscardHandler),
+		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
+			return tenant.NewContext(r.Context(), t), nil
+		},
 	}})
 	if newErr != nil {
 		return nil, newErr

@@ -45,7 +45,7 @@ func pgbouncer(t *testing.T, target string) string {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "bailiwick-pgbouncer-") //nolint:usetesting // PgBouncer's user can't reach t.TempDir.
+	dir, err := os.MkdirTemp("", "bailiwick-pgbouncer-")
 	if err != nil {
 		t.Fatal(err)
 	}

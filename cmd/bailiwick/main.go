@@ -24,8 +24,7 @@ func run() int {
 	if err == nil {
 		return 0
 	}
-	var exit exitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.status
 	}
 	fmt.Fprintln(os.Stderr, "bailiwick: "+err.Error())

@@ -100,7 +100,7 @@ func read(file string) (*Key, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("read token key: others may read %s; delete it, and a new one is made", file)
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // The folder is the instance's own.
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read token key: %w", err)
 	}

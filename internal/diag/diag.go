@@ -55,7 +55,7 @@ func (d Diagnostic) String() string {
 }
 
 // List is all findings of one run. As an error it prints every one of them.
-type List []Diagnostic
+type List []Diagnostic //nolint:errname // It is a list first, and an error when it holds some.
 
 // Error implements error.
 func (l List) Error() string {

@@ -20,10 +20,10 @@ import (
 
 // tenantSchema has one of each kind of object that a role needs a grant for.
 const tenantSchema = `
-CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TYPE feeling AS ENUM ('good', 'bad');
 CREATE TABLE notes (
 	id   bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT notes_pkey PRIMARY KEY,
-	mood mood   NOT NULL DEFAULT 'good',
+	mood feeling NOT NULL DEFAULT 'good',
 	body text   NOT NULL
 );
 CREATE SEQUENCE tickets;

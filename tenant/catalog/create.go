@@ -11,6 +11,9 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
+// undefinedTable is the SQLSTATE of a table that is not there.
+const undefinedTable = "42P01"
+
 // setOption is the first server version in which a membership says for itself
 // whether it inherits.
 const setOption = 160000
@@ -80,7 +83,7 @@ func register(ctx context.Context, tx pgx.Tx, t *tenant.Tenant, p CreateParams) 
 		if p.Plan == "" {
 			return failf(tenant.CodeInvalid, "the tenant needs a plan: %w", err)
 		}
-	case "42P01":
+	case undefinedTable:
 		return failf(tenant.CodeSchema, "the shared schema is not installed: %w", err)
 	}
 	return err
@@ -129,7 +132,7 @@ func (c *Catalog) Plans(ctx context.Context) ([]string, error) {
 	if err == nil {
 		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
-	if stateOf(err) == "42P01" {
+	if stateOf(err) == undefinedTable {
 		return nil, nil
 	}
 	return names, wrap(err, "list plans")

@@ -68,7 +68,7 @@ func (c *Catalog) Get(ctx context.Context, slug string) (Record, error) {
 }
 
 func notInstalled(err error) error {
-	if stateOf(err) == "42P01" {
+	if stateOf(err) == undefinedTable {
 		return failf(tenant.CodeSchema, "the shared schema is not installed: %w", err)
 	}
 	return err

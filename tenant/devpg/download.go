@@ -56,7 +56,7 @@ func fetch(ctx context.Context, root, dir string, from downloadSource) (_ binari
 	unpacked := filepath.Join(scratch, "postgres")
 	config := embeddedpostgres.DefaultConfig().
 		Version(embeddedpostgres.PostgresVersion(from.version)).
-		Port(uint32(port)). // the library insists on a free one
+		Port(uint32(port)). //nolint:gosec // A port; the library insists on a free one.
 		Logger(io.Discard).
 		CachePath(filepath.Join(scratch, "cache")).
 		RuntimePath(filepath.Join(scratch, "run")).

@@ -102,7 +102,7 @@ func cacheRoot(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cache directory: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // The server's account must get through.
 		return "", fmt.Errorf("cache directory: %w", err)
 	}
 	return dir, nil

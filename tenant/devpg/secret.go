@@ -17,7 +17,7 @@ type secret struct {
 	Runtime string `json:"runtime"`
 }
 
-const secretFile = "bailiwick.json"
+const secretFile = "bailiwick.json" //nolint:gosec // The name of a file.
 
 func newSecret() secret {
 	return secret{Super: rand.Text(), Owner: rand.Text(), Runtime: rand.Text()}

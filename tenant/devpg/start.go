@@ -42,7 +42,7 @@ func (p place) readState() (s state, err error) {
 		return s, fmt.Errorf("read state: %w", err)
 	}
 	if json.Unmarshal(text, &s) != nil {
-		return state{}, nil // cut short by a crash; nothing in it is vital
+		s = state{} // cut short by a crash; nothing in it is vital
 	}
 	return s, nil
 }

@@ -54,6 +54,7 @@ type cluster struct {
 
 var shared struct {
 	sync.Mutex
+
 	cluster *cluster
 }
 

@@ -54,6 +54,7 @@ const (
 // isolation is one run of the suite: a database, and a way to get queriers.
 type isolation struct {
 	*DB
+
 	way Way
 }
 

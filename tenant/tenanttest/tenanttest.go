@@ -70,13 +70,14 @@ CREATE TABLE public.tenants (
 
 // DB is a test's database.
 type DB struct {
+	URLs
+
 	// DB works as the runtime role.
 	DB *tenant.DB
 	// Tenants are in the order in which they were made: acme, globex ...
 	Tenants []tenant.Tenant
 	// Catalog works as the owner role.
 	Catalog *catalog.Catalog
-	URLs
 }
 
 // URLs are the connection strings of a test's database.

@@ -69,7 +69,7 @@ func TestNumberOfTenants(t *testing.T) {
 }
 
 // TestDropped looks for a database after its test.
-func TestDropped(t *testing.T) {
+func TestDropped(t *testing.T) { //nolint:tparallel // It looks at what its subtests leave.
 	t.Parallel()
 	outer := tenanttest.Database(t)
 	var inner tenanttest.URLs
