@@ -156,3 +156,12 @@ func TestPruneImports(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestUndefined finds types that are used and nowhere declared.
+func TestUndefined(t *testing.T) {
+	t.Parallel()
+	got := gosrc.Undefined([]byte("package p\n\nimport \"example.com/x\"\n\ntype A struct { B; C []D; E x.F }\ntype B = G\nfunc (a A) m(h H) x.I { return j }\n"))
+	if diff := cmp.Diff([]string{"D", "G", "H"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

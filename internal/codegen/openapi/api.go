@@ -3,6 +3,8 @@ package openapi
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -61,7 +63,30 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 	if err != nil {
 		return nil, fmt.Errorf("oapi-codegen's output: %w", err)
 	}
+	if names := gosrc.Undefined(src); len(names) > 0 {
+		var found diag.List
+		for _, name := range names {
+			found = append(found, diag.Diagnostic{
+				File: file, Line: responseLine(doc, name), Rule: apiRule, Subject: name,
+				Message: "oapi-codegen uses this type without declaring it", Mend: "move the schema that is written in place to components/schemas, and refer to it",
+			})
+		}
+		return nil, found
+	}
 	return src, nil
+}
+
+// responseLine finds the shared response whose name a Go name begins with.
+func responseLine(doc *openapi3.T, goName string) int {
+	if doc.Components == nil {
+		return 0
+	}
+	for _, name := range slices.Sorted(maps.Keys(doc.Components.Responses)) {
+		if r := doc.Components.Responses[name].Value; r != nil && strings.HasPrefix(strings.ToLower(goName), strings.ToLower(codegen.ToCamelCase(name))) {
+			return line(r.Origin)
+		}
+	}
+	return 0
 }
 
 // typeMapping adds what Bailiwick needs to the user's own mapping: a duration
