@@ -174,7 +174,10 @@ func (g *generator) checkRoutes() {
 // registeredAt is what ServeMux says of this program's own source.
 var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
 
-var wildcard = regexp.MustCompile(`\{[^/{}]*\}`)
+var (
+	wildcard      = regexp.MustCompile(`\{[^/{}]*\}`)
+	nonIdentifier = regexp.MustCompile(`[^A-Za-z0-9_]`)
+)
 
 func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 	defer func() {
@@ -184,10 +187,9 @@ func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 			reason = strings.TrimSuffix(reason, ":")
 		}
 	}()
-	pattern := wildcard.ReplaceAllString(op.Path, "{p}") // names that need not be Go's
-	for n := 0; strings.Contains(pattern, "{p}"); n++ {
-		pattern = strings.Replace(pattern, "{p}", fmt.Sprintf("{p%d}", n), 1)
-	}
+	pattern := wildcard.ReplaceAllStringFunc(op.Path, func(name string) string {
+		return "{" + nonIdentifier.ReplaceAllString(name[1:len(name)-1], "_") + "}" // as oapi-codegen does
+	})
 	mux.HandleFunc(op.Method+" "+pattern, func(http.ResponseWriter, *http.Request) {})
 	return ""
 }
