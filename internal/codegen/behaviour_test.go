@@ -11,9 +11,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	byhand "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/by-hand/gen/tenantdb"
 	embed "github.com/bailiwick-dev/bailiwick/internal/codegen/testdata/golden/embed/gen/handlers"
@@ -38,16 +40,7 @@ type builder = func(*tenant.DB, rest.Options) (http.Handler, error)
 // rows in its first tenant.
 func serve(t *testing.T, golden, rows string, build builder) api {
 	t.Helper()
-	public, err := os.ReadFile(goldenDir + "/" + golden + "/schema/public.sql")
-	if !errors.Is(err, os.ErrNotExist) {
-		check(t, err)
-	}
-	tables, err := os.ReadFile(goldenDir + "/" + golden + "/schema/tenant.sql")
-	check(t, err)
-	db := tenanttest.New(t, tenanttest.Options{
-		Schema:  catalog.Schema{Public: string(public) + tenanttest.PublicSchema, Tenant: string(tables)},
-		Tenants: 1, TenantSQL: rows,
-	})
+	db := database(t, golden, rows)
 	handler, err := build(db.DB, rest.Options{
 		Logger: slog.New(slog.DiscardHandler),
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
@@ -58,6 +51,21 @@ func serve(t *testing.T, golden, rows string, build builder) api {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return api{url: server.URL}
+}
+
+// database holds the schema of a golden project, with rows in its only tenant.
+func database(t *testing.T, golden, rows string) *tenanttest.DB {
+	t.Helper()
+	public, err := os.ReadFile(goldenDir + "/" + golden + "/schema/public.sql")
+	if !errors.Is(err, os.ErrNotExist) {
+		check(t, err)
+	}
+	tables, err := os.ReadFile(goldenDir + "/" + golden + "/schema/tenant.sql")
+	check(t, err)
+	return tenanttest.New(t, tenanttest.Options{
+		Schema:  catalog.Schema{Public: string(public) + tenanttest.PublicSchema, Tenant: string(tables)},
+		Tenants: 1, TenantSQL: rows,
+	})
 }
 
 // want calls an operation and compares the answer, JSON or nothing.
@@ -223,6 +231,53 @@ func TestSources(t *testing.T) {
 	s.want(t, http.MethodPut, "/messages/"+uid(2)+"/extra", `{"lang": "de"}`, http.StatusNotFound, "")
 	s.want(t, http.MethodGet, "/my-messages?rooms=hall&rooms=cellar", "", http.StatusOK, `[{"id": "`+uid(1)+`", "body": "hello", "extra": {"lang": "de"}}]`)
 	s.want(t, http.MethodGet, "/my-messages?rooms=cellar", "", http.StatusOK, `[]`)
+}
+
+// TestFacade copies rows in, reads them in a batch, and takes a transaction back.
+func TestFacade(t *testing.T) {
+	t.Parallel()
+	db := database(t, "by-hand", "")
+	querier, err := db.DB.Bind(db.Tenants[0])
+	check(t, err)
+	defer querier.Close()
+	ctx, q := t.Context(), byhand.New(querier)
+	if q.Querier() != querier {
+		t.Error("another querier")
+	}
+	at := func(day int) pgtype.Timestamptz {
+		return pgtype.Timestamptz{Time: time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC), Valid: true}
+	}
+	copied, err := q.AddReadings(ctx, []byhand.AddReadingsParams{
+		{Sensor: "a", At: at(1), Value: 1}, {Sensor: "a", At: at(2), Value: 2}, {Sensor: "b", At: at(1), Value: 3},
+	})
+	if err != nil || copied != 3 {
+		t.Fatalf("%d rows copied, %v", copied, err)
+	}
+	counts := map[int]int{}
+	q.AllReadings(ctx, []string{"a", "b", "c"}).Query(func(i int, rows []byhand.AllReadingsRow, err error) {
+		check(t, err)
+		counts[i] = len(rows)
+	})
+	if diff := cmp.Diff(map[int]int{0: 2, 1: 1, 2: 0}, counts); diff != "" {
+		t.Errorf("rows of the batch (-want +got):\n%s", diff)
+	}
+	failure := errors.New("roll back")
+	err = q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *byhand.Queries) error {
+		tag, err := tx.Touch(ctx, "b")
+		check(t, err)
+		if tag.RowsAffected() != 1 {
+			t.Errorf("%d rows touched", tag.RowsAffected())
+		}
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Errorf("transaction: %v", err)
+	}
+	q.LastReadings(ctx, []string{"b"}).QueryRow(func(_ int, last byhand.Reading, err error) {
+		if err != nil || !last.At.Time.Equal(at(1).Time) {
+			t.Errorf("the transaction was not taken back: %v, %v", last.At, err)
+		}
+	})
 }
 
 // TestUnbound makes sure that queries without a querier are errors.
