@@ -24,8 +24,7 @@ func Undefined(src []byte) []string {
 		Importer:         noImports{},
 		IgnoreFuncBodies: true,
 		Error: func(err error) {
-			var typeErr types.Error
-			if errors.As(err, &typeErr) {
+			if typeErr, ok := errors.AsType[types.Error](err); ok {
 				if name, ok := strings.CutPrefix(typeErr.Msg, "undefined: "); ok && token.IsIdentifier(name) && !slices.Contains(names, name) {
 					names = append(names, name)
 				}
