@@ -95,8 +95,7 @@ func (s *server) public() *publicdb.Queries {
 	return publicdb.New(s.db.Public())
 }
 
-// ListPlans answers GET /v1/plans with the query ListPlans.
-// Source: openapi.yaml:49, queries/public/plans.sql:2.
+// ListPlans answers GET /v1/plans with the query ListPlans of queries/public/plans.sql.
 func (s *server) ListPlans(ctx context.Context, _ api.ListPlansRequestObject) (api.ListPlansResponseObject, error) {
 	q := s.public()
 	rows, err := q.ListPlans(ctx)
@@ -111,8 +110,7 @@ func (s *server) ListPlans(ctx context.Context, _ api.ListPlansRequestObject) (a
 	return api.ListPlans200JSONResponse(body), nil
 }
 
-// GetFindingTotals answers GET /v1/overview/findings with the query GetFindingTotals.
-// Source: openapi.yaml:66, queries/tenant/findings.sql:98.
+// GetFindingTotals answers GET /v1/overview/findings with the query GetFindingTotals of queries/tenant/findings.sql.
 func (s *server) GetFindingTotals(ctx context.Context, req api.GetFindingTotalsRequestObject) (api.GetFindingTotalsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -136,8 +134,7 @@ func (s *server) GetFindingTotals(ctx context.Context, req api.GetFindingTotalsR
 	return api.GetFindingTotals200JSONResponse(body), nil
 }
 
-// CountFindingsBySeverity answers GET /v1/overview/severities with the query CountFindingsBySeverity.
-// Source: openapi.yaml:83, queries/tenant/findings.sql:84.
+// CountFindingsBySeverity answers GET /v1/overview/severities with the query CountFindingsBySeverity of queries/tenant/findings.sql.
 func (s *server) CountFindingsBySeverity(ctx context.Context, _ api.CountFindingsBySeverityRequestObject) (api.CountFindingsBySeverityResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -156,8 +153,7 @@ func (s *server) CountFindingsBySeverity(ctx context.Context, _ api.CountFinding
 	return api.CountFindingsBySeverity200JSONResponse(body), nil
 }
 
-// ListFindingTrend answers GET /v1/overview/trend with the query ListFindingTrend.
-// Source: openapi.yaml:98, queries/tenant/findings.sql:129.
+// ListFindingTrend answers GET /v1/overview/trend with the query ListFindingTrend of queries/tenant/findings.sql.
 func (s *server) ListFindingTrend(ctx context.Context, req api.ListFindingTrendRequestObject) (api.ListFindingTrendResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -181,8 +177,7 @@ func (s *server) ListFindingTrend(ctx context.Context, req api.ListFindingTrendR
 	return api.ListFindingTrend200JSONResponse(body), nil
 }
 
-// GetScanStatistics answers GET /v1/overview/scans with the query GetScanStatistics.
-// Source: openapi.yaml:114, queries/tenant/scans.sql:119.
+// GetScanStatistics answers GET /v1/overview/scans with the query GetScanStatistics of queries/tenant/scans.sql.
 func (s *server) GetScanStatistics(ctx context.Context, req api.GetScanStatisticsRequestObject) (api.GetScanStatisticsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -206,8 +201,7 @@ func (s *server) GetScanStatistics(ctx context.Context, req api.GetScanStatistic
 	return api.GetScanStatistics200JSONResponse(body), nil
 }
 
-// ListProviders answers GET /v1/providers with the query ListProviders.
-// Source: openapi.yaml:130, queries/tenant/providers.sql:13.
+// ListProviders answers GET /v1/providers with the query ListProviders of queries/tenant/providers.sql.
 func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequestObject) (api.ListProvidersResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -242,8 +236,7 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	return api.ListProviders200JSONResponse(body), nil
 }
 
-// CreateProvider answers POST /v1/providers with the query CreateProvider.
-// Source: openapi.yaml:154, queries/tenant/providers.sql:1.
+// CreateProvider answers POST /v1/providers with the query CreateProvider of queries/tenant/providers.sql.
 func (s *server) CreateProvider(ctx context.Context, req api.CreateProviderRequestObject) (api.CreateProviderResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -275,8 +268,7 @@ func (s *server) CreateProvider(ctx context.Context, req api.CreateProviderReque
 	return api.CreateProvider201JSONResponse(body), nil
 }
 
-// GetProvider answers GET /v1/providers/{provider_id} with the query GetProvider.
-// Source: openapi.yaml:176, queries/tenant/providers.sql:9.
+// GetProvider answers GET /v1/providers/{provider_id} with the query GetProvider of queries/tenant/providers.sql.
 func (s *server) GetProvider(ctx context.Context, req api.GetProviderRequestObject) (api.GetProviderResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -300,8 +292,7 @@ func (s *server) GetProvider(ctx context.Context, req api.GetProviderRequestObje
 	return api.GetProvider200JSONResponse(body), nil
 }
 
-// UpdateProvider answers PATCH /v1/providers/{provider_id} with the query UpdateProvider.
-// Source: openapi.yaml:188, queries/tenant/providers.sql:27.
+// UpdateProvider answers PATCH /v1/providers/{provider_id} with the query UpdateProvider of queries/tenant/providers.sql.
 func (s *server) UpdateProvider(ctx context.Context, req api.UpdateProviderRequestObject) (api.UpdateProviderResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -339,8 +330,7 @@ func (s *server) UpdateProvider(ctx context.Context, req api.UpdateProviderReque
 	return api.UpdateProvider200JSONResponse(body), nil
 }
 
-// DeleteProvider answers DELETE /v1/providers/{provider_id} with the query DeleteProvider.
-// Source: openapi.yaml:208, queries/tenant/providers.sql:39.
+// DeleteProvider answers DELETE /v1/providers/{provider_id} with the query DeleteProvider of queries/tenant/providers.sql.
 func (s *server) DeleteProvider(ctx context.Context, req api.DeleteProviderRequestObject) (api.DeleteProviderResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -362,8 +352,7 @@ func (s *server) DeleteProvider(ctx context.Context, req api.DeleteProviderReque
 	return api.DeleteProvider204Response{}, nil
 }
 
-// PutProviderSecret answers PUT /v1/providers/{provider_id}/secret with the query PutProviderSecret.
-// Source: openapi.yaml:219, queries/tenant/providers.sql:74.
+// PutProviderSecret answers PUT /v1/providers/{provider_id}/secret with the query PutProviderSecret of queries/tenant/providers.sql.
 func (s *server) PutProviderSecret(ctx context.Context, req api.PutProviderSecretRequestObject) (api.PutProviderSecretResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -387,8 +376,7 @@ func (s *server) PutProviderSecret(ctx context.Context, req api.PutProviderSecre
 	return api.PutProviderSecret204Response{}, nil
 }
 
-// GetProviderPosture answers GET /v1/providers/{provider_id}/posture with the query GetProviderPosture.
-// Source: openapi.yaml:239, queries/tenant/providers.sql:57.
+// GetProviderPosture answers GET /v1/providers/{provider_id}/posture with the query GetProviderPosture of queries/tenant/providers.sql.
 func (s *server) GetProviderPosture(ctx context.Context, req api.GetProviderPostureRequestObject) (api.GetProviderPostureResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -412,8 +400,7 @@ func (s *server) GetProviderPosture(ctx context.Context, req api.GetProviderPost
 	return api.GetProviderPosture200JSONResponse(body), nil
 }
 
-// ListScans answers GET /v1/scans with the query ListScans.
-// Source: openapi.yaml:256, queries/tenant/scans.sql:25.
+// ListScans answers GET /v1/scans with the query ListScans of queries/tenant/scans.sql.
 func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) (api.ListScansResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -449,8 +436,7 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	return api.ListScans200JSONResponse(body), nil
 }
 
-// CreateScan answers POST /v1/scans with the query CreateScan.
-// Source: openapi.yaml:284, queries/tenant/scans.sql:3.
+// CreateScan answers POST /v1/scans with the query CreateScan of queries/tenant/scans.sql.
 func (s *server) CreateScan(ctx context.Context, req api.CreateScanRequestObject) (api.CreateScanResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -481,8 +467,7 @@ func (s *server) CreateScan(ctx context.Context, req api.CreateScanRequestObject
 	return api.CreateScan201JSONResponse(body), nil
 }
 
-// ListRunningScans answers GET /v1/running-scans with the query ListRunningScans.
-// Source: openapi.yaml:308, queries/tenant/scans.sql:37.
+// ListRunningScans answers GET /v1/running-scans with the query ListRunningScans of queries/tenant/scans.sql.
 func (s *server) ListRunningScans(ctx context.Context, _ api.ListRunningScansRequestObject) (api.ListRunningScansResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -501,8 +486,7 @@ func (s *server) ListRunningScans(ctx context.Context, _ api.ListRunningScansReq
 	return api.ListRunningScans200JSONResponse(body), nil
 }
 
-// GetScan answers GET /v1/scans/{scan_id} with the query GetScan.
-// Source: openapi.yaml:324, queries/tenant/scans.sql:15.
+// GetScan answers GET /v1/scans/{scan_id} with the query GetScan of queries/tenant/scans.sql.
 func (s *server) GetScan(ctx context.Context, req api.GetScanRequestObject) (api.GetScanResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -526,8 +510,7 @@ func (s *server) GetScan(ctx context.Context, req api.GetScanRequestObject) (api
 	return api.GetScan200JSONResponse(body), nil
 }
 
-// UpdateScan answers PATCH /v1/scans/{scan_id} with the query UpdateScan.
-// Source: openapi.yaml:336, queries/tenant/scans.sql:77.
+// UpdateScan answers PATCH /v1/scans/{scan_id} with the query UpdateScan of queries/tenant/scans.sql.
 func (s *server) UpdateScan(ctx context.Context, req api.UpdateScanRequestObject) (api.UpdateScanResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -557,8 +540,7 @@ func (s *server) UpdateScan(ctx context.Context, req api.UpdateScanRequestObject
 	return api.UpdateScan200JSONResponse(body), nil
 }
 
-// ListScanSummaries answers GET /v1/scans/{scan_id}/summaries with the query ListScanSummaries.
-// Source: openapi.yaml:409, queries/tenant/scans.sql:183.
+// ListScanSummaries answers GET /v1/scans/{scan_id}/summaries with the query ListScanSummaries of queries/tenant/scans.sql.
 func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummariesRequestObject) (api.ListScanSummariesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -582,8 +564,7 @@ func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummarie
 	return api.ListScanSummaries200JSONResponse(body), nil
 }
 
-// ListFailingChecks answers GET /v1/scans/{scan_id}/failing-checks with the query ListFailingChecks.
-// Source: openapi.yaml:426, queries/tenant/checks.sql:27.
+// ListFailingChecks answers GET /v1/scans/{scan_id}/failing-checks with the query ListFailingChecks of queries/tenant/checks.sql.
 func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingChecksRequestObject) (api.ListFailingChecksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -610,8 +591,7 @@ func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingCheck
 	return api.ListFailingChecks200JSONResponse(body), nil
 }
 
-// ListScanFindings answers GET /v1/scans/{scan_id}/findings with the query ListScanFindings.
-// Source: openapi.yaml:450, queries/tenant/findings.sql:29.
+// ListScanFindings answers GET /v1/scans/{scan_id}/findings with the query ListScanFindings of queries/tenant/findings.sql.
 func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsRequestObject) (api.ListScanFindingsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -647,8 +627,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 	return api.ListScanFindings200JSONResponse(body), nil
 }
 
-// GetFinding answers GET /v1/findings/{finding_id} with the query GetFinding.
-// Source: openapi.yaml:577, queries/tenant/findings.sql:16.
+// GetFinding answers GET /v1/findings/{finding_id} with the query GetFinding of queries/tenant/findings.sql.
 func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject) (api.GetFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -672,8 +651,7 @@ func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject
 	return api.GetFinding200JSONResponse(body), nil
 }
 
-// MuteFinding answers PUT /v1/findings/{finding_id}/mute with the query MuteFinding.
-// Source: openapi.yaml:596, queries/tenant/findings.sql:51.
+// MuteFinding answers PUT /v1/findings/{finding_id}/mute with the query MuteFinding of queries/tenant/findings.sql.
 func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObject) (api.MuteFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -701,8 +679,7 @@ func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObje
 	return api.MuteFinding200JSONResponse(body), nil
 }
 
-// UnmuteFinding answers DELETE /v1/findings/{finding_id}/mute with the query UnmuteFinding.
-// Source: openapi.yaml:618, queries/tenant/findings.sql:59.
+// UnmuteFinding answers DELETE /v1/findings/{finding_id}/mute with the query UnmuteFinding of queries/tenant/findings.sql.
 func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequestObject) (api.UnmuteFindingResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -724,8 +701,7 @@ func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequest
 	return api.UnmuteFinding204Response{}, nil
 }
 
-// ListFindingResources answers GET /v1/findings/{finding_id}/resources with the query ListFindingResources.
-// Source: openapi.yaml:628, queries/tenant/findings.sql:43.
+// ListFindingResources answers GET /v1/findings/{finding_id}/resources with the query ListFindingResources of queries/tenant/findings.sql.
 func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingResourcesRequestObject) (api.ListFindingResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -749,8 +725,7 @@ func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingRe
 	return api.ListFindingResources200JSONResponse(body), nil
 }
 
-// ListResources answers GET /v1/resources with the query ListResources.
-// Source: openapi.yaml:644, queries/tenant/resources.sql:15.
+// ListResources answers GET /v1/resources with the query ListResources of queries/tenant/resources.sql.
 func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequestObject) (api.ListResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -786,8 +761,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	return api.ListResources200JSONResponse(body), nil
 }
 
-// GetResource answers GET /v1/resources/{resource_id} with the query GetResource.
-// Source: openapi.yaml:671, queries/tenant/resources.sql:28.
+// GetResource answers GET /v1/resources/{resource_id} with the query GetResource of queries/tenant/resources.sql.
 func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObject) (api.GetResourceResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -811,8 +785,7 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 	return api.GetResource200JSONResponse(body), nil
 }
 
-// ListChecks answers GET /v1/checks with the query ListChecks.
-// Source: openapi.yaml:691, queries/tenant/checks.sql:2.
+// ListChecks answers GET /v1/checks with the query ListChecks of queries/tenant/checks.sql.
 func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject) (api.ListChecksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -846,8 +819,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 	return api.ListChecks200JSONResponse(body), nil
 }
 
-// GetCheck answers GET /v1/checks/{check_id} with the query GetCheck.
-// Source: openapi.yaml:719, queries/tenant/checks.sql:12.
+// GetCheck answers GET /v1/checks/{check_id} with the query GetCheck of queries/tenant/checks.sql.
 func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (api.GetCheckResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -866,8 +838,7 @@ func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (a
 	return api.GetCheck200JSONResponse(body), nil
 }
 
-// ListReports answers GET /v1/reports with the query ListReports.
-// Source: openapi.yaml:741, queries/tenant/reports.sql:15.
+// ListReports answers GET /v1/reports with the query ListReports of queries/tenant/reports.sql.
 func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObject) (api.ListReportsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -900,8 +871,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 	return api.ListReports200JSONResponse(body), nil
 }
 
-// CreateReport answers POST /v1/scans/{scan_id}/reports with the query CreateReport.
-// Source: openapi.yaml:763, queries/tenant/reports.sql:1.
+// CreateReport answers POST /v1/scans/{scan_id}/reports with the query CreateReport of queries/tenant/reports.sql.
 func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestObject) (api.CreateReportResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -934,8 +904,7 @@ func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestOb
 	return api.CreateReport201JSONResponse(body), nil
 }
 
-// GetReport answers GET /v1/reports/{report_id} with the query GetReport.
-// Source: openapi.yaml:787, queries/tenant/reports.sql:11.
+// GetReport answers GET /v1/reports/{report_id} with the query GetReport of queries/tenant/reports.sql.
 func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) (api.GetReportResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -126,8 +126,8 @@ func (b *binding) write() {
 	g.usesQuerier[b.op.Scope] = true
 	qual := g.api.Qualifier
 	var t strings.Builder
-	fmt.Fprintf(&t, "\n%s", gosrc.Comment(fmt.Sprintf("%s answers %s %s with the query %s.\nSource: %s:%d, %s:%d.",
-		b.name, b.op.Method, b.op.Path, q.Name, g.in.Document.File, b.op.Line, q.File, q.Line)))
+	fmt.Fprintf(&t, "\n%s", gosrc.Comment(fmt.Sprintf("%s answers %s %s with the query %s of %s.",
+		b.name, b.op.Method, b.op.Path, q.Name, q.File)))
 	lines := strings.Join(b.lines, "\n")
 	request := "req"
 	if !strings.Contains(lines+b.args, "req.") {

@@ -72,8 +72,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// GetBook answers GET /books/{id} with the query GetBook.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// GetBook answers GET /books/{id} with the query GetBook of queries/tenant/queries.sql.
 func (s *server) GetBook(ctx context.Context, req api.GetBookRequestObject) (api.GetBookResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -92,8 +91,7 @@ func (s *server) GetBook(ctx context.Context, req api.GetBookRequestObject) (api
 	return api.GetBook200JSONResponse(body), nil
 }
 
-// ListBooks answers GET /books with the query ListBooks.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:6.
+// ListBooks answers GET /books with the query ListBooks of queries/tenant/queries.sql.
 func (s *server) ListBooks(ctx context.Context, _ api.ListBooksRequestObject) (api.ListBooksResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -72,8 +72,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// ListFindings answers GET /findings with the query ListFindings.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// ListFindings answers GET /findings with the query ListFindings of queries/tenant/queries.sql.
 func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestObject) (api.ListFindingsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -103,8 +102,7 @@ func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestOb
 	return api.ListFindings200JSONResponse(body), nil
 }
 
-// CountBySeverity answers GET /counts with the query CountBySeverity.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:7.
+// CountBySeverity answers GET /counts with the query CountBySeverity of queries/tenant/queries.sql.
 func (s *server) CountBySeverity(ctx context.Context, _ api.CountBySeverityRequestObject) (api.CountBySeverityResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

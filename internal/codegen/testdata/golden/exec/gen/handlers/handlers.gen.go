@@ -71,8 +71,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// ClearJobs answers DELETE /jobs with the query ClearJobs.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:4.
+// ClearJobs answers DELETE /jobs with the query ClearJobs of queries/tenant/queries.sql.
 func (s *server) ClearJobs(ctx context.Context, _ api.ClearJobsRequestObject) (api.ClearJobsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -85,8 +84,7 @@ func (s *server) ClearJobs(ctx context.Context, _ api.ClearJobsRequestObject) (a
 	return api.ClearJobs204Response{}, nil
 }
 
-// TakeAnyJob answers POST /jobs with the query TakeAnyJob.
-// Source: openapi.yaml:10, queries/tenant/queries.sql:13.
+// TakeAnyJob answers POST /jobs with the query TakeAnyJob of queries/tenant/queries.sql.
 func (s *server) TakeAnyJob(ctx context.Context, _ api.TakeAnyJobRequestObject) (api.TakeAnyJobResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -99,8 +97,7 @@ func (s *server) TakeAnyJob(ctx context.Context, _ api.TakeAnyJobRequestObject) 
 	return api.TakeAnyJob204Response{}, nil
 }
 
-// DeleteJob answers DELETE /jobs/{id} with the query DeleteJob.
-// Source: openapi.yaml:18, queries/tenant/queries.sql:1.
+// DeleteJob answers DELETE /jobs/{id} with the query DeleteJob of queries/tenant/queries.sql.
 func (s *server) DeleteJob(ctx context.Context, req api.DeleteJobRequestObject) (api.DeleteJobResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -117,8 +114,7 @@ func (s *server) DeleteJob(ctx context.Context, req api.DeleteJobRequestObject) 
 	return api.DeleteJob204Response{}, nil
 }
 
-// RenameJob answers PUT /jobs/{id} with the query RenameJob.
-// Source: openapi.yaml:23, queries/tenant/queries.sql:7.
+// RenameJob answers PUT /jobs/{id} with the query RenameJob of queries/tenant/queries.sql.
 func (s *server) RenameJob(ctx context.Context, req api.RenameJobRequestObject) (api.RenameJobResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -134,8 +130,7 @@ func (s *server) RenameJob(ctx context.Context, req api.RenameJobRequestObject) 
 	return api.RenameJob204Response{}, nil
 }
 
-// TakeJob answers POST /jobs/{id} with the query TakeJob.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:10.
+// TakeJob answers POST /jobs/{id} with the query TakeJob of queries/tenant/queries.sql.
 func (s *server) TakeJob(ctx context.Context, req api.TakeJobRequestObject) (api.TakeJobResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -77,8 +77,7 @@ func (s *server) public() *sharedstore.Queries {
 	return sharedstore.New(s.db.Public())
 }
 
-// GetPageHTTP answers GET /pages/{page_id} with the query GetPage.
-// Source: spec/api.yml:7, db/queries/reading.sql:1.
+// GetPageHTTP answers GET /pages/{page_id} with the query GetPage of db/queries/reading.sql.
 func (s *server) GetPageHTTP(ctx context.Context, req v1.GetPageHTTPRequestObject) (v1.GetPageHTTPResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -97,8 +96,7 @@ func (s *server) GetPageHTTP(ctx context.Context, req v1.GetPageHTTPRequestObjec
 	return v1.GetPageHTTP200JSONResponse(body), nil
 }
 
-// DeletePage answers DELETE /pages/{page_id} with the query DeletePage.
-// Source: spec/api.yml:12, db/queries/writing/pages.sql:1.
+// DeletePage answers DELETE /pages/{page_id} with the query DeletePage of db/queries/writing/pages.sql.
 func (s *server) DeletePage(ctx context.Context, req v1.DeletePageRequestObject) (v1.DeletePageResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -115,8 +113,7 @@ func (s *server) DeletePage(ctx context.Context, req v1.DeletePageRequestObject)
 	return v1.DeletePage204Response{}, nil
 }
 
-// ListHosts answers GET /hosts with the query ListHosts.
-// Source: spec/api.yml:18, db/shared-queries/hosts.sql:1.
+// ListHosts answers GET /hosts with the query ListHosts of db/shared-queries/hosts.sql.
 func (s *server) ListHosts(ctx context.Context, _ v1.ListHostsRequestObject) (v1.ListHostsResponseObject, error) {
 	q := s.public()
 	rows, err := q.ListHosts(ctx)

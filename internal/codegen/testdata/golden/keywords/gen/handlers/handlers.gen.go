@@ -76,8 +76,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// Type answers GET /type/{func} with the query Get.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// Type answers GET /type/{func} with the query Get of queries/tenant/queries.sql.
 func (s *server) Type(ctx context.Context, req api.TypeRequestObject) (api.TypeResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -96,8 +95,7 @@ func (s *server) Type(ctx context.Context, req api.TypeRequestObject) (api.TypeR
 	return api.Type200JSONResponse(body), nil
 }
 
-// Hyphens answers GET /hyphens/{the-id}/x with the query Background.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:7.
+// Hyphens answers GET /hyphens/{the-id}/x with the query Background of queries/tenant/queries.sql.
 func (s *server) Hyphens(ctx context.Context, req api.HyphensRequestObject) (api.HyphensResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -116,8 +114,7 @@ func (s *server) Hyphens(ctx context.Context, req api.HyphensRequestObject) (api
 	return api.Hyphens200JSONResponse(body), nil
 }
 
-// Select answers GET /select with the query Choose.
-// Source: openapi.yaml:37, queries/tenant/queries.sql:4.
+// Select answers GET /select with the query Choose of queries/tenant/queries.sql.
 func (s *server) Select(ctx context.Context, req api.SelectRequestObject) (api.SelectResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -139,8 +136,7 @@ func (s *server) Select(ctx context.Context, req api.SelectRequestObject) (api.S
 	return api.Select200JSONResponse(body), nil
 }
 
-// Context answers GET /context/{ctx} with the query Background.
-// Source: openapi.yaml:46, queries/tenant/queries.sql:7.
+// Context answers GET /context/{ctx} with the query Background of queries/tenant/queries.sql.
 func (s *server) Context(ctx context.Context, req api.ContextRequestObject) (api.ContextResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -159,8 +155,7 @@ func (s *server) Context(ctx context.Context, req api.ContextRequestObject) (api
 	return api.Context200JSONResponse(body), nil
 }
 
-// Q answers PUT /context/{ctx} with the query Quit.
-// Source: openapi.yaml:53, queries/tenant/queries.sql:10.
+// Q answers PUT /context/{ctx} with the query Quit of queries/tenant/queries.sql.
 func (s *server) Q(ctx context.Context, req api.QRequestObject) (api.QResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -173,8 +168,7 @@ func (s *server) Q(ctx context.Context, req api.QRequestObject) (api.QResponseOb
 	return api.Q204Response{}, nil
 }
 
-// Tenant answers PUT /tenant with the query Tenant.
-// Source: openapi.yaml:61, queries/tenant/queries.sql:13.
+// Tenant answers PUT /tenant with the query Tenant of queries/tenant/queries.sql.
 func (s *server) Tenant(ctx context.Context, req api.TenantRequestObject) (api.TenantResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

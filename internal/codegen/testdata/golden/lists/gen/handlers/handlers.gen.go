@@ -73,8 +73,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// ListArray answers GET /array with the query ListLabels.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// ListArray answers GET /array with the query ListLabels of queries/tenant/queries.sql.
 func (s *server) ListArray(ctx context.Context, _ api.ListArrayRequestObject) (api.ListArrayResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -93,8 +92,7 @@ func (s *server) ListArray(ctx context.Context, _ api.ListArrayRequestObject) (a
 	return api.ListArray200JSONResponse(body), nil
 }
 
-// ListArrayComponent answers GET /array-component with the query ListLabels.
-// Source: openapi.yaml:11, queries/tenant/queries.sql:1.
+// ListArrayComponent answers GET /array-component with the query ListLabels of queries/tenant/queries.sql.
 func (s *server) ListArrayComponent(ctx context.Context, _ api.ListArrayComponentRequestObject) (api.ListArrayComponentResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -113,8 +111,7 @@ func (s *server) ListArrayComponent(ctx context.Context, _ api.ListArrayComponen
 	return api.ListArrayComponent200JSONResponse(body), nil
 }
 
-// ListEnvelope answers GET /envelope with the query ListLabels.
-// Source: openapi.yaml:17, queries/tenant/queries.sql:1.
+// ListEnvelope answers GET /envelope with the query ListLabels of queries/tenant/queries.sql.
 func (s *server) ListEnvelope(ctx context.Context, _ api.ListEnvelopeRequestObject) (api.ListEnvelopeResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -133,8 +130,7 @@ func (s *server) ListEnvelope(ctx context.Context, _ api.ListEnvelopeRequestObje
 	return api.ListEnvelope200JSONResponse(body), nil
 }
 
-// ListEnvelopeComponent answers GET /envelope-component with the query ListLabels.
-// Source: openapi.yaml:23, queries/tenant/queries.sql:1.
+// ListEnvelopeComponent answers GET /envelope-component with the query ListLabels of queries/tenant/queries.sql.
 func (s *server) ListEnvelopeComponent(ctx context.Context, _ api.ListEnvelopeComponentRequestObject) (api.ListEnvelopeComponentResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -153,8 +149,7 @@ func (s *server) ListEnvelopeComponent(ctx context.Context, _ api.ListEnvelopeCo
 	return api.ListEnvelopeComponent200JSONResponse{LabelListJSONResponse: api.LabelListJSONResponse(body)}, nil
 }
 
-// ListNames answers GET /names with the query ListNames.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:4.
+// ListNames answers GET /names with the query ListNames of queries/tenant/queries.sql.
 func (s *server) ListNames(ctx context.Context, _ api.ListNamesRequestObject) (api.ListNamesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -173,8 +168,7 @@ func (s *server) ListNames(ctx context.Context, _ api.ListNamesRequestObject) (a
 	return api.ListNames200JSONResponse(body), nil
 }
 
-// ListNameObjects answers GET /name-objects with the query ListNames.
-// Source: openapi.yaml:35, queries/tenant/queries.sql:4.
+// ListNameObjects answers GET /name-objects with the query ListNames of queries/tenant/queries.sql.
 func (s *server) ListNameObjects(ctx context.Context, _ api.ListNameObjectsRequestObject) (api.ListNameObjectsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -193,8 +187,7 @@ func (s *server) ListNameObjects(ctx context.Context, _ api.ListNameObjectsReque
 	return api.ListNameObjects200JSONResponse(body), nil
 }
 
-// ListColors answers GET /colors with the query ListColors.
-// Source: openapi.yaml:41, queries/tenant/queries.sql:7.
+// ListColors answers GET /colors with the query ListColors of queries/tenant/queries.sql.
 func (s *server) ListColors(ctx context.Context, _ api.ListColorsRequestObject) (api.ListColorsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -215,8 +208,7 @@ func (s *server) ListColors(ctx context.Context, _ api.ListColorsRequestObject) 
 	return api.ListColors200JSONResponse(body), nil
 }
 
-// CountLabels answers GET /count with the query CountLabels.
-// Source: openapi.yaml:47, queries/tenant/queries.sql:10.
+// CountLabels answers GET /count with the query CountLabels of queries/tenant/queries.sql.
 func (s *server) CountLabels(ctx context.Context, _ api.CountLabelsRequestObject) (api.CountLabelsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -235,8 +227,7 @@ func (s *server) CountLabels(ctx context.Context, _ api.CountLabelsRequestObject
 	return api.CountLabels200JSONResponse(body), nil
 }
 
-// CountLabelsObject answers GET /count-object with the query CountLabels.
-// Source: openapi.yaml:53, queries/tenant/queries.sql:10.
+// CountLabelsObject answers GET /count-object with the query CountLabels of queries/tenant/queries.sql.
 func (s *server) CountLabelsObject(ctx context.Context, _ api.CountLabelsObjectRequestObject) (api.CountLabelsObjectResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -71,8 +71,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// GetNote answers GET /notes/{id} with the query GetNote.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:2.
+// GetNote answers GET /notes/{id} with the query GetNote of queries/tenant/queries.sql.
 func (s *server) GetNote(ctx context.Context, req api.GetNoteRequestObject) (api.GetNoteResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -72,8 +72,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// UsersFetchOne answers GET /Users/{userId} with the query FetchUser.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// UsersFetchOne answers GET /Users/{userId} with the query FetchUser of queries/tenant/queries.sql.
 func (s *server) UsersFetchOne(ctx context.Context, req api.UsersFetchOneRequestObject) (api.UsersFetchOneResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -97,8 +96,7 @@ func (s *server) UsersFetchOne(ctx context.Context, req api.UsersFetchOneRequest
 	return api.UsersFetchOne200JSONResponse(body), nil
 }
 
-// StatsGet answers GET /stats with the query UserStats.
-// Source: openapi.yaml:23, queries/tenant/queries.sql:4.
+// StatsGet answers GET /stats with the query UserStats of queries/tenant/queries.sql.
 func (s *server) StatsGet(ctx context.Context, req api.StatsGetRequestObject) (api.StatsGetResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -122,8 +120,7 @@ func (s *server) StatsGet(ctx context.Context, req api.StatsGetRequestObject) (a
 	return api.StatsGet200ApplicationJSONCharsetUTF8Response(body), nil
 }
 
-// CategoryTree answers GET /categories with the query CategoryTree.
-// Source: openapi.yaml:41, queries/tenant/queries.sql:12.
+// CategoryTree answers GET /categories with the query CategoryTree of queries/tenant/queries.sql.
 func (s *server) CategoryTree(ctx context.Context, _ api.CategoryTreeRequestObject) (api.CategoryTreeResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -142,8 +139,7 @@ func (s *server) CategoryTree(ctx context.Context, _ api.CategoryTreeRequestObje
 	return api.CategoryTree200JSONResponse(body), nil
 }
 
-// AddCategory answers POST /categories with the query AddCategory.
-// Source: openapi.yaml:60, queries/tenant/queries.sql:20.
+// AddCategory answers POST /categories with the query AddCategory of queries/tenant/queries.sql.
 func (s *server) AddCategory(ctx context.Context, req api.AddCategoryRequestObject) (api.AddCategoryResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -73,8 +73,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// ListEvents answers GET /events with the query ListEvents.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:2.
+// ListEvents answers GET /events with the query ListEvents of queries/tenant/queries.sql.
 func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -107,8 +106,7 @@ func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject
 	return api.ListEvents200JSONResponse(body), nil
 }
 
-// ListTitles answers GET /titles with the query ListTitles.
-// Source: openapi.yaml:23, queries/tenant/queries.sql:9.
+// ListTitles answers GET /titles with the query ListTitles of queries/tenant/queries.sql.
 func (s *server) ListTitles(ctx context.Context, req api.ListTitlesRequestObject) (api.ListTitlesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -140,8 +138,7 @@ func (s *server) ListTitles(ctx context.Context, req api.ListTitlesRequestObject
 	return api.ListTitles200JSONResponse(body), nil
 }
 
-// ListWeighted answers GET /weighted with the query ListEventsBySeverity.
-// Source: openapi.yaml:41, queries/tenant/queries.sql:15.
+// ListWeighted answers GET /weighted with the query ListEventsBySeverity of queries/tenant/queries.sql.
 func (s *server) ListWeighted(ctx context.Context, req api.ListWeightedRequestObject) (api.ListWeightedResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

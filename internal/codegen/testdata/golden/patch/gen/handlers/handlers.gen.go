@@ -72,8 +72,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// PatchTask answers PATCH /tasks/{id} with the query PatchTask.
-// Source: openapi.yaml:7, queries/tenant/queries.sql:1.
+// PatchTask answers PATCH /tasks/{id} with the query PatchTask of queries/tenant/queries.sql.
 func (s *server) PatchTask(ctx context.Context, req api.PatchTaskRequestObject) (api.PatchTaskResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -111,8 +110,7 @@ func (s *server) PatchTask(ctx context.Context, req api.PatchTaskRequestObject) 
 	return api.PatchTask200JSONResponse(body), nil
 }
 
-// RenameTask answers PUT /tasks/{id} with the query RenameTask.
-// Source: openapi.yaml:29, queries/tenant/queries.sql:12.
+// RenameTask answers PUT /tasks/{id} with the query RenameTask of queries/tenant/queries.sql.
 func (s *server) RenameTask(ctx context.Context, req api.RenameTaskRequestObject) (api.RenameTaskResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

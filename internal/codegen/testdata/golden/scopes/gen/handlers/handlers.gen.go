@@ -84,8 +84,7 @@ func (s *server) public() *publicdb.Queries {
 	return publicdb.New(s.db.Public())
 }
 
-// GetOrder answers GET /orders/{id} with the query GetOrder.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// GetOrder answers GET /orders/{id} with the query GetOrder of queries/tenant/queries.sql.
 func (s *server) GetOrder(ctx context.Context, req api.GetOrderRequestObject) (api.GetOrderResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -104,8 +103,7 @@ func (s *server) GetOrder(ctx context.Context, req api.GetOrderRequestObject) (a
 	return api.GetOrder200JSONResponse(body), nil
 }
 
-// ListCountries answers GET /countries with the query ListCountries.
-// Source: openapi.yaml:13, queries/public/countries.sql:1.
+// ListCountries answers GET /countries with the query ListCountries of queries/public/countries.sql.
 func (s *server) ListCountries(ctx context.Context, _ api.ListCountriesRequestObject) (api.ListCountriesResponseObject, error) {
 	q := s.public()
 	rows, err := q.ListCountries(ctx)
@@ -120,8 +118,7 @@ func (s *server) ListCountries(ctx context.Context, _ api.ListCountriesRequestOb
 	return api.ListCountries200JSONResponse(body), nil
 }
 
-// DropCountries answers DELETE /countries with the query DropCountries.
-// Source: openapi.yaml:19, queries/public/countries.sql:4.
+// DropCountries answers DELETE /countries with the query DropCountries of queries/public/countries.sql.
 func (s *server) DropCountries(ctx context.Context, _ api.DropCountriesRequestObject) (api.DropCountriesResponseObject, error) {
 	q := s.public()
 	if err := q.DropCountries(ctx); err != nil {

@@ -73,8 +73,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// AddMessage answers PUT /rooms/{room}/messages/{id} with the query AddMessage.
-// Source: openapi.yaml:8, queries/tenant/queries.sql:1.
+// AddMessage answers PUT /rooms/{room}/messages/{id} with the query AddMessage of queries/tenant/queries.sql.
 func (s *server) AddMessage(ctx context.Context, req api.AddMessageRequestObject) (api.AddMessageResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -106,8 +105,7 @@ func (s *server) AddMessage(ctx context.Context, req api.AddMessageRequestObject
 	return api.AddMessage201JSONResponse(body), nil
 }
 
-// SetExtra answers PUT /messages/{id}/extra with the query SetExtra.
-// Source: openapi.yaml:35, queries/tenant/queries.sql:6.
+// SetExtra answers PUT /messages/{id}/extra with the query SetExtra of queries/tenant/queries.sql.
 func (s *server) SetExtra(ctx context.Context, req api.SetExtraRequestObject) (api.SetExtraResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -132,8 +130,7 @@ func (s *server) SetExtra(ctx context.Context, req api.SetExtraRequestObject) (a
 	return api.SetExtra204Response{}, nil
 }
 
-// MyMessages answers GET /my-messages with the query MyMessages.
-// Source: openapi.yaml:44, queries/tenant/queries.sql:9.
+// MyMessages answers GET /my-messages with the query MyMessages of queries/tenant/queries.sql.
 func (s *server) MyMessages(ctx context.Context, req api.MyMessagesRequestObject) (api.MyMessagesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

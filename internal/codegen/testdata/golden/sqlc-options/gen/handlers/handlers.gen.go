@@ -73,8 +73,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// GetProfile answers GET /profiles/{user_id} with the query GetProfile.
-// Source: openapi.yaml:7, queries/tenant/queries.sql:4.
+// GetProfile answers GET /profiles/{user_id} with the query GetProfile of queries/tenant/queries.sql.
 func (s *server) GetProfile(ctx context.Context, req api.GetProfileRequestObject) (api.GetProfileResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -98,8 +97,7 @@ func (s *server) GetProfile(ctx context.Context, req api.GetProfileRequestObject
 	return api.GetProfile200JSONResponse(body), nil
 }
 
-// PutProfile answers PUT /profiles/{user_id} with the query PutProfile.
-// Source: openapi.yaml:12, queries/tenant/queries.sql:10.
+// PutProfile answers PUT /profiles/{user_id} with the query PutProfile of queries/tenant/queries.sql.
 func (s *server) PutProfile(ctx context.Context, req api.PutProfileRequestObject) (api.PutProfileResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -128,8 +126,7 @@ func (s *server) PutProfile(ctx context.Context, req api.PutProfileRequestObject
 	return api.PutProfile200JSONResponse(body), nil
 }
 
-// FindProfiles answers GET /profiles with the query FindProfiles.
-// Source: openapi.yaml:18, queries/tenant/queries.sql:7.
+// FindProfiles answers GET /profiles with the query FindProfiles of queries/tenant/queries.sql.
 func (s *server) FindProfiles(ctx context.Context, req api.FindProfilesRequestObject) (api.FindProfilesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {

@@ -75,8 +75,7 @@ func (s *server) tenant(ctx context.Context) (*tenantdb.Queries, func(), error) 
 	return tenantdb.New(q), q.Close, nil
 }
 
-// CreateSample answers POST /samples with the query CreateSample.
-// Source: openapi.yaml:5, queries/tenant/queries.sql:1.
+// CreateSample answers POST /samples with the query CreateSample of queries/tenant/queries.sql.
 func (s *server) CreateSample(ctx context.Context, req api.CreateSampleRequestObject) (api.CreateSampleResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -171,8 +170,7 @@ func (s *server) CreateSample(ctx context.Context, req api.CreateSampleRequestOb
 	return api.CreateSample201JSONResponse(body), nil
 }
 
-// ListSamples answers GET /samples with the query ListSamples.
-// Source: openapi.yaml:19, queries/tenant/queries.sql:149.
+// ListSamples answers GET /samples with the query ListSamples of queries/tenant/queries.sql.
 func (s *server) ListSamples(ctx context.Context, _ api.ListSamplesRequestObject) (api.ListSamplesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
@@ -191,8 +189,7 @@ func (s *server) ListSamples(ctx context.Context, _ api.ListSamplesRequestObject
 	return api.ListSamples200JSONResponse(body), nil
 }
 
-// GetSample answers GET /samples/{id} with the query GetSample.
-// Source: openapi.yaml:31, queries/tenant/queries.sql:146.
+// GetSample answers GET /samples/{id} with the query GetSample of queries/tenant/queries.sql.
 func (s *server) GetSample(ctx context.Context, req api.GetSampleRequestObject) (api.GetSampleResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
