@@ -110,3 +110,13 @@ func text(t *testing.T, o object, name string) string {
 	}
 	return s
 }
+
+// property reads a property out of an answer.
+func property(t *testing.T, answer, name string) string {
+	t.Helper()
+	var o object
+	if err := json.Unmarshal([]byte(answer), &o); err != nil {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	return text(t, o, name)
+}

@@ -56,7 +56,8 @@ func addOne[T any](w *filter, condition string, value *T) {
 
 // findingFilter turns the parameters of listFindings into conditions on
 // findings f.
-func findingFilter(p api.ListFindingsParams) *filter {
+func findingFilter(p api.ListFindingsParams) (*filter, error) {
+	var f rest.Fields
 	w := &filter{}
 	if orElse(p.Scans, api.LatestScans) == api.LatestScans {
 		w.conditions = append(w.conditions, "f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)")
@@ -78,10 +79,12 @@ func findingFilter(p api.ListFindingsParams) *filter {
     )`, p.Resource)
 	addOne(w, "f.muted = $?::boolean", p.Muted)
 	addOne(w, "to_tsvector('english', f.status_detail) @@ websearch_to_tsquery('english', $?::text)", p.Search)
-	addOne(w, "f.created_at >= $?::timestamptz", p.SeenFrom)
-	addOne(w, "f.created_at < $?::timestamptz", p.SeenUntil)
-	return w
+	addOne(w, "f.created_at >= $?::timestamptz", rest.Take(&f, "query.seen_from", optionalUTC, p.SeenFrom))
+	addOne(w, "f.created_at < $?::timestamptz", rest.Take(&f, "query.seen_until", optionalUTC, p.SeenUntil))
+	return w, f.Invalid()
 }
+
+var optionalUTC = rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildPointer[time.Time])
 
 // labels are the values of a list in the database's enum. As its own type, and
 // not cast from text for every row, the list can be looked up in an index.
@@ -163,6 +166,9 @@ func parseSeverity(key string) (any, error) {
 func parseTime(key string) (any, error) {
 	at, err := time.Parse(time.RFC3339Nano, key)
 	if err != nil {
+		return nil, errCursorKey
+	}
+	if at, err = rest.UTC(at); err != nil {
 		return nil, errCursorKey
 	}
 	return at, nil

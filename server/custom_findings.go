@@ -33,7 +33,10 @@ func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.Lis
 	}
 	// A cursor of one order means nothing in another.
 	list := "listFindings " + string(sort)
-	w := findingFilter(req.Params)
+	w, err := findingFilter(req.Params)
+	if err != nil {
+		return nil, err
+	}
 	if err := resume(w, by, list, req.Params.Cursor); err != nil {
 		return nil, err
 	}
@@ -93,9 +96,9 @@ func finding(f *rest.Fields, r tenantdb.ListScanFindingsRow) api.Finding {
 		StatusDetail: r.StatusDetail,
 		Delta:        rest.BuildNullable(api.FindingDelta(orZero(r.Delta)), r.Delta != nil),
 		RiskScore:    rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
-		FirstSeenAt:  r.FirstSeenAt.UTC(),
+		FirstSeenAt:  rest.Take(f, "first_seen_at", rest.UTC, r.FirstSeenAt),
 		Muted:        r.Muted,
 		Failing:      r.Failing,
-		CreatedAt:    r.CreatedAt.UTC(),
+		CreatedAt:    rest.Take(f, "created_at", rest.UTC, r.CreatedAt),
 	}
 }

@@ -124,12 +124,12 @@ func scan(f *rest.Fields, s tenantdb.Scan) api.Scan {
 		Severities:          make([]api.Severity, len(s.Severities)),
 		RequestedBy:         null(s.RequestedBy),
 		Error:               null(s.Error),
-		ScheduledAt:         nullTime(s.ScheduledAt),
-		StartedAt:           nullTime(s.StartedAt),
-		CompletedAt:         nullTime(s.CompletedAt),
+		ScheduledAt:         nullTime(f, "scheduled_at", s.ScheduledAt),
+		StartedAt:           nullTime(f, "started_at", s.StartedAt),
+		CompletedAt:         nullTime(f, "completed_at", s.CompletedAt),
 		Duration:            nullable.NewNullNullable[string](),
-		CreatedAt:           s.CreatedAt.UTC(),
-		UpdatedAt:           s.UpdatedAt.UTC(),
+		CreatedAt:           rest.Take(f, "created_at", rest.UTC, s.CreatedAt),
+		UpdatedAt:           rest.Take(f, "updated_at", rest.UTC, s.UpdatedAt),
 	}
 	for i, severity := range s.Severities {
 		out.Severities[i] = api.Severity(severity)
@@ -157,6 +157,6 @@ func null[T any](p *T) nullable.Nullable[T] {
 	return rest.BuildNullable(orZero(p), p != nil)
 }
 
-func nullTime(p *time.Time) nullable.Nullable[time.Time] {
-	return rest.BuildNullable(orZero(p).UTC(), p != nil)
+func nullTime(f *rest.Fields, column string, p *time.Time) nullable.Nullable[time.Time] {
+	return rest.BuildNullable(rest.Take(f, column, rest.UTC, orZero(p)), p != nil)
 }

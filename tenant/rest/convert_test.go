@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/oapi-codegen/nullable"
+	"github.com/oapi-codegen/runtime/types"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
@@ -138,6 +139,47 @@ func TestTimeOfDay(t *testing.T) {
 	}
 }
 
+// TestYears refuses the years that no response could hold, in both directions.
+func TestYears(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"9999-12-31T23:59:59Z":      "9999-12-31T23:59:59Z",
+		"9999-12-31T23:59:59+14:00": "9999-12-31T09:59:59Z",
+		"0000-01-01T00:00:00-14:00": "0000-01-01T14:00:00Z",
+		"9999-12-31T23:59:59-14:00": "",
+		"0000-01-01T00:00:00+00:01": "",
+	} {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := rest.UTC(at)
+		if (err != nil) != (want == "") || (err == nil && got.Format(time.RFC3339) != want) {
+			t.Errorf("%s became %v, %v", text, got, err)
+		}
+	}
+	for year, ok := range map[int]bool{-1: false, 0: true, 9999: true, 10000: false, 294276: false} {
+		day := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		if got, err := rest.TimeToDate(day); (err == nil) != ok {
+			t.Errorf("year %d became %v, %v", year, got, err)
+		}
+		if got, err := rest.DateToTime(types.Date{Time: day}); (err == nil) != ok {
+			t.Errorf("year %d became %v, %v", year, got, err)
+		}
+	}
+	for name, err := range map[string]error{
+		"point in time": second(rest.Must(rest.OpenTimestamptz, rest.UTC)(pgtype.Timestamptz{Valid: true, InfinityModifier: pgtype.Infinity})),
+		"without zone":  second(rest.Must(rest.OpenTimestamp, rest.UTC)(pgtype.Timestamp{Valid: true, InfinityModifier: pgtype.NegativeInfinity})),
+		"date":          second(rest.Must(rest.OpenDate, rest.TimeToDate)(pgtype.Date{Valid: true, InfinityModifier: pgtype.Infinity})),
+	} {
+		if err == nil {
+			t.Errorf("%s: infinity is accepted", name)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
 // TestWrappers put together conversions of what may be absent.
 func TestWrappers(t *testing.T) {
 	t.Parallel()
@@ -156,9 +198,6 @@ func TestWrappers(t *testing.T) {
 	}
 	if _, err := rest.Must(rest.OpenText, rest.Same[string])(pgtype.Text{}); err == nil {
 		t.Error("NULL became a value that must be there")
-	}
-	if _, err := rest.Must(rest.OpenTimestamptz, rest.UTC)(pgtype.Timestamptz{Valid: true, InfinityModifier: pgtype.Infinity}); err == nil {
-		t.Error("infinity became a time")
 	}
 	list, err := rest.Slice[[]int64, []int32](rest.Int[int64, int32])(nil)
 	if err != nil || list == nil || len(list) != 0 {

@@ -16,13 +16,27 @@ import (
 )
 
 // DateToTime gives a date's midnight in UTC, which is how SQL dates are held.
-func DateToTime(v types.Date) (time.Time, error) { return v.Time, nil }
+func DateToTime(v types.Date) (time.Time, error) { return v.Time, inYears(v.Time) }
 
 // TimeToDate takes the date of a time.
-func TimeToDate(v time.Time) (types.Date, error) { return types.Date{Time: v}, nil }
+func TimeToDate(v time.Time) (types.Date, error) { return types.Date{Time: v}, inYears(v) }
 
-// UTC gives the same point in time on the clocks of UTC.
-func UTC(v time.Time) (time.Time, error) { return v.UTC(), nil }
+// UTC gives the same point in time on the clocks of UTC. PostgreSQL holds years
+// that RFC 3339 can't write; and 9999-12-31T23:59:59-14:00, which it can, is one
+// of them in UTC. Such a time is refused on its way in, because no response
+// could hold it afterwards.
+func UTC(v time.Time) (time.Time, error) {
+	v = v.UTC()
+	return v, inYears(v)
+}
+
+// inYears refuses the years that a date of four digits can't hold.
+func inYears(v time.Time) error {
+	if year := v.Year(); year < 0 || year > 9999 {
+		return errors.New("the year is not between 0000 and 9999 in UTC")
+	}
+	return nil
+}
 
 // maxDecimalDigits bounds the digits of a decimal before and after its point:
 // what PostgreSQL's numeric can hold.

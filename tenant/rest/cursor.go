@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Cursor is the place in a list after which its next page begins: the sort
@@ -75,6 +76,9 @@ func NextPage[R any](f *Fields, operation string, rows []R, limit int64, key fun
 	rows = rows[:limit]
 	c := cursorText{Operation: operation}
 	for _, v := range key(f, rows[len(rows)-1]) {
+		if at, ok := v.(time.Time); ok {
+			v = at.UTC() // The last hours of 9999 are another year on clocks further east.
+		}
 		data, err := json.Marshal(v)
 		if err != nil {
 			f.Add("next_cursor", fmt.Errorf("encode the cursor: %w", err))

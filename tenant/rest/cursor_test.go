@@ -67,6 +67,24 @@ func TestPageSize(t *testing.T) {
 	}
 }
 
+// TestCursorOfTheLastDay is in UTC, whatever the clocks of the server show.
+func TestCursorOfTheLastDay(t *testing.T) {
+	t.Parallel()
+	var f rest.Fields
+	last := time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)
+	_, next := rest.NextPage(&f, "list", []time.Time{last, last}, 1, func(_ *rest.Fields, _ time.Time) []any {
+		return []any{last.In(time.FixedZone("east", 2*3600))}
+	})
+	if err := f.Unanswerable(); err != nil || next == nil {
+		t.Fatalf("no cursor: %v", err)
+	}
+	c := rest.ParseCursor(&f, "list", 1, next)
+	got := rest.CursorValue(&f, c, 0, rest.Must(rest.OpenPointer[time.Time], rest.UTC))
+	if err := f.Invalid(); err != nil || !got.Equal(last) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // TestForeignCursor refuses what is no cursor of the list.
 func TestForeignCursor(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// What is stored must be answerable: the year of a time counts in UTC.
+func TestTimesThatNoAnswerCouldHold(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t)
+	_, created := c.send(t, 0, "POST", "/v1/providers", `{"kind":"aws","uid":"123456789012"}`)
+	provider := property(t, created, "id")
+	for at, want := range map[string]int{
+		"9999-12-31T23:59:59-14:00": http.StatusUnprocessableEntity,
+		"0000-01-01T00:00:00+14:00": http.StatusUnprocessableEntity,
+		"9999-12-31T23:59:59Z":      http.StatusCreated,
+	} {
+		status, body := c.send(t, 0, "POST", "/v1/scans", `{"provider_id":"`+provider+`","scheduled_at":"`+at+`"}`)
+		if status != want || (status != http.StatusCreated && !strings.Contains(body, `"pointer":"/scheduled_at"`)) {
+			t.Errorf("%s: %d %s", at, status, body)
+		}
+	}
+	if status, body := c.send(t, 0, "GET", "/v1/scans", ""); status != http.StatusOK || strings.Count(body, `"provider_id"`) != 1 {
+		t.Errorf("list: %d %s", status, body)
+	}
+	for _, name := range []string{"seen_from", "seen_until"} {
+		status, body := c.send(t, 0, "GET", "/v1/findings?"+name+"=9999-12-31T23:59:59-14:00", "")
+		if status != http.StatusBadRequest || !strings.Contains(body, `"parameter":"`+name+`"`) {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}
+
+// A row that was written by other means is a whole problem and not half a list;
+// the log names the column, and the neighbours' rows are not touched.
+func TestRowsThatNoAnswerCanHold(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t)
+	for _, value := range []string{"infinity", "-infinity", "10000-01-01", "0044-03-15 BC"} {
+		_, created := c.send(t, 0, "POST", "/v1/providers", `{"kind":"aws","uid":"123456789012"}`)
+		provider := property(t, created, "id")
+		_, scan := c.send(t, 0, "POST", "/v1/scans", `{"provider_id":"`+provider+`"}`)
+		execOwner(t, c.DB, "UPDATE "+c.Tenants[0].Schema()+".scans SET scheduled_at = $1::text::timestamptz", value)
+		execOwner(t, c.DB, "UPDATE "+c.Tenants[0].Schema()+".providers SET onboarded_on = $1::text::date", value)
+		before := len(c.log.String())
+		for column, path := range map[string]string{
+			"scheduled_at": "/v1/scans", "onboarded_on": "/v1/providers",
+		} {
+			status, body := c.send(t, 0, "GET", path, "")
+			if status != http.StatusInternalServerError || !strings.HasPrefix(body, `{"type":`) || strings.Contains(body, column) {
+				t.Errorf("%s in %s: %d %s", value, path, status, body)
+			}
+			if log := c.log.String()[before:]; !strings.Contains(log, column) {
+				t.Errorf("%s: the log does not name %s:\n%s", value, column, log)
+			}
+		}
+		if status, body := c.send(t, 0, "POST", "/v1/scans/"+property(t, scan, "id")+"/start", ""); status != http.StatusInternalServerError || !strings.HasPrefix(body, `{"type":`) {
+			t.Errorf("%s: start: %d %s", value, status, body)
+		}
+		if status, body := c.send(t, 1, "GET", "/v1/scans", ""); status != http.StatusOK {
+			t.Errorf("%s: the neighbour: %d %s", value, status, body)
+		}
+		execOwner(t, c.DB, "DELETE FROM "+c.Tenants[0].Schema()+".providers")
+	}
+}
