@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/harden"
 )
 
 // bootstrap makes the roles and the database that are not there yet. A crash in
@@ -54,14 +56,12 @@ func (in *Instance) ensureRole(ctx context.Context, conn *pgx.Conn, name, option
 	return execAll(ctx, conn, fmt.Sprintf("CREATE ROLE %s %s PASSWORD '%s'", name, options, in.secret.password(name)))
 }
 
-// Harden takes from PUBLIC what no tenant may do in a database: temporary
-// tables, new schemas, and objects in schema public. It may be repeated.
+// Harden takes from PUBLIC what no tenant may do in a database, as package harden
+// lists it: settings, SQL given as text, locks and views of all sessions,
+// temporary tables, and new objects. It may be repeated.
 func (in *Instance) Harden(ctx context.Context, database string) error {
 	err := withConn(ctx, in.SuperURL(database), func(conn *pgx.Conn) error {
-		return execAll(ctx, conn,
-			"REVOKE TEMPORARY, CREATE ON DATABASE "+pgx.Identifier{database}.Sanitize()+" FROM PUBLIC",
-			"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-		)
+		return execAll(ctx, conn, harden.Script(OwnerRole, RuntimeRole))
 	})
 	if err != nil {
 		return fmt.Errorf("harden database %s: %w", database, err)

@@ -7,7 +7,7 @@
 // binaries, BAILIWICK_CACHE_DIR the one for the data.
 //
 // It imports the standard library, pgx and embedded-postgres (for the download
-// only), and nothing of this module.
+// only), and of this module package harden only.
 package devpg
 
 import (
