@@ -163,6 +163,8 @@ func TestInTxRetriesDeadlock(t *testing.T) {
 func TestInTxDoesNotCommit(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, db *tenanttest.DB) {
+		// As on a server that nobody could harden.
+		asRole(t, db.SuperURL, "GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO PUBLIC")
 		q := bind(t, db.DB, db.Tenants[0])
 		other := db.Tenants[1].Schema()
 		cases := map[string]struct {
@@ -261,7 +263,12 @@ func TestInTxRetriesChangedSchema(t *testing.T) {
 
 func asOwner(t *testing.T, db *tenanttest.DB, sql string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
+	asRole(t, db.OwnerURL, sql)
+}
+
+func asRole(t *testing.T, url, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}

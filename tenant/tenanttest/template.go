@@ -16,10 +16,12 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+	"github.com/bailiwick-dev/bailiwick/tenant/harden"
 )
 
 // layout changes when templates are made in another way than before.
-const layout = 1
+const layout = 2
 
 // template is a database that tests get copies of.
 type template struct {
@@ -116,7 +118,12 @@ func (c *cluster) build(ctx context.Context, t template, o Options) ([]tenant.Te
 	if err := c.createDatabase(ctx, t.name, "template1"); err != nil {
 		return nil, err
 	}
-	tenants, err := c.fill(ctx, c.urls(t.name), o)
+	urls := c.urls(t.name)
+	err := hardened(ctx, urls.SuperURL)
+	var tenants []tenant.Tenant
+	if err == nil {
+		tenants, err = c.fill(ctx, urls, o)
+	}
 	if err != nil {
 		return nil, errors.Join(err, c.drop(context.WithoutCancel(ctx), t.name))
 	}
@@ -174,9 +181,10 @@ func seed(sql string) func(context.Context, pgx.Tx) error {
 	}
 }
 
-// limitSchema withdraws what older servers and changed templates let PUBLIC do.
-func limitSchema(ctx context.Context, url string) error {
-	return execURL(ctx, url, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+// hardened takes from PUBLIC what no tenant may do. Copies of the database are
+// hardened too, but for the rights on the database itself.
+func hardened(ctx context.Context, url string) error {
+	return execURL(ctx, url, harden.Script(devpg.OwnerRole, devpg.RuntimeRole))
 }
 
 // execURL runs a text of any number of statements.

@@ -130,8 +130,8 @@ func New(t testing.TB, o Options) *DB {
 	return db
 }
 
-// Database gives the test an empty database, owned by the owner role and with
-// the rights of PUBLIC withdrawn as everywhere.
+// Database gives the test an empty database, owned by the owner role and
+// hardened as every database should be.
 func Database(t testing.TB) URLs {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), setUpTimeout)
@@ -143,7 +143,7 @@ func Database(t testing.TB) URLs {
 	urls, err := c.create(ctx, "template1")
 	if err == nil {
 		dropAfter(t, c, urls.Name)
-		err = limitSchema(ctx, urls.SuperURL)
+		err = hardened(ctx, urls.SuperURL)
 	}
 	if err != nil {
 		t.Fatalf("tenanttest: %v", err)
