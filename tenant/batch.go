@@ -31,23 +31,25 @@ func (q *Querier) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 	return r
 }
 
-func (q *Querier) startBatch(ctx context.Context, b *pgx.Batch) (*batchResults, error) {
+func (q *Querier) startBatch(ctx context.Context, b *pgx.Batch) (results *batchResults, err error) {
 	s, err := q.session(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if results == nil { // It failed, or an argument's own code panicked.
+			q.release(s)
+		}
+	}()
 	calls := make([]*call, len(b.QueuedQueries))
 	for i, queued := range b.QueuedQueries {
 		if calls[i], err = q.prepareCall(ctx, s, queued.SQL, queued.Arguments); err != nil {
-			q.release(s)
 			return nil, err
 		}
 	}
 	x := s.send(ctx, q.bindingToSend(), calls...)
 	if err := x.begin(); err != nil {
-		err = joinDistinct(err, x.finish())
-		q.release(s)
-		return nil, err
+		return nil, joinDistinct(err, x.finish())
 	}
 	return &batchResults{q: q, s: s, x: x, queued: b.QueuedQueries}, nil
 }
@@ -57,6 +59,7 @@ type batchResults struct {
 	s      *session
 	x      *pipeline
 	queued []*pgx.QueuedQuery
+	open   *rows // The result that is being read; the next one ends it.
 	span   span
 	rows   int64
 	err    error
@@ -100,7 +103,7 @@ func (b *batchResults) query() (*rows, error) {
 		return nil, err
 	}
 	r := newRows(b.q, b.s, b.x, reader)
-	r.batch = true
+	r.batch, b.open = true, r
 	return r, nil
 }
 
@@ -114,6 +117,7 @@ func (b *batchResults) next() (*pgconn.ResultReader, error) {
 		}
 		return nil, errorf(CodeClosed, "", "the batch is closed")
 	}
+	b.closeOpen()
 	reader, err := b.x.result()
 	if err != nil {
 		return nil, b.q.wrap(err)
@@ -127,14 +131,34 @@ func (b *batchResults) Close() error {
 	if b.closed {
 		return b.err
 	}
+	finished := false
+	defer func() {
+		if !finished { // A callback panicked.
+			b.end(nil)
+		}
+	}()
 	err := b.callbacks()
+	finished = true
+	b.end(err)
+	return b.err
+}
+
+func (b *batchResults) end(err error) {
 	b.closed = true
+	b.closeOpen()
 	err = joinDistinct(err, b.x.finish())
 	b.q.forgetStale(b.x)
 	b.q.release(b.s)
 	b.err = b.q.wrap(err)
 	b.span.end(b.rows, b.err)
-	return b.err
+}
+
+// closeOpen ends the result before, whose reader the connection is to use again.
+func (b *batchResults) closeOpen() {
+	if b.open != nil {
+		b.open.Close()
+		b.open = nil
+	}
 }
 
 // callbacks reads what was not read yet, by the callbacks queued with it.

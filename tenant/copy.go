@@ -3,9 +3,11 @@ package tenant
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -41,10 +43,12 @@ func (q *Querier) copyFrom(ctx context.Context, table pgx.Identifier, columns []
 	if err != nil {
 		return 0, err
 	}
-	source := &copySource{src: src, types: q.tx.types, shape: c.shape}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	source := &copySource{src: src, types: q.tx.types, shape: c.shape, cancel: cancel}
 	tag, err := q.tx.pg.CopyFrom(ctx, source, "COPY "+target+" ("+list+") FROM STDIN")
-	if source.err != nil {
-		err = source.err // PostgreSQL's error only repeats it.
+	if sourceErr := source.stop(); sourceErr != nil {
+		err = sourceErr // PostgreSQL's error only repeats it.
 	}
 	return tag.RowsAffected(), err
 }
@@ -60,32 +64,76 @@ func quoteAll(names []string, separator string) string {
 // copySource gives rows in the text format of COPY, which also carries types of
 // the tenant's own schema:
 // https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS.
+//
+// pgconn reads it in a goroutine of its own. The source's panics are raised again
+// in the caller's, and once stop returns the source is left alone.
 type copySource struct {
-	src   pgx.CopyFromSource
-	types *pgtype.Map
-	shape *shape
-	buf   bytes.Buffer
-	rows  int64
-	err   error
+	src    pgx.CopyFromSource
+	types  *pgtype.Map
+	shape  *shape
+	cancel context.CancelFunc
+
+	mu       sync.Mutex
+	stopped  bool
+	ended    bool // The source has no more rows.
+	panicked any
+	buf      bytes.Buffer
+	rows     int64
+	err      error
 }
 
 const copyChunk = 64 << 10
 
+var errCopyStopped = errors.New("the copy has ended")
+
 // Read implements io.Reader.
-func (c *copySource) Read(p []byte) (int, error) {
-	for c.buf.Len() < copyChunk && c.err == nil {
-		if !c.src.Next() {
-			if c.err = c.src.Err(); c.err == nil && c.buf.Len() == 0 {
-				return 0, io.EOF
-			}
-			break
+func (c *copySource) Read(p []byte) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return 0, errCopyStopped
+	}
+	filled := false
+	defer func() {
+		if !filled { // The source panicked, or ended this goroutine.
+			c.panicked = recover()
+			c.err = errorf(CodeInternal, "", "the source of rows did not return")
+			n, err = 0, c.err
+			c.cancel()
+		}
+	}()
+	c.fill()
+	filled = true
+	switch {
+	case c.err != nil:
+		return 0, c.err
+	case c.buf.Len() == 0:
+		return 0, io.EOF
+	}
+	return c.buf.Read(p)
+}
+
+// stop waits for a read under way, and returns the source's error. A panic of
+// the source goes on here.
+func (c *copySource) stop() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	return c.err
+}
+
+// fill takes rows until there is enough for a message.
+func (c *copySource) fill() {
+	for c.buf.Len() < copyChunk && c.err == nil && !c.ended {
+		if c.ended = !c.src.Next(); c.ended {
+			c.err = c.src.Err()
+			return
 		}
 		c.err = c.appendRow()
 	}
-	if c.err != nil {
-		return 0, c.err
-	}
-	return c.buf.Read(p)
 }
 
 func (c *copySource) appendRow() error {
@@ -102,7 +150,7 @@ func (c *copySource) appendRow() error {
 			c.buf.WriteByte('\t')
 		}
 		if err := c.appendValue(c.shape.fields[i].DataTypeOID, value); err != nil {
-			return &Error{Code: CodeInvalid, Err: fmt.Errorf("row %d, column %s: %w", c.rows, c.shape.fields[i].Name, err)}
+			return unfit(c.types, c.shape.fields[i].DataTypeOID, value, fmt.Sprintf("row %d, column %s", c.rows, c.shape.fields[i].Name))
 		}
 	}
 	c.buf.WriteByte('\n')

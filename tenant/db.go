@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,8 +39,8 @@ type Config struct {
 	// Unnamed uses the unnamed statement only, for transaction poolers that don't
 	// carry prepared statements over server connections.
 	Unnamed bool
-	// StatementTimeout bounds each statement of a tenant. Zero means 30 seconds,
-	// a negative value no bound.
+	// StatementTimeout bounds each statement of a tenant, in whole milliseconds
+	// rounded up. Zero means 30 seconds, a negative value no bound.
 	StatementTimeout time.Duration
 	// Locate looks up where a tenant lives now. It is asked when a tenant's
 	// schema or node can't be found; when it names another node, the statement
@@ -67,6 +69,9 @@ type node struct {
 	pool *pgxpool.Pool
 }
 
+// maxTimeout is the longest timeout that PostgreSQL knows.
+const maxTimeout = math.MaxInt32 * time.Millisecond
+
 // Open checks the configuration, makes the pools and verifies that every node
 // answers. Close the DB when it is no longer needed.
 func Open(ctx context.Context, config Config) (*DB, error) {
@@ -85,7 +90,11 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	config.StatementCache = cmp.Or(config.StatementCache, 512)
 	config.StatementTimeout = cmp.Or(config.StatementTimeout, 30*time.Second)
 	db := &DB{config: config, nodes: map[string]*node{}, shapes: newShapeCache()}
-	db.timeout = strconv.AppendInt(nil, max(config.StatementTimeout, 0).Milliseconds(), 10)
+	if config.StatementTimeout > maxTimeout {
+		return nil, errorf(CodeInvalid, "", "Config.StatementTimeout is more than %s", maxTimeout)
+	}
+	milliseconds := (max(config.StatementTimeout, 0) + time.Millisecond - 1) / time.Millisecond
+	db.timeout = strconv.AppendInt(nil, int64(milliseconds), 10)
 	for name, url := range urls {
 		pool, err := db.newPool(ctx, url)
 		if err != nil {
@@ -112,7 +121,8 @@ func (db *DB) newPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	pc.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
 		return p.IdleDuration > time.Second && !quiet(p.Conn.PgConn().Conn())
 	}
-	pc.AfterConnect = db.newSession
+	pc.AfterConnect, pc.PrepareConn = db.newSession, fit
+	maps.Copy(pc.ConnConfig.RuntimeParams, textForms)
 	if db.config.Configure != nil {
 		if err := db.config.Configure(pc.ConnConfig); err != nil {
 			return nil, err

@@ -84,18 +84,19 @@ func CodeOf(err error) Code {
 	return classify(err)
 }
 
-// wrap makes err an *Error of the given tenant unless one is in its chain.
+// wrap makes err an *Error of the given tenant.
 func wrap(tenant string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok && e.Tenant == "" { //nolint:errorlint // Only the outermost error is completed.
+	e, ok := err.(*Error) //nolint:errorlint // Only the outermost error is what the caller gets.
+	switch {
+	case !ok:
+		return &Error{Code: CodeOf(err), Tenant: tenant, Err: err}
+	case e.Tenant == "":
 		return &Error{Code: e.Code, Tenant: tenant, Err: e.Err}
 	}
-	if _, ok := errors.AsType[*Error](err); ok {
-		return err
-	}
-	return &Error{Code: classify(err), Tenant: tenant, Err: err}
+	return e
 }
 
 // classify is the one table from causes to codes. SQLSTATE classes are those of

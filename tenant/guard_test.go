@@ -50,14 +50,21 @@ func TestSQLWords(t *testing.T) {
 		"-- SET\n/* RESET /* x */ */ select 'set'":   "select",
 		`SELECT "Set_Config"('role')`:                "select set_config",
 		`SELECT 'it''s' , E'\'set_config' , e'\\' z`: "select z",
+		"E'a'\n '\\'' x":                             "x",
+		"E'a' -- c\n'\\'' x":                         "x",
+		"E'a' '\\' x '":                              "x",
+		"'a'\n'\\' x '":                              "x",
 		"SELECT $1, $2x, $$ set $$, $a$ $b$ $a$ y":   "select x y",
 		"SELECT $a$ never closed set_config":         "select",
-		`U&"\0073et"`:                                `u&" \0073et`,
 	}
 	for sql, want := range cases {
-		if got := strings.Join(tenant.SQLWords(sql), " "); !strings.HasPrefix(got+" ", strings.Fields(want)[0]) || (want != `u&" \0073et` && got != want) {
+		if got := strings.Join(tenant.SQLWords(sql), " "); got != want {
 			t.Errorf("%s: %q, want %q", sql, got, want)
 		}
+	}
+	// Escapes could spell anything, so what matters is that they are noticed.
+	if words := tenant.SQLWords(`U&"\0073et"`); len(words) == 0 || words[0] != `u&"` {
+		t.Errorf("%q", words)
 	}
 }
 

@@ -172,6 +172,9 @@ func (x *pipeline) finish() error {
 	if err := x.p.Close(); x.err == nil {
 		x.err = err
 	}
+	if _, ok := errors.AsType[*bindError](x.err); ok && statementGone(x.err) {
+		x.s.odd = true // Something dropped the statement that binds.
+	}
 	if x.err != nil {
 		for _, c := range x.calls {
 			if c.prepare || statementGone(x.err) {
@@ -194,8 +197,11 @@ type staleShapeError struct {
 	ran bool // The statement took effect.
 }
 
-func (*staleShapeError) Error() string {
-	return "the schema does not have the types that its version promises"
+func (e *staleShapeError) Error() string {
+	if !e.ran {
+		return "the schema does not have the types that its version promises"
+	}
+	return "the schema does not have the types that its version promises; the statement ran, but its rows can't be read"
 }
 
 // statementGone tells whether a statement failed because the schema changed

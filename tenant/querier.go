@@ -89,6 +89,9 @@ func (q *Querier) bindingToSend() *binding {
 // session gives the connection to work on.
 func (q *Querier) session(ctx context.Context) (*session, error) {
 	if q.tx != nil {
+		if q.tx.pg.IsBusy() {
+			return nil, errorf(CodeInternal, q.id(), "the transaction is busy: read or close the rows, batch or copy before the next statement")
+		}
 		return q.tx, nil
 	}
 	return q.node.Load().acquire(ctx)
@@ -148,23 +151,25 @@ func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, err
 	return r, nil
 }
 
-func (q *Querier) start(ctx context.Context, sql string, args []any) (*rows, error) {
+func (q *Querier) start(ctx context.Context, sql string, args []any) (r *rows, err error) {
 	s, err := q.session(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if r == nil { // It failed, or an argument's own code panicked.
+			q.release(s)
+		}
+	}()
 	c, err := q.prepareCall(ctx, s, sql, args)
 	if err != nil {
-		q.release(s)
 		return nil, err
 	}
 	x := s.send(ctx, q.bindingToSend(), c)
 	reader, err := x.open()
 	q.forgetStale(x)
 	if err != nil {
-		err = joinDistinct(err, x.finish())
-		q.release(s)
-		return nil, err
+		return nil, joinDistinct(err, x.finish())
 	}
 	return newRows(q, s, x, reader), nil
 }

@@ -81,11 +81,17 @@ func (r *rows) Scan(dest ...any) error {
 	if r.closed {
 		return r.closedError()
 	}
+	scanned := false
+	defer func() {
+		if !scanned { // It failed, or a destination's own code panicked.
+			r.Close()
+		}
+	}()
 	if err := r.inner.Scan(dest...); err != nil {
 		r.err = &Error{Code: CodeInternal, Tenant: r.q.id(), Err: err}
-		r.Close()
 		return r.err
 	}
+	scanned = true
 	return nil
 }
 

@@ -20,6 +20,19 @@ const bindPooledSQL = bindSQL + `, pg_catalog.set_config('statement_timeout', $3
 
 const bindName = "bailiwick_bind"
 
+// textForms are settings on which the text form of values, or what is a string,
+// depends. Poolers pass these on.
+var textForms = map[string]string{
+	"client_encoding": "UTF8", "datestyle": "ISO, MDY", "standard_conforming_strings": "on",
+}
+
+// reported are the settings that the server tells the client of whenever they
+// change. When one of them has, the connection serves nobody else.
+var reported = [...]string{
+	"client_encoding", "DateStyle", "IntervalStyle", "TimeZone", "standard_conforming_strings",
+	"default_transaction_read_only", "session_authorization",
+}
+
 const sessionKey = "bailiwick.session"
 
 // session is what is kept with one connection: its prepared statements and its
@@ -27,7 +40,9 @@ const sessionKey = "bailiwick.session"
 type session struct {
 	pg    *pgconn.PgConn
 	types *pgtype.Map
-	held  *pgxpool.Conn // Nil while the connection is idle in the pool.
+	held  *pgxpool.Conn         // Nil while the connection is idle in the pool.
+	odd   bool                  // The connection serves nobody else.
+	began [len(reported)]string // The reported settings at the beginning.
 
 	unnamed  bool
 	bind     *pgconn.StatementDescription
@@ -54,9 +69,14 @@ func (db *DB) newSession(ctx context.Context, conn *pgx.Conn) error {
 		if s.bind, err = s.pg.Prepare(ctx, bindName, bindSQL, nil); err != nil {
 			return err
 		}
-		if err := s.run(ctx, "SET statement_timeout = "+string(db.timeout)); err != nil {
-			return err
+		for _, set := range []string{"SET statement_timeout = " + string(db.timeout), "SET intervalstyle = postgres", "SET bytea_output = hex"} {
+			if err := s.run(ctx, set); err != nil {
+				return err
+			}
 		}
+	}
+	for i, name := range reported {
+		s.began[i] = s.pg.ParameterStatus(name)
 	}
 	s.pg.CustomData()[sessionKey] = s
 	return nil
@@ -83,6 +103,21 @@ func (s *session) release() {
 		s.held = nil
 		conn.Release()
 	}
+}
+
+// fit is pgxpool's PrepareConn hook: a connection on which something odd
+// happened, or whose reported settings are not what they were, is closed.
+func fit(_ context.Context, conn *pgx.Conn) (bool, error) {
+	s, ok := conn.PgConn().CustomData()[sessionKey].(*session)
+	if !ok || s.odd {
+		return false, nil
+	}
+	for i, name := range reported {
+		if s.pg.ParameterStatus(name) != s.began[i] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // discard closes the connection, whatever state it is in, and gives it back.

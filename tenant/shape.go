@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,6 +151,9 @@ func (s *shape) parseOIDs() []uint32 {
 
 // encode turns arguments into wire values and their format codes.
 func (s *shape) encode(types *pgtype.Map, args []any) ([][]byte, []int16, error) {
+	if len(args) > maxParams {
+		return nil, nil, errorf(CodeInvalid, "", "%d arguments, of %d that a statement can take", len(args), maxParams)
+	}
 	if len(args) != len(s.params) {
 		return nil, nil, errorf(CodeInvalid, "", "the statement takes %d arguments, not %d", len(s.params), len(args))
 	}
@@ -165,11 +169,24 @@ func (s *shape) encode(types *pgtype.Map, args []any) ([][]byte, []int16, error)
 		}
 		value, err := types.Encode(p.oid, formats[i], arg, make([]byte, 0, 32))
 		if err != nil {
-			return nil, nil, errorf(CodeInvalid, "", "argument %d: %w", i+1, err)
+			return nil, nil, unfit(types, p.oid, arg, fmt.Sprintf("argument %d", i+1))
 		}
 		values[i] = value
 	}
 	return values, formats, nil
+}
+
+// maxParams is what Bind's 16-bit count can say.
+const maxParams = 65535
+
+// unfit says that a value can't be encoded. pgx's own words hold the value, which
+// is no business of logs.
+func unfit(types *pgtype.Map, oid uint32, value any, where string) *Error {
+	name := fmt.Sprintf("type %d", oid)
+	if t, ok := types.TypeForOID(oid); ok {
+		name = t.Name
+	}
+	return errorf(CodeInvalid, "", "%s: this %T does not fit %s", where, value, name)
 }
 
 // isString tells whether the server should read the value as text whatever the

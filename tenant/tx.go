@@ -232,7 +232,10 @@ func (q *Querier) savepoint(ctx context.Context, opts TxOptions, fn func(context
 	if err != nil {
 		return joinDistinct(err, q.tx.toSavepoint(ctx))
 	}
-	return q.tx.run(ctx, "RELEASE bailiwick")
+	if err := q.tx.run(ctx, "RELEASE bailiwick"); err != nil {
+		return joinDistinct(checkFailure(err), q.tx.toSavepoint(ctx))
+	}
+	return nil
 }
 
 // toSavepoint undoes the innermost savepoint. Savepoints of one name shadow each
