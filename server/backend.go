@@ -9,9 +9,12 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/bailiwick-dev/bailiwick/schema"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/harden"
 )
 
 // backend is everything behind the HTTP handlers.
@@ -73,7 +76,7 @@ func openBackend(ctx context.Context, s *settings, reset bool, logger *slog.Logg
 		return nil, fmt.Errorf("connect to DATABASE_URL: %w", err)
 	}
 	b.closers = append(b.closers, func() error { b.db.Close(); return nil })
-	if err := checkRuntimeRole(ctx, b.db); err != nil {
+	if err := checkRuntimeRole(ctx, runtimeURL, logger); err != nil {
 		return nil, err
 	}
 	resolver = catalog.NewResolver(b.db, s.TenantCacheExpiry)
@@ -109,13 +112,19 @@ func install(ctx context.Context, s *settings, logger *slog.Logger) (err error) 
 }
 
 // checkRuntimeRole refuses a role that could read tenants without being bound to
-// one. Everything would work with it, and the database would isolate nothing.
-func checkRuntimeRole(ctx context.Context, db *tenant.DB) error {
+// one. Everything would work with it, and the database would isolate nothing. What
+// only a superuser can mend is a warning.
+func checkRuntimeRole(ctx context.Context, runtimeURL string, logger *slog.Logger) (err error) {
+	conn, err := pgx.Connect(ctx, runtimeURL)
+	if err != nil {
+		return fmt.Errorf("connect to DATABASE_URL: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	var role string
 	var super, inherits bool
-	err := db.Public().QueryRow(ctx, `
+	err = conn.QueryRow(ctx, `
 		SELECT rolname::text, rolsuper OR rolbypassrls OR rolcreaterole, rolinherit
-		FROM pg_catalog.pg_roles WHERE rolname = current_user`).Scan(&role, &super, &inherits)
+		FROM pg_catalog.pg_roles WHERE rolname = current_user`, pgx.QueryExecModeExec).Scan(&role, &super, &inherits)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look at the role of DATABASE_URL: %w", err)
@@ -124,7 +133,11 @@ func checkRuntimeRole(ctx context.Context, db *tenant.DB) error {
 	case inherits:
 		return fmt.Errorf("the role %q of DATABASE_URL inherits the rights of tenants: ALTER ROLE %s NOINHERIT", role, tenant.QuoteIdent(role))
 	}
-	return nil
+	warning, err := harden.Check(ctx, conn)
+	if warning != "" {
+		logger.WarnContext(ctx, "the database is not hardened: "+warning)
+	}
+	return err
 }
 
 func openCatalog(ctx context.Context, ownerURL, runtimeRole string) (*catalog.Catalog, error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -36,6 +37,51 @@ func TestDefaultsAndContextReachTheHandler(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "state=new") {
 		t.Errorf("log holds the query: %s", s.log.String())
+	}
+}
+
+// Two spellings of one path are one path (RFC 3986, 6.2.2.2), and the handler
+// gets what the client wrote.
+func TestPercentEncodedPaths(t *testing.T) {
+	t.Parallel()
+	var path, value, query string
+	s := newService(t, func(_ http.ResponseWriter, r *http.Request) {
+		path, query = r.URL.EscapedPath(), r.URL.RawQuery
+		value, _ = url.PathUnescape(path[strings.LastIndex(path, "/")+1:])
+	})
+	for target, want := range map[string]int{
+		"/%74hings?limit=7":        http.StatusOK,
+		"/t%68ings/" + someID:      http.StatusOK,
+		"/%74hings/not-a-uuid":     http.StatusBadRequest,
+		"/%6Cabels/a%20b":          http.StatusOK,
+		"/gr%C3%B6%C3%9Fen":        http.StatusOK,
+		"/gr%c3%b6%c3%9fen":        http.StatusOK,
+		"/things%2F" + someID:      http.StatusNotFound,
+		"/%74hing":                 http.StatusNotFound,
+		"/labels/a%2Fb":            http.StatusBadRequest,
+		"/things/%2e%2e/%74hings/": http.StatusNotFound,
+	} {
+		path, value, query = "", "", ""
+		w := s.do(t, "GET", target, "")
+		if w.Code != want {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+		if own, _, _ := strings.Cut(target, "?"); w.Code == http.StatusOK && path != own {
+			t.Errorf("%s: the handler got %s", target, path)
+		}
+		switch target {
+		case "/%74hings?limit=7":
+			if query != "limit=7" {
+				t.Errorf("query %q", query)
+			}
+		case "/%6Cabels/a%20b":
+			if value != "a b" {
+				t.Errorf("label %q", value)
+			}
+		}
+	}
+	if w := s.do(t, "PUT", "/%74hings", ""); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("PUT: %d %s", w.Code, w.Body)
 	}
 }
 
@@ -88,17 +134,22 @@ func TestRefusals(t *testing.T) {
 		status               int
 		errors               []rest.FieldError
 	}{
-		"unknown path":   {"GET", "/nothing", "", 404, nil},
-		"unclean path":   {"GET", "/things//", "", 404, nil},
-		"dots":           {"GET", "/x/../things", "", 404, nil},
-		"trailing slash": {"GET", "/things/", "", 404, nil},
-		"method":         {"PUT", "/things", "", 405, nil},
-		"too large":      {"POST", "/things", big, 413, nil},
-		"not json":       {"POST", "/things", "{", 400, []rest.FieldError{{In: "body", Detail: "can't be read"}}},
-		"no body":        {"POST", "/things", "", 400, []rest.FieldError{{In: "body", Detail: "is required"}}},
-		"query type":     {"GET", "/things?limit=ten", "", 400, []rest.FieldError{{In: "query", Parameter: "limit", Detail: "an invalid integer"}}},
-		"query range":    {"GET", "/things?limit=101", "", 400, []rest.FieldError{{In: "query", Parameter: "limit", Detail: "number must be at most 100"}}},
-		"query enum":     {"GET", "/things?state=secret", "", 400, []rest.FieldError{{In: "query", Parameter: "state", Detail: `value is not one of the allowed values ["new","old"]`}}},
+		"unknown path":    {"GET", "/nothing", "", 404, nil},
+		"unclean path":    {"GET", "/things//", "", 404, nil},
+		"dots":            {"GET", "/x/../things", "", 404, nil},
+		"trailing slash":  {"GET", "/things/", "", 404, nil},
+		"method":          {"PUT", "/things", "", 405, nil},
+		"too large":       {"POST", "/things", big, 413, nil},
+		"query escape":    {"GET", "/things?state=%zz", "", 400, []rest.FieldError{{In: "query", Detail: "can't be read"}}},
+		"query semicolon": {"GET", "/things?state=new;limit=1", "", 400, []rest.FieldError{{In: "query", Detail: "can't be read"}}},
+		"after the body":  {"POST", "/things", `{"name":"x","owner":"` + someID + `"} xyz`, 400, []rest.FieldError{{In: "body", Detail: "can't be read"}}},
+		"two bodies":      {"POST", "/things", `{"name":"x","owner":"` + someID + `"}{}`, 400, []rest.FieldError{{In: "body", Detail: "can't be read"}}},
+		"not UTF-8":       {"POST", "/things", `{"name":"` + "\xff" + `","owner":"` + someID + `"}`, 400, []rest.FieldError{{In: "body", Detail: "is not UTF-8"}}},
+		"not json":        {"POST", "/things", "{", 400, []rest.FieldError{{In: "body", Detail: "can't be read"}}},
+		"no body":         {"POST", "/things", "", 400, []rest.FieldError{{In: "body", Detail: "is required"}}},
+		"query type":      {"GET", "/things?limit=ten", "", 400, []rest.FieldError{{In: "query", Parameter: "limit", Detail: "an invalid integer"}}},
+		"query range":     {"GET", "/things?limit=101", "", 400, []rest.FieldError{{In: "query", Parameter: "limit", Detail: "number must be at most 100"}}},
+		"query enum":      {"GET", "/things?state=secret", "", 400, []rest.FieldError{{In: "query", Parameter: "state", Detail: `value is not one of the allowed values ["new","old"]`}}},
 		"path format": {"GET", "/things/not-a-uuid", "", 400, []rest.FieldError{
 			{In: "path", Parameter: "thing-id", Detail: `string doesn't match the format "uuid" (not a UUID)`},
 		}},
@@ -134,22 +185,41 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestMediaTypeAndStreamedBody(t *testing.T) {
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) {})
+	for header, want := range map[string]int{
+		"application/json":                  http.StatusOK,
+		`Application/JSON; charset="UTF-8"`: http.StatusOK,
+		"application/json; charset=utf-16":  http.StatusUnsupportedMediaType,
+		"application/json; charset":         http.StatusUnsupportedMediaType,
+		"application/x-www-form-urlencoded": http.StatusUnsupportedMediaType,
+		"application/vnd.thing+json":        http.StatusUnsupportedMediaType,
+		"json":                              http.StatusUnsupportedMediaType,
+		"":                                  http.StatusUnsupportedMediaType,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", strings.NewReader(`{"name":"x","owner":"`+someID+`"}`))
+		r.Header.Set("Content-Type", header)
+		r.Header.Set("Authorization", "Bearer x")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: %d %s", header, w.Code, w.Body)
+		}
+		if want != http.StatusOK {
+			problem(t, w)
+		}
+	}
+}
+
+func TestStreamedBody(t *testing.T) {
 	t.Parallel()
 	s := newService(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", strings.NewReader("a=b"))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Authorization", "Bearer x")
-	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r)
-	if problem(t, w); w.Code != http.StatusUnsupportedMediaType {
-		t.Errorf("media type: %d %s", w.Code, w.Body)
-	}
-	r = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", io.MultiReader(strings.NewReader(`"`+strings.Repeat("x", 5000)+`"`)))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/things", io.MultiReader(strings.NewReader(`"`+strings.Repeat("x", 5000)+`"`)))
 	r.ContentLength = -1
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer x")
-	w = httptest.NewRecorder()
+	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	if problem(t, w); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("streamed body: %d %s", w.Code, w.Body)

@@ -54,6 +54,10 @@ paths:
       parameters:
         - {name: label, in: path, required: true, schema: {type: string, pattern: "^[a-z ]+$"}}
       responses: {"200": {description: ok}}
+  /größen:
+    get:
+      operationId: listSizes
+      responses: {"200": {description: ok}}
   /open:
     get:
       operationId: open

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -17,11 +18,15 @@ import (
 // answered by many times its own size.
 const maxFieldErrors = 20
 
+// unreadable is the detail of what no decoder understands.
+const unreadable = "can't be read"
+
 // newValidator makes the middleware that validates one operation. It sees a
-// document of this operation alone: the path is found already, and looking it
-// up again among hundreds would cost more than validating. Security is left
-// out because it has been dealt with, before the body was read. Path parameters
-// are validated apart, because kin-openapi's router leaves them percent-encoded.
+// document of this operation alone, at the root: the path is found already, and
+// kin-openapi's router, which compares it undecoded, would disagree with
+// ServeMux on paths such as /%61bc. Path parameters are validated apart for the
+// same reason. Security is left out because it has been dealt with, before the
+// body was read.
 func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, method string, op *openapi3.Operation) (validate func(http.Handler) http.Handler, err error) {
 	inPath, others := parameters(item, op)
 	bare := *op
@@ -41,7 +46,7 @@ func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, met
 		OpenAPI:    doc.OpenAPI,
 		Info:       doc.Info,
 		Components: doc.Components,
-		Paths:      openapi3.NewPaths(openapi3.WithPath(template, single)),
+		Paths:      openapi3.NewPaths(openapi3.WithPath("/", single)),
 	}, &nethttpmiddleware.Options{
 		Options: filter,
 		ErrorHandlerWithOpts: func(_ context.Context, err error, w http.ResponseWriter, r *http.Request, _ nethttpmiddleware.ErrorHandlerOpts) {
@@ -49,8 +54,24 @@ func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, met
 		},
 	})
 	return func(next http.Handler) http.Handler {
-		return validatePath(template, inPath, remaining(next))
+		return wellFormed(op.RequestBody != nil, validatePath(template, inPath, atRoot(remaining, next)))
 	}, nil
+}
+
+// atRoot runs a middleware on a request for the root, and what comes after it
+// on the request's own path. What the middleware does to the query stays.
+func atRoot(middleware func(http.Handler) http.Handler, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own := *r.URL
+		back := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			own.RawQuery = r.URL.RawQuery
+			r.URL = &own
+			next.ServeHTTP(w, r)
+		})
+		moved := *r
+		moved.URL = &url.URL{Path: "/", RawQuery: own.RawQuery}
+		middleware(back).ServeHTTP(w, &moved)
+	})
 }
 
 // filter reports all errors of a request at once.
@@ -184,7 +205,7 @@ func parseDetail(err error) string {
 	if parse, ok := errors.AsType[*openapi3filter.ParseError](err); ok && parse.Reason != "" {
 		return parse.Reason
 	}
-	return "can't be read"
+	return unreadable
 }
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
