@@ -3,7 +3,7 @@
 //
 // It works on a connection of the owner role, which services don't have; only
 // [Resolver] works through the runtime role. It imports the standard library,
-// pgx, golang.org/x/sync and package tenant.
+// pgx, golang.org/x/sync, package tenant and package harden.
 package catalog
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/harden"
 )
 
 // DefaultRuntimeRole is the runtime role when [Config] names none.
@@ -83,6 +84,18 @@ func Open(ctx context.Context, config Config) (*Catalog, error) {
 
 // Close closes the connections and waits for those in use.
 func (c *Catalog) Close() { c.pool.Close() }
+
+// Warnings says, in a sentence each, what is wrong with the database that the
+// catalog can't mend: its owner role may not take from PUBLIC what belongs to the
+// superuser. See package harden. All works with warnings, and the guard and the
+// lint still refuse such queries, but then they are alone.
+func (c *Catalog) Warnings(ctx context.Context) ([]string, error) {
+	warning, err := harden.Check(ctx, c.pool)
+	if err != nil || warning == "" {
+		return nil, wrap(err, "check the database")
+	}
+	return []string{warning}, nil
+}
 
 // inTx runs fn in one transaction. Whatever goes wrong, also a crash of this
 // process, leaves nothing behind.

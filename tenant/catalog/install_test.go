@@ -95,6 +95,20 @@ func TestRuntimeRole(t *testing.T) {
 	wantCode(t, cat.Install(t.Context()), tenant.CodeInvalid, "CREATE ROLE")
 }
 
+// TestWarnings tells what only a superuser could mend.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	c, urls := installed(t)
+	if warnings, err := c.Warnings(t.Context()); err != nil || len(warnings) != 0 {
+		t.Errorf("a hardened database: %q, %v", warnings, err)
+	}
+	must(t, urls.SuperURL, "GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO PUBLIC")
+	warnings, err := c.Warnings(t.Context())
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "set_config") {
+		t.Errorf("a database that is not hardened: %q, %v", warnings, err)
+	}
+}
+
 func TestOpenFails(t *testing.T) {
 	t.Parallel()
 	_, err := catalog.Open(t.Context(), catalog.Config{URL: "postgres://127.0.0.1:1/none"})
