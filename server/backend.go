@@ -115,7 +115,12 @@ func install(ctx context.Context, s *settings, logger *slog.Logger) (err error) 
 // one. Everything would work with it, and the database would isolate nothing. What
 // only a superuser can mend is a warning.
 func checkRuntimeRole(ctx context.Context, runtimeURL string, logger *slog.Logger) (err error) {
-	conn, err := pgx.Connect(ctx, runtimeURL)
+	config, err := pgx.ParseConfig(runtimeURL)
+	if err != nil {
+		return errors.New("DATABASE_URL is not a URL") // Its own error would quote the password.
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // A pooler may stand in between.
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect to DATABASE_URL: %w", err)
 	}
@@ -124,7 +129,7 @@ func checkRuntimeRole(ctx context.Context, runtimeURL string, logger *slog.Logge
 	var super, inherits bool
 	err = conn.QueryRow(ctx, `
 		SELECT rolname::text, rolsuper OR rolbypassrls OR rolcreaterole, rolinherit
-		FROM pg_catalog.pg_roles WHERE rolname = current_user`, pgx.QueryExecModeExec).Scan(&role, &super, &inherits)
+		FROM pg_catalog.pg_roles WHERE rolname = current_user`).Scan(&role, &super, &inherits)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look at the role of DATABASE_URL: %w", err)
