@@ -98,6 +98,9 @@ func element(kind Kind, from, to Type) (string, bool) {
 		}
 		return fmt.Sprintf("rest.Int[%s, %s]", from.Text, to.Text), true
 	case isFloat(from.Basic) && isFloat(to.Basic):
+		if kind == Float64 && (from.Basic == "float32" || to.Basic == "float32") {
+			return "", false // digits would be lost
+		}
 		return fmt.Sprintf("rest.FloatTo[%s, %s]", from.Text, to.Text), true
 	case from.Basic != to.Basic:
 		return "", false

@@ -107,6 +107,12 @@ func Match(pkg *queries.Package, v queries.Value, t Type, s *openapi.Schema, in 
 	if v.Slice {
 		return &Mismatch{"sqlc-slice", "sqlc.slice does not work with pgx", fmt.Sprintf("write `= ANY(sqlc.arg('%s')::%s[])`", v.Name, v.SQL)}
 	}
+	if v.Dims > 1 {
+		return &Mismatch{
+			"nested-array", fmt.Sprintf("%s is %s, whose inner arrays must all have the same length, which no schema can say", v.Name, sqlText(v)),
+			"store it as jsonb, or in rows of its own",
+		}
+	}
 	dims := v.Dims
 	for ; dims > 0 && s != nil && s.Type == array; dims-- {
 		s = s.Items
@@ -192,7 +198,7 @@ var forms = map[Kind]form{
 	Int32:     {integer, []string{"int32", "", "int", int64Format}},
 	Int64:     {integer, []string{int64Format, "", "int"}},
 	Float32:   {number, []string{"float", "", "double"}},
-	Float64:   {number, []string{"double"}},
+	Float64:   {number, []string{"double", ""}},
 	Boolean:   {"boolean", []string{""}},
 	Text:      {text, []string{""}},
 	Enum:      {text, []string{""}},

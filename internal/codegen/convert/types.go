@@ -3,9 +3,11 @@ package convert
 import (
 	"cmp"
 	"go/ast"
+	"slices"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
 )
 
 // Wrapper says how a Go type holds a value that may be absent.
@@ -204,6 +206,20 @@ func (r Resolver) selector(x *ast.SelectorExpr) Type {
 		return Type{Wrapper: Valid, Elem: &StringType, Open: "rest.OpenNullString", Build: "rest.BuildNullString"}
 	}
 	return Type{}
+}
+
+// LosesNull is true for an array whose items may be null by its schema, though
+// one of the Go types that hold it has no null among its elements.
+func LosesNull(s *openapi.Schema, types ...Type) bool {
+	if s.Type != array || s.Items == nil || !s.Items.Nullable {
+		return false
+	}
+	return slices.ContainsFunc(types, func(t Type) bool {
+		if t.Wrapper != None {
+			t = *t.Elem
+		}
+		return t.List && t.Elem.Wrapper == None
+	})
 }
 
 // AsNull gives a type whose nil is NULL its wrapper; others stay as they are.

@@ -181,6 +181,10 @@ func (b *binding) column(v queries.Value, s *openapi.Schema, t convert.Type, mus
 		b.reportf(line, "nullable-column", place, "write `nullable: true`, or coalesce the column in SQL", "it is required, but column %s can be NULL (%s)", v.Name, at)
 		return "", false
 	}
+	if convert.LosesNull(s, t, b.goType(v)) {
+		b.nullItems(line, place)
+		return "", false
+	}
 	kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))
 	chain, ok := convert.Chain(kind, b.goType(v), t)
 	if !ok {
@@ -189,14 +193,21 @@ func (b *binding) column(v queries.Value, s *openapi.Schema, t convert.Type, mus
 	return chain, ok
 }
 
-// matching finds the columns that a property's name means. An embedded table
-// goes by its own name and by that of its struct.
+// matching finds the columns that a property's name means: those of exactly
+// this name or, without one, those that spell it in another style. An embedded
+// table goes by its own name and by that of its struct.
 func matching(columns []queries.Value, p *openapi.Property) []queries.Value {
-	var found []queries.Value
+	var exact, found []queries.Value
 	for _, c := range columns {
+		if c.Name == p.Name && c.Embedded == nil {
+			exact = append(exact, c)
+		}
 		if sameName(p.Name, c.Name) || (c.Embedded != nil && (sameName(p.Name, c.Table) || sameName(p.Name, c.GoName))) {
 			found = append(found, c)
 		}
+	}
+	if exact != nil {
+		return exact
 	}
 	return found
 }

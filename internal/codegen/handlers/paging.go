@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/convert"
@@ -20,8 +21,9 @@ type paging struct {
 	keys          []key
 }
 
-// key is one column of the sort key.
+// key is one column of the sort key, and the parameter that compares with it.
 type key struct {
+	param  string
 	column queries.Value
 	// expr reaches the column from a row.
 	expr string
@@ -128,17 +130,21 @@ func bounded(in *input) bool {
 // addKey finds the column that an after_ parameter compares with.
 func (b *binding) addKey(p *paging, v queries.Value, name string) {
 	var found []key
+	same := sameName
+	if slices.ContainsFunc(b.query.Columns, func(c queries.Value) bool { return c.Name == name && c.Embedded == nil }) {
+		same = func(column, name string) bool { return column == name }
+	}
 	for _, c := range b.query.Columns {
-		if queries.Normalize(c.Name) == queries.Normalize(name) && c.Embedded == nil {
+		if same(c.Name, name) && c.Embedded == nil {
 			expr := rowName
 			if b.query.RowStruct {
 				expr = "row." + c.GoName
 			}
-			found = append(found, key{c, expr})
+			found = append(found, key{v.Name, c, expr})
 		}
 		for _, e := range c.Embedded {
-			if queries.Normalize(e.Name) == queries.Normalize(name) {
-				found = append(found, key{e, "row." + c.GoName + "." + e.GoName})
+			if same(e.Name, name) {
+				found = append(found, key{v.Name, e, "row." + c.GoName + "." + e.GoName})
 			}
 		}
 	}
@@ -171,12 +177,11 @@ func (b *binding) pagingArgument(v queries.Value) (string, bool) {
 		}
 		return fmt.Sprintf("rest.Take(&in, \"query.limit\", %s, limit+1)", fn), true
 	}
-	name, ok := strings.CutPrefix(v.Name, "after_")
-	if !ok || len(b.named(v.Name)) > 0 {
+	if !strings.HasPrefix(v.Name, "after_") || len(b.named(v.Name)) > 0 {
 		return "", false
 	}
 	for i, k := range b.paged.keys {
-		if queries.Normalize(k.column.Name) != queries.Normalize(name) {
+		if k.param != v.Name {
 			continue
 		}
 		kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))

@@ -131,20 +131,28 @@ func (b *binding) argument(v queries.Value) string {
 func (b *binding) noSource(v queries.Value) {
 	mend := fmt.Sprintf("add a parameter or property %s, or name another source: `x-query: {name: %s, args: {%s: ...}}` (there is %s)",
 		v.Name, b.query.Name, v.Name, b.sources())
-	if strings.HasPrefix(v.Name, "dollar_") || strings.HasPrefix(v.Name, "column_") {
+	if v.Unnamed {
 		mend = "give the parameter a name in SQL: sqlc.arg('name')"
 	}
 	b.reportf(b.op.Query.Line, "no-source", v.Name, mend, "parameter %s of query %s (%s:%d) has no source in the request",
 		v.Name, b.query.Name, b.query.File, b.query.Line)
 }
 
-// named finds the inputs that a parameter's name means.
+// named finds the inputs that a parameter's name means: those of exactly this
+// name or, without one, those that spell it in another style.
 func (b *binding) named(name string) []*input {
-	var found []*input
+	var exact, found []*input
 	for _, in := range b.inputs {
-		if in.name != "" && queries.Normalize(in.name) == queries.Normalize(name) {
+		switch {
+		case in.name == "":
+		case in.name == name:
+			exact = append(exact, in)
+		case sameName(in.name, name):
 			found = append(found, in)
 		}
+	}
+	if exact != nil {
+		return exact
 	}
 	return found
 }
@@ -205,6 +213,10 @@ func (b *binding) take(v queries.Value, in *input, line int) string {
 			"it may be absent or null, but parameter %s of query %s is NOT NULL", v.Name, b.query.Name)
 		return ""
 	}
+	if convert.LosesNull(in.schema, in.typ, b.goType(v)) {
+		b.nullItems(in.line, in.place)
+		return ""
+	}
 	kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v))
 	fn, ok := convert.Chain(kind, in.typ, b.goType(v))
 	if !ok {
@@ -215,6 +227,11 @@ func (b *binding) take(v queries.Value, in *input, line int) string {
 		return in.expr
 	}
 	return fmt.Sprintf("rest.Take(&in, %q, %s, %s)", in.place, fn, in.expr)
+}
+
+func (b *binding) nullItems(line int, place string) {
+	b.reportf(line, "nullable-items", place, "remove `nullable` from the items, or write the handler by hand",
+		"an item may be null, which the elements of the Go slices on the way to or from the database cannot hold")
 }
 
 func (b *binding) unconvertible(line int, subject string, v queries.Value, t convert.Type) {
@@ -231,6 +248,11 @@ func (b *binding) given(v queries.Value, in *input) string {
 	if kind, _ := convert.KindOf(b.scope.pkg, v, b.goType(v)); kind != convert.Boolean || !v.NotNull {
 		b.reportf(b.op.Query.Line, "patch-flag", v.Name, "write sqlc.arg('"+v.Name+"')::bool in the query",
 			"%s tells whether %s is present, so it has to be a boolean that is not null", v.Name, in.place)
+		return ""
+	}
+	if in.schema.Default != nil {
+		b.reportf(in.line, "patch-default", in.place, "remove `default` here; a column's DEFAULT serves new rows",
+			"validation fills the default in, so %s would always be true and a patch without the property would overwrite it", v.Name)
 		return ""
 	}
 	switch in.typ.Wrapper {

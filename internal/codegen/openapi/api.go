@@ -91,11 +91,13 @@ func responseLine(doc *openapi3.T, goName string) int {
 
 // typeMapping adds what Bailiwick needs to the user's own mapping: a duration
 // stays a string, because PostgreSQL's intervals may be negative or of mixed
-// signs, which oapi-codegen's own duration type cannot hold.
+// signs, which oapi-codegen's own duration type cannot hold; and a number
+// without a format is a float64, for a float32 loses digits from the eighth on.
 func typeMapping(user *codegen.TypeMapping) *codegen.TypeMapping {
-	own := codegen.TypeMapping{String: codegen.FormatMapping{
-		Formats: map[string]codegen.SimpleTypeSpec{"duration": {Type: "string"}},
-	}}
+	own := codegen.TypeMapping{
+		String: codegen.FormatMapping{Formats: map[string]codegen.SimpleTypeSpec{"duration": {Type: "string"}}},
+		Number: codegen.FormatMapping{Default: codegen.SimpleTypeSpec{Type: "float64"}},
+	}
 	if user != nil {
 		own = own.Merge(*user)
 	}

@@ -72,8 +72,10 @@ const (
 
 // Value is a parameter or a column of a query.
 type Value struct {
-	// Name is the SQL name.
-	Name string
+	// Name is the SQL name. Unnamed is true when SQL gives none, so that it is
+	// made up.
+	Name    string
+	Unnamed bool
 	// GoName is the field of the struct, or the parameter of the method.
 	GoName string
 	Go     ast.Expr

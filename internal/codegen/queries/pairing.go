@@ -192,7 +192,7 @@ func (l *pairing) assign(q *Query, values []Value, fields []gosrc.Field, strict 
 				Mend:    "rename it in sqlc.yaml: `rename: {" + v.Name + ": OtherName}`, or with AS",
 			})
 		}
-		named := strict && v.Embedded == nil
+		named := strict && v.Embedded == nil && !v.Unnamed
 		if named && !l.sameName(v.Name, v.GoName) {
 			l.mismatchf(q, "%s is called %s in Go", v.Name, v.GoName)
 		}

@@ -147,7 +147,7 @@ func (r *request) typeName(id jsonIdent) string {
 func (l *pairing) value(c *jsonColumn, fallback string) Value {
 	v := Value{Name: c.Name, SQL: l.request.typeName(c.Type), NotNull: c.NotNull, Slice: c.Slice}
 	if v.Name == "" {
-		v.Name = fallback
+		v.Name, v.Unnamed = fallback, true
 	}
 	if c.IsArray {
 		v.Dims = max(c.Dims, 1)

@@ -30,7 +30,7 @@ import (
 type SearchReadings200JSONResponseBody0 = string
 
 // SearchReadings200JSONResponseBody1 defines parameters for SearchReadings.
-type SearchReadings200JSONResponseBody1 = float32
+type SearchReadings200JSONResponseBody1 = float64
 
 // SearchReadings200JSONResponseBody_Item defines parameters for SearchReadings.
 type SearchReadings200JSONResponseBody_Item struct {

@@ -53,7 +53,7 @@ func (e Level) Valid() bool {
 // Circle defines model for Circle.
 type Circle struct {
 	Kind   string  `json:"kind"`
-	Radius float32 `json:"radius"`
+	Radius float64 `json:"radius"`
 }
 
 // Either defines model for Either.
