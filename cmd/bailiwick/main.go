@@ -47,7 +47,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand()
 	root.AddCommand(newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newCheckCommand())
-	root.AddCommand(newTenantCommand())
+	root.AddCommand(newTenantCommand(), newHardenCommand())
 	root.AddCommand(newTokenCommand())
 	return root
 }

@@ -148,6 +148,13 @@ func createTenant(cmd *cobra.Command, p catalog.CreateParams) (record catalog.Re
 		if err := c.Install(ctx); err != nil {
 			return err
 		}
+		warnings, err := c.Warnings(ctx)
+		if err != nil {
+			return err
+		}
+		for _, warning := range warnings {
+			cmd.PrintErrln("warning: " + warning)
+		}
 		t, err := c.Create(ctx, p)
 		if err != nil {
 			return namePlans(ctx, c, err)
