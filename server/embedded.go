@@ -25,8 +25,14 @@ const (
 	globex = "globex"
 )
 
+// ensureAttempts bounds how often a demo tenant is looked for while another
+// process makes it. Each attempt waits for a lock.
+const ensureAttempts = 12
+
+type demoTenant struct{ slug, name, plan string }
+
 // demoTenants are made at the first start in embedded mode.
-var demoTenants = []struct{ slug, name, plan string }{
+var demoTenants = []demoTenant{
 	{acme, "Acme Corporation", "team"},
 	{globex, "Globex Corporation", "business"},
 }
@@ -84,28 +90,45 @@ func (b *backend) openEmbedded(ctx context.Context, s *settings, reset bool, log
 // ensureTenants makes the demo tenants that are not there yet.
 func (e *embedded) ensureTenants(ctx context.Context, cat *catalog.Catalog, logger *slog.Logger) error {
 	for _, d := range demoTenants {
-		record, err := cat.Get(ctx, d.slug)
-		if tenant.CodeOf(err) == tenant.CodeNotFound {
-			logger.InfoContext(ctx, "creating demo tenant", "slug", d.slug)
-			t, err := cat.Create(ctx, catalog.CreateParams{
-				Slug: d.slug, Name: d.name, Plan: d.plan,
-				Seed: func(ctx context.Context, tx pgx.Tx) error { return seedDemo(ctx, tx, d.slug) },
-			})
-			if err != nil {
-				return fmt.Errorf("create tenant %s: %w", d.slug, err)
-			}
-			e.tenants = append(e.tenants, t)
-			continue
-		}
+		t, err := ensureTenant(ctx, cat, d, logger.With("slug", d.slug))
 		if err != nil {
-			return fmt.Errorf("look for tenant %s: %w", d.slug, err)
+			return fmt.Errorf("demo tenant %s: %w", d.slug, err)
 		}
-		if record.Version != catalog.Version(schema.Tenant) {
-			logger.WarnContext(ctx, "the tenant's schema is not that of schema/tenant.sql; go run ./server --reset makes the demo data anew", "slug", d.slug)
-		}
-		e.tenants = append(e.tenants, record.Tenant())
+		e.tenants = append(e.tenants, t)
 	}
 	return nil
+}
+
+// ensureTenant finds a demo tenant or makes it. When another process is making
+// it, Create waits for that one: it ends with a conflict once the tenant is
+// there, and with a timeout when that takes longer than it waits for a lock.
+func ensureTenant(ctx context.Context, cat *catalog.Catalog, d demoTenant, logger *slog.Logger) (tenant.Tenant, error) {
+	var failed error
+	for range ensureAttempts {
+		record, err := cat.Get(ctx, d.slug)
+		if err == nil {
+			if record.Version != catalog.Version(schema.Tenant) {
+				logger.WarnContext(ctx, "the tenant's schema is not that of schema/tenant.sql; go run ./server --reset makes the demo data anew")
+			}
+			return record.Tenant(), nil
+		}
+		if tenant.CodeOf(err) != tenant.CodeNotFound || tenant.CodeOf(failed) == tenant.CodeConflict {
+			return tenant.Tenant{}, errors.Join(failed, err) // A conflict is not with a tenant of this name.
+		}
+		logger.InfoContext(ctx, "creating demo tenant")
+		t, err := cat.Create(ctx, catalog.CreateParams{
+			Slug: d.slug, Name: d.name, Plan: d.plan,
+			Seed: func(ctx context.Context, tx pgx.Tx) error { return seedDemo(ctx, tx, d.slug) },
+		})
+		if err == nil {
+			return t, nil
+		}
+		failed = err
+		if code := tenant.CodeOf(err); code != tenant.CodeConflict && code != tenant.CodeTimeout {
+			break
+		}
+	}
+	return tenant.Tenant{}, failed
 }
 
 // resetDatabase throws away all tenants of the development instance.

@@ -5,14 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
 
 var (
@@ -116,6 +123,35 @@ func TestNothingSet(t *testing.T) {
 		t.Errorf("after the reset: %d", status)
 	}
 	third.end(t)
+}
+
+// Two processes that start at once on a new database serve the same tenants.
+func TestDemoTenantsAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	made := make([]embedded, 2)
+	errs := make([]error, len(made))
+	var group sync.WaitGroup
+	for i := range made {
+		cat, err := openCatalog(t.Context(), urls.OwnerURL, devpg.RuntimeRole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cat.Close)
+		group.Go(func() {
+			errs[i] = cat.Install(t.Context())
+			if errs[i] == nil {
+				errs[i] = made[i].ensureTenants(t.Context(), cat, slog.New(slog.DiscardHandler))
+			}
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made[0].tenants, made[1].tenants); diff != "" || len(made[0].tenants) != len(demoTenants) {
+		t.Errorf("tenants of the two (-first +second):\n%s", diff)
+	}
 }
 
 // demoService is a service in embedded mode and the curl lines that it printed.
