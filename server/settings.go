@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -49,6 +50,9 @@ type settings struct {
 	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT"        envDefault:"120s"     help:"how long an idle connection is kept"`
 	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"10s"      help:"how long running requests may take to end at shutdown"`
 }
+
+// maxStatementTimeout is the most that PostgreSQL's statement_timeout can hold.
+const maxStatementTimeout = math.MaxInt32 * time.Millisecond
 
 // networks is a list of CIDR prefixes, separated by commas.
 type networks []netip.Prefix
@@ -189,6 +193,9 @@ func (s *settings) checkLimits() []error {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s must be positive, such as 10s", name))
 		}
+	}
+	if s.StatementTimeout > 0 && (s.StatementTimeout < time.Millisecond || s.StatementTimeout > maxStatementTimeout) {
+		errs = append(errs, fmt.Errorf("STATEMENT_TIMEOUT must be between 1ms and %s, which is PostgreSQL's own limit", maxStatementTimeout))
 	}
 	if s.MaxBody <= 0 {
 		errs = append(errs, errors.New("MAX_BODY must be positive"))

@@ -71,6 +71,19 @@ func TestEverySettingErrorIsReportedAtOnceWithoutItsValue(t *testing.T) {
 	}
 }
 
+func TestStatementTimeoutIsOneThatPostgreSQLTakes(t *testing.T) {
+	t.Parallel()
+	for value, ok := range map[string]bool{
+		"1ms": true, "10s": true, "2147483647ms": true,
+		"999us": false, "1ns": false, "2147483648ms": false, "600h": false, "0s": false, "-1s": false,
+	} {
+		_, err := readSettings([]string{"STATEMENT_TIMEOUT=" + value})
+		if (err == nil) != ok || (err != nil && !strings.Contains(err.Error(), "STATEMENT_TIMEOUT must be")) {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
 func TestHelpListsEverySetting(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
