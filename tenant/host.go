@@ -35,9 +35,9 @@ var reservedSlugs = map[string]bool{
 }
 
 // ParseSlug checks the human name of a tenant: a DNS label of a-z, 0-9 and
-// inner hyphens, at most 40 bytes, in lower case already, not in a form that
-// DNS keeps for encoded names, and none of the reserved names. It changes
-// nothing, so that two spellings of one slug can't exist. It fails with CodeInvalid.
+// inner hyphens, at most 40 bytes, in lower case already, not a number, not in a
+// form that DNS keeps for encoded names, and none of the reserved names. It
+// changes nothing, so that two spellings of one slug can't exist. It fails with CodeInvalid.
 func ParseSlug(slug string) (string, error) {
 	switch {
 	case slug == "":
@@ -49,6 +49,8 @@ func ParseSlug(slug string) (string, error) {
 	case len(slug) >= 4 && slug[2:4] == "--":
 		// xn-- encodes other alphabets, hence homoglyphs; the rest is reserved (RFC 5891, 4.2.3.1).
 		return "", errorf(CodeInvalid, "", "slug %q: hyphens as third and fourth character are reserved", slug)
+	case endsInNumber(slug):
+		return "", errorf(CodeInvalid, "", "slug %q is a number, which some read as an IP address", slug)
 	case reservedSlugs[slug]:
 		return "", errorf(CodeInvalid, "", "slug %q is a reserved name", slug)
 	}

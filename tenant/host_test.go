@@ -9,7 +9,7 @@ import (
 
 func TestParseSlug(t *testing.T) {
 	t.Parallel()
-	for _, slug := range []string{"a", "7", "acme", "a-b", "acme-2", "a--b", strings.Repeat("a", 40)} {
+	for _, slug := range []string{"a", "7a", "0xg", "1-2", "3com", "acme", "a-b", "acme-2", "a--b", strings.Repeat("a", 40)} {
 		got, err := tenant.ParseSlug(slug)
 		if err != nil || got != slug {
 			t.Errorf("ParseSlug(%q) = %q, %v", slug, got, err)
@@ -19,6 +19,7 @@ func TestParseSlug(t *testing.T) {
 		"", " ", "Acme", "ACME", "-a", "a-", "a_b", "a.b", "a b", "a\tb", "a\nb", "a\x00b", "a,b",
 		`a"b`, "a'b", "a;b", "a/b", `a\b`, "a%62", "$user", "ä", "аcme", "ａcme", "K", "xn--mnchen-3ya", "ab--c",
 		"pg_x", "PG_x", "pg_catalog", "public", "information_schema", "localhost", "www", "api", "admin",
+		"1", "7", "127", "2130706433", "0x", "0x7f", "0xdeadbeef", "00",
 		strings.Repeat("a", 41), strings.Repeat("a", 64), strings.Repeat("ä", 20),
 	}
 	for _, slug := range refused {
