@@ -28,7 +28,7 @@ func newHardenCommand() *cobra.Command {
 what no tenant's query has a need of: changing settings (and so the role), running
 SQL given as text, advisory locks, notifications and large objects, the views of
 sessions and statistics, temporary tables, new schemas and objects in public. The
-owner role keeps all of it and the runtime role what binding a tenant takes.
+owner role keeps it, and the runtime role what binding a tenant takes.
 
 It takes a superuser, once for each database, after the two roles are made and
 before there are tenants. ` + superuserURL + ` names the database and the superuser.
@@ -94,16 +94,15 @@ func hardenDatabase(ctx context.Context, out io.Writer, script string) (err erro
 		return fmt.Errorf("%s: %w", superuserURL, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if _, err := conn.Exec(ctx, script); err != nil {
+	var super bool
+	if err := conn.QueryRow(ctx, "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&super); err != nil {
 		return fmt.Errorf("harden: %w", err)
 	}
-	// Who is no superuser gets warnings from PostgreSQL, and no error.
-	warning, err := harden.Check(ctx, conn)
-	if err != nil {
-		return err
+	if !super {
+		return fmt.Errorf("%s is no superuser, and nobody else can harden a database", conn.Config().User)
 	}
-	if warning != "" {
-		return fmt.Errorf("%s is no superuser: %s", conn.Config().User, warning)
+	if _, err := conn.Exec(ctx, script); err != nil {
+		return fmt.Errorf("harden: %w", err)
 	}
 	_, err = fmt.Fprintf(out, "database %s is hardened\n", conn.Config().Database)
 	return err

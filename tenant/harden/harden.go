@@ -29,13 +29,15 @@ var functions = []string{
 	binding, "setseed",
 	"(query|cursor|table|schema|database)_to_xml.*", "ts_stat", // run SQL given as text
 	"pg_notify", "pg_(try_)?advisory_.*", "pg_export_snapshot", "pg_logical_emit_message", // reach other sessions
+	"pg_(cancel|terminate)_backend",
 	"lo_.*", "loread", "lowrite", // large objects are the whole database's
-	"pg_prepared_statement", "pg_cursor", "pg_show_all_settings", "pg_lock_status", "pg_stat_get_.*", // show them
+	"pg_prepared_(statement|xact)", "pg_cursor", "pg_show_all_settings", "pg_lock_status", "pg_stat_get_.*", // show sessions
+	"pg_(relation|table|indexes|total_relation)_size", // shows tenants, by the number of a table
 }
 
 // views are patterns of names in pg_catalog. Anyone may even write pg_settings.
 var views = []string{
-	"pg_settings", "pg_prepared_statements", "pg_cursors", "pg_locks", "pg_stat_.*", "pg_statio_.*",
+	"pg_settings", "pg_prepared_(statements|xacts)", "pg_cursors", "pg_locks", "pg_stat_.*", "pg_statio_.*",
 }
 
 // objects lists them all, and whether PUBLIC may still use them.
@@ -53,14 +55,15 @@ var objects = fmt.Sprintf(`
 	binding, strings.Join(functions, "|"), strings.Join(views, "|"))
 
 // Script is the SQL that a superuser runs in a database to harden it. The owner
-// role keeps what it could do, the runtime role what binding a tenant takes, and
-// pg_monitor the views that are made for it. It may be repeated, for a further
+// role keeps what PUBLIC could do, the runtime role what binding a tenant takes,
+// and pg_monitor the views that are made for it. It may be repeated, for a further
 // runtime role too.
 func Script(owner, runtime string) string {
 	return fmt.Sprintf(script, objects, literal(owner), literal(runtime))
 }
 
-// script changes only what has to be: each GRANT is a new row in the catalogs.
+// script gives away nothing that PUBLIC did not have, such as reading the
+// server's files by lo_import, and changes only what has to be.
 const script = `DO $harden$
 DECLARE
 	o record;
@@ -68,12 +71,10 @@ BEGIN
 	FOR o IN SELECT * FROM (%[1]s) AS objects WHERE exposed
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON %%s %%s FROM PUBLIC', o.kind, o.object);
-		EXECUTE pg_catalog.format('GRANT %%s ON %%s %%s TO pg_monitor', o.privilege, o.kind, o.object);
+		EXECUTE pg_catalog.format('GRANT %%s ON %%s %%s TO %%I, pg_monitor', o.privilege, o.kind, o.object, %[2]s);
 	END LOOP;
-	FOR o IN SELECT r.name, f.* FROM (%[1]s) AS f, (VALUES (%[2]s, true), (%[3]s, false)) AS r (name, owns)
-		WHERE (owns OR binding) AND NOT CASE kind
-			WHEN 'TABLE' THEN pg_catalog.has_table_privilege(r.name::pg_catalog.name, oid, privilege)
-			ELSE pg_catalog.has_function_privilege(r.name::pg_catalog.name, oid, privilege) END
+	FOR o IN SELECT r.name, f.* FROM (%[1]s) AS f, (VALUES (%[2]s), (%[3]s)) AS r (name)
+		WHERE binding AND NOT pg_catalog.has_function_privilege(r.name::pg_catalog.name, oid, privilege)
 	LOOP
 		EXECUTE pg_catalog.format('GRANT %%s ON %%s %%s TO %%I', o.privilege, o.kind, o.object, o.name);
 	END LOOP;

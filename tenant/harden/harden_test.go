@@ -86,6 +86,10 @@ func TestScriptKeeps(t *testing.T) {
 				t.Errorf("%s: %v", sql, err)
 			}
 		}
+		var reads bool
+		if err := tx.QueryRow(ctx, "SELECT has_function_privilege($1, 'lo_import(text)', 'EXECUTE')", devpg.OwnerRole).Scan(&reads); err != nil || reads {
+			t.Errorf("the owner may read the server's files: %v, %v", reads, err)
+		}
 		return tx.Rollback(ctx)
 	})
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // layout changes when templates are made in another way than before.
-const layout = 2
+const layout = 3
 
 // template is a database that tests get copies of.
 type template struct {

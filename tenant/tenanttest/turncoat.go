@@ -37,6 +37,8 @@ var turncoats = []string{
 	"SELECT lo_from_bytea(0, 'x')",
 	"SELECT pg_export_snapshot()",
 	"SELECT pg_logical_emit_message(false, 'a', 'b')",
+	"SELECT sum(pg_total_relation_size(oid))::text FROM pg_class WHERE relname = 'notes'",
+	"SELECT string_agg(gid, '; ') FROM pg_prepared_xacts",
 	"SELECT pg_terminate_backend(pg_backend_pid())",
 }
 
