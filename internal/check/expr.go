@@ -11,6 +11,8 @@ func (b *block) expr(n *pgquery.Node) (verdict, string) {
 	switch {
 	case n == nil:
 		return unknown, ""
+	case b.isKey(n):
+		return yes, groupKey
 	case n.GetColumnRef() != nil:
 		return b.columnRef(n.GetColumnRef())
 	case n.GetAConst() != nil:
@@ -30,7 +32,7 @@ func (b *block) expr(n *pgquery.Node) (verdict, string) {
 	case n.GetMinMaxExpr() != nil:
 		return b.coalesce(n.GetMinMaxExpr().GetArgs()) // null only when all are
 	case n.GetBoolExpr() != nil:
-		return b.strict(n.GetBoolExpr().GetArgs())
+		return b.boolExpr(n.GetBoolExpr())
 	case n.GetCaseExpr() != nil:
 		return b.caseExpr(n.GetCaseExpr())
 	case n.GetSubLink() != nil:
@@ -39,6 +41,12 @@ func (b *block) expr(n *pgquery.Node) (verdict, string) {
 		return b.call(n.GetFuncCall())
 	case n.GetAExpr() != nil:
 		return b.operator(n.GetAExpr())
+	case n.GetParamRef() != nil:
+		return b.argumentAt(int(n.GetParamRef().GetNumber()))
+	case n.GetAIndirection() != nil:
+		return b.indirection(n.GetAIndirection())
+	case n.GetJsonFuncExpr() != nil && n.GetJsonFuncExpr().GetOp() != pgquery.JsonExprOp_JSON_EXISTS_OP:
+		return yes, "the path may lead nowhere"
 	}
 	return unknown, ""
 }
@@ -53,10 +61,10 @@ func (b *block) columnRef(r *pgquery.ColumnRef) (verdict, string) {
 			return unknown, ""
 		}
 		if s, o := up.lookup(table, column); s != nil {
-			return up.column(s, o)
+			return b.column(s, o, up)
 		}
 		for _, s := range up.sources {
-			if s.alias == table && table != "" && s.outer {
+			if s.alias == table && table != "" && s.outer && !b.shown(up, s.alias+".") {
 				return yes, "an outer join may have no row of " + table
 			}
 		}
@@ -94,23 +102,74 @@ func (b *block) coalesce(args []*pgquery.Node) (verdict, string) {
 	return result, reason
 }
 
+// boolExpr is null when no argument decides it and one is null. An argument is
+// looked at with what the tests for null among the others leave possible.
+func (b *block) boolExpr(e *pgquery.BoolExpr) (verdict, string) {
+	result := no
+	for i, arg := range e.GetArgs() {
+		var v verdict
+		var why string
+		b.given(func() {
+			for j, other := range e.GetArgs() {
+				switch {
+				case i == j || other.GetNullTest() == nil:
+				case e.GetBoolop() == pgquery.BoolExprType_AND_EXPR:
+					b.prove(other)
+				default:
+					b.refute(other)
+				}
+			}
+		}, func() { v, why = b.expr(arg) })
+		switch v {
+		case yes:
+			return yes, why
+		case unknown:
+			result = unknown
+		case no:
+		}
+	}
+	return result, ""
+}
+
+// caseExpr is null when a branch is. A column that the branch's condition, or
+// one before it, speaks of is no evidence: what the test shows is not looked at.
 func (b *block) caseExpr(e *pgquery.CaseExpr) (verdict, string) {
 	if e.GetDefresult() == nil {
 		return yes, "CASE without ELSE"
 	}
-	branches := []*pgquery.Node{e.GetDefresult()}
-	for _, w := range e.GetArgs() {
-		branches = append(branches, w.GetCaseWhen().GetResult())
-	}
-	for _, branch := range branches {
-		if branch.GetAConst().GetIsnull() {
-			return yes, "a branch of CASE is NULL"
+	result, reason := no, ""
+	b.given(func() { b.mentioned(e.GetArg()) }, func() {
+		look := func(branch *pgquery.Node) {
+			switch v, why := b.expr(branch); {
+			case branch.GetAConst().GetIsnull():
+				result, reason = yes, "a branch of CASE is NULL"
+			case v == yes && result != yes:
+				result, reason = yes, why
+			case v == unknown && result == no:
+				result = unknown
+			}
 		}
+		for _, w := range e.GetArgs() {
+			b.mentioned(w.GetCaseWhen().GetExpr())
+			look(w.GetCaseWhen().GetResult())
+		}
+		look(e.GetDefresult())
+	})
+	return result, reason
+}
+
+// indirection is a subscript, or a field of a composite value.
+func (b *block) indirection(i *pgquery.A_Indirection) (verdict, string) {
+	if v, why := b.expr(i.GetArg()); v == yes {
+		return yes, why
 	}
-	// What a branch's condition proves is not looked at, so a column that can
-	// be null is no evidence here.
-	if v, _ := b.strict(branches); v == no {
-		return no, ""
+	for _, n := range i.GetIndirection() {
+		if x := n.GetAIndices(); x != nil && !x.GetIsSlice() {
+			return yes, "the subscript may lead nowhere"
+		}
+		if field := n.GetString_().GetSval(); field != "" {
+			return b.field(i.GetArg().GetFuncCall(), field)
+		}
 	}
 	return unknown, ""
 }
@@ -128,7 +187,14 @@ func (b *block) subLink(l *pgquery.SubLink) (verdict, string) {
 		if len(columns) == 1 {
 			return columns[0].null, columns[0].why
 		}
-	default: // ANY and ALL: whether they are null depends on the rows
+	case pgquery.SubLinkType_ANY_SUBLINK, pgquery.SubLinkType_ALL_SUBLINK:
+		if v, why := b.expr(l.GetTestexpr()); v == yes {
+			return yes, why
+		}
+		if columns := b.statement(l.GetSubselect()); len(columns) == 1 && columns[0].null == yes {
+			return yes, columns[0].why
+		}
+	default: // the others do not stand in a query's text
 	}
 	return unknown, ""
 }

@@ -33,37 +33,104 @@ var neverNull = []string{
 	"jsonb_build_object", "json_build_object", "jsonb_build_array", "json_build_array", "to_json", "row_to_json",
 }
 
+// mayBeNull are functions that can give null for arguments that are not, and
+// when they do.
+var mayBeNull = map[string]string{
+	"array_length": "of an empty array", "array_upper": "of an empty array", "array_lower": "of an empty array",
+	"array_ndims": "of an empty array", "array_dims": "of an empty array", "array_position": "without such an element",
+	"regexp_match": "without a match", "regexp_substr": "without a match",
+	"jsonb_path_query_first": noPath, "jsonb_path_query_first_tz": noPath, "jsonb_path_match": noPath,
+	"jsonb_path_match_tz": noPath, "jsonb_extract_path": noPath, "jsonb_extract_path_text": noPath,
+	"json_extract_path": noPath, "json_extract_path_text": noPath,
+	"jsonb_array_elements_text": "for a null of JSON", "json_array_elements_text": "for a null of JSON",
+	"nth_value": "without such a row",
+}
+
+const noPath = "when the path leads nowhere"
+
 func (b *block) call(f *pgquery.FuncCall) (verdict, string) {
-	name := lastOf(f.GetFuncname())
-	switch {
-	case slices.Contains(neverNull, name):
-		return no, ""
-	case name == "first_value" || name == "last_value" || name == "ntile":
-		return unknown, ""
-	case (name == "lag" || name == "lead") && len(f.GetArgs()) < 3, name == "nth_value":
-		return yes, name + " may find no row"
-	case aggregates[name] != 0:
-		return b.aggregate(f, name)
-	case b.c.tables.strict[name]:
-		if v, why := b.strict(f.GetArgs()); v == yes {
+	schema, name := qualified(f.GetFuncname())
+	switch own := b.routines(schema, name, len(f.GetArgs())); {
+	case len(own) > 0:
+		return b.ownCall(f, name, own)
+	case schema == publicSchema: // an extension's
+		if v, why := b.strict(f.GetArgs()); v == yes && b.c.tables.strict["public."+name] {
 			return yes, why
 		}
+		return unknown, ""
+	case slices.Contains(neverNull, name):
+		return no, ""
+	case name == "first_value" || name == "last_value":
+		return evidence(b.strict(f.GetArgs()))
+	case name == "ntile":
+		return unknown, ""
+	case (name == "lag" || name == "lead") && len(f.GetArgs()) < 3:
+		return yes, name + " may find no row"
+	case mayBeNull[name] != "":
+		return yes, name + " gives null " + mayBeNull[name]
+	case name == "substring" && b.byPattern(f.GetArgs()):
+		return yes, "substring gives null without a match"
+	case aggregates[name] != 0:
+		return b.aggregate(f, name)
+	case b.c.tables.strict["pg_catalog."+name]:
+		return evidence(b.strict(f.GetArgs()))
 	}
 	return unknown, ""
 }
 
+// evidence keeps a verdict only if it is that something can be null.
+func evidence(v verdict, why string) (verdict, string) {
+	if v == yes {
+		return yes, why
+	}
+	return unknown, ""
+}
+
+// byPattern tells substring with a regular expression from that with positions.
+func (b *block) byPattern(args []*pgquery.Node) bool {
+	if len(args) < 2 {
+		return false
+	}
+	second := args[1]
+	if t := b.c.types.base(b.typeOf(second)); t != nil {
+		return t.Category == "S"
+	}
+	return second.GetAConst().GetSval() != nil || second.GetParamRef() != nil ||
+		lastOf(second.GetFuncCall().GetFuncname()) == "similar_to_escape"
+}
+
+// ofRows runs look as the arguments of an aggregate are seen: those that pass
+// its FILTER, and values of rows, not of groups.
+func (b *block) ofRows(f *pgquery.FuncCall, look func()) {
+	if f.GetOver() == nil {
+		keys := b.keys
+		b.keys = nil
+		defer func() { b.keys = keys }()
+	}
+	b.given(func() { b.prove(f.GetAggFilter()) }, look)
+}
+
 func (b *block) aggregate(f *pgquery.FuncCall, name string) (verdict, string) {
+	var v verdict
+	var why string
+	b.ofRows(f, func() {
+		if len(f.GetArgs()) > 0 {
+			v, why = b.expr(f.GetArgs()[0])
+		}
+	})
 	switch {
+	case f.GetAggFilter() != nil && (f.GetOver() != nil || b.grouped || !b.having):
+		return yes, name + " with FILTER may see no row"
+	case f.GetOver() != nil && aggregates[name] == follows:
+		return evidence(v, why)
 	case f.GetOver() != nil:
 		return unknown, ""
-	case f.GetAggFilter() != nil && (b.grouped || !b.having):
-		return yes, name + " with FILTER may see no row"
 	case !b.grouped && !b.having:
 		return yes, name + " without GROUP BY gives null when there is no row"
 	case !b.grouped:
 		return unknown, "" // HAVING may demand a row
-	case aggregates[name] == follows && len(f.GetArgs()) > 0:
-		return b.expr(f.GetArgs()[0])
+	case aggregates[name] == follows:
+		return v, why
 	case aggregates[name] == collects:
 		return no, ""
 	}
@@ -72,27 +139,54 @@ func (b *block) aggregate(f *pgquery.FuncCall, name string) (verdict, string) {
 
 func (b *block) operator(e *pgquery.A_Expr) (verdict, string) {
 	args := []*pgquery.Node{e.GetLexpr(), e.GetRexpr()}
+	if e.GetLexpr() == nil {
+		args = args[1:]
+	}
 	switch e.GetKind() {
 	case pgquery.A_Expr_Kind_AEXPR_DISTINCT, pgquery.A_Expr_Kind_AEXPR_NOT_DISTINCT:
 		return no, ""
 	case pgquery.A_Expr_Kind_AEXPR_NULLIF:
 		return yes, "NULLIF"
 	case pgquery.A_Expr_Kind_AEXPR_OP:
-	default:
-		return unknown, ""
+		switch lastOf(e.GetName()) {
+		case "||":
+			return b.concatenation(args)
+		case "->", "->>", "#>", "#>>":
+			return yes, "the key may be absent"
+		}
+	default: // IN, LIKE, BETWEEN, ANY and ALL
+		if list := e.GetRexpr().GetList(); list != nil {
+			args = append([]*pgquery.Node{e.GetLexpr()}, list.GetItems()...)
+		}
 	}
-	if e.GetLexpr() == nil {
-		args = args[1:]
-	}
-	switch lastOf(e.GetName()) {
-	case "||":
-		return unknown, "" // arrays are joined with null
-	case "->", "->>", "#>", "#>>":
-		return yes, "the key may be absent"
-	}
-	v, why := b.strict(args)
-	if v == yes {
-		return yes, why
+	return evidence(b.strict(args))
+}
+
+// concatenation is strict for text and JSON; arrays are joined with null.
+func (b *block) concatenation(args []*pgquery.Node) (verdict, string) {
+	if strict, array := b.joined(args); strict && !array {
+		return evidence(b.strict(args))
 	}
 	return unknown, ""
+}
+
+func (b *block) joined(args []*pgquery.Node) (strict, array bool) {
+	for _, n := range args {
+		s, a := false, false
+		if e := n.GetAExpr(); e != nil && lastOf(e.GetName()) == "||" {
+			s, a = b.joined([]*pgquery.Node{e.GetLexpr(), e.GetRexpr()})
+		} else if t := b.c.types.base(b.typeOf(n)); t != nil {
+			s, a = t.Category == "S" || t.Name == "jsonb", t.Category == "A"
+		}
+		strict, array = strict || s, array || a
+	}
+	return strict, array
+}
+
+// qualified reads a function's name.
+func qualified(names []*pgquery.Node) (schema, name string) {
+	if len(names) > 1 {
+		schema = names[len(names)-2].GetString_().GetSval()
+	}
+	return schema, lastOf(names)
 }

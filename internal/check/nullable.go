@@ -1,6 +1,8 @@
 package check
 
 import (
+	"cmp"
+	"strconv"
 	"unicode/utf8"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -20,7 +22,10 @@ type output struct {
 	name string
 	null verdict
 	why  string
-	at   int // position in the statement, in characters from 1; zero is unknown
+	at   int    // position in the statement, in characters from 1; zero is unknown
+	oid  uint32 // of the type, for a column of a table
+	// element says why an element of the array can be null; empty without evidence.
+	element string
 }
 
 // source is one entry of a FROM clause.
@@ -38,10 +43,12 @@ type block struct {
 	parent  *block
 	ctes    map[string][]output
 	sources []*source
-	notNull map[string]bool // columns that WHERE or an inner join's ON proves not null
+	notNull facts
 	merged  map[string]bool // columns that USING makes one of two
-	grouped bool
+	grouped bool            // no group is without a row
 	having  bool
+	keys    map[string]bool // expressions that some groups have no value of
+	args    []output        // of the function whose body this is
 }
 
 // analyse returns the columns of a query, or nil when its text is beyond it.
@@ -64,7 +71,7 @@ func (c *checker) root(s *subject) *block {
 }
 
 func (b *block) child() *block {
-	return &block{c: b.c, schema: b.schema, parent: b, ctes: map[string][]output{}, notNull: map[string]bool{}, merged: map[string]bool{}}
+	return &block{c: b.c, schema: b.schema, parent: b, ctes: map[string][]output{}, notNull: facts{}, merged: map[string]bool{}}
 }
 
 func (b *block) statement(n *pgquery.Node) []output {
@@ -102,8 +109,9 @@ func (b *block) selectStmt(s *pgquery.SelectStmt) []output {
 	if len(s.GetValuesLists()) > 0 {
 		return inner.values(s.GetValuesLists())
 	}
-	inner.grouped, inner.having = len(s.GetGroupClause()) > 0, s.GetHavingClause() != nil
+	inner.having = s.GetHavingClause() != nil
 	inner.from(s.GetFromClause(), s.GetWhereClause())
+	inner.group(s)
 	return inner.targets(s.GetTargetList())
 }
 
@@ -113,6 +121,7 @@ func either(left, right []output) []output {
 		return nil
 	}
 	for i := range left {
+		left[i].element = cmp.Or(left[i].element, right[i].element)
 		switch {
 		case left[i].null == yes:
 		case right[i].null == yes:
@@ -129,8 +138,7 @@ func (b *block) values(rows []*pgquery.Node) []output {
 	for i, row := range rows {
 		var one []output
 		for _, item := range row.GetList().GetItems() {
-			v, why := b.expr(item)
-			one = append(one, output{null: v, why: why})
+			one = append(one, b.output(item))
 		}
 		if i == 0 {
 			list = one
@@ -139,7 +147,7 @@ func (b *block) values(rows []*pgquery.Node) []output {
 		}
 	}
 	for i := range list {
-		list[i].name = "column" + string(rune('1'+i))
+		list[i].name = "column" + strconv.Itoa(i+1)
 	}
 	return list
 }

@@ -241,9 +241,14 @@ func (c *checker) columnType(s *subject, v generated, f pgconn.FieldDescription,
 	}
 }
 
-// columnNull reports a column that was generated as never null although it can be.
+// columnNull reports a column that was generated as never null although it can
+// be, and an array whose elements were.
 func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription, o output, reported map[string]bool) {
+	if untyped(goType(v.Value)) {
+		return // it can hold anything; columnType has said so
+	}
 	if !v.NotNull {
+		c.elementNull(s, v, f, o)
 		return
 	}
 	verdict, why := o.null, o.why
@@ -256,7 +261,11 @@ func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription,
 	if key == "" {
 		key = v.label()
 	}
-	if verdict != yes || reported[key] {
+	if verdict != yes {
+		c.elementNull(s, v, f, o)
+		return
+	}
+	if reported[key] {
 		return
 	}
 	reported[key] = true
@@ -265,4 +274,18 @@ func (c *checker) columnNull(s *subject, v generated, f pgconn.FieldDescription,
 		mend = "select the columns one by one instead of sqlc.embed, or use an inner join"
 	}
 	c.reportAt(s, o.at, key, ruleNullableCol, fmt.Sprintf("column %s can be null (%s), but is generated as never null (%s)", v.label(), why, goType(v.Value)), mend)
+}
+
+// nullable matches the Go types that have a value for null.
+var nullable = regexp.MustCompile(`^(\*|\[\]|pgtype\.|sql\.Null|any$|interface)`)
+
+// elementNull reports an array that can hold null; sqlc's slices cannot.
+func (c *checker) elementNull(s *subject, v generated, f pgconn.FieldDescription, o output) {
+	element, slice := strings.CutPrefix(goType(v.Value), "[]")
+	if o.element == "" || !slice || c.types.element(c.types.byOID[f.DataTypeOID]) == nil || nullable.MatchString(element) {
+		return
+	}
+	c.reportAt(s, o.at, v.label(), ruleNullableCol,
+		fmt.Sprintf("an element of column %s can be null (%s), but is generated as never null (%s)", v.label(), o.element, goType(v.Value)),
+		"leave the nulls out, as in array_agg(x) FILTER (WHERE x IS NOT NULL), or coalesce the element")
 }

@@ -32,8 +32,7 @@ func (b *block) item(n *pgquery.Node, outer bool) {
 	case n.GetJoinExpr() != nil:
 		b.join(n.GetJoinExpr(), outer)
 	case n.GetRangeFunction() != nil:
-		alias := n.GetRangeFunction().GetAlias()
-		b.add(&source{alias: alias.GetAliasname(), outer: outer})
+		b.add(b.rangeFunction(n.GetRangeFunction(), outer))
 	default:
 		b.add(&source{outer: outer})
 	}
@@ -96,14 +95,14 @@ func (c *checker) columns(r *relation) []output {
 	}
 	list := make([]output, 0, len(r.columns))
 	for i, col := range r.columns {
-		o := output{name: col.Name}
+		o := output{name: col.Name, oid: col.Type}
 		switch {
 		case col.NotNull:
 			o.null = no
 		case !r.view:
 			o.null, o.why = yes, "the column of the table is nullable"
 		case len(inner) == len(r.columns):
-			o.null, o.why = inner[i].null, inner[i].why
+			o.null, o.why, o.element = inner[i].null, inner[i].why, inner[i].element
 		}
 		list = append(list, o)
 	}

@@ -16,6 +16,7 @@ type pgType struct {
 	Category      string
 	Base, Element uint32
 	Array         uint32
+	NotNull       bool // of a domain
 }
 
 // types is what the database knows of types, after the schemas were realised.
@@ -35,6 +36,7 @@ type relation struct {
 
 type column struct {
 	Name      string
+	Type      uint32
 	NotNull   bool
 	Default   bool // has a default, an identity or a generation expression
 	Generated bool
@@ -43,7 +45,8 @@ type column struct {
 type tables struct {
 	byName map[string]*relation // schema.name
 	byOID  map[uint32]*relation
-	strict map[string]bool // functions of pg_catalog that give null for a null argument
+	strict map[string]bool       // schema.name of functions that give null for a null argument
+	own    map[string][]*routine // schema.name of functions that the schema files declare
 }
 
 func (r *relation) column(name string) *column {
@@ -67,7 +70,7 @@ func (c *checker) loadCatalog(ctx context.Context) error {
 
 func (c *checker) loadTypes(ctx context.Context) error {
 	rows, err := c.tx.Query(ctx, `
-		SELECT t.oid, n.nspname, t.typname, t.typtype::text, t.typcategory::text, t.typbasetype, t.typelem, t.typarray
+		SELECT t.oid, n.nspname, t.typname, t.typtype::text, t.typcategory::text, t.typbasetype, t.typelem, t.typarray, t.typnotnull
 		FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`)
 	if err != nil {
 		return err
@@ -85,9 +88,9 @@ func (c *checker) loadTypes(ctx context.Context) error {
 }
 
 func (c *checker) loadTables(ctx context.Context) error {
-	c.tables = &tables{byName: map[string]*relation{}, byOID: map[uint32]*relation{}, strict: map[string]bool{}}
+	c.tables = &tables{byName: map[string]*relation{}, byOID: map[uint32]*relation{}, strict: map[string]bool{}, own: map[string][]*routine{}}
 	rows, err := c.tx.Query(ctx, `
-		SELECT c.oid, n.nspname || '.' || c.relname, c.relkind IN ('v', 'm'), a.attname, a.attnotnull,
+		SELECT c.oid, n.nspname || '.' || c.relname, c.relkind IN ('v', 'm'), a.attname, a.atttypid, a.attnotnull,
 		       a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
 		       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) ELSE '' END
 		FROM pg_catalog.pg_class c
@@ -102,7 +105,7 @@ func (c *checker) loadTables(ctx context.Context) error {
 	var name, query string
 	var view bool
 	var col column
-	into := []any{&oid, &name, &view, &col.Name, &col.NotNull, &col.Default, &col.Generated, &query}
+	into := []any{&oid, &name, &view, &col.Name, &col.Type, &col.NotNull, &col.Default, &col.Generated, &query}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		r := c.tables.byOID[oid]
 		if r == nil {
@@ -120,9 +123,9 @@ func (c *checker) loadTables(ctx context.Context) error {
 
 func (c *checker) loadStrict(ctx context.Context) error {
 	rows, err := c.tx.Query(ctx, `
-		SELECT proname FROM pg_catalog.pg_proc
-		WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f'
-		GROUP BY proname HAVING bool_and(proisstrict AND NOT proretset)`)
+		SELECT n.nspname || '.' || p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname IN ('pg_catalog', 'public', $1) AND p.prokind = 'f'
+		GROUP BY 1 HAVING bool_and(p.proisstrict AND NOT p.proretset)`, c.schema)
 	if err != nil {
 		return err
 	}
@@ -130,7 +133,10 @@ func (c *checker) loadStrict(ctx context.Context) error {
 	for _, name := range names {
 		c.tables.strict[name] = true
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.loadRoutines(ctx)
 }
 
 // Names of pg_catalog that stand in several tables here.
