@@ -65,3 +65,25 @@ func TestRowsThatNoAnswerCanHold(t *testing.T) {
 		execOwner(t, c.DB, "DELETE FROM "+c.Tenants[0].Schema()+".providers")
 	}
 }
+
+// jsonb holds more digits than a float64.
+func TestNumbersOfFreeFormJSONAreKept(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t)
+	for _, labels := range []string{
+		`{"n": 9223372036854775807}`, `{"n": -9007199254740993}`, `{"n": [18446744073709551615, {"m": 9007199254740993}]}`, `{"n": 1.5}`, `{"n": 1e3}`,
+	} {
+		status, body := c.send(t, 0, "POST", "/v1/providers", `{"kind":"aws","uid":"123456789012","labels":`+labels+`}`)
+		want := strings.ReplaceAll(strings.ReplaceAll(labels, " ", ""), "1e3", "1000")
+		if status != http.StatusCreated || !strings.Contains(body, `"labels":`+want) {
+			t.Errorf("%s: %d %s", labels, status, body)
+			continue
+		}
+		path := "/v1/providers/" + property(t, body, "id")
+		status, body = c.send(t, 0, "PATCH", path, `{"labels":{"again":`+labels+`}}`)
+		if status != http.StatusOK || !strings.Contains(body, `"labels":{"again":`+want+`}`) {
+			t.Errorf("%s: %d %s", labels, status, body)
+		}
+		c.send(t, 0, "DELETE", path, "")
+	}
+}

@@ -74,6 +74,9 @@ components:
         name: {type: string, minLength: 1}
         owner: {type: string, format: uuid}
         size: {type: integer, format: int64, default: 7}
+        weight: {type: number, format: double}
+        extra: {type: object}
+        any: {}
         "a/b~c": {type: array, items: {type: integer}}
 `
 

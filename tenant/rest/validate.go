@@ -66,6 +66,7 @@ func atRoot(middleware func(http.Handler) http.Handler, next http.Handler) http.
 		back := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			own.RawQuery = r.URL.RawQuery
 			r.URL = &own
+			keepIntegers(r)
 			next.ServeHTTP(w, r)
 		})
 		moved := *r
