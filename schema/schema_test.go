@@ -69,6 +69,8 @@ func TestConstraintsHold(t *testing.T) {
 		"the same provider twice":           {"INSERT INTO providers (kind, uid) VALUES ('aws', '123456789012')", tenant.CodeConflict},
 		"labels that are a list":            {"INSERT INTO providers (kind, uid, labels) VALUES ('aws', '999', '[]')", tenant.CodeInvalid},
 		"a scan every minute":               {"UPDATE providers SET scan_every = '1 minute'", tenant.CodeInvalid},
+		"a scan every thousand years":       {"UPDATE providers SET scan_every = '1000 years'", tenant.CodeInvalid},
+		"a report for ever":                 {"INSERT INTO reports (scan_id, title, format, requested_by, expires_at) VALUES (gen_random_uuid(), 'x', 'csv', 'ann', 'infinity')", tenant.CodeInvalid},
 		"a scan of no provider":             {"INSERT INTO scans (provider_id, trigger) VALUES (gen_random_uuid(), 'manual')", tenant.CodeConflict},
 		"a scheduled scan without a time":   {"INSERT INTO scans (provider_id, trigger, state) SELECT id, 'scheduled', 'scheduled' FROM providers", tenant.CodeInvalid},
 		"two scans of a provider at once":   {"INSERT INTO scans (provider_id, trigger, state, started_at) SELECT p.id, 'manual', 'executing', now() FROM providers p, generate_series(1, 2)", tenant.CodeConflict},

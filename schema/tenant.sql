@@ -182,7 +182,7 @@ CREATE TABLE providers (
     CONSTRAINT providers_uid_check CHECK (length(uid) BETWEEN 3 AND 250),
     CONSTRAINT providers_alias_check CHECK (length(alias) BETWEEN 1 AND 100),
     CONSTRAINT providers_labels_check CHECK (jsonb_typeof(labels) = 'object'),
-    CONSTRAINT providers_scan_every_check CHECK (scan_every >= '1 hour'::interval)
+    CONSTRAINT providers_scan_every_check CHECK (scan_every BETWEEN '1 hour'::interval AND '1 year'::interval)
 );
 COMMENT ON TABLE providers IS 'The cloud accounts, subscriptions, projects, clusters and organisations that are watched.';
 COMMENT ON COLUMN providers.uid IS 'The provider''s own identifier: an account number, a subscription, a project, a context.';
@@ -396,7 +396,8 @@ CREATE TABLE reports (
     CONSTRAINT reports_period_check CHECK (period_end >= period_start),
     CONSTRAINT reports_digest_check CHECK (octet_length(digest) = 32),
     CONSTRAINT reports_ready_check CHECK (ready_at IS NULL OR (digest IS NOT NULL AND size_bytes IS NOT NULL AND location IS NOT NULL)),
-    CONSTRAINT reports_cost_check CHECK (cost >= 0)
+    CONSTRAINT reports_cost_check CHECK (cost >= 0),
+    CONSTRAINT reports_expires_check CHECK (expires_at <= created_at + '10 years'::interval)
 );
 COMMENT ON TABLE reports IS 'Exports of the findings of a scan.';
 COMMENT ON COLUMN reports.severities IS 'The severities in the report; empty is all.';

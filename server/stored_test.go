@@ -33,6 +33,33 @@ func TestTimesThatNoAnswerCouldHold(t *testing.T) {
 	}
 }
 
+// Neither may a duration lead to such a time, in the row or in a later query.
+func TestDurationsThatReachTooFar(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t)
+	_, created := c.send(t, 0, "POST", "/v1/providers", `{"kind":"aws","uid":"123456789012"}`)
+	provider := property(t, created, "id")
+	_, created = c.send(t, 0, "POST", "/v1/scans", `{"provider_id":"`+provider+`"}`)
+	scan := "/v1/scans/" + property(t, created, "id")
+	c.send(t, 0, "POST", scan+"/start", "")
+	c.send(t, 0, "POST", scan+"/finish", "")
+	for keep, want := range map[string]int{
+		"P9000Y": http.StatusUnprocessableEntity, "P2000000000D": http.StatusUnprocessableEntity, "P100000000Y": http.StatusUnprocessableEntity, "P10Y": http.StatusCreated,
+	} {
+		status, body := c.send(t, 0, "POST", scan+"/reports", `{"title":"Audit","format":"csv","keep_for":"`+keep+`"}`)
+		if status != want {
+			t.Errorf("keep for %s: %d %s", keep, status, body)
+		}
+		status, body = c.send(t, 0, "PATCH", "/v1/providers/"+provider, `{"scan_every":"`+keep+`"}`)
+		if status != http.StatusUnprocessableEntity {
+			t.Errorf("scan every %s: %d %s", keep, status, body)
+		}
+	}
+	if status, body := c.send(t, 0, "GET", "/v1/reports", ""); status != http.StatusOK || strings.Count(body, `"scan_id"`) != 1 {
+		t.Errorf("reports: %d %s", status, body)
+	}
+}
+
 // A row that was written by other means is a whole problem and not half a list;
 // the log names the column, and the neighbours' rows are not touched.
 func TestRowsThatNoAnswerCanHold(t *testing.T) {
