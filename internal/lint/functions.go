@@ -17,7 +17,7 @@ var refusedFunctions = map[string]string{
 	"set_config": ruleSettings, "setseed": ruleSettings, "current_setting": ruleSettings, "pg_reload_conf": ruleSettings,
 	"pg_show_all_settings": ruleSettings,
 	"pg_notify":            ruleNotify, "pg_listening_channels": ruleNotify, "pg_notification_queue_usage": ruleNotify,
-	"ts_stat": ruleDynamic, "connectby": ruleDynamic, "xpath_table": ruleDynamic,
+	"ts_stat": ruleDynamic, "ts_rewrite": ruleDynamic, "connectby": ruleDynamic, "xpath_table": ruleDynamic,
 	"lo_close": ruleExternal, "lo_creat": ruleExternal, "lo_create": ruleExternal, "lo_export": ruleExternal,
 	"lo_from_bytea": ruleExternal, "lo_get": ruleExternal, "lo_import": ruleExternal, "lo_lseek": ruleExternal,
 	"lo_lseek64": ruleExternal, "lo_manage": ruleExternal, "lo_open": ruleExternal, "lo_put": ruleExternal,

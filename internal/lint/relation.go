@@ -121,8 +121,10 @@ func (c *checker) call(f *pgquery.FuncCall, at int) bool {
 	if slices.Contains([]string{"nextval", "currval", "setval", "lastval"}, name) && (schema == "" || schema == pgCatalog) {
 		return c.sequence(f, name, at)
 	}
-	if name == "ts_rewrite" && len(f.GetArgs()) == 2 {
-		c.report(at, ruleDynamic, "ts_rewrite with two arguments runs SQL from a string", "use the form with three arguments")
+	if name == "ts_rewrite" && (schema == "" || schema == pgCatalog) {
+		if len(f.GetArgs()) != 3 {
+			c.report(at, ruleDynamic, "ts_rewrite with two arguments runs SQL from a string", "use the form with three arguments")
+		}
 		return true
 	}
 	c.functionName(f.GetFuncname(), at)

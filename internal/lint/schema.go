@@ -65,6 +65,10 @@ func (c *checker) notDeclarative(n *pgquery.Node) {
 			"remove it; the tenant's schema is made by bailiwick, and public exists")
 		return
 	}
+	if n.GetTransactionStmt() != nil {
+		c.report(0, ruleTransaction, "transaction control in a schema file", "remove it: the file is part of the one transaction that makes a tenant")
+		return
+	}
 	c.report(0, ruleSchemaStmt, "the statement is no part of a desired state",
 		"keep to CREATE, ALTER TABLE, COMMENT and the like; data, roles and settings belong to seeds, rollouts and the operator")
 }
