@@ -24,5 +24,5 @@ func newHandler(s *settings, b *backend, logger *slog.Logger) (http.Handler, err
 	if err != nil {
 		return nil, fmt.Errorf("build the API: %w", err)
 	}
-	return withHealth(b.db, logger, api), nil
+	return withHealth(b.probe, logger, api), nil
 }

@@ -22,6 +22,7 @@ type backend struct {
 	db       *tenant.DB
 	tokens   *tokens
 	resolver resolver
+	probe    pinger
 	closers  []func() error
 	// local is set in embedded mode.
 	local *embedded
@@ -79,6 +80,12 @@ func openBackend(ctx context.Context, s *settings, reset bool, logger *slog.Logg
 	if err := checkRuntimeRole(ctx, runtimeURL, logger); err != nil {
 		return nil, err
 	}
+	probe, err := openProbe(ctx, runtimeURL)
+	if err != nil {
+		return nil, err
+	}
+	b.probe = probe
+	b.closers = append(b.closers, func() error { probe.Close(); return nil })
 	resolver = catalog.NewResolver(b.db, s.TenantCacheExpiry)
 	b.resolver = resolver
 	if s.localKey() {

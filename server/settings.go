@@ -27,7 +27,7 @@ type settings struct {
 
 	DatabaseURL       string        `env:"DATABASE_URL"        help:"connection string of the runtime role; unset: an embedded PostgreSQL with demo tenants"`
 	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL"  help:"connection string of the owner role; set: the shared schema is installed at start"`
-	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                help:"connections to the database at most"`
+	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                help:"connections to the database at most, beside one for /readyz"`
 	DatabaseUnnamed   bool          `env:"DATABASE_UNNAMED"    help:"true behind a transaction pooler that knows no prepared statements"`
 	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                              help:"how long one statement of a tenant may run"`
 	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                               help:"how long a suspended or renamed tenant may still be served"`
