@@ -13,11 +13,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/facade"
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/handlers"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/outputs"
@@ -206,6 +208,9 @@ func (r *run) facade(pkg *queries.Package) error {
 	if err != nil {
 		return fmt.Errorf("facade of scope %s: %w", pkg.Scope.Name, err)
 	}
+	if err := compiles(pkg.Scope.Facade, files); err != nil {
+		return err
+	}
 	return r.write(pkg.Scope.Facade, files)
 }
 
@@ -217,7 +222,23 @@ func (r *run) handlers(doc *openapi.Document, api []byte, packages map[string]*q
 	if err != nil {
 		return err
 	}
+	if err := compiles(r.project.Handlers, files); err != nil {
+		return err
+	}
 	return r.write(r.project.Handlers, files)
+}
+
+// compiles is the last look at what the generator itself wrote: a name that is
+// declared twice, which the steps before should have found at its origin.
+func compiles(dir string, files map[string][]byte) error {
+	var found diag.List
+	for _, c := range gosrc.Conflicts(files) {
+		found = append(found, diag.Diagnostic{
+			File: path.Join(dir, c.File), Line: c.Line, Rule: "go-name", Subject: c.Name,
+			Message: "the generated Go would not compile: " + c.Message, Mend: "give what has this name in Go another one, and report this as a bug of bailiwick",
+		})
+	}
+	return found.Err()
 }
 
 // write puts files into a new output folder.

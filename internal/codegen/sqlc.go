@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -153,7 +154,7 @@ func (r *run) readScope(scope *project.Scope) (*queries.Package, error) {
 			return nil, fmt.Errorf("read sqlc's output: %w", err)
 		}
 	}
-	return queries.Load(scope, request, files, r.sources(scope))
+	return queries.Load(scope, request, files, r.sources(scope), r.contents(scope.Schema))
 }
 
 // keywords refuses query names of which sqlc would make a keyword of Go.
@@ -161,10 +162,15 @@ func (r *run) keywords() diag.List {
 	var found diag.List
 	for _, scope := range r.project.Scopes() {
 		for name, at := range queries.Places(r.sources(scope)) {
-			if token.IsKeyword(strings.ToLower(name[:1]) + name[1:]) {
+			if constant := strings.ToLower(name[:1]) + name[1:]; token.IsKeyword(constant) {
 				found = append(found, diag.Diagnostic{
 					File: at.File, Line: at.Line, Rule: "query-name", Subject: name,
 					Message: "sqlc writes a constant for it, whose name would be a keyword of Go", Mend: "give it another name",
+				})
+			} else if needed(constant) {
+				found = append(found, diag.Diagnostic{
+					File: at.File, Line: at.Line, Rule: "query-name", Subject: name,
+					Message: "sqlc writes a constant " + constant + " for it, which hides what Go means by that name", Mend: "give it another name",
 				})
 			}
 		}
@@ -172,12 +178,22 @@ func (r *run) keywords() diag.List {
 	return found
 }
 
+// needed is true for Go's predeclared names that sqlc's output uses.
+func needed(name string) bool {
+	_, function := types.Universe.Lookup(name).(*types.Builtin)
+	return types.Universe.Lookup(name) != nil && (!function || slices.Contains([]string{"append", "len", "make", "new", "panic"}, name))
+}
+
 func (r *run) sources(scope *project.Scope) map[string][]byte {
-	sources := map[string][]byte{}
-	for _, name := range scope.Queries {
-		sources[name] = r.inputs[name]
+	return r.contents(scope.Queries)
+}
+
+func (r *run) contents(files []string) map[string][]byte {
+	contents := map[string][]byte{}
+	for _, name := range files {
+		contents[name] = r.inputs[name]
 	}
-	return sources
+	return contents
 }
 
 var sqlcLine = regexp.MustCompile(`^(\S.*?\.(?:sql|yaml|yml|json)):(\d+):(\d+): (.*)$`)

@@ -43,6 +43,7 @@ type sqlcGo struct {
 	Rename         map[string]string `yaml:"rename"`
 	Prepared       bool              `yaml:"emit_prepared_queries"`
 	WithDBArgument bool              `yaml:"emit_methods_with_db_argument"`
+	BuildTags      string            `yaml:"build_tags"`
 }
 
 // pathList is a list of paths, or a single one.
@@ -133,12 +134,16 @@ func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 			"write `sql_package: pgx/v5` under gen.go", "sql_package %q cannot be bound to a tenant", gen.SQLPackage)
 	}
 	for _, option := range []struct {
-		name string
-		set  bool
-	}{{"emit_prepared_queries", gen.Prepared}, {"emit_methods_with_db_argument", gen.WithDBArgument}} {
+		name, reason string
+		set          bool
+	}{
+		{"emit_prepared_queries", "gives methods that a bound querier cannot serve", gen.Prepared},
+		{"emit_methods_with_db_argument", "gives methods that a bound querier cannot serve", gen.WithDBArgument},
+		{"build_tags", "leaves sqlc's files out of a build that the facade, which needs them, is part of", gen.BuildTags != ""},
+	} {
 		if option.set {
 			l.reportf(SQLCFile, lineOf(&block.node, option.name, line), "sqlc-option", scope.Name,
-				"remove the option", "%s gives methods that a bound querier cannot serve", option.name)
+				"remove the option", "%s %s", option.name, option.reason)
 		}
 	}
 	l.placeOutput(scope, gen, lineOf(&block.node, "out", line))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 	}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
-	doc, err := loader.LoadFromData(document)
+	doc, err := loader.LoadFromData(withLines(document))
 	if err != nil {
 		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: rule, Message: oneLine(err), Mend: mendDoc}}
 	}
@@ -57,7 +58,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 	text, err := codegen.Generate(doc, c)
 	oapiMutex.Unlock()
 	if err != nil {
-		return nil, diag.List{{File: file, Rule: apiRule, Message: oneLine(err), Mend: mendDoc}}
+		return nil, diag.List{refused(file, document, err)}
 	}
 	src, err := gosrc.PruneImports([]byte(withHeader(text)))
 	if err != nil {
@@ -73,7 +74,23 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 		}
 		return nil, found
 	}
+	if found := conflicts(file, document, src); len(found) > 0 {
+		return nil, found
+	}
 	return src, nil
+}
+
+var duplicateType = regexp.MustCompile(`duplicate typename '(\w+)' detected`)
+
+// refused is oapi-codegen's error, at the schema that it names if it names one.
+func refused(file string, document []byte, err error) diag.Diagnostic {
+	d := &Document{File: file}
+	if m := duplicateType.FindStringSubmatch(err.Error()); m != nil && yaml.Unmarshal(withLines(document), &d.root) == nil {
+		if f, ok := d.trace(gosrc.Conflict{Name: m[1]}); ok {
+			return f
+		}
+	}
+	return d.At(0, apiRule, "", mendDoc, "%s", oneLine(err))
 }
 
 // responseLine finds the shared response whose name a Go name begins with.

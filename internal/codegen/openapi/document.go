@@ -5,9 +5,11 @@ package openapi
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,7 +69,7 @@ type Source struct {
 // Load parses and validates the document.
 func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) {
 	d := &Document{File: file}
-	if err := yaml.Unmarshal(data, &d.root); err != nil {
+	if err := yaml.Unmarshal(withLines(data), &d.root); err != nil {
 		return nil, diag.List{d.At(yamlErrorLine(err), rule, "", mendFile, "%s", yamlMessage(err))}
 	}
 	if found := d.checkRefs(&d.root, nil); len(found) > 0 {
@@ -75,7 +77,7 @@ func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) 
 	}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
-	doc, err := loader.LoadFromData(data)
+	doc, err := loader.LoadFromData(withLines(data))
 	if err != nil {
 		return nil, diag.List{d.At(yamlErrorLine(err), rule, "", mendDoc, "%s", oneLine(err))}
 	}
@@ -233,4 +235,25 @@ func (d *Document) Line(keys ...string) int {
 // PackageName is the Go package name for an output folder.
 func PackageName(dir string) string {
 	return strings.ReplaceAll(path.Base(dir), "-", "")
+}
+
+// jsonEscape is an escape in a string of JSON; those of characters beyond 16
+// bits are pairs.
+var jsonEscape = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)`)
+
+// withLines makes YAML of a document in JSON, line by line, because only the
+// reader of YAML notes lines. The comment makes sure that JSON it is no longer;
+// two kinds of escapes are not YAML's.
+func withLines(document []byte) []byte {
+	if !json.Valid(document) {
+		return document
+	}
+	document = jsonEscape.ReplaceAllFunc(document, func(escape []byte) []byte {
+		var text string
+		if (escape[1] == '/' || len(escape) > 2) && json.Unmarshal([]byte(`"`+string(escape)+`"`), &text) == nil {
+			return []byte(text)
+		}
+		return escape
+	})
+	return append(document, "\n# the end of the document\n"...)
 }

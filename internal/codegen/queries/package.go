@@ -112,8 +112,9 @@ func (p *Package) Names() []string {
 }
 
 // Load pairs sqlc's JSON with the Go files that it wrote. The places of the
-// queries come from the query files, given by their path in the project.
-func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles map[string][]byte) (*Package, error) {
+// queries come from the query files, those of columns and enums from the schema
+// files, both given by their path in the project.
+func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles, schemaFiles map[string][]byte) (*Package, error) {
 	request, err := decode(jsonOutput)
 	if err != nil {
 		return nil, err
@@ -131,6 +132,7 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles map[strin
 	}
 	places := Places(queryFiles)
 	loader := &pairing{pkg: p, request: request}
+	var described []*jsonQuery
 	for i := range request.Queries {
 		jq := &request.Queries[i]
 		if jq.Name == "" || jq.Cmd == "" {
@@ -141,10 +143,18 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles map[strin
 			q.File, q.Line = place.File, place.Line
 		}
 		delete(methods, jq.Name)
-		if loader.nameable(q) {
-			loader.pair(q, jq)
-		}
+		loader.checkName(q)
 		p.Queries = append(p.Queries, q)
+		described = append(described, jq)
+	}
+	if loader.found == nil {
+		loader.found = conflicts(scope, request, goFiles, places, schemaFiles)
+	}
+	if err := loader.found.Err(); err != nil {
+		return nil, err
+	}
+	for i, q := range p.Queries {
+		loader.pair(q, described[i])
 	}
 	for _, name := range slices.Sorted(maps.Keys(methods)) {
 		loader.mismatchf(&Query{Name: name}, "the method %s belongs to no query", name)

@@ -31,41 +31,44 @@ func (l *pairing) mismatchf(q *Query, format string, args ...any) {
 	})
 }
 
-// nameable refuses names from which sqlc makes Go that cannot be used.
-func (l *pairing) nameable(q *Query) bool {
-	refuse := func(format string, args ...any) bool {
+// checkName refuses names from which sqlc makes Go that cannot be used.
+func (l *pairing) checkName(q *Query) {
+	refuse := func(format string, args ...any) {
 		l.found = append(l.found, diag.Diagnostic{
 			File: q.File, Line: q.Line, Rule: "query-name", Subject: q.Name,
 			Message: fmt.Sprintf(format, args...), Mend: "give it another name",
 		})
-		return false
 	}
 	if !ast.IsExported(q.Name) {
-		return refuse("the query's name does not begin with an upper-case letter, so that no other package could call it")
+		refuse("the query's name does not begin with an upper-case letter, so that no other package could call it")
+		return
 	}
 	constant := strings.ToLower(q.Name[:1]) + q.Name[1:]
 	if l.pkg.Go.Imports[constant] != "" {
-		return refuse("sqlc writes a constant %s for it, which hides the package of that name", constant)
+		refuse("sqlc writes a constant %s for it, which hides the package of that name", constant)
+		return
 	}
 	if q.Method == nil {
-		return true
+		return
 	}
 	seen := map[string]bool{}
 	if constant == "q" {
-		return refuse("sqlc writes a constant q for it, which the methods' receiver hides")
+		refuse("sqlc writes a constant q for it, which the methods' receiver hides")
+		return
 	}
 	for _, f := range q.Method.Type.Params.List {
 		for _, name := range f.Names {
 			if name.Name == constant {
-				return refuse("sqlc writes a constant %s for it, which an argument hides", constant)
+				refuse("sqlc writes a constant %s for it, which an argument hides", constant)
+				return
 			}
 			if seen[name.Name] {
-				return refuse("its parameter %s has the name of another argument", name.Name)
+				refuse("its parameter %s has the name of another argument", name.Name)
+				return
 			}
 			seen[name.Name] = true
 		}
 	}
-	return true
 }
 
 func (l *pairing) pair(q *Query, jq *jsonQuery) {
