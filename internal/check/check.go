@@ -3,7 +3,7 @@
 // server says about types and nullability with what was generated.
 //
 // It may import internal/codegen, internal/lint, internal/diag,
-// internal/project, tenant, tenant/devpg, pgx and pg_query.
+// internal/project, tenant, tenant/catalog, tenant/devpg, pgx and pg_query.
 package check
 
 import (

@@ -14,6 +14,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
 func scratchSchema() string { return tenant.NewID().SchemaName() }
@@ -63,27 +64,15 @@ func (c *checker) realise(ctx context.Context) (bool, error) {
 		"REVOKE ALL ON SCHEMA public FROM PUBLIC",
 		"GRANT USAGE ON SCHEMA public TO PUBLIC",
 		"CREATE SCHEMA " + own,
-		"ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC",
-	}
-	public := []string{
-		"GRANT USAGE ON SCHEMA public TO " + runtime,
-		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + runtime,
-		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO " + runtime,
-	}
-	grants := []string{
-		"GRANT USAGE ON SCHEMA " + own + " TO " + own,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + own + " TO " + own,
-		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " + own + " TO " + own,
-		"REVOKE ALL ON ALL ROUTINES IN SCHEMA " + own + " FROM PUBLIC",
-		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA " + own + " TO " + own,
+		catalog.NoRoutines,
 	}
 	publicFiles, tenantFiles := lint.SchemaFiles(c.model.Project)
 	steps := []func() (bool, error){
 		func() (bool, error) { return true, c.execAll(ctx, before) },
 		func() (bool, error) { return c.files(ctx, publicFiles, publicSchema, rulePublicSchema) },
-		func() (bool, error) { return true, c.execAll(ctx, public) },
+		func() (bool, error) { return true, c.execAll(ctx, catalog.PublicGrants(c.runtimeRole())) },
 		func() (bool, error) { return c.files(ctx, tenantFiles, c.schema, ruleTenantSchema) },
-		func() (bool, error) { return true, c.execAll(ctx, grants) },
+		func() (bool, error) { return true, c.execAll(ctx, catalog.TenantGrants(c.schema)) },
 	}
 	for _, step := range steps {
 		if ok, err := step(); err != nil || !ok {

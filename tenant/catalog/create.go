@@ -115,13 +115,7 @@ func (c *Catalog) createSchema(ctx context.Context, tx pgx.Tx, t tenant.Tenant) 
 	if err := script(ctx, tx, "tenant schema", t.Schema(), c.config.Schema.Tenant); err != nil {
 		return err
 	}
-	return execAll(ctx, tx,
-		"GRANT USAGE ON SCHEMA "+name+" TO "+name,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "+name+" TO "+name,
-		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "+name+" TO "+name,
-		"REVOKE ALL ON ALL ROUTINES IN SCHEMA "+name+" FROM PUBLIC",
-		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA "+name+" TO "+name,
-	)
+	return execAll(ctx, tx, TenantGrants(t.Schema())...)
 }
 
 // Plans lists the plans that a tenant can have, by name. It is empty for a

@@ -121,9 +121,7 @@ func (c *Catalog) installPublic(ctx context.Context, tx pgx.Tx, installed string
 		return failf(tenant.CodeConflict,
 			"public schema differs: version %s is installed, %s is wanted; roll it out", installed, Version(c.config.Schema.Public))
 	}
-	// Functions are executable by everyone unless said otherwise beforehand.
-	// After the text would be too late: it may grant what it wants granted.
-	if _, err := tx.Exec(ctx, "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON ROUTINES FROM PUBLIC"); err != nil {
+	if err := execAll(ctx, tx, NoRoutines); err != nil {
 		return err
 	}
 	if err := script(ctx, tx, "public schema", "public", c.config.Schema.Public); err != nil {
@@ -132,15 +130,5 @@ func (c *Catalog) installPublic(ctx context.Context, tx pgx.Tx, installed string
 		}
 		return err
 	}
-	role := tenant.QuoteIdent(c.config.RuntimeRole)
-	for _, statement := range []string{
-		"GRANT USAGE ON SCHEMA public TO " + role,
-		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role,
-		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO " + role,
-	} {
-		if _, err := tx.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	return execAll(ctx, tx, PublicGrants(c.config.RuntimeRole)...)
 }
