@@ -11,12 +11,12 @@ import (
 // turncoats are queries that try to become the tenant {other}, or to reach what
 // sessions share, past a guard that looks at words.
 var turncoats = []string{
-	"SELECT E'a'\n'\\'' || set_config('role', '{other}', false) || query_to_xml('SELECT body FROM {other}.notes', true, true, '')::text -- '",
-	"SELECT query_to_xml_and_xmlschema('SELECT set_config(''role'', ''{other}'', true)', true, true, '')::text",
-	"SELECT query_to_xml('SELECT body FROM {other}.notes', true, true, '')::text",
-	"SELECT schema_to_xml('{other}', true, true, '')::text",
-	"SELECT database_to_xml(true, true, '')::text",
-	"SELECT cursor_to_xml('c', 1, true, true, '')::text",
+	"SELECT E'a'\n'\\'' || set_config('role', '{other}', false) || query_to_xml('SELECT body FROM {other}.notes', true, false, '')::text -- '",
+	"SELECT query_to_xml_and_xmlschema('SELECT set_config(''role'', ''{other}'', true)', true, false, '')::text",
+	"SELECT query_to_xml('SELECT body FROM {other}.notes', true, false, '')::text",
+	"SELECT schema_to_xml('{other}', true, false, '')::text",
+	"SELECT database_to_xml(true, false, '')::text",
+	"SELECT cursor_to_xml('c', 1, true, false, '')::text",
 	"SELECT word FROM ts_stat('SELECT to_tsvector(set_config(''role'', ''{other}'', false)) UNION ALL SELECT to_tsvector(body) FROM {other}.notes')",
 	"SELECT ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, plainto_tsquery(set_config(''role'', ''{other}'', true))')::text",
 	"SELECT n.word FROM (SELECT ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, plainto_tsquery(set_config(''role'', ''{other}'', true))')) AS x, " +
