@@ -36,8 +36,8 @@ var neverNull = []string{
 // mayBeNull are functions that can give null for arguments that are not, and
 // when they do.
 var mayBeNull = map[string]string{
-	"array_length": "of an empty array", "array_upper": "of an empty array", "array_lower": "of an empty array",
-	"array_ndims": "of an empty array", "array_dims": "of an empty array", "array_position": "without such an element",
+	"array_length": emptyArray, "array_upper": emptyArray, "array_lower": emptyArray,
+	"array_ndims": emptyArray, "array_dims": emptyArray, "array_position": "without such an element",
 	"regexp_match": "without a match", "regexp_substr": "without a match",
 	"jsonb_path_query_first": noPath, "jsonb_path_query_first_tz": noPath, "jsonb_path_match": noPath,
 	"jsonb_path_match_tz": noPath, "jsonb_extract_path": noPath, "jsonb_extract_path_text": noPath,
@@ -46,7 +46,10 @@ var mayBeNull = map[string]string{
 	"nth_value": "without such a row",
 }
 
-const noPath = "when the path leads nowhere"
+const (
+	emptyArray = "of an empty array"
+	noPath     = "when the path leads nowhere"
+)
 
 func (b *block) call(f *pgquery.FuncCall) (verdict, string) {
 	schema, name := qualified(f.GetFuncname())
