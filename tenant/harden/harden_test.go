@@ -78,7 +78,7 @@ func TestScriptKeeps(t *testing.T) {
 		role := tenant.QuoteIdent(odd)
 		for _, sql := range []string{
 			"CREATE ROLE " + role, harden.Script(devpg.OwnerRole, odd), "SET LOCAL ROLE " + role, "SELECT set_config('a.b', 'c', true)",
-			"SET LOCAL ROLE " + devpg.OwnerRole, "SELECT pg_advisory_xact_lock(1), query_to_xml('SELECT 1', true, true, '')",
+			"SET LOCAL ROLE " + devpg.OwnerRole, "SELECT pg_advisory_xact_lock(1), query_to_xml('SELECT 1', true, false, '')",
 			"SELECT count(*) FROM pg_stat_activity, pg_settings", "SET LOCAL ROLE pg_monitor",
 			"SELECT count(*) FROM pg_stat_activity, pg_settings, pg_locks, pg_stat_user_tables",
 		} {
