@@ -174,7 +174,10 @@ func (r *run) do(ctx context.Context) {
 		return
 	}
 	for _, scope := range r.project.Scopes() {
-		r.add(facade.Check(packages[scope.Name]).Err())
+		if found := facade.Check(packages[scope.Name]); len(found) > 0 {
+			r.add(found)
+			continue
+		}
 		r.add(r.facade(packages[scope.Name]))
 	}
 	if api == nil || doc == nil {

@@ -40,7 +40,11 @@ func defaultConfig() config {
 // loadConfig reads bailiwick.yaml, which may be absent.
 func (l *loader) loadConfig() config {
 	c := defaultConfig()
-	dec := yaml.NewDecoder(bytes.NewReader(l.read(ConfigFile, "")))
+	data := l.read(ConfigFile, "")
+	if err := yaml.Unmarshal(data, &l.config); err != nil {
+		l.config = yaml.Node{} // the decoder says the same in other words
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		l.reportYAML(ConfigFile, err)
@@ -48,9 +52,15 @@ func (l *loader) loadConfig() config {
 	if c.Version != 1 {
 		l.reportf(ConfigFile, 1, "config-version", "version", "write `version: 1`", "version %d is not known", c.Version)
 	}
-	l.project.OpenAPI = l.inside(ConfigFile, "openapi", c.OpenAPI)
-	l.project.API = l.inside(ConfigFile, "api", c.API)
-	l.project.Handlers = l.inside(ConfigFile, "handlers", c.Handlers)
+	l.project.OpenAPI = l.inside(ConfigFile, lineOf(&l.config, "openapi", 0), "openapi", c.OpenAPI)
+	for _, output := range []struct {
+		to          *string
+		name, value string
+	}{{&l.project.API, "api", c.API}, {&l.project.Handlers, "handlers", c.Handlers}} {
+		line := lineOf(&l.config, output.name, 0)
+		*output.to = l.inside(ConfigFile, line, output.name, output.value)
+		l.importable(ConfigFile, line, output.name, *output.to)
+	}
 	if !l.exists(l.project.OpenAPI) {
 		l.reportf(l.project.OpenAPI, 0, "missing-file", "", "write the document, or name it as `openapi` in "+ConfigFile, "there is no such file")
 	}
@@ -58,12 +68,16 @@ func (l *loader) loadConfig() config {
 }
 
 // inside cleans a path and insists that it stays within the project.
-func (l *loader) inside(file, field, value string) string {
+func (l *loader) inside(file string, line int, field, value string) string {
 	clean := path.Clean(strings.ReplaceAll(value, `\`, "/"))
-	if value == "" || path.IsAbs(clean) || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {
-		l.reportf(file, 0, "path", field, "name a path below the project's folder, relative to it", "%q does not lie within the project", value)
+	if value == "" || outside(clean) {
+		l.reportf(file, line, "path", field, "name a path below the project's folder, relative to it", "%q does not lie within the project", value)
 	}
 	return clean
+}
+
+func outside(clean string) bool {
+	return path.IsAbs(clean) || clean == "." || clean == ".." || strings.HasPrefix(clean, "../")
 }
 
 // checkOutputs refuses output folders that contain each other or an input,

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"golang.org/x/mod/modfile"
+	"gopkg.in/yaml.v3"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 )
@@ -123,6 +124,7 @@ func Load(dir string) (*Project, error) {
 // loader gathers findings while it fills a project.
 type loader struct {
 	project *Project
+	config  yaml.Node // of bailiwick.yaml, for its lines
 	found   diag.List
 	err     error // of the machine, not of the user
 }

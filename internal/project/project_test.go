@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,12 +120,30 @@ func TestLoadErrors(t *testing.T) {
 		changes map[string]string
 		want    []place
 	}{
-		"no module line":     {map[string]string{"go.mod": "go 1.26\n"}, []place{{"go.mod", 1, "module"}}},
-		"version of config":  {map[string]string{config: "version: 2\n"}, []place{{"bailiwick.yaml", 1, "config-version"}}},
-		"field of config":    {map[string]string{config: "version: 1\nschema: x\n"}, []place{{"bailiwick.yaml", 2, "yaml"}}},
-		"type in config":     {map[string]string{config: "tenant: x\n"}, []place{{"bailiwick.yaml", 1, "yaml"}}},
-		"path out of it":     {map[string]string{config: "handlers: ../handlers\n"}, []place{{"bailiwick.yaml", 0, "path"}}},
-		"absolute path":      {map[string]string{config: "handlers: /handlers\n"}, []place{{"bailiwick.yaml", 0, "path"}}},
+		"no module line":    {map[string]string{"go.mod": "go 1.26\n"}, []place{{"go.mod", 1, "module"}}},
+		"version of config": {map[string]string{config: "version: 2\n"}, []place{{"bailiwick.yaml", 1, "config-version"}}},
+		"field of config":   {map[string]string{config: "version: 1\nschema: x\n"}, []place{{"bailiwick.yaml", 2, "yaml"}}},
+		"type in config":    {map[string]string{config: "tenant: x\n"}, []place{{"bailiwick.yaml", 1, "yaml"}}},
+		"path out of it":    {map[string]string{config: "handlers: ../handlers\n"}, []place{{"bailiwick.yaml", 1, "path"}}},
+		"absolute path":     {map[string]string{config: "handlers: /handlers\n"}, []place{{"bailiwick.yaml", 1, "path"}}},
+		"dot in name":       {map[string]string{config: "version: 1\napi: gen/api.v1\n"}, []place{{"bailiwick.yaml", 2, "package-name"}}},
+		"keyword":           {map[string]string{config: "api: gen/type\nhandlers: gen/error\n"}, []place{{"bailiwick.yaml", 1, "package-name"}, {"bailiwick.yaml", 2, "package-name"}}},
+		"program":           {map[string]string{config: "api: gen/main\nhandlers: gen/init\n"}, []place{{"bailiwick.yaml", 1, "package-name"}, {"bailiwick.yaml", 2, "package-name"}}},
+		"blank in name":     {map[string]string{config: "api: gen/my api\n"}, []place{{"bailiwick.yaml", 1, "folder-name"}}},
+		"folders of Go":     {map[string]string{config: "api: gen/vendor\nhandlers: gen/_api\n"}, []place{{"bailiwick.yaml", 1, "folder-name"}, {"bailiwick.yaml", 2, "folder-name"}}},
+		"hidden folder":     {map[string]string{config: "api: .gen/api\n"}, []place{{"bailiwick.yaml", 1, "folder-name"}}},
+		"sqlc's package": {
+			map[string]string{"app/sqlc.yaml": "version: \"2\"\nsql:\n" + strings.Replace(block, "{out:", "{package: go, out:", 1)},
+			[]place{{"sqlc.yaml", 6, "package-name"}},
+		},
+		"facade's folder": {
+			map[string]string{"app/sqlc.yaml": "version: \"2\"\nsql:\n" + strings.Replace(block, "gen/x", "gen/x.y", 1)},
+			[]place{{"sqlc.yaml", 6, "package-name"}},
+		},
+		"database": {
+			map[string]string{"app/sqlc.yaml": "version: \"2\"\nsql:\n" + block + "    database: {uri: postgres://example.com/db}\n"},
+			[]place{{"sqlc.yaml", 7, "sqlc-database"}},
+		},
 		"no document":        {map[string]string{config: "openapi: api.yaml\n"}, []place{{"api.yaml", 0, "missing-file"}}},
 		"outputs overlap":    {map[string]string{config: "handlers: gen/api\n"}, []place{{"bailiwick.yaml", 0, "output-overlap"}}},
 		"input in output":    {map[string]string{config: "handlers: schema\n"}, []place{{"schema/public.sql", 0, "output-overlap"}, {"schema/tenant.sql", 0, "output-overlap"}}},

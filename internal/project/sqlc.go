@@ -24,11 +24,13 @@ type sqlcFile struct {
 }
 
 type sqlcBlock struct {
-	Engine  string    `yaml:"engine"`
-	Schema  pathList  `yaml:"schema"`
-	Queries pathList  `yaml:"queries"`
-	Gen     sqlcGen   `yaml:"gen"`
-	node    yaml.Node `yaml:"-"`
+	Engine  string   `yaml:"engine"`
+	Schema  pathList `yaml:"schema"`
+	Queries pathList `yaml:"queries"`
+	Gen     sqlcGen  `yaml:"gen"`
+	// Database makes sqlc ask a server.
+	Database any       `yaml:"database"`
+	node     yaml.Node `yaml:"-"`
 }
 
 type sqlcGen struct {
@@ -77,8 +79,8 @@ func (l *loader) loadSQLC(c config) {
 	if file.Version != "2" {
 		l.reportf(SQLCFile, 1, "sqlc-version", "version", "write `version: \"2\"`", "version %q is not supported", file.Version)
 	}
-	tenantSchema := l.inside(ConfigFile, "tenant.schema", c.Tenant.Schema)
-	publicSchema := l.inside(ConfigFile, "public.schema", c.Public.Schema)
+	tenantSchema := l.inside(ConfigFile, lineOf(&l.config, "tenant", 0), "tenant.schema", c.Tenant.Schema)
+	publicSchema := l.inside(ConfigFile, lineOf(&l.config, "public", 0), "public.schema", c.Public.Schema)
 	for i := range file.SQL {
 		node := file.SQL[i]
 		block := sqlcBlock{node: node}
@@ -119,6 +121,11 @@ func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 	if block.Engine != "postgresql" {
 		l.reportf(SQLCFile, line, "sqlc-engine", scope.Name, "write `engine: postgresql`", "engine %q is not supported", block.Engine)
 	}
+	if block.Database != nil {
+		l.reportf(SQLCFile, lineOf(&block.node, "database", line), "sqlc-database", scope.Name,
+			"remove `database`; `bailiwick check` asks a real PostgreSQL, which it starts itself",
+			"generation takes nothing but the project's files, so that it gives the same everywhere; `database` would make it ask a server")
+	}
 	scope.Queries = l.glob(line, "queries", block.Queries)
 	if len(scope.Queries) == 0 {
 		l.reportf(SQLCFile, lineOf(&block.node, "queries", line), "no-queries", scope.Name,
@@ -146,16 +153,17 @@ func (l *loader) assign(to **Scope, scope *Scope, block sqlcBlock) {
 				"remove the option", "%s %s", option.name, option.reason)
 		}
 	}
-	l.placeOutput(scope, gen, lineOf(&block.node, "out", line))
+	l.placeOutput(scope, gen, lineOf(&block.node, "out", line), lineOf(&block.node, "package", line))
 }
 
 // placeOutput derives the facade's folder from sqlc's: the parent of `internal`.
-func (l *loader) placeOutput(scope *Scope, gen *sqlcGo, line int) {
-	scope.Out = l.inside(SQLCFile, "out", gen.Out)
+func (l *loader) placeOutput(scope *Scope, gen *sqlcGo, line, packageLine int) {
+	scope.Out = l.inside(SQLCFile, line, "out", gen.Out)
 	scope.Package = gen.Package
 	if scope.Package == "" {
 		scope.Package = path.Base(scope.Out)
 	}
+	l.packageName(SQLCFile, packageLine, "package", scope.Package)
 	parent := path.Dir(scope.Out)
 	if path.Base(parent) != "internal" || path.Dir(parent) == "." {
 		l.reportf(SQLCFile, line, "sqlc-out", scope.Name,
@@ -165,6 +173,7 @@ func (l *loader) placeOutput(scope *Scope, gen *sqlcGo, line int) {
 	}
 	scope.Facade = path.Dir(parent)
 	scope.FacadePackage = strings.ReplaceAll(path.Base(scope.Facade), "-", "")
+	l.importable(SQLCFile, line, "out", scope.Facade)
 }
 
 // glob lists the SQL files of paths as sqlc does: patterns are expanded,
