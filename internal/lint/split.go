@@ -31,7 +31,10 @@ type comment struct {
 	attached   bool // inside the statement, or in the lines directly above it
 }
 
-var errNUL = errors.New("a NUL byte in the file")
+var (
+	errNUL = errors.New("a NUL byte in the file")
+	errBOM = errors.New("the file begins with a byte order mark, which PostgreSQL does not read: save it as UTF-8 without one")
+)
 
 func splitAll(files []File) []*statement {
 	list := make([]*statement, 0, len(files))
@@ -47,6 +50,9 @@ func split(f File) []*statement {
 	if i := strings.IndexByte(f.Text, 0); i >= 0 {
 		// The parser is written in C and would not see what follows.
 		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, i, errNUL)}}
+	}
+	if strings.HasPrefix(f.Text, "\ufeff") {
+		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, 0, errBOM)}}
 	}
 	tokens, err := scan(f.Text)
 	if err != nil {
