@@ -20,6 +20,7 @@ type routine struct {
 	path      *pgquery.VariableSetStmt
 	hasPath   bool
 	otherSets []*pgquery.VariableSetStmt
+	support   []*pgquery.Node
 	at        int // location of the body's option
 }
 
@@ -37,6 +38,8 @@ func readRoutine(options []*pgquery.Node) routine {
 			if items := d.GetArg().GetList().GetItems(); len(items) > 0 {
 				r.body, r.hasBody = items[0].GetString_().GetSval(), true
 			}
+		case "support":
+			r.support = d.GetArg().GetList().GetItems()
 		case "set":
 			r.set(d.GetArg().GetVariableSetStmt())
 		}
@@ -115,6 +118,9 @@ func (c *checker) settings(r routine) {
 	for _, v := range r.otherSets {
 		c.setting(v)
 	}
+	if len(r.support) > 0 {
+		c.functionName(r.support, 0)
+	}
 	if !r.hasPath {
 		return
 	}
@@ -150,7 +156,7 @@ func (c *checker) alterFunction(f *pgquery.AlterFunctionStmt) {
 // that it needs no path. The walk over the statement has seen its names.
 func (c *checker) atomic(f *pgquery.CreateFunctionStmt) {
 	body := &checker{model: c.model, scope: c.scope, st: c.st, base: c.base, ctes: map[string]bool{}, inBody: true}
-	body.collectCTEs(f.GetSqlBody().ProtoReflect())
+	body.collect(f.GetSqlBody().ProtoReflect())
 	body.walk(f.GetSqlBody().ProtoReflect(), 0)
 	c.found = appendNew(c.found, body.found)
 }
@@ -172,7 +178,7 @@ func (c *checker) sqlText(text string) {
 		return
 	}
 	for _, s := range result.GetStmts() {
-		c.ctes = map[string]bool{}
+		c.ctes, c.local = map[string]bool{}, scopeNames{}
 		c.tree(s.GetStmt())
 	}
 }

@@ -25,6 +25,7 @@ type checker struct {
 	// offset that stands for all of them.
 	base, fixed int
 	ctes        map[string]bool
+	local       scopeNames
 	found       diag.List
 	// unqualified is the first name that needs a search_path to be found.
 	unqualified string
@@ -74,17 +75,8 @@ func (c *checker) queryStatement() {
 
 // tree checks a statement of a query or a body with everything inside it.
 func (c *checker) tree(node *pgquery.Node) {
-	c.collectCTEs(node.ProtoReflect())
+	c.collect(node.ProtoReflect())
 	c.walk(node.ProtoReflect(), 0)
-}
-
-func (c *checker) collectCTEs(m protoreflect.Message) {
-	each(m, func(child protoreflect.Message) {
-		if cte, ok := child.Interface().(*pgquery.CommonTableExpr); ok {
-			c.ctes[cte.GetCtename()] = true
-		}
-		c.collectCTEs(child)
-	})
 }
 
 // each calls f with every message directly inside m.
@@ -113,6 +105,7 @@ func (c *checker) walk(m protoreflect.Message, at int) {
 		}
 	}
 	c.statementKind(m, at)
+	c.placed(m, at)
 	if c.visit(m, at) {
 		each(m, func(child protoreflect.Message) { c.walk(child, at) })
 	}

@@ -66,7 +66,6 @@ var refusedPrefixes = []struct{ prefix, rule string }{
 	{"gin_clean_pending_list", ruleControl},
 	{"fmgr_", ruleLookup},
 	{"plpgsql_", ruleLookup},
-	{"to_reg", ruleLookup},
 	{"hash_aclitem", ruleLookup},
 	{"pg_", ruleLookup},
 }
@@ -95,6 +94,9 @@ func functionRule(name string) string {
 		if strings.HasPrefix(name, p.prefix) {
 			return p.rule
 		}
+	}
+	if rest, ok := strings.CutPrefix(name, "to_"); ok && (slices.Contains(regTypes, rest) || rest == "regtypemod") {
+		return ruleLookup
 	}
 	for _, t := range regTypes {
 		if rest, ok := strings.CutPrefix(name, t); ok && regSuffixes[rest] {

@@ -13,7 +13,8 @@ type model struct {
 	tenantTypes      map[string]bool
 	publicTypes      map[string]bool
 	tenantFunctions  map[string]bool
-	publicFunctions  map[string]bool
+	publicFunctions  map[string]bool // created, or an extension's and granted
+	columns          map[string]bool // of any relation or composite type
 	transitionTables map[string]bool // REFERENCING NEW TABLE AS x
 	publicExtension  bool            // some extension adds names to public that no file declares
 }
@@ -23,7 +24,7 @@ func newModel() *model {
 		tenantRelations: map[string]bool{}, publicRelations: map[string]bool{}, references: map[string]bool{},
 		tenantTypes: map[string]bool{}, publicTypes: map[string]bool{},
 		tenantFunctions: map[string]bool{}, publicFunctions: map[string]bool{},
-		transitionTables: map[string]bool{},
+		transitionTables: map[string]bool{}, columns: map[string]bool{},
 	}
 }
 
@@ -41,7 +42,15 @@ func (m *model) addPublic(s *statement) {
 			m.references[o.GetRangeVar().GetRelname()] = true
 		}
 	}
+	if g := node.GetGrantStmt(); isUseGrant(g) {
+		for _, o := range g.GetObjects() {
+			if f := o.GetObjectWithArgs().GetObjname(); len(f) > 0 {
+				m.publicFunctions[lastName(f)] = true
+			}
+		}
+	}
 	m.addTransitions(node)
+	m.addColumns(node)
 }
 
 func (m *model) addTenant(s *statement) {
@@ -50,6 +59,16 @@ func (m *model) addTenant(s *statement) {
 	}
 	declare(s.tree.GetStmt(), m.tenantRelations, m.tenantTypes, m.tenantFunctions)
 	m.addTransitions(s.tree.GetStmt())
+	m.addColumns(s.tree.GetStmt())
+}
+
+// addColumns notes the columns that a statement of a schema file declares.
+func (m *model) addColumns(node *pgquery.Node) {
+	switch {
+	case node.GetCreateStmt() != nil, node.GetAlterTableStmt() != nil, node.GetCompositeTypeStmt() != nil,
+		node.GetViewStmt() != nil, node.GetCreateTableAsStmt() != nil, node.GetCreateForeignTableStmt() != nil:
+		outputs(node.ProtoReflect(), m.columns)
+	}
 }
 
 func (m *model) addTransitions(node *pgquery.Node) {

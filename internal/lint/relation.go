@@ -143,9 +143,12 @@ func (c *checker) functionName(nodes []*pgquery.Node, at int) {
 	case rule != "":
 		c.report(at, rule, fmt.Sprintf("function %s is refused", name), mends[rule])
 	case schema == "" || schema == pgCatalog:
-	case schema == publicSchema && (!c.scope.tenant || m.publicFunctions[name] || m.publicExtension):
+	case schema == publicSchema && (!c.scope.tenant || m.publicFunctions[name]):
 	case schema == publicSchema && m.tenantFunctions[name]:
 		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own function", name), "write "+name)
+	case schema == publicSchema:
+		c.report(at, ruleUndeclared, fmt.Sprintf("the public schema file does not declare function public.%s", name),
+			fmt.Sprintf("create it there; or, for a function of an extension, say GRANT EXECUTE ON FUNCTION public.%s(...) TO PUBLIC", name))
 	default:
 		c.foreign("function", schema, name, at)
 	}
@@ -182,40 +185,9 @@ func lastTypeName(cast *pgquery.TypeCast) string {
 	return ""
 }
 
-// columnRef refuses x.f where f is a refused function: PostgreSQL also takes
-// it for f(x).
-func (c *checker) columnRef(r *pgquery.ColumnRef, at int) {
-	if fields := r.GetFields(); len(fields) > 1 {
-		c.attribute(fields[len(fields)-1], at)
-	}
-}
-
-func (c *checker) indirection(i *pgquery.A_Indirection, at int) {
-	for _, n := range i.GetIndirection() {
-		c.attribute(n, at)
-	}
-}
-
-func (c *checker) attribute(n *pgquery.Node, at int) {
-	name := n.GetString_().GetSval()
-	if rule := functionRule(name); rule != "" {
-		c.report(at, rule, fmt.Sprintf("x.%s may be a call of the refused function %s", name, name), mends[rule])
-	}
-}
-
 func dotted(schema, name string) string {
 	if schema == "" {
 		return name
 	}
 	return schema + "." + name
-}
-
-// definition checks the functions that CREATE AGGREGATE, OPERATOR and TYPE
-// name; the grammar reads them as types.
-func (c *checker) definition(d *pgquery.DefineStmt, at int) {
-	for _, o := range d.GetDefinition() {
-		if t := o.GetDefElem().GetArg().GetTypeName(); t != nil {
-			c.functionName(t.GetNames(), max(at, int(t.GetLocation())))
-		}
-	}
 }

@@ -28,6 +28,9 @@ const (
 	ruleQualify      = "unqualified-public-table"
 	ruleUnqualify    = "qualified-tenant-table"
 	ruleTenantTable  = "tenant-table-in-public"
+	ruleUndeclared   = "undeclared-public-function"
+	rulePlacement    = "tablespace"
+	rulePolicy       = "policy-role"
 	ruleSequence     = "sequence-name"
 	ruleDynamic      = "dynamic-sql"
 	ruleExternal     = "external-access"
@@ -72,6 +75,9 @@ var rules = map[string]string{
 	ruleQualify:      "a table of public written without public. in the tenant's scope",
 	ruleUnqualify:    "a tenant's own table or type written with a schema",
 	ruleTenantTable:  "a tenant's table in the public scope",
+	ruleUndeclared:   "functions of public that the public schema file neither creates nor opens by GRANT EXECUTE",
+	rulePlacement:    "TABLESPACE in a schema file",
+	rulePolicy:       "a policy TO a named role, and switching row security off",
 	ruleSequence:     "sequence functions on anything but a literal, unqualified name",
 	ruleDynamic:      "functions and statements that run SQL from a string",
 	ruleExternal:     "dblink, large objects, server files",

@@ -42,13 +42,13 @@ func (c *checker) schemaStatement(n *pgquery.Node) {
 	c.created(n)
 	c.altered(n)
 	for _, cmd := range n.GetAlterTableStmt().GetCmds() {
-		if cmd.GetAlterTableCmd().GetSubtype() == pgquery.AlterTableType_AT_ChangeOwner {
-			c.owner(0)
-		}
+		c.alterCommand(cmd.GetAlterTableCmd())
 	}
 	if f := n.GetAlterFunctionStmt(); f != nil {
 		c.alterFunction(f)
 	}
+	c.comment(n.GetCommentStmt())
+	c.policy(n.GetCreatePolicyStmt())
 	c.tree(n)
 	c.rule(n.GetRuleStmt())
 	if f := n.GetCreateFunctionStmt(); f != nil {
@@ -93,6 +93,29 @@ func (c *checker) extension(e *pgquery.CreateExtensionStmt) {
 	if c.scope.tenant {
 		c.report(0, ruleExtension, fmt.Sprintf("CREATE EXTENSION %s in the tenant's schema file", e.GetExtname()),
 			"move it to the public schema file; an extension exists once in a database")
+	}
+}
+
+func (c *checker) alterCommand(cmd *pgquery.AlterTableCmd) {
+	switch cmd.GetSubtype() {
+	case pgquery.AlterTableType_AT_ChangeOwner:
+		c.owner(0)
+	case pgquery.AlterTableType_AT_SetTableSpace:
+		c.tablespace(0)
+	case pgquery.AlterTableType_AT_DisableRowSecurity, pgquery.AlterTableType_AT_NoForceRowSecurity:
+		c.report(0, rulePolicy, "ALTER TABLE switches row security off",
+			"remove it; a table has no row security unless the schema file enables it")
+	default: // the rest describes the table
+	}
+}
+
+// policy refuses roles: the tenant's own role is not known to the file.
+func (c *checker) policy(p *pgquery.CreatePolicyStmt) {
+	for _, n := range p.GetRoles() {
+		if r := n.GetRoleSpec(); r.GetRoletype() != pgquery.RoleSpecType_ROLESPEC_PUBLIC {
+			c.report(int(r.GetLocation()), rulePolicy, fmt.Sprintf("policy %s is TO a role", p.GetPolicyName()),
+				"leave TO out; a tenant's statements run as the tenant's own role, and no other role reads its tables")
+		}
 	}
 }
 
