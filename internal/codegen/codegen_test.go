@@ -1,13 +1,18 @@
 package codegen_test
 
 import (
+	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sqlc-dev/sqlc/pkg/cli"
@@ -15,6 +20,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/outputs"
+	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
 )
 
@@ -25,7 +31,29 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "sqlc" {
 		os.Exit(cli.Run(os.Args[2:]))
 	}
+	if len(os.Args) > 3 && os.Args[1] == "generate" {
+		os.Exit(generateSlowly(os.Args[0], os.Args[2], os.Args[3]))
+	}
+	if len(os.Args) > 2 && os.Args[1] == "hang" {
+		os.Exit(hang(os.Args[2]))
+	}
 	os.Exit(m.Run())
+}
+
+// generateSlowly is a run whose sqlc notes its process and never ends.
+func generateSlowly(self, dir, note string) int {
+	if _, err := codegen.Run(context.Background(), codegen.Options{Dir: dir, SQLC: []string{self, "hang", note}}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return 1
+}
+
+func hang(note string) int {
+	if err := os.WriteFile(note, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+		return 1
+	}
+	time.Sleep(time.Minute)
+	return 0
 }
 
 const (
@@ -194,4 +222,23 @@ func TestBase(t *testing.T) {
 	dir := newProject(t, "example.com/project", archive(t, "testdata/base.txtar"))
 	_, err := codegen.Run(t.Context(), options(t, dir))
 	check(t, err)
+}
+
+// TestUnreadable names a query file that is there and cannot be read.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	dir := newProject(t, "example.com/project", archive(t, "testdata/base.txtar"))
+	check(t, os.Symlink("nowhere.sql", filepath.Join(dir, "queries", "tenant", "more.sql")))
+	_, err := codegen.Run(t.Context(), options(t, dir))
+	found, ok := errors.AsType[diag.List](err)
+	if !ok {
+		t.Fatalf("error %v", err)
+	}
+	want := diag.List{{
+		File: "queries/tenant/more.sql", Rule: "unreadable",
+		Message: "the file cannot be read: no such file or directory", Mend: "mend or remove it",
+	}}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

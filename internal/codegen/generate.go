@@ -73,9 +73,9 @@ func Run(ctx context.Context, opts Options) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	work, err := outputs.Open(p.Root, p.Outputs())
+	work, err := open(p)
 	if err != nil {
-		return nil, fmt.Errorf("start: %w", err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, work.Close()) }()
 	r := &run{opts: opts, project: p, work: work, inputs: map[string][]byte{}}
@@ -88,6 +88,21 @@ func Run(ctx context.Context, opts Options) (result *Result, err error) {
 		return nil, err
 	}
 	return r.finish()
+}
+
+// open takes hold of the project's outputs.
+func open(p *project.Project) (*outputs.Work, error) {
+	work, err := outputs.Open(p.Root, p.Outputs())
+	if errors.Is(err, outputs.ErrTaken) {
+		return nil, diag.List{{
+			File: outputs.WorkDir, Rule: "work-folder", Message: "generation works in a folder of this name and removes it afterwards, but this one is not its own",
+			Mend: "move it away",
+		}}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	return work, nil
 }
 
 // run is the state of one generation.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bailiwick-dev/bailiwick/internal/codegen/outputs"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
@@ -30,9 +29,9 @@ func Queries(ctx context.Context, opts Options) (model *Model, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the project: %w", err)
 	}
-	work, err := outputs.Open(p.Root, p.Outputs())
+	work, err := open(p)
 	if err != nil {
-		return nil, fmt.Errorf("start: %w", err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, work.Close()) }()
 	r := &run{opts: opts, project: p, work: work, inputs: map[string][]byte{}}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/token"
-	"go/types"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -31,10 +29,14 @@ const jsonDir = ".sqlc-json"
 // stage copies the inputs to where the new outputs are built, so that sqlc
 // writes there, and remembers their content.
 func (r *run) stage() error {
+	var unreadable diag.List
 	for _, file := range r.project.Inputs() {
 		data, err := os.ReadFile(r.project.Abs(file))
 		if err != nil {
-			return fmt.Errorf("stage the inputs: %w", err)
+			unreadable = append(unreadable, diag.Diagnostic{
+				File: file, Rule: "unreadable", Message: "the file cannot be read: " + reason(err), Mend: "mend or remove it",
+			})
+			continue
 		}
 		r.inputs[file] = data
 		if file == project.SQLCFile {
@@ -50,7 +52,15 @@ func (r *run) stage() error {
 			return fmt.Errorf("stage the inputs: %w", err)
 		}
 	}
-	return nil
+	return unreadable.Err()
+}
+
+// reason is what the system says of a file, without the file's name.
+func reason(err error) string {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
 }
 
 // stagedConfig is sqlc.yaml with sqlc's JSON generator added to each block.
@@ -105,14 +115,14 @@ func (r *run) sqlc(ctx context.Context) (map[string]*queries.Package, error) {
 		return nil, errors.New("run sqlc: no command given")
 	}
 	args := slices.Concat(r.opts.SQLC[1:], []string{"generate"})
-	if found := r.keywords(); len(found) > 0 {
+	if found := append(r.keywords(), r.labels()...); len(found) > 0 {
 		return nil, found
 	}
 	cmd := exec.CommandContext(ctx, r.opts.SQLC[0], args...)
 	cmd.Dir = r.work.New()
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
+	if err := runProcess(cmd); err != nil {
 		text := strings.ReplaceAll(output.String(), r.work.New()+string(filepath.Separator), "")
 		if found := sqlcFindings(text); len(found) > 0 {
 			return nil, found
@@ -155,33 +165,6 @@ func (r *run) readScope(scope *project.Scope) (*queries.Package, error) {
 		}
 	}
 	return queries.Load(scope, request, files, r.sources(scope), r.contents(scope.Schema))
-}
-
-// keywords refuses query names of which sqlc would make a keyword of Go.
-func (r *run) keywords() diag.List {
-	var found diag.List
-	for _, scope := range r.project.Scopes() {
-		for name, at := range queries.Places(r.sources(scope)) {
-			if constant := strings.ToLower(name[:1]) + name[1:]; token.IsKeyword(constant) {
-				found = append(found, diag.Diagnostic{
-					File: at.File, Line: at.Line, Rule: "query-name", Subject: name,
-					Message: "sqlc writes a constant for it, whose name would be a keyword of Go", Mend: "give it another name",
-				})
-			} else if needed(constant) {
-				found = append(found, diag.Diagnostic{
-					File: at.File, Line: at.Line, Rule: "query-name", Subject: name,
-					Message: "sqlc writes a constant " + constant + " for it, which hides what Go means by that name", Mend: "give it another name",
-				})
-			}
-		}
-	}
-	return found
-}
-
-// needed is true for Go's predeclared names that sqlc's output uses.
-func needed(name string) bool {
-	_, function := types.Universe.Lookup(name).(*types.Builtin)
-	return types.Universe.Lookup(name) != nil && (!function || slices.Contains([]string{"append", "len", "make", "new", "panic"}, name))
 }
 
 func (r *run) sources(scope *project.Scope) map[string][]byte {

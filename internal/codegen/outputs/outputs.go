@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // WorkDir is the folder below the project's root that a run works in. It does
@@ -31,9 +32,12 @@ const (
 
 // Work is one run's hold on a project's outputs.
 type Work struct {
-	root    string
-	release func() error
+	root, fresh string
+	release     func() error
 }
+
+// ErrTaken says that what stands at [WorkDir] is not an earlier run's.
+var ErrTaken = errors.New(WorkDir + " is not the generator's own")
 
 // Open locks the project's outputs and repairs what an interrupted run left.
 func Open(root string, dirs []string) (*Work, error) {
@@ -42,29 +46,79 @@ func Open(root string, dirs []string) (*Work, error) {
 		return nil, err
 	}
 	w := &Work{root: root, release: release}
-	err = w.restore(dirs)
-	if err == nil {
-		err = os.RemoveAll(filepath.Join(root, WorkDir))
-	}
-	if err == nil {
-		err = os.MkdirAll(w.New(), FolderMode)
-	}
-	if err != nil {
+	if err := w.prepare(dirs); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", WorkDir, err), release())
 	}
 	return w, nil
 }
 
+// prepare makes room for the run. The folder of the new outputs has another
+// name each time, so that what an interrupted run left running cannot write
+// into it.
+func (w *Work) prepare(dirs []string) error {
+	work := filepath.Join(w.root, WorkDir)
+	if err := own(work); err != nil {
+		return err
+	}
+	if err := errors.Join(w.restore(dirs), removeAll(work)); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(work, FolderMode); err != nil {
+		return err
+	}
+	var err error
+	w.fresh, err = os.MkdirTemp(work, "new-")
+	return err
+}
+
+// own insists that the work folder, if there is one, holds what runs leave.
+func own(work string) error {
+	info, err := os.Lstat(work)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return ErrTaken
+	}
+	entries, err := os.ReadDir(work)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); name != "old" && !strings.HasPrefix(name, "new") {
+			return fmt.Errorf("%w: it holds %s", ErrTaken, name)
+		}
+	}
+	return nil
+}
+
+// removeAll tries for a while: what an interrupted run left running may still
+// write into the folder.
+func removeAll(dir string) error {
+	const attempts, pause = 50, 100 * time.Millisecond
+	var err error
+	for range attempts {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(pause)
+	}
+	return err
+}
+
 // New is the folder in which the new outputs are built, at the paths that they
 // will have in the project.
-func (w *Work) New() string { return filepath.Join(w.root, WorkDir, "new") }
+func (w *Work) New() string { return w.fresh }
 
 func (w *Work) old(dir string) string { return filepath.Join(w.root, WorkDir, "old", dir) }
 func (w *Work) at(dir string) string  { return filepath.Join(w.root, dir) }
 
 // Close removes what is left of the run and gives the lock back.
 func (w *Work) Close() error {
-	return errors.Join(os.RemoveAll(filepath.Join(w.root, WorkDir)), w.release())
+	return errors.Join(removeAll(filepath.Join(w.root, WorkDir)), w.release())
 }
 
 // restore moves old folders back whose successors never came.

@@ -1,6 +1,7 @@
 package outputs_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -158,4 +159,36 @@ func TestLock(t *testing.T) {
 	check(t, first.Close())
 	check(t, <-second)
 	want(t, root, map[string]string{"gen/a/first.go": generated})
+}
+
+// TestTaken leaves alone what no run has left.
+func TestTaken(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{"a file": outputs.WorkDir, "a folder": outputs.WorkDir + "/notes.txt"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			put(t, filepath.Join(root, file), "mine")
+			for range 2 { // the first leaves no lock
+				if _, err := outputs.Open(root, dirs); !errors.Is(err, outputs.ErrTaken) {
+					t.Errorf("error %v", err)
+				}
+			}
+			want(t, root, map[string]string{file: "mine"})
+		})
+	}
+}
+
+// TestStages gives every run a stage of its own.
+func TestStages(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	first := open(t, root)
+	stage := first.New()
+	check(t, first.Close())
+	second := open(t, root)
+	if second.New() == stage {
+		t.Error("two runs share a stage")
+	}
+	check(t, second.Close())
 }
