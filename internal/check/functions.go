@@ -128,6 +128,8 @@ func (b *block) aggregate(f *pgquery.FuncCall, name string) (verdict, string) {
 		return evidence(v, why)
 	case f.GetOver() != nil:
 		return unknown, ""
+	case !b.grouped && !b.having && len(b.keys) > 0:
+		return yes, name + " of all rows gives null when there is none"
 	case !b.grouped && !b.having:
 		return yes, name + " without GROUP BY gives null when there is no row"
 	case !b.grouped:

@@ -83,15 +83,28 @@ func (b *block) results(f *pgquery.FuncCall, own []*routine) []output {
 	for _, n := range f.GetArgs() {
 		args = append(args, b.output(n))
 	}
-	var list []output
-	for i, r := range own {
-		if columns := b.c.result(r, args); i == 0 {
-			list = columns
-		} else {
-			list = either(list, columns)
-		}
+	list := b.c.result(own[0], args)
+	for _, other := range own[1:] {
+		list = all(list, b.c.result(other, args))
 	}
 	return list
+}
+
+// all keeps what two functions of the same name have in common, as types do
+// not tell here which of them is called.
+func all(left, right []output) []output {
+	if len(left) != len(right) {
+		return nil
+	}
+	for i := range left {
+		if left[i].null != right[i].null {
+			left[i].null = unknown
+		}
+		if right[i].element == "" {
+			left[i].element = ""
+		}
+	}
+	return left
 }
 
 // result looks into a body in SQL; what another language returns may be null
