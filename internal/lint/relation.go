@@ -147,7 +147,7 @@ func (c *checker) functionName(nodes []*pgquery.Node, at int) {
 	case schema == publicSchema && m.tenantFunctions[name]:
 		c.report(at, ruleUnqualify, fmt.Sprintf("public.%s is the tenant's own function", name), "write "+name)
 	case schema == publicSchema:
-		c.report(at, ruleUndeclared, fmt.Sprintf("the public schema file does not declare function public.%s", name),
+		c.report(at, ruleUndeclared, "the public schema file does not declare function public."+name,
 			fmt.Sprintf("create it there; or, for a function of an extension, say GRANT EXECUTE ON FUNCTION public.%s(...) TO PUBLIC", name))
 	default:
 		c.foreign("function", schema, name, at)
