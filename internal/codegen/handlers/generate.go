@@ -174,11 +174,6 @@ func (g *generator) checkRoutes() {
 // registeredAt is what ServeMux says of this program's own source.
 var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
 
-var (
-	wildcard      = regexp.MustCompile(`\{[^/{}]*\}`)
-	nonIdentifier = regexp.MustCompile(`[^A-Za-z0-9_]`)
-)
-
 func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -187,10 +182,7 @@ func register(mux *http.ServeMux, op *openapi.Operation) (reason string) {
 			reason = strings.TrimSuffix(reason, ":")
 		}
 	}()
-	pattern := wildcard.ReplaceAllStringFunc(op.Path, func(name string) string {
-		return "{" + nonIdentifier.ReplaceAllString(name[1:len(name)-1], "_") + "}" // as oapi-codegen does
-	})
-	mux.HandleFunc(op.Method+" "+pattern, func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc(op.Method+" "+openapi.Route(op.Path), func(http.ResponseWriter, *http.Request) {})
 	return ""
 }
 

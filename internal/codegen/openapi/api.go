@@ -121,6 +121,9 @@ func typeMapping(user *codegen.TypeMapping) *codegen.TypeMapping {
 	return &own
 }
 
+// Route is a path as the generated server registers it.
+func Route(path string) string { return codegen.SwaggerUriToStdHttpUri(path) }
+
 // withHeader replaces the line that names the generating program: it would be
 // this program's path, and the version under which it was built.
 func withHeader(text string) string {

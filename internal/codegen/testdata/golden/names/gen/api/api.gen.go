@@ -51,6 +51,12 @@ type ServerInterface interface {
 
 	// (POST /people)
 	AddPerson(w http.ResponseWriter, r *http.Request)
+
+	// (GET /people/)
+	GetIndex(w http.ResponseWriter, r *http.Request)
+
+	// (GET /{person-id}/pets)
+	ListPets(w http.ResponseWriter, r *http.Request, personId openapi_types.UUID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -113,6 +119,46 @@ func (siw *ServerInterfaceWrapper) AddPerson(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.AddPerson(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetIndex operation middleware
+func (siw *ServerInterfaceWrapper) GetIndex(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetIndex(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListPets operation middleware
+func (siw *ServerInterfaceWrapper) ListPets(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "person-id" -------------
+	var personId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "person-id", r.PathValue("person_id"), &personId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person-id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPets(w, r, personId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -244,6 +290,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/people", wrapper.ListPeople)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/people", wrapper.AddPerson)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/people/{$}", wrapper.GetIndex)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{person_id}/pets", wrapper.ListPets)
 
 	return m
 }
@@ -298,6 +346,37 @@ func (response AddPerson201JSONResponse) VisitAddPersonResponse(w http.ResponseW
 	return err
 }
 
+type GetIndexRequestObject struct {
+}
+
+type GetIndexResponseObject interface {
+	VisitGetIndexResponse(w http.ResponseWriter) error
+}
+
+type GetIndex204Response struct {
+}
+
+func (response GetIndex204Response) VisitGetIndexResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ListPetsRequestObject struct {
+	PersonId openapi_types.UUID `json:"person-id"`
+}
+
+type ListPetsResponseObject interface {
+	VisitListPetsResponse(w http.ResponseWriter) error
+}
+
+type ListPets204Response struct {
+}
+
+func (response ListPets204Response) VisitListPetsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 
@@ -306,6 +385,12 @@ type StrictServerInterface interface {
 
 	// (POST /people)
 	AddPerson(ctx context.Context, request AddPersonRequestObject) (AddPersonResponseObject, error)
+
+	// (GET /people/)
+	GetIndex(ctx context.Context, request GetIndexRequestObject) (GetIndexResponseObject, error)
+
+	// (GET /{person-id}/pets)
+	ListPets(ctx context.Context, request ListPetsRequestObject) (ListPetsResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -404,19 +489,71 @@ func (sh *strictHandler) AddPerson(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// GetIndex operation middleware
+func (sh *strictHandler) GetIndex(w http.ResponseWriter, r *http.Request) {
+	var request GetIndexRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIndex(ctx, request.(GetIndexRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIndex")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetIndexResponseObject); ok {
+		if err := validResponse.VisitGetIndexResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPets operation middleware
+func (sh *strictHandler) ListPets(w http.ResponseWriter, r *http.Request, personId openapi_types.UUID) {
+	var request ListPetsRequestObject
+
+	request.PersonId = personId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPets(ctx, request.(ListPetsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPets")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPetsResponseObject); ok {
+		if err := validResponse.VisitListPetsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"tFRNb9swDP0rBrej89XedNsGDBg2bL0XRaFYdMLC+ihFbzEM/fdBtufUSS479GTqg498j8/qofI2eIdO",
-	"IqgeYnVEq4fwATl6l6PAPiAL4bCvjWGMcZdj6QKCgihM7gCp/Hf4fOO0hNPq4FdO27z5lThKziCTr9ae",
-	"rRZQ0LZkoLwG/oN0OMobVNfaPTKkVALja0uMBtQjDNlzi28bmjGeZni/f8FKIGUQcrUf4EmafPZTW4yF",
-	"HLUUhuoaufCu6Yp9V8gRiYsoXYNQwm/kSFkn2OU+fUCnA4GC+/V2fQ8lBC3HQbhNQB8ydg8HHKhkWbWQ",
-	"d98MKPhBUR7GKzmLtUVBjqAee6Bc4LVF7qCEScKGLAmU08wynsFat42AutuWYPWJbGtB7bZ5RW5azezJ",
-	"CR5GCW8XqFqOnhcVLuaSnrL6MXgXR3Pcbbf5U3kn6AaOOoSGqoHl5mUy1BlvaS0StMvgHa13YZwZ+9oe",
-	"84Zm1l1eOzzJ8ySP6sG1TaP3ebTCLV6599KiA7nbLjQYK6Ygo6N+fV8P2afVOJmFR1IJwccbPvpkzPTv",
-	"jnUxymdvuv+ay0fGGhR82Jyfh830Nmwm8LTklZmnKzfs3qXqUqUvjFrQXEp1liGllP4GAAD//w==",
+	"tFRNb9w4DP0rAnePnngm2ZNv2QItghZp7kEQaCx6zMCWFIluxhj4vxeUXc9nWvSQk/VhPfI9PnIHpWu9",
+	"s2g5QrGDWNbY6rR8wBCdlZUPzmNgwnSujQkY40rW3HuEAiIHshsYsl+XzxduM9guNm5hdSuHnylElhdk",
+	"5NfKhVYzFNB1ZCA7B35D2tR8gGq7do0BhiGDgK8dBTRQPEJ6Pad4mNCM8TTDu/ULlgyDgJCtXIInbuTu",
+	"XrcYFdealaGqwqCcbXq17hXXSEFF7huEDH5giCQ6wUrydB6t9gQF3Fwtr24gA6+5TsLlHp0X7B1sMFER",
+	"WTWTs3cGCvhGkR/GX+RV0C0yhgjF4w5IArx2GHrIYJKwoZYYsqlmgmew0l3DUFwvM2j1ltquhWK1lB3Z",
+	"aTezJ8u4GSW8HKDsQnThKMJJXYYnUT96Z+NojuvlUj6ls4w2cdTeN1QmlvnLZKg93rG1iLE9Xnyg9U6M",
+	"M2Of22M+0CHoXvYWt/w8yVPswHZNo9dSWg4dnrn31KKJ3GUXGoxlIM+jo75/vUqvt4uxMkceGTLwLl7w",
+	"0a0xU++OcTHy/870f1WXfwNWUMA/+X485NNsyCfw4ZiXMB/O3LD6kKjHKn0KqBnNqVR7GeR8ar783e77",
+	"gnxnDW7hjMN/Y2sdhrxV0tXKVYo4Kvdm1RojGZTZoJxF9UZcu47TPjY61pJdymPnU1ILMkPucZy6vxkH",
+	"HN8ZBpLAvlVnUDityWH3/mHKXujmC9zvHddkNyOhYfgZAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

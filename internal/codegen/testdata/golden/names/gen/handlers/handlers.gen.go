@@ -24,6 +24,10 @@ const _ = tenant.GeneratedV1
 
 // Custom is the operations that are written by hand.
 type Custom interface {
+	// GetIndex answers GET /people/.
+	GetIndex(ctx context.Context, q *tenantdb.Queries, req api.GetIndexRequestObject) (api.GetIndexResponseObject, error)
+	// ListPets answers GET /{person-id}/pets.
+	ListPets(ctx context.Context, q *tenantdb.Queries, req api.ListPetsRequestObject) (api.ListPetsResponseObject, error)
 }
 
 // Config is what the handlers need.
@@ -41,6 +45,9 @@ type Config struct {
 func New(cfg Config) (http.Handler, error) {
 	if cfg.DB == nil {
 		return nil, errors.New("handlers: Config.DB is nil")
+	}
+	if cfg.Custom == nil {
+		return nil, errors.New("handlers: Config.Custom is nil")
 	}
 	doc, err := api.GetSpec()
 	if err != nil {
@@ -132,6 +139,26 @@ func (s *server) ListPeople(ctx context.Context, req api.ListPeopleRequestObject
 		return nil, err
 	}
 	return api.ListPeople200JSONResponse(body), nil
+}
+
+// GetIndex answers GET /people/.
+func (s *server) GetIndex(ctx context.Context, req api.GetIndexRequestObject) (api.GetIndexResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.GetIndex(ctx, q, req))
+}
+
+// ListPets answers GET /{person-id}/pets.
+func (s *server) ListPets(ctx context.Context, req api.ListPetsRequestObject) (api.ListPetsResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.ListPets(ctx, q, req))
 }
 
 func toPersonFromPerson(f *rest.Fields, row tenantdb.Person) api.Person {
