@@ -73,6 +73,8 @@ func (b *block) call(f *pgquery.FuncCall) (verdict, string) {
 		return yes, name + " gives null " + mayBeNull[name]
 	case name == "substring" && b.byPattern(f.GetArgs()):
 		return yes, "substring gives null without a match"
+	case (name == "lower" || name == "upper") && b.isRange(f.GetArgs()):
+		return yes, "the range may have no bound there"
 	case aggregates[name] != 0:
 		return b.aggregate(f, name)
 	case b.c.tables.strict["pg_catalog."+name]:
@@ -100,6 +102,14 @@ func (b *block) byPattern(args []*pgquery.Node) bool {
 	}
 	return second.GetAConst().GetSval() != nil || second.GetParamRef() != nil ||
 		lastOf(second.GetFuncCall().GetFuncname()) == "similar_to_escape"
+}
+
+func (b *block) isRange(args []*pgquery.Node) bool {
+	if len(args) != 1 {
+		return false
+	}
+	t := b.c.types.base(b.typeOf(args[0]))
+	return t != nil && t.Category == "R"
 }
 
 // ofRows runs look as the arguments of an aggregate are seen: those that pass
