@@ -249,8 +249,9 @@ func (r *run) handlers(doc *openapi.Document, api []byte, packages map[string]*q
 // compiles is the last look at what the generator itself wrote: a name that is
 // declared twice, which the steps before should have found at its origin.
 func compiles(dir string, files map[string][]byte) error {
-	var found diag.List
-	for _, c := range gosrc.Conflicts(files) {
+	conflicts := gosrc.Conflicts(files)
+	found := make(diag.List, 0, len(conflicts))
+	for _, c := range conflicts {
 		found = append(found, diag.Diagnostic{
 			File: path.Join(dir, c.File), Line: c.Line, Rule: "go-name", Subject: c.Name,
 			Message: "the generated Go would not compile: " + c.Message, Mend: "give what has this name in Go another one, and report this as a bug of bailiwick",

@@ -74,11 +74,12 @@ func (t *tracer) fields(c gosrc.Conflict) diag.Diagnostic {
 		q := &t.request.Queries[i]
 		var columns []jsonColumn
 		what := "parameters"
-		if c.In == q.Name+"Params" {
+		switch c.In {
+		case q.Name + "Params":
 			for _, p := range q.Params {
 				columns = append(columns, p.Column)
 			}
-		} else if c.In == q.Name+"Row" {
+		case q.Name + "Row":
 			columns, what = q.Columns, "columns"
 		}
 		if names := alike(columns, c.Name); len(names) > 1 {
