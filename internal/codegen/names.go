@@ -36,7 +36,7 @@ func (r *run) keywords() diag.List {
 // needed is true for Go's predeclared names that sqlc's output uses.
 func needed(name string) bool {
 	_, function := types.Universe.Lookup(name).(*types.Builtin)
-	return types.Universe.Lookup(name) != nil && (!function || slices.Contains([]string{"append", "len", "make", "new", "panic"}, name))
+	return types.Universe.Lookup(name) != nil && (!function || slices.Contains([]string{"append", "len"}, name))
 }
 
 var (

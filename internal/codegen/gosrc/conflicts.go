@@ -142,6 +142,9 @@ func (c *conflicts) typeError(err error) {
 	name := ""
 	if m := firstName.FindStringSubmatch(found.Msg); m != nil {
 		name = m[1][strings.LastIndex(m[1], ".")+1:]
+		if pkg, _, ok := strings.Cut(m[1], "."); ok && strings.HasSuffix(found.Msg, "is not a type") {
+			name = pkg // something else hides the package
+		}
 	}
 	inside := func(st *ast.StructType) bool { return st.Pos() <= found.Pos && found.Pos < st.End() }
 	if c.seen[name] || slices.ContainsFunc(c.structs, inside) {

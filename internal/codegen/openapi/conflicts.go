@@ -27,10 +27,10 @@ func conflicts(file string, document, src []byte) diag.List {
 	var found, untraced diag.List
 	for _, c := range all {
 		switch f, ok := d.trace(c); {
-		case !ok:
+		case !ok && !slices.ContainsFunc(untraced, func(u diag.Diagnostic) bool { return u.Subject == c.Name }):
 			untraced = append(untraced, d.At(0, nameRule, c.Name, "give one of the two another name, by `x-go-name` where there is one",
 				"oapi-codegen's Go does not compile: %s (api.gen.go:%d)", c.Message, c.Line))
-		case !slices.Contains(found, f):
+		case ok && !slices.Contains(found, f):
 			found = append(found, f)
 		}
 	}
@@ -60,6 +60,25 @@ func (d *Document) trace(c gosrc.Conflict) (diag.Diagnostic, bool) {
 			}
 		}
 	}
+	return d.traceName(c)
+}
+
+// traceName finds the one name that is in the way of what oapi-codegen needs.
+func (d *Document) traceName(c gosrc.Conflict) (diag.Diagnostic, bool) {
+	taken := func(what, name string, line int) (diag.Diagnostic, bool) {
+		return d.At(line, nameRule, name, "give the "+what+" another name", "oapi-codegen's Go has something else called %s already, and would not compile", c.Name), true
+	}
+	if name, line := d.component(c.Name); line > 0 {
+		return taken("schema", name, line)
+	}
+	if line := d.valueLine("name", c.Name); line > 0 {
+		return taken("parameter", c.Name, line)
+	}
+	for _, op := range d.operationIDs() {
+		if fold(op.name) == fold(c.Name) {
+			return taken("operation", op.name, op.line)
+		}
+	}
 	return diag.Diagnostic{}, false
 }
 
@@ -87,7 +106,7 @@ func (d *Document) traceSources(c gosrc.Conflict) (diag.Diagnostic, bool) {
 	if at := d.enumLine(a, b); at > 0 {
 		return pair(at, "values", "name them by `x-enum-varnames`")
 	}
-	return diag.Diagnostic{}, false
+	return d.traceName(c)
 }
 
 type named struct {
