@@ -137,12 +137,15 @@ func setLocal(pool *pgxpool.Pool, s *server) func(context.Context, query, int) (
 	}
 }
 
+// warmUp is the part of a turn that is not counted.
+const warmUp = 200 * time.Millisecond
+
 // drive runs the query from as many goroutines as there are connections, each
 // time for a random tenant, and returns queries per second.
 func drive(ctx context.Context, w way, q query, o options, slice time.Duration) (float64, error) {
 	counts := make([]int, o.conns)
 	tenants := upTo(int64(o.tenants))
-	start := time.Now()
+	start := time.Now().Add(warmUp)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range o.conns {
 		group.Go(func() error {
@@ -150,7 +153,9 @@ func drive(ctx context.Context, w way, q query, o options, slice time.Duration) 
 				if err := once(ctx, w, q, int(tenants())-1); err != nil {
 					return err
 				}
-				counts[i]++
+				if time.Since(start) > 0 {
+					counts[i]++
+				}
 			}
 			return nil
 		})
