@@ -1,0 +1,11 @@
+// Package deps keeps modules in go.mod until the packages that need them are
+// written; it goes away with that.
+package deps
+
+import (
+	_ "github.com/chromedp/chromedp"
+	_ "github.com/hashicorp/go-retryablehttp"
+	_ "github.com/klauspost/compress/gzhttp"
+	_ "github.com/rs/cors"
+	_ "github.com/swaggest/swgui/v5/static"
+)
