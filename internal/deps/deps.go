@@ -7,5 +7,4 @@ import (
 	_ "github.com/hashicorp/go-retryablehttp"
 	_ "github.com/klauspost/compress/gzhttp"
 	_ "github.com/rs/cors"
-	_ "github.com/swaggest/swgui/v5/static"
 )
