@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -8,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/bailiwick-dev/bailiwick/internal/check"
@@ -37,17 +40,17 @@ the query:
 
   -- bailiwick:allow nullable-column the join finds a row for every scan
 
-Exit status: 0 when all is well, 1 otherwise.`,
+Exit status: 0 when all is well, 1 otherwise, 2 when the command line is wrong.`,
 		Example: `  bailiwick check
   bailiwick check --url postgres://owner@db.example/postgres
   bailiwick check --json | jq '.[].message'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := checkProject(cmd, url)
+			list, looked, err := checkProject(cmd, url)
 			if err != nil {
 				return err
 			}
-			return writeFindings(cmd.OutOrStdout(), list, asJSON)
+			return writeFindings(cmd.OutOrStdout(), list, looked, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
@@ -57,14 +60,14 @@ Exit status: 0 when all is well, 1 otherwise.`,
 
 // checkProject starts the server and runs sqlc at the same time: both take
 // about a second.
-func checkProject(cmd *cobra.Command, url string) (list diag.List, err error) {
-	dir, err := cmd.Flags().GetString("dir")
+func checkProject(cmd *cobra.Command, url string) (list diag.List, looked string, err error) {
+	dir, err := projectDir(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("read --dir: %w", err)
+		return nil, "", err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, "", fmt.Errorf("find this program: %w", err)
 	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
@@ -78,23 +81,34 @@ func checkProject(cmd *cobra.Command, url string) (list diag.List, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	if errors.As(modelErr, &list) {
 		list.Sort()
-		return slices.Compact(list), nil // sqlc reads each query once for each of its outputs
+		return slices.Compact(list), "", nil // sqlc reads each query once for each of its outputs
 	}
 	if modelErr != nil {
-		return nil, modelErr
+		return nil, "", modelErr
 	}
 	if s.err != nil {
-		return nil, s.err
+		return nil, "", s.err
 	}
 	return runCheck(ctx, s.url, model)
 }
 
-func runCheck(ctx context.Context, url string, model *codegen.Model) (list diag.List, err error) {
+func runCheck(ctx context.Context, url string, model *codegen.Model) (list diag.List, looked string, err error) {
 	err = check.InScratch(ctx, url, func(ctx context.Context, conn *pgx.Conn) error {
 		list, err = check.Run(ctx, conn, model)
+		looked = plural(countQueries(model), "query") + " on PostgreSQL " + conn.PgConn().ParameterStatus("server_version")
 		return err
 	})
-	return list, err
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
+		err = fmt.Errorf("%w\n\tmend: the role of --url makes a scratch database and roles: ALTER ROLE ... CREATEDB CREATEROLE, or leave --url out", err)
+	}
+	return list, looked, err
+}
+
+func countQueries(model *codegen.Model) (n int) {
+	for _, p := range model.Packages {
+		n += len(p.Queries)
+	}
+	return n
 }
 
 // started is a server that may have been started for this run.

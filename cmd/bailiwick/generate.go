@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -30,14 +32,16 @@ the handlers. Everything that is wrong is reported at once, and the outputs are
 replaced only when nothing is.
 
 Exit status: 0 when the outputs are in place, 1 when something is wrong or, with
---check, when the outputs are not what they would be.`,
+--check, when the outputs are not what they would be; 2 when the command line is
+wrong.`,
 		Example: `  bailiwick generate
-  bailiwick generate --check`,
-		Args: cobra.NoArgs,
+  bailiwick generate --check
+  bailiwick generate --json | jq -r '.outputs[].changed[]'`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := cmd.Flags().GetString("dir")
+			dir, err := projectDir(cmd)
 			if err != nil {
-				return fmt.Errorf("read the flags: %w", err)
+				return err
 			}
 			self, err := os.Executable()
 			if err != nil {
@@ -86,16 +90,16 @@ func printGenerated(w io.Writer, out generated, check bool) error {
 		return fmt.Errorf("print the findings: %w", err)
 	}
 	if n := len(out.Diagnostics.Errors()); n > 0 {
-		_, err := fmt.Fprintf(w, "%d errors; nothing was changed\n", n)
+		_, err := fmt.Fprintf(w, "%s; nothing was changed\n", plural(n, "error"))
 		return wrapPrint(err)
 	}
 	for _, o := range out.Outputs {
 		state := "unchanged"
 		switch {
 		case len(o.Changed) > 0 && check:
-			state = fmt.Sprintf("%d files would change", len(o.Changed))
+			state = plural(len(o.Changed), "file") + " would change"
 		case len(o.Changed) > 0:
-			state = fmt.Sprintf("%d files changed", len(o.Changed))
+			state = plural(len(o.Changed), "file") + " changed"
 		}
 		if _, err := fmt.Fprintf(w, "%s: %s\n", o.Dir, state); err != nil {
 			return wrapPrint(err)

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -19,7 +21,7 @@ import (
 const superuserURL = "DATABASE_SUPERUSER_URL"
 
 func newHardenCommand() *cobra.Command {
-	var printOnly bool
+	var printOnly, asJSON bool
 	var owner, runtime string
 	cmd := &cobra.Command{
 		Use:   "harden",
@@ -34,38 +36,64 @@ It takes a superuser, once for each database, after the two roles are made and
 before there are tenants. ` + superuserURL + ` names the database and the superuser.
 With --print the SQL is printed instead, for whoever is the superuser.
 
-The embedded PostgreSQL and the databases of tests are hardened already.`,
+The embedded PostgreSQL and the databases of tests are hardened already.
+
+Exit status: 0 when the database is hardened or the SQL printed, 1 otherwise, 2
+when the command line is wrong.`,
 		Example: `  ` + superuserURL + `=postgres://postgres@db.example/app bailiwick harden
   bailiwick harden --print --owner app_owner --runtime app | psql "$` + superuserURL + `"`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			script, err := hardenScript(owner, runtime)
+			result, err := hardenScript(owner, runtime)
 			if err != nil {
 				return err
 			}
-			if printOnly {
-				_, err := io.WriteString(cmd.OutOrStdout(), script)
-				return err
+			if !printOnly {
+				if err := hardenDatabase(cmd.Context(), &result); err != nil {
+					return err
+				}
 			}
-			return hardenDatabase(cmd.Context(), cmd.OutOrStdout(), script)
+			return writeHardened(cmd.OutOrStdout(), result, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&printOnly, "print", false, "print the SQL and connect to nothing")
 	cmd.Flags().StringVar(&owner, "owner", "", "the owner role (default: that of DATABASE_OWNER_URL, else "+devpg.OwnerRole+")")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the roles, and with the database or the SQL")
 	cmd.Flags().StringVar(&runtime, "runtime", "", "the runtime role (default: that of DATABASE_URL, else "+devpg.RuntimeRole+")")
 	return cmd
 }
 
-func hardenScript(owner, runtime string) (string, error) {
-	owner, err := roleOf(owner, "DATABASE_OWNER_URL", devpg.OwnerRole)
-	if err != nil {
-		return "", err
+// hardened is what `harden --json` prints.
+type hardened struct {
+	Owner   string `json:"owner"`
+	Runtime string `json:"runtime"`
+	// Database was hardened; empty with --print.
+	Database string `json:"database,omitempty"`
+	// SQL is the script with --print.
+	SQL string `json:"sql,omitempty"`
+}
+
+func hardenScript(owner, runtime string) (h hardened, err error) {
+	if h.Owner, err = roleOf(owner, "DATABASE_OWNER_URL", devpg.OwnerRole); err != nil {
+		return h, err
 	}
-	runtime, err = roleOf(runtime, "DATABASE_URL", devpg.RuntimeRole)
-	if err != nil {
-		return "", err
+	if h.Runtime, err = roleOf(runtime, "DATABASE_URL", devpg.RuntimeRole); err != nil {
+		return h, err
 	}
-	return harden.Script(owner, runtime), nil
+	h.SQL = harden.Script(h.Owner, h.Runtime)
+	return h, nil
+}
+
+func writeHardened(out io.Writer, h hardened, asJSON bool) error {
+	text := h.SQL
+	switch {
+	case asJSON:
+		return writeJSON(out, h)
+	case h.Database != "":
+		text = "database " + h.Database + " is hardened\n"
+	}
+	_, err := io.WriteString(out, text)
+	return wrapPrint(err)
 }
 
 // roleOf is the role that was given, or that of a connection string.
@@ -84,10 +112,12 @@ func roleOf(given, variable, usual string) (string, error) {
 	return parsed.User, nil
 }
 
-func hardenDatabase(ctx context.Context, out io.Writer, script string) (err error) {
+// hardenDatabase runs the script and puts the database in its place.
+func hardenDatabase(ctx context.Context, h *hardened) (err error) {
 	url := os.Getenv(superuserURL)
 	if url == "" {
-		return errors.New(superuserURL + " is not set: set it, or let a superuser run what --print prints")
+		return errors.New(superuserURL + " is not set, and only a superuser can harden a database\n" +
+			"\tmend: set it to postgres://SUPERUSER@HOST/DATABASE, or let a superuser run what `bailiwick harden --print` prints")
 	}
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -99,11 +129,12 @@ func hardenDatabase(ctx context.Context, out io.Writer, script string) (err erro
 		return fmt.Errorf("harden: %w", err)
 	}
 	if !super {
-		return fmt.Errorf("%s is no superuser, and nobody else can harden a database", conn.Config().User)
+		return fmt.Errorf("%s is no superuser, and nobody else can harden a database\n\tmend: name a superuser in %s, or hand one what `bailiwick harden --print` prints",
+			conn.Config().User, superuserURL)
 	}
-	if _, err := conn.Exec(ctx, script); err != nil {
+	if _, err := conn.Exec(ctx, h.SQL); err != nil {
 		return fmt.Errorf("harden: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "database %s is hardened\n", conn.Config().Database)
-	return err
+	h.Database, h.SQL = conn.Config().Database, ""
+	return nil
 }

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -5,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +19,7 @@ import (
 
 func newLintCommand() *cobra.Command {
 	var asJSON, listRules bool
+	var only []string
 	cmd := &cobra.Command{
 		Use:   "lint",
 		Short: "Refuse SQL and Go that could leave a tenant",
@@ -28,51 +33,84 @@ with a reason. It is listed in every run:
 
   -- bailiwick:allow catalog-lookup the type's name is shown to the user
 
-Exit status: 0 when nothing is refused, 1 otherwise.`,
+Exit status: 0 when nothing is refused, 1 otherwise, 2 when the command line is
+wrong.`,
 		Example: `  bailiwick lint
   bailiwick lint --json | jq '.[] | select(.allowed)'
+  bailiwick lint --rule foreign-schema,session-settings
   bailiwick lint --rules`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if listRules {
 				return writeRules(cmd.OutOrStdout(), asJSON)
 			}
-			list, err := lintProject(cmd)
+			if err := knownRules(cmd, only); err != nil {
+				return err
+			}
+			list, looked, err := lintProject(cmd)
 			if err != nil {
 				return err
 			}
-			return writeFindings(cmd.OutOrStdout(), list, asJSON)
+			if len(only) > 0 {
+				list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return !slices.Contains(only, d.Rule) })
+			}
+			return writeFindings(cmd.OutOrStdout(), list, looked, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
 	cmd.Flags().BoolVar(&listRules, "rules", false, "list the rules and what each refuses")
+	cmd.Flags().StringSliceVar(&only, "rule", nil, "report these rules only")
+	completeFlag(cmd, "rule", completeRules)
 	return cmd
 }
 
+func knownRules(cmd *cobra.Command, names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(lint.Rules(), func(r lint.Rule) bool { return r.Name == name }) {
+			return usagef(cmd, "there is no rule %q; `bailiwick lint --rules` lists them", name)
+		}
+	}
+	return nil
+}
+
 // lintProject turns what is wrong with the project's own files into findings,
-// so that they are printed like any other.
-func lintProject(cmd *cobra.Command) (diag.List, error) {
+// so that they are printed like any other, and says what was looked at.
+func lintProject(cmd *cobra.Command) (list diag.List, looked string, err error) {
 	p, err := loadProject(cmd)
 	if list, ok := errors.AsType[diag.List](err); ok {
-		return list, nil
+		return list, "", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return lint.Project(p)
+	if list, err = lint.Project(p); err != nil {
+		return nil, "", err
+	}
+	looked, err = lookedAt(p)
+	return list, looked, err
 }
 
-// loadProject loads the project that the root's --dir names.
-func loadProject(cmd *cobra.Command) (*project.Project, error) {
-	dir, err := cmd.Flags().GetString("dir")
-	if err != nil {
-		return nil, fmt.Errorf("read --dir: %w", err)
+var queryName = regexp.MustCompile(`(?m)^[ \t]*--[ \t]*name:`)
+
+// lookedAt counts what lint reads.
+func lookedAt(p *project.Project) (string, error) {
+	queries, schema := 0, map[string]bool{}
+	for _, scope := range p.Scopes() {
+		text, err := readAll(p, scope.Queries)
+		if err != nil {
+			return "", err
+		}
+		queries += len(queryName.FindAllString(text, -1))
+		for _, file := range scope.Schema {
+			schema[file] = true
+		}
 	}
-	return project.Load(dir)
+	return plural(queries, "query") + " and " + plural(len(schema), "schema file"), nil
 }
 
-// writeFindings prints a run's findings and turns refused ones into status 1.
-func writeFindings(w io.Writer, list diag.List, asJSON bool) error {
+// writeFindings prints a run's findings, or what was looked at when none is an
+// error, and turns errors into status 1.
+func writeFindings(w io.Writer, list diag.List, looked string, asJSON bool) error {
 	if asJSON {
 		if list == nil {
 			list = diag.List{}
@@ -83,10 +121,28 @@ func writeFindings(w io.Writer, list diag.List, asJSON bool) error {
 	} else if err := list.Write(w); err != nil {
 		return err
 	}
-	if len(list.Errors()) > 0 {
+	errs := len(list.Errors())
+	if !asJSON {
+		if err := writeSummary(w, looked, errs, len(list)-errs); err != nil {
+			return err
+		}
+	}
+	if errs > 0 {
 		return exitError{status: 1}
 	}
 	return nil
+}
+
+func writeSummary(w io.Writer, looked string, errs, allowed int) error {
+	line := looked + ": fine"
+	switch {
+	case errs > 0:
+		line = plural(errs, "error")
+	case allowed > 0:
+		line += ", with " + plural(allowed, "finding") + " allowed"
+	}
+	_, err := fmt.Fprintln(w, line)
+	return wrapPrint(err)
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -1,5 +1,10 @@
+//go:build cgo
+
 // Command bailiwick generates, checks and operates tenant-scoped data access
 // on PostgreSQL. It holds thin commands over internal/* and tenant/catalog.
+//
+// Its files are built with cgo only, since PostgreSQL's grammar is C; without a
+// C compiler nocgo.go is all there is, and says so.
 package main
 
 import (
@@ -28,6 +33,9 @@ func run() int {
 		return exit.status
 	}
 	fmt.Fprintln(os.Stderr, "bailiwick: "+err.Error())
+	if _, ok := errors.AsType[usageError](err); ok {
+		return statusUsage
+	}
 	return 1
 }
 
@@ -37,17 +45,28 @@ type exitError struct{ status int }
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", e.status) }
 
 func newRootCommand() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "bailiwick",
-		Short:         "Tenant-scoped data access in Go on PostgreSQL, one schema per tenant",
+	root := group(&cobra.Command{
+		Use:   "bailiwick",
+		Short: "Tenant-scoped data access in Go on PostgreSQL, one schema per tenant",
+		Long: `bailiwick generates and checks the Go of a project, and operates its tenants.
+
+A project is a folder with openapi.yaml, sqlc.yaml or bailiwick.yaml. Commands
+find it at or above the working directory; --dir names another.
+
+Exit status: 0 when all is well, 1 when something is wrong, 2 when the command
+line is.`,
+		Example: `  bailiwick generate
+  bailiwick tenant create acme --plan team
+  bailiwick doctor`,
+		Version:       buildInfo().Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-	}
-	root.PersistentFlags().StringP("dir", "C", ".", "the project's folder")
-	root.AddCommand()
+	})
+	root.PersistentFlags().StringP("dir", "C", "", "the project's folder (default: the nearest at or above the working directory)")
 	root.AddCommand(newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand(), newHardenCommand())
-	root.AddCommand(newTokenCommand())
+	root.AddCommand(newTokenCommand(), newVersionCommand())
+	finish(root)
 	return root
 }

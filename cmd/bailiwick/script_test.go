@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -17,15 +19,16 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs each script as a user would type it. OWNER_URL names a
-// server on which scratch databases can be made.
+// server on which scratch databases can be made; RUNTIME_URL a role that may not.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	url := tenanttest.Database(t).OwnerURL
+	urls := tenanttest.Database(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("OWNER_URL", url)
+			env.Setenv("OWNER_URL", urls.OwnerURL)
+			env.Setenv("RUNTIME_URL", urls.RuntimeURL)
 			return nil
 		},
 	})

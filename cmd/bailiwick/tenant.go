@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -27,18 +29,20 @@ import (
 const seedFile = "seed.sql"
 
 func newTenantCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "tenant",
 		Short: "Create, list and show tenants",
 		Long: `tenant works on the registry of tenants, public.tenants.
 
 The database is the one of DATABASE_OWNER_URL, whose role must own it and may
 create roles. Without it, it is the project's development instance, the same as
-that of "go run ./server", whether the server runs or not.`,
+that of "go run ./server", whether the server runs or not.
+
+Exit status: 0 when it is done, 1 when it is not, 2 when the command line is wrong.`,
 		Example: `  bailiwick tenant create initech --name "Initech Inc." --plan team
   bailiwick tenant list
   bailiwick tenant show initech --json | jq -r .schema`,
-	}
+	})
 	cmd.AddCommand(newTenantCreateCommand(), newTenantListCommand(), newTenantShowCommand())
 	return cmd
 }
@@ -56,10 +60,14 @@ tenant's label in host names: a-z, 0-9 and inner hyphens.
 The schema comes from the project's files, as sqlc.yaml and bailiwick.yaml name
 them. The shared schema is installed first where it is not, with the rows of the
 file ` + seedFile + ` beside it. The role of DATABASE_URL, or else ` + catalog.DefaultRuntimeRole + `, becomes
-a member of the tenant's role, so that the service can work for the tenant.`,
+a member of the tenant's role, so that the service can work for the tenant.
+
+Exit status: 0 when the tenant is there, 1 when nothing was made, 2 when the
+command line is wrong.`,
 		Example: `  bailiwick tenant create initech --plan free
   bailiwick tenant create initech --name "Initech Inc." --plan team --json`,
-		Args: cobra.ExactArgs(1),
+		Args:              oneArg("SLUG"),
+		ValidArgsFunction: completeWith(completeNone),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Slug = args[0]
 			record, err := createTenant(cmd, p)
@@ -75,6 +83,8 @@ a member of the tenant's role, so that the service can work for the tenant.`,
 	cmd.Flags().StringVar(&p.Name, "name", "", "the tenant's name for people (default: the slug)")
 	cmd.Flags().StringVar(&p.Plan, "plan", "", "the tenant's plan, one of public.plans")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the tenant as a JSON object")
+	completeFlag(cmd, "plan", completePlans)
+	completeFlag(cmd, "name", completeNone)
 	return cmd
 }
 
@@ -83,9 +93,14 @@ func newTenantListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all tenants",
+		Long: `list prints every tenant of the registry with its state, plan and the version of
+its schema, in the order of the slugs.
+
+Exit status: 0 when the registry could be read, 1 otherwise, 2 when the command
+line is wrong.`,
 		Example: `  bailiwick tenant list
   bailiwick tenant list --json | jq -r '.[] | select(.state == "active") | .slug'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var records []catalog.Record
 			err := withCatalog(cmd, catalog.Schema{}, func(ctx context.Context, c *catalog.Catalog) (err error) {
@@ -110,9 +125,15 @@ func newTenantShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show SLUG",
 		Short: "Show one tenant",
+		Long: `show prints what the registry has of one tenant: its id, which tokens carry, the
+name of its schema and role, its state, plan and schema version.
+
+Exit status: 0 when there is such a tenant, 1 otherwise, 2 when the command line
+is wrong.`,
 		Example: `  bailiwick tenant show acme
   psql "$DATABASE_OWNER_URL" -c "\dt $(bailiwick tenant show acme --json | jq -r .schema).*"`,
-		Args: cobra.ExactArgs(1),
+		Args:              oneArg("SLUG"),
+		ValidArgsFunction: completeWith(completeTenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var record catalog.Record
 			err := withCatalog(cmd, catalog.Schema{}, func(ctx context.Context, c *catalog.Catalog) (err error) {
@@ -249,9 +270,9 @@ func useCatalog(ctx context.Context, config catalog.Config, do func(context.Cont
 
 // startDev starts the project's development instance, or attaches to it.
 func startDev(cmd *cobra.Command) (*devpg.Instance, error) {
-	dir, err := cmd.Flags().GetString("dir")
+	dir, err := projectDir(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("read --dir: %w", err)
+		return nil, err
 	}
 	return devpg.Start(cmd.Context(), devpg.Options{
 		Name: devpg.Dev, Project: dir,

@@ -1,3 +1,5 @@
+//go:build cgo
+
 package main
 
 import (
@@ -116,4 +118,14 @@ func wantText(t *testing.T, err error, text string) {
 	if err == nil || !strings.Contains(err.Error(), text) {
 		t.Errorf("got error %v, want the text %q", err, text)
 	}
+}
+
+// databaseWithTenant is a database with the project's schema and one tenant.
+func databaseWithTenant(t *testing.T) tenanttest.URLs {
+	t.Helper()
+	urls := tenanttest.Database(t)
+	t.Setenv("DATABASE_OWNER_URL", urls.OwnerURL)
+	t.Setenv("DATABASE_URL", urls.RuntimeURL)
+	tenantRecord(t, "create", "initech", "--name", "Initech Inc.", "--plan", "team")
+	return urls
 }

@@ -1,9 +1,12 @@
+//go:build cgo
+
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,45 +20,68 @@ import (
 func newTokenCommand() *cobra.Command {
 	var slug, user string
 	var ttl time.Duration
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "token --tenant SLUG --user SUBJECT",
 		Short: "Print a token for the development instance",
-		Long: "Print a token that `go run ./server` accepts when it runs on its own database.\n" +
-			"It works whether the server runs or not. A service with ISSUER and JWKS_URL does not accept it.",
-		Args:    cobra.NoArgs,
-		Example: "  bailiwick token --tenant acme --user owner@acme.example --ttl 1h",
+		Long: `token prints a token that "go run ./server" accepts when it runs on its own
+database, whether it runs now or not. A service with DATABASE_URL, ISSUER and
+JWKS_URL accepts only what its issuer signed; the claim "tenant" there is the id
+that "bailiwick tenant show" prints.
+
+Exit status: 0 when the token is printed, 1 otherwise, 2 when the command line is
+wrong.`,
+		Args: noArgs,
+		Example: `  bailiwick token --tenant acme --user owner@acme.example --ttl 1h
+  curl -H "Authorization: Bearer $(bailiwick token --tenant acme --user owner@acme.example)" http://acme.localhost:8080/v1/scans
+  bailiwick token --tenant acme --user owner@acme.example --json | jq -r .expires_at`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, variable := range []string{"DATABASE_URL", "DATABASE_OWNER_URL"} {
+				if os.Getenv(variable) != "" {
+					cmd.PrintErrf("warning: %s is set, but a token is for the embedded database only; that one's tenant %s is meant\n", variable, slug)
+					break
+				}
+			}
 			token, err := devToken(cmd, slug, user, ttl)
 			if err != nil {
 				return fmt.Errorf("token: %w", err)
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
-			return err
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), token)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), token.Token)
+			return wrapPrint(err)
 		},
 	}
 	command.Flags().StringVar(&slug, "tenant", "", "the tenant's slug (required)")
 	command.Flags().StringVar(&user, "user", "", "the token's subject, such as the user's e-mail address (required)")
 	command.Flags().DurationVar(&ttl, "ttl", devauth.DefaultTTL, "how long the token is valid")
-	for _, name := range []string{"tenant", "user"} {
-		if err := command.MarkFlagRequired(name); err != nil {
-			panic(err) // The flag is defined a few lines above.
-		}
-	}
-	return command
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object with the token and when it expires")
+	completeFlag(command, "tenant", completeTenants)
+	completeFlag(command, "user", completeNone)
+	return require(command, "tenant", "user")
 }
 
-func devToken(cmd *cobra.Command, slug, user string, ttl time.Duration) (_ string, err error) {
+// printedToken is what `token --json` prints.
+type printedToken struct {
+	Token     string    `json:"token"`
+	Tenant    tenant.ID `json:"tenant"`
+	Subject   string    `json:"subject"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+func devToken(cmd *cobra.Command, slug, user string, ttl time.Duration) (token printedToken, err error) {
 	if slug, err = tenant.ParseSlug(slug); err != nil {
-		return "", err
+		return token, err
 	}
 	instance, err := startDev(cmd)
 	if err != nil {
-		return "", err
+		return token, err
 	}
 	defer func() { err = errors.Join(err, instance.Close()) }()
 	key, err := devauth.Open(instance.Dir())
 	if err != nil {
-		return "", err
+		return token, err
 	}
 	var record catalog.Record
 	err = useCatalog(cmd.Context(), catalog.Config{URL: instance.OwnerURL(devpg.Database)}, func(ctx context.Context, c *catalog.Catalog) (err error) {
@@ -64,12 +90,14 @@ func devToken(cmd *cobra.Command, slug, user string, ttl time.Duration) (_ strin
 	})
 	switch tenant.CodeOf(err) {
 	case "":
-		return key.Token(record.ID, user, ttl)
+		token.Tenant, token.Subject, token.ExpiresAt = record.ID, user, time.Now().Add(ttl).UTC().Truncate(time.Second)
+		token.Token, err = key.Token(record.ID, user, ttl)
+		return token, err
 	case tenant.CodeNotFound:
-		return "", fmt.Errorf("the development instance has no tenant %s; `bailiwick tenant list` shows those that it has", slug)
+		return token, fmt.Errorf("the development instance has no tenant %s; `bailiwick tenant list` shows those that it has", slug)
 	case tenant.CodeSchema:
-		return "", errors.New("the development instance has no tenants yet; `go run ./server` makes them")
+		return token, errors.New("the development instance has no tenants yet; `go run ./server` makes them")
 	default:
-		return "", err
+		return token, err
 	}
 }

@@ -85,6 +85,16 @@ type Instance struct {
 // safe to be called by many processes at once. An attached instance costs a few
 // milliseconds, a first start two to three seconds.
 func Start(ctx context.Context, options Options) (*Instance, error) {
+	return hold(ctx, options, start)
+}
+
+// Attach attaches to the instance if it runs, and is ErrNotRunning if not.
+func Attach(ctx context.Context, options Options) (*Instance, error) {
+	return hold(ctx, options, func(context.Context, place) (*Instance, error) { return nil, ErrNotRunning })
+}
+
+// hold attaches to the instance, and does otherwise when it does not run.
+func hold(ctx context.Context, options Options, otherwise func(context.Context, place) (*Instance, error)) (*Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	p, err := locate(options)
@@ -96,8 +106,8 @@ func Start(ctx context.Context, options Options) (*Instance, error) {
 		return nil, fmt.Errorf("devpg: %w", err)
 	}
 	in, err := attach(ctx, p)
-	if errors.Is(err, errNotRunning) {
-		in, err = start(ctx, p)
+	if errors.Is(err, ErrNotRunning) {
+		in, err = otherwise(ctx, p)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("devpg: %w", errors.Join(err, users.Close()))

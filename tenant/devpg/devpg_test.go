@@ -292,3 +292,29 @@ func postmaster(t *testing.T, in *devpg.Instance) int {
 func pidFile(in *devpg.Instance) string {
 	return filepath.Join(in.Dir(), fmt.Sprintf("data-%d", in.Major()), "postmaster.pid")
 }
+
+// TestAttach finds an instance that runs, and starts none.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	o := options(t, devpg.Dev)
+	if _, err := devpg.Attach(t.Context(), o); !errors.Is(err, devpg.ErrNotRunning) {
+		t.Fatalf("before a start: %v", err)
+	}
+	in, err := devpg.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached, err := devpg.Attach(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if attached.Started() || attached.SuperURL(devpg.Database) != in.SuperURL(devpg.Database) {
+		t.Error("it is another server")
+	}
+	if err := errors.Join(attached.Close(), in.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := devpg.Attach(t.Context(), o); !errors.Is(err, devpg.ErrNotRunning) {
+		t.Errorf("after the last Close: %v", err)
+	}
+}

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errNotRunning says that there is no server to attach to.
-var errNotRunning = errors.New("not running")
+// ErrNotRunning says that there is no server to attach to.
+var ErrNotRunning = errors.New("not running")
 
 const (
 	// startAttempts allows for a port taken in between and for backends that
@@ -55,7 +55,7 @@ func (p place) writeState(s state) error {
 	return replaceFile(p.file("state.json"), text, account{})
 }
 
-// attach connects to the running server, or returns errNotRunning. The caller
+// attach connects to the running server, or returns ErrNotRunning. The caller
 // holds users.lock, so a server that is found will not be stopped.
 func attach(ctx context.Context, p place) (*Instance, error) {
 	s, err := p.readState()
@@ -63,7 +63,7 @@ func attach(ctx context.Context, p place) (*Instance, error) {
 		return nil, err
 	}
 	if !s.Ready {
-		return nil, errNotRunning
+		return nil, ErrNotRunning
 	}
 	c := p.cluster(s.Major)
 	pm, ok, err := c.running()
@@ -71,7 +71,7 @@ func attach(ctx context.Context, p place) (*Instance, error) {
 		return nil, err
 	}
 	if !ok || !pm.ready {
-		return nil, errNotRunning
+		return nil, ErrNotRunning
 	}
 	in := &Instance{place: p, cluster: c, port: pm.port}
 	if in.secret, err = readSecret(c.dir); err != nil {
@@ -82,7 +82,7 @@ func attach(ctx context.Context, p place) (*Instance, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("attach: %w", err)
 		}
-		return nil, errNotRunning
+		return nil, ErrNotRunning
 	}
 	if err := conn.Close(ctx); err != nil {
 		return nil, fmt.Errorf("attach: %w", err)
@@ -98,7 +98,7 @@ func start(ctx context.Context, p place) (_ *Instance, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	if in, err := attach(ctx, p); !errors.Is(err, errNotRunning) {
+	if in, err := attach(ctx, p); !errors.Is(err, ErrNotRunning) {
 		return in, err
 	}
 	s, err := p.readState()
@@ -192,7 +192,7 @@ func (p place) awaitReady(ctx context.Context, in *Instance, srv *server) (int, 
 			}
 		}
 		if !ok && srv.exited == nil {
-			return 0, errNotRunning // the one that was found is gone
+			return 0, ErrNotRunning // the one that was found is gone
 		}
 		select {
 		case <-srv.exited:

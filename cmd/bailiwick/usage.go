@@ -1,0 +1,126 @@
+//go:build cgo
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// statusUsage is the exit status of a command line that was not understood.
+const statusUsage = 2
+
+// usageError is a mistake in the command line, not in the project.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// usagef says what is wrong with the command line, and where the right one is written.
+func usagef(cmd *cobra.Command, format string, args ...any) error {
+	return usageError{fmt.Sprintf(format, args...) + fmt.Sprintf("\n\tmend: see `%s --help`", cmd.CommandPath())}
+}
+
+// finish makes every command of the tree say what is wrong with its command
+// line in the tool's own form, and shows cobra's own commands as ours.
+func finish(root *cobra.Command) {
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return requiredFlags(cmd) }
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Example = "  bailiwick help tenant create"
+		case "completion":
+			group(cmd)
+			cmd.Example = "  bailiwick completion bash --help"
+			for _, shell := range cmd.Commands() {
+				shell.Example = fmt.Sprintf("  bailiwick completion %s", shell.Name())
+			}
+		}
+	}
+}
+
+// requiredFlags names each required flag that is missing.
+func requiredFlags(cmd *cobra.Command) error {
+	var missing []string
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		required := flag.Annotations[cobra.BashCompOneRequiredFlag]
+		if len(required) > 0 && required[0] == "true" && !flag.Changed {
+			missing = append(missing, "--"+flag.Name)
+		}
+	})
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		return usagef(cmd, "the flag %s is required", missing[0])
+	}
+	return usagef(cmd, "the flags %s are required", strings.Join(missing, " and "))
+}
+
+// require marks flags that a command defines as required.
+func require(cmd *cobra.Command, names ...string) *cobra.Command {
+	var err error
+	for _, name := range names {
+		err = errors.Join(err, cmd.MarkFlagRequired(name))
+	}
+	if err != nil { // the flag is not defined: no user can cause or mend it
+		cmd.RunE = func(*cobra.Command, []string) error { return err }
+	}
+	return cmd
+}
+
+// noArgs is for commands that take flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef(cmd, "%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// oneArg is for commands that take exactly one argument of the given name.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return usagef(cmd, "%s needs %s", cmd.CommandPath(), name)
+		case 1:
+			return nil
+		}
+		return usagef(cmd, "%s takes one %s, and was given %q too", cmd.CommandPath(), name, args[1])
+	}
+}
+
+// group makes a command that only holds others refuse one that it does not have.
+func group(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		message := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			message += "; did you mean " + cmd.CommandPath() + " " + strings.Join(near, " or ") + "?"
+		}
+		return usagef(cmd, "%s", message)
+	}
+	return cmd
+}
+
+// plural counts things: 1 error, 2 errors; 1 query, 2 queries.
+func plural(n int, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "y"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(thing, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
