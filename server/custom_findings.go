@@ -37,7 +37,7 @@ func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.Lis
 	if err != nil {
 		return nil, err
 	}
-	if err := resume(w, by, list, req.Params.Cursor); err != nil {
+	if err := resume(ctx, w, by, list, req.Params.Cursor); err != nil {
 		return nil, err
 	}
 	limit := orElse(req.Params.Limit, defaultPage)
@@ -50,13 +50,13 @@ func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.Lis
 	if err != nil {
 		return nil, err
 	}
-	return findingPage(list, by, found, limit)
+	return findingPage(ctx, list, by, found, limit)
 }
 
 // resume begins the page where the cursor says.
-func resume(w *filter, by order, list string, text *string) error {
+func resume(ctx context.Context, w *filter, by order, list string, text *string) error {
 	var f rest.Fields
-	cursor := rest.ParseCursor(&f, list, 2, text)
+	cursor := rest.ParseCursor(ctx, &f, list, 2, text)
 	key := rest.CursorValue(&f, cursor, 0, rest.Same[*string])
 	id := rest.CursorValue(&f, cursor, 1, rest.Same[*uuid.UUID])
 	if key != nil && id != nil {
@@ -65,9 +65,9 @@ func resume(w *filter, by order, list string, text *string) error {
 	return f.Invalid()
 }
 
-func findingPage(list string, by order, found []tenantdb.ListScanFindingsRow, limit int32) (api.ListFindingsResponseObject, error) {
+func findingPage(ctx context.Context, list string, by order, found []tenantdb.ListScanFindingsRow, limit int32) (api.ListFindingsResponseObject, error) {
 	var f rest.Fields
-	found, next := rest.NextPage(&f, list, found, int64(limit), func(f *rest.Fields, r tenantdb.ListScanFindingsRow) []any {
+	found, next := rest.NextPage(ctx, &f, list, found, int64(limit), func(f *rest.Fields, r tenantdb.ListScanFindingsRow) []any {
 		return []any{rest.Take(f, "sort", by.key, r), r.ID}
 	})
 	page := api.ListFindings200JSONResponse{

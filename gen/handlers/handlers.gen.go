@@ -210,7 +210,7 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listProviders", 2, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listProviders", 2, req.Params.Cursor)
 	arg := tenantdb.ListProvidersParams{
 		Kind:           rest.Take(&in, "query.kind", rest.Null(rest.OpenPointer[api.ProviderKind], rest.String[api.ProviderKind, tenantdb.ProviderKind], rest.BuildPointer[tenantdb.ProviderKind]), req.Params.Kind),
 		Connected:      req.Params.Connected,
@@ -226,7 +226,7 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listProviders", rows, limit, func(_ *rest.Fields, row tenantdb.Provider) []any {
+	rows, next := rest.NextPage(ctx, &out, "listProviders", rows, limit, func(_ *rest.Fields, row tenantdb.Provider) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
 	body := api.ProviderPage{Items: rest.Rows(&out, rows, toProviderFromProvider), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -409,7 +409,7 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listScans", 2, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listScans", 2, req.Params.Cursor)
 	arg := tenantdb.ListScansParams{
 		ProviderID:     rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
 		State:          rest.Take(&in, "query.state", rest.Null(rest.OpenPointer[[]api.ScanState], rest.Slice[[]api.ScanState, []tenantdb.ScanState](rest.String[api.ScanState, tenantdb.ScanState]), rest.BuildSlice[[]tenantdb.ScanState]), req.Params.State),
@@ -426,7 +426,7 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listScans", rows, limit, func(_ *rest.Fields, row tenantdb.Scan) []any {
+	rows, next := rest.NextPage(ctx, &out, "listScans", rows, limit, func(_ *rest.Fields, row tenantdb.Scan) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
 	body := api.ScanPage{Items: rest.Rows(&out, rows, toScanFromScan), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -600,7 +600,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listScanFindings", 2, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listScanFindings", 2, req.Params.Cursor)
 	arg := tenantdb.ListScanFindingsParams{
 		ScanID:        rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId),
 		Status:        rest.Take(&in, "query.status", rest.Null(rest.OpenPointer[api.FindingStatus], rest.String[api.FindingStatus, tenantdb.FindingStatus], rest.BuildPointer[tenantdb.FindingStatus]), req.Params.Status),
@@ -617,7 +617,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listScanFindings", rows, limit, func(_ *rest.Fields, row tenantdb.ListScanFindingsRow) []any {
+	rows, next := rest.NextPage(ctx, &out, "listScanFindings", rows, limit, func(_ *rest.Fields, row tenantdb.ListScanFindingsRow) []any {
 		return []any{row.Severity, row.ID}
 	})
 	body := api.FindingPage{Items: rest.Rows(&out, rows, toFindingFromListScanFindingsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -734,7 +734,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listResources", 2, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listResources", 2, req.Params.Cursor)
 	arg := tenantdb.ListResourcesParams{
 		ProviderID: rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
 		Service:    req.Params.Service,
@@ -751,7 +751,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listResources", rows, limit, func(_ *rest.Fields, row tenantdb.ListResourcesRow) []any {
+	rows, next := rest.NextPage(ctx, &out, "listResources", rows, limit, func(_ *rest.Fields, row tenantdb.ListResourcesRow) []any {
 		return []any{row.Uid, row.ID}
 	})
 	body := api.ResourcePage{Items: rest.Rows(&out, rows, toResourceFromListResourcesRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -794,7 +794,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listChecks", 1, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listChecks", 1, req.Params.Cursor)
 	arg := tenantdb.ListChecksParams{
 		Provider:  req.Params.Provider,
 		Service:   req.Params.Service,
@@ -809,7 +809,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listChecks", rows, limit, func(_ *rest.Fields, row tenantdb.ListChecksRow) []any {
+	rows, next := rest.NextPage(ctx, &out, "listChecks", rows, limit, func(_ *rest.Fields, row tenantdb.ListChecksRow) []any {
 		return []any{row.ID}
 	})
 	body := api.CheckPage{Items: rest.Rows(&out, rows, toCheckFromListChecksRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -847,7 +847,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listReports", 1, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listReports", 1, req.Params.Cursor)
 	arg := tenantdb.ListReportsParams{
 		ScanID:    rest.Take(&in, "query.scan_id", rest.Null(rest.OpenPointer[openapi_types.UUID], rest.UUID[openapi_types.UUID, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ScanId),
 		AfterID:   rest.CursorValue(&in, cursor, 0, rest.Same[*int64]),
@@ -861,7 +861,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listReports", rows, limit, func(_ *rest.Fields, row tenantdb.Report) []any {
+	rows, next := rest.NextPage(ctx, &out, "listReports", rows, limit, func(_ *rest.Fields, row tenantdb.Report) []any {
 		return []any{row.ID}
 	})
 	body := api.ReportPage{Items: rest.Rows(&out, rows, toReportFromReport), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}

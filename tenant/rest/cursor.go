@@ -2,25 +2,26 @@ package rest
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
 // Cursor is the place in a list after which its next page begins: the sort
-// key of the last row. Clients get it as an opaque text.
+// key of the last row. Clients get it as an opaque text, signed so that nobody
+// but the service makes one, and good for one operation and tenant alone.
 type Cursor struct {
 	values []json.RawMessage
 }
 
-// cursorText is what the opaque text holds. It names the operation, so that a
-// cursor of one list is refused by another.
-type cursorText struct {
-	Operation string            `json:"o"`
-	Values    []json.RawMessage `json:"v"`
-}
+// cursorPurpose is what the keyring signs cursors for.
+const cursorPurpose = "cursor"
 
 var errCursor = errors.New("not a cursor of this list")
 
@@ -32,24 +33,41 @@ func PageSize(f *Fields, place string, limit int64) int64 {
 	return limit
 }
 
-// ParseCursor reads a client's cursor. An absent or empty one gives the first page.
-func ParseCursor(f *Fields, operation string, keys int, text *string) Cursor {
+// ParseCursor reads a client's cursor of a list with that many sort keys. An
+// absent or empty one gives the first page; one that this service did not sign
+// for this operation and the context's tenant is refused.
+func ParseCursor(ctx context.Context, f *Fields, operation string, keys int, text *string) Cursor {
 	if text == nil || *text == "" {
 		return Cursor{}
 	}
+	var c Cursor
 	data, err := base64.RawURLEncoding.DecodeString(*text)
+	// The decoder ignores ends of lines and the last bits: only our own spelling counts.
+	if err != nil || base64.RawURLEncoding.EncodeToString(data) != *text || len(data) < sha256.Size {
+		f.Add("query.cursor", errCursor)
+		return Cursor{}
+	}
+	mac, values := data[:sha256.Size], data[sha256.Size:]
+	if !keysOf(ctx).Verify(cursorMessage(ctx, operation, values), mac, cursorPurpose) ||
+		json.Unmarshal(values, &c.values) != nil || len(c.values) != keys {
+		f.Add("query.cursor", errCursor)
+		return Cursor{}
+	}
+	return c
+}
+
+// cursorMessage is what is signed: the values, after the operation and the
+// tenant that they belong to. Both parts of JSON show where they end.
+func cursorMessage(ctx context.Context, operation string, values []byte) []byte {
+	owner := ""
+	if t, ok := tenant.FromContext(ctx); ok {
+		owner = t.ID.String()
+	}
+	message, err := json.Marshal([]string{operation, owner})
 	if err != nil {
-		f.Add("query.cursor", errCursor)
-		return Cursor{}
+		panic("rest: " + err.Error()) // Strings always have a form in JSON.
 	}
-	var c cursorText
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c); err != nil || c.Operation != operation || len(c.Values) != keys {
-		f.Add("query.cursor", errCursor)
-		return Cursor{}
-	}
-	return Cursor{values: c.Values}
+	return append(message, values...)
 }
 
 // CursorValue converts the cursor's i-th key to the query's argument; absent
@@ -68,29 +86,24 @@ func CursorValue[T, B any](f *Fields, c Cursor, i int, convert func(*T) (B, erro
 
 // NextPage cuts rows, of which one more than limit was asked for, to the limit,
 // and gives the cursor of the page after them; nil when they are the last. key
-// lists the sort key of a row.
-func NextPage[R any](f *Fields, operation string, rows []R, limit int64, key func(f *Fields, row R) []any) ([]R, *string) {
+// lists the sort key of a row. Operation and context are those of ParseCursor.
+func NextPage[R any](ctx context.Context, f *Fields, operation string, rows []R, limit int64, key func(f *Fields, row R) []any) ([]R, *string) {
 	if limit < 1 || int64(len(rows)) <= limit {
 		return rows, nil
 	}
 	rows = rows[:limit]
-	c := cursorText{Operation: operation}
-	for _, v := range key(f, rows[len(rows)-1]) {
+	keys := key(f, rows[len(rows)-1])
+	for i, v := range keys {
 		if at, ok := v.(time.Time); ok {
-			v = at.UTC() // The last hours of 9999 are another year on clocks further east.
+			keys[i] = at.UTC() // The last hours of 9999 are another year on clocks further east.
 		}
-		data, err := json.Marshal(v)
-		if err != nil {
-			f.Add("next_cursor", fmt.Errorf("encode the cursor: %w", err))
-			return rows, nil
-		}
-		c.Values = append(c.Values, data)
 	}
-	data, err := json.Marshal(c)
+	values, err := json.Marshal(keys)
 	if err != nil {
 		f.Add("next_cursor", fmt.Errorf("encode the cursor: %w", err))
 		return rows, nil
 	}
-	text := base64.RawURLEncoding.EncodeToString(data)
+	mac := keysOf(ctx).Sign(cursorMessage(ctx, operation, values), cursorPurpose)
+	text := base64.RawURLEncoding.EncodeToString(append(mac, values...))
 	return rows, &text
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 )
 
 type (
@@ -46,9 +49,62 @@ type exchange struct {
 	operation string
 	tenant    string
 	response  *response
+	keys      *keyring.Keyring
 	cause     error
+	// ends run when the response has been sent.
+	ends []func()
 	// broken: an error came up after the response had begun.
 	broken bool
+}
+
+// Header holds the headers to send with the response that the request's handler
+// makes, such as Location. They are not sent with an error, whose own stand in
+// [StatusError]. Outside of Wrap it is a new one that nobody sends.
+func Header(ctx context.Context) http.Header {
+	ex := exchangeOf(ctx)
+	if ex == nil {
+		return http.Header{}
+	}
+	if ex.response.pending == nil {
+		ex.response.pending = http.Header{}
+	}
+	return ex.response.pending
+}
+
+// AtEnd has f run when the response has been sent, also when that fails or
+// panics; the last one first. A handler whose response streams gives back there
+// what the stream still uses. Outside of Wrap f runs when ctx is done.
+func AtEnd(ctx context.Context, f func()) {
+	if ex := exchangeOf(ctx); ex != nil {
+		ex.ends = append(ex.ends, f)
+		return
+	}
+	context.AfterFunc(ctx, f)
+}
+
+// end runs what AtEnd has gathered. Each is deferred, so that one that panics
+// does not keep the others from running.
+func (ex *exchange) end() {
+	for _, f := range ex.ends {
+		defer f()
+	}
+	ex.ends = nil
+}
+
+// processKeys stand in for Options.Keys; they end with the process.
+var processKeys = sync.OnceValue(func() *keyring.Keyring {
+	ring, err := keyring.Parse(keyring.Generate("process"))
+	if err != nil {
+		panic("rest: " + err.Error()) // Generate writes what Parse reads.
+	}
+	return ring
+})
+
+func keysOf(ctx context.Context) *keyring.Keyring {
+	if ex := exchangeOf(ctx); ex != nil {
+		return ex.keys
+	}
+	return processKeys()
 }
 
 func exchangeOf(ctx context.Context) *exchange {
@@ -60,8 +116,8 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 // begin starts an exchange. The id is our own: one from a header could forge log lines.
-func begin(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) {
-	ex := &exchange{id: rand.Text(), started: time.Now(), response: &response{ResponseWriter: w}}
+func begin(w http.ResponseWriter, r *http.Request, keys *keyring.Keyring) (*exchange, *http.Request) {
+	ex := &exchange{id: rand.Text(), started: time.Now(), response: &response{ResponseWriter: w}, keys: keys}
 	w.Header().Set("X-Request-ID", ex.id)
 	return ex, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex))
 }
@@ -109,22 +165,37 @@ func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string)
 type response struct {
 	http.ResponseWriter
 
-	status int
-	bytes  int64
+	// pending are the headers of a response that is no error.
+	pending http.Header
+	status  int
+	bytes   int64
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
+		if status < http.StatusBadRequest {
+			w.addPending()
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) addPending() { maps.Copy(w.Header(), w.pending) }
+
+// FlushError is how http.ResponseController flushes, which begins the response.
+func (w *response) FlushError() error {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Write implements io.Writer.
 func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 )
 
 // DefaultMaxBody is the limit of a request's body when Options names none.
@@ -50,6 +52,9 @@ type Options struct {
 	MaxBody int64
 	// Logger gets one line per request; nil means slog.Default().
 	Logger *slog.Logger
+	// Keys sign cursors; nil means a random key of this process, so that cursors
+	// are good for one process alone and no longer than it runs.
+	Keys *keyring.Keyring
 }
 
 // Wrap puts in front of next, which routes by itself, what every request of the
@@ -62,6 +67,9 @@ type Options struct {
 func Wrap(doc *openapi3.T, opts Options, next http.Handler) (http.Handler, error) {
 	if opts.MaxBody == 0 {
 		opts.MaxBody = DefaultMaxBody
+	}
+	if opts.Keys == nil {
+		opts.Keys = processKeys()
 	}
 	h := &handler{opts: opts, mux: http.NewServeMux()}
 	var errs []error
@@ -89,18 +97,22 @@ type handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ex, r := begin(w, r)
+	ex, r := begin(w, r, h.opts.Keys)
 	defer h.finish(ex, r)
 	if err := h.routable(r); err != nil {
 		WriteError(ex.response, r, err)
 		return
 	}
 	h.mux.ServeHTTP(ex.response, r)
+	if ex.response.status == 0 { // net/http sends 200 now.
+		ex.response.addPending()
+	}
 }
 
 // finish is deferred: it answers a panic, writes the log, and cuts the
 // connection of a response that went wrong half-way.
 func (h *handler) finish(ex *exchange, r *http.Request) {
+	defer ex.end()
 	if v := recover(); v != nil && !ex.recovered(r, v) {
 		panic(v)
 	}

@@ -101,7 +101,7 @@ func (b *binding) pageLines(p *paging) {
 	}
 	b.lines = append(b.lines,
 		fmt.Sprintf("\tlimit := rest.PageSize(&in, %q, %s)", p.limit.place, limit),
-		fmt.Sprintf("\tcursor := rest.ParseCursor(&in, %q, %d, %s)", b.op.ID, len(p.keys), cursor))
+		fmt.Sprintf("\tcursor := rest.ParseCursor(ctx, &in, %q, %d, %s)", b.op.ID, len(p.keys), cursor))
 }
 
 func (b *binding) hasParam(name string) bool {
@@ -221,7 +221,7 @@ func (b *binding) nextPage(rowText string) {
 	if strings.Contains(strings.Join(values, ""), "(f,") {
 		fields = "f"
 	}
-	b.after = append(b.after, fmt.Sprintf("\trows, next := rest.NextPage(&out, %q, rows, limit, func(%s *rest.Fields, row %s) []any {\n\t\treturn []any{%s}\n\t})",
+	b.after = append(b.after, fmt.Sprintf("\trows, next := rest.NextPage(ctx, &out, %q, rows, limit, func(%s *rest.Fields, row %s) []any {\n\t\treturn []any{%s}\n\t})",
 		b.op.ID, fields, rowText, strings.Join(values, ", ")))
 }
 

@@ -117,7 +117,7 @@ func (s *server) ListPeople(ctx context.Context, req api.ListPeopleRequestObject
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listPeople", 2, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listPeople", 2, req.Params.Cursor)
 	arg := tenantdb.ListPeopleParams{
 		AfterFirst:    rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildText)),
 		AfterAddress1: rest.CursorValue(&in, cursor, 1, rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildText)),
@@ -131,7 +131,7 @@ func (s *server) ListPeople(ctx context.Context, req api.ListPeopleRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listPeople", rows, limit, func(_ *rest.Fields, row tenantdb.ListPeopleRow) []any {
+	rows, next := rest.NextPage(ctx, &out, "listPeople", rows, limit, func(_ *rest.Fields, row tenantdb.ListPeopleRow) []any {
 		return []any{row.FirstAddress, row.Address1}
 	})
 	body := api.ListPeople200JSONResponse{Items: rest.Rows(&out, rows, toListPeopleFromListPeopleRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}

@@ -82,7 +82,7 @@ func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listEvents", 2, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listEvents", 2, req.Params.Cursor)
 	arg := tenantdb.ListEventsParams{
 		AfterAt:   rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildTimestamptz)),
 		AfterID:   rest.CursorValue(&in, cursor, 1, rest.Null(rest.OpenPointer[[16]byte], rest.Same[[16]byte], rest.BuildUUID)),
@@ -96,7 +96,7 @@ func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listEvents", rows, limit, func(f *rest.Fields, row tenantdb.ListEventsRow) []any {
+	rows, next := rest.NextPage(ctx, &out, "listEvents", rows, limit, func(f *rest.Fields, row tenantdb.ListEventsRow) []any {
 		return []any{rest.Take(f, "at", rest.Must(rest.OpenTimestamptz, rest.Same[time.Time]), row.At), rest.Take(f, "id", rest.Must(rest.OpenUUID, rest.Same[[16]byte]), row.ID)}
 	})
 	body := api.ListEvents200JSONResponse{Items: rest.Rows(&out, rows, toEventFromListEventsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -115,7 +115,7 @@ func (s *server) ListTitles(ctx context.Context, req api.ListTitlesRequestObject
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Int[int32, int64], req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "listTitles", 1, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "listTitles", 1, req.Params.Cursor)
 	arg := tenantdb.ListTitlesParams{
 		AfterTitle: rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildText)),
 		PageLimit:  limit + 1,
@@ -128,7 +128,7 @@ func (s *server) ListTitles(ctx context.Context, req api.ListTitlesRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "listTitles", rows, limit, func(_ *rest.Fields, row string) []any {
+	rows, next := rest.NextPage(ctx, &out, "listTitles", rows, limit, func(_ *rest.Fields, row string) []any {
 		return []any{row}
 	})
 	body := api.ListTitles200JSONResponse{Items: rest.Rows(&out, rows, func(f *rest.Fields, row string) string { return rest.Take(f, "title", rest.Same[string], row) }), NextCursor: rest.Take(&out, "nextCursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
@@ -147,7 +147,7 @@ func (s *server) ListWeighted(ctx context.Context, req api.ListWeightedRequestOb
 	defer done()
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[int], rest.Int[int, int64]), req.Params.Limit))
-	cursor := rest.ParseCursor(&in, "list-weighted", 1, req.Params.Cursor)
+	cursor := rest.ParseCursor(ctx, &in, "list-weighted", 1, req.Params.Cursor)
 	arg := tenantdb.ListEventsBySeverityParams{
 		AfterID:   rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[[16]byte], rest.Same[[16]byte], rest.BuildUUID)),
 		PageLimit: rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
@@ -160,7 +160,7 @@ func (s *server) ListWeighted(ctx context.Context, req api.ListWeightedRequestOb
 		return nil, err
 	}
 	var out rest.Fields
-	rows, next := rest.NextPage(&out, "list-weighted", rows, limit, func(f *rest.Fields, row tenantdb.ListEventsBySeverityRow) []any {
+	rows, next := rest.NextPage(ctx, &out, "list-weighted", rows, limit, func(f *rest.Fields, row tenantdb.ListEventsBySeverityRow) []any {
 		return []any{rest.Take(f, "id", rest.Must(rest.OpenUUID, rest.Same[[16]byte]), row.Event.ID)}
 	})
 	body := api.ListWeighted200JSONResponse{Items: rest.BuildPointer[[]struct {
