@@ -91,7 +91,7 @@ func newUserProject(t *testing.T) *userProject {
 		t.Fatal(err)
 	}
 	p := &userProject{dir: t.TempDir()}
-	for _, name := range []string{"go.sum", "sqlc.yaml", "bailiwick.yaml", "openapi.yaml", "schema", "queries", "server", "internal/devauth"} {
+	for _, name := range []string{"go.sum", "sqlc.yaml", "bailiwick.yaml", "openapi.yaml", "schema", "queries", "server"} {
 		p.copy(t, root, name)
 	}
 	gomod := strings.Replace(readFile(t, filepath.Join(root, "go.mod")), "module "+repository, "module "+userModule, 1)
@@ -143,7 +143,7 @@ func (p *userProject) copy(t *testing.T, root, name string) {
 		}
 		text := readFile(t, path)
 		if filepath.Ext(path) == ".go" {
-			for _, own := range []string{"gen/", "schema\"", "internal/devauth\""} {
+			for _, own := range []string{"gen/", "schema\""} {
 				text = strings.ReplaceAll(text, `"`+repository+"/"+own, `"`+userModule+"/"+own)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/bailiwick-dev/bailiwick/internal/devauth"
+	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 )
 
 // runToken runs "bailiwick token" and returns what it prints.

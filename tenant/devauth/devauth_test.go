@@ -11,7 +11,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/bailiwick-dev/bailiwick/internal/devauth"
+	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
