@@ -160,7 +160,7 @@ func matchKind(kind Kind, values []string, v queries.Value, s *openapi.Schema, i
 }
 
 // typed are the formats whose values text in general does not have.
-var typed = []string{"date", "date-time", "time", "uuid", "byte", "binary", "decimal", "duration", "json"}
+var typed = []string{"date", "date-time", "time", "time-local", "uuid", "byte", "binary", "decimal", "duration", "json"}
 
 func matchText(kind Kind, values []string, v queries.Value, s *openapi.Schema) *Mismatch {
 	if slices.Contains(typed, s.Format) {
@@ -205,7 +205,7 @@ var forms = map[Kind]form{
 	Decimal:   {text, []string{"decimal"}},
 	UUID:      {text, []string{"uuid"}},
 	Date:      {text, []string{"date"}},
-	Time:      {text, []string{"time"}},
+	Time:      {text, []string{"time-local", "time"}}, // RFC 3339's full-time, which "time" names, has an offset.
 	Timestamp: {text, []string{"date-time"}},
 	Interval:  {text, []string{"duration"}},
 	Bytes:     {text, []string{"byte"}},
