@@ -24,10 +24,7 @@ func (b *binding) response() {
 	if r.Origin != nil && r.Origin.Key != nil {
 		line = r.Origin.Key.Line
 	}
-	if len(r.Headers) > 0 {
-		b.reportf(line, "response-shape", code, "remove the headers, or write the handler by hand", "a query gives no response headers")
-		return
-	}
+	b.checkHeaders(code, r)
 	if len(r.Content) == 0 {
 		b.answer = b.empty(code)
 		if b.query.Cmd == queries.Many {
@@ -44,7 +41,7 @@ func (b *binding) response() {
 		b.reportf(line, "response-shape", code, "answer 204 without a body, or make the query :one with RETURNING", "query %s is %s and returns no rows, but the response has a body", b.query.Name, b.query.Cmd)
 		return
 	}
-	target, ok := b.target(code)
+	target, ok := b.target(code, len(r.Headers) > 0)
 	if !ok {
 		b.reportf(line, "response-shape", code, "write the handler by hand", "the response has a form that a query cannot fill")
 		return
@@ -74,33 +71,42 @@ func (b *binding) empty(code string) string {
 }
 
 // target finds the Go type of the response's body, and writes the answer that
-// wraps a value of it.
-func (b *binding) target(code string) (ast.Expr, bool) {
+// wraps a value of it. A response with headers is a struct of body and headers.
+func (b *binding) target(code string, headers bool) (ast.Expr, bool) {
 	pkg, qual := b.g.apiPkg, b.g.api.Qualifier
-	for _, fn := range pkg.Funcs {
-		name := gosrc.ReceiverName(fn)
-		if fn.Name.Name != "Visit"+b.name+"Response" || !strings.HasPrefix(name, b.name+code) {
-			continue
-		}
-		spec := pkg.Types[name]
-		if spec == nil {
+	spec := b.responseType(code)
+	if spec == nil {
+		return nil, false
+	}
+	format := qual + "." + spec.Name.Name + "(%s)"
+	if st, ok := spec.Type.(*ast.StructType); ok && len(st.Fields.List) == 1 && len(st.Fields.List[0].Names) == 0 {
+		inner, ok := st.Fields.List[0].Type.(*ast.Ident)
+		if !ok || pkg.Types[inner.Name] == nil {
 			return nil, false
 		}
-		b.answer = qual + "." + name + "(body)"
-		if st, ok := spec.Type.(*ast.StructType); ok && len(st.Fields.List) == 1 && len(st.Fields.List[0].Names) == 0 {
-			inner, ok := st.Fields.List[0].Type.(*ast.Ident)
-			if !ok || pkg.Types[inner.Name] == nil {
-				return nil, false
-			}
-			b.answer = fmt.Sprintf("%s.%s{%s: %s.%s(body)}", qual, name, inner.Name, qual, inner.Name)
-			spec = pkg.Types[inner.Name]
-		}
-		if under, ok := spec.Type.(*ast.Ident); ok {
-			return under, true
-		}
-		return spec.Name, true
+		format = fmt.Sprintf("%s.%s{%s: %s.%s(%%s)}", qual, spec.Name.Name, inner.Name, qual, inner.Name)
+		spec = pkg.Types[inner.Name]
 	}
-	return nil, false
+	if headers {
+		b.answer = fmt.Sprintf(strings.Replace(format, "(%s)", "{%s}", 1), "Body: body")
+		return b.bodyField(spec)
+	}
+	b.answer = fmt.Sprintf(format, "body")
+	if under, ok := spec.Type.(*ast.Ident); ok {
+		return under, true
+	}
+	return spec.Name, true
+}
+
+// responseType finds the type that oapi-codegen writes for a response.
+func (b *binding) responseType(code string) *ast.TypeSpec {
+	for _, fn := range b.g.apiPkg.Funcs {
+		name := gosrc.ReceiverName(fn)
+		if fn.Name.Name == "Visit"+b.name+"Response" && strings.HasPrefix(name, b.name+code) {
+			return b.g.apiPkg.Types[name]
+		}
+	}
+	return nil
 }
 
 // fill writes the expression of the body.
