@@ -66,7 +66,7 @@ line is.`,
 	root.AddCommand(newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand(), newHardenCommand())
-	root.AddCommand(newTokenCommand(), newVersionCommand())
+	root.AddCommand(newTokenCommand(), newDoctorCommand(), newVersionCommand())
 	finish(root)
 	return root
 }

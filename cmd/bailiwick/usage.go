@@ -40,7 +40,7 @@ func finish(root *cobra.Command) {
 			group(cmd)
 			cmd.Example = "  bailiwick completion bash --help"
 			for _, shell := range cmd.Commands() {
-				shell.Example = fmt.Sprintf("  bailiwick completion %s", shell.Name())
+				shell.Example = "  bailiwick completion " + shell.Name()
 			}
 		}
 	}

@@ -27,6 +27,8 @@ func (in *Instance) bootstrap(ctx context.Context) error {
 			"GRANT CONNECT ON DATABASE postgres TO "+OwnerRole,
 			// DDL that waits for a long query makes every later query wait too.
 			"ALTER ROLE "+OwnerRole+" SET lock_timeout = '5s'",
+			// A client that stops in mid transaction must not keep its locks for ever.
+			"ALTER ROLE "+RuntimeRole+" SET idle_in_transaction_session_timeout = '60s'",
 		); err != nil {
 			return err
 		}

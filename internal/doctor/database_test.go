@@ -1,0 +1,177 @@
+package doctor_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/bailiwick-dev/bailiwick/internal/doctor"
+)
+
+// fault is something that is broken, and what the doctor has to say of it.
+type fault struct {
+	sql    string // as a superuser
+	check  string
+	status doctor.Status
+	text   string // in the message
+	// byHand is for mends that are not SQL to paste: this is run instead.
+	byHand string
+}
+
+// TestHealthy finds nothing in a database that is made by the book.
+func TestHealthy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	report := w.run()
+	if found := bad(report); len(found) > 0 || len(report) < 20 {
+		var b bytes.Buffer
+		_ = report.Write(&b)
+		t.Errorf("%s", b.String())
+	}
+	w.options.OwnerURL = ""
+	for _, f := range bad(w.run()) {
+		if f.Status != doctor.Skip {
+			t.Errorf("by the runtime role alone: %+v", f)
+		}
+	}
+	w.options.OwnerURL, w.options.URL = as(t, w.options.URL, w.owner, "owner"), ""
+	for _, f := range bad(w.run()) {
+		if f.Status != doctor.Skip {
+			t.Errorf("by the owner role alone: %+v", f)
+		}
+	}
+}
+
+// TestFaults breaks one thing after another, several in one database where they
+// don't hide each other, then does what the doctor says, and is well again.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]fault{
+		"runtime role": {
+			{"ALTER ROLE APP_ROLE INHERIT", "runtime-role", doctor.Fail, "is INHERIT", ""},
+			{"ALTER ROLE APP_ROLE CREATEROLE", "runtime-role", doctor.Fail, "is CREATEROLE", ""},
+			{"ALTER ROLE APP_ROLE BYPASSRLS", "runtime-role", doctor.Fail, "is BYPASSRLS", ""},
+			{"ALTER ROLE APP_ROLE REPLICATION", "runtime-role", doctor.Fail, "is REPLICATION", ""},
+			{"ALTER ROLE APP_ROLE CREATEDB", "runtime-role", doctor.Warn, "is CREATEDB", ""},
+			{"GRANT CREATE ON DATABASE THIS_DB TO APP_ROLE", "runtime-database", doctor.Fail, "make schemas", ""},
+			{"GRANT TEMPORARY ON DATABASE THIS_DB TO PUBLIC", "runtime-database", doctor.Fail, "make temporary tables", ""},
+			{"GRANT pg_read_all_data TO APP_ROLE", "runtime-member", doctor.Fail, "member of pg_read_all_data", ""},
+			{"GRANT ACME TO APP_ROLE WITH ADMIN OPTION", "runtime-member", doctor.Fail, "may make others members", ""},
+		},
+		"superuser": {
+			{"ALTER ROLE APP_ROLE SUPERUSER", "runtime-role", doctor.Fail, "is SUPERUSER", ""},
+		},
+		"owner role": {
+			{"ALTER ROLE OWNER_ROLE NOCREATEROLE", "owner-role", doctor.Fail, "may not make roles", ""},
+			{"ALTER DATABASE THIS_DB OWNER TO postgres", "owner-role", doctor.Fail, "does not own database", ""},
+			{"ALTER ROLE OWNER_ROLE RESET lock_timeout", "settings", doctor.Warn, "lock_timeout is 0", ""},
+			{"ALTER ROLE OWNER_ROLE SET statement_timeout = '1s'", "settings", doctor.Warn, "statement_timeout is 1s", ""},
+		},
+		"public": {
+			{"GRANT CREATE ON SCHEMA public TO PUBLIC", "public-schema", doctor.Fail, "may make objects in public", ""},
+			{"GRANT SELECT ON public.tenants TO PUBLIC", "public-schema", doctor.Fail, "every tenant may read public.tenants", ""},
+			{"CREATE TABLE public.prices (n int); GRANT SELECT, UPDATE ON public.prices TO PUBLIC", "public-schema", doctor.Fail, "every tenant may change public.prices", ""},
+			{"REVOKE USAGE ON SCHEMA public FROM PUBLIC, APP_ROLE", "runtime-database", doctor.Fail, "not even look into public", ""},
+			{"GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO PUBLIC", "hardened", doctor.Warn, "could change its tenant",
+				"REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC"},
+		},
+		"hardened for others": {
+			{"REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM APP_ROLE", "hardened", doctor.Fail, "not bind a query", ""},
+			{"REVOKE EXECUTE ON FUNCTION pg_catalog.pg_advisory_xact_lock(bigint) FROM OWNER_ROLE", "hardened", doctor.Fail, "not make tenants", ""},
+		},
+		"settings": {
+			{"ALTER ROLE APP_ROLE SET jit = on", "settings", doctor.Warn, "jit is on", ""},
+			{"ALTER ROLE APP_ROLE SET row_security = off", "settings", doctor.Fail, "row_security is off", ""},
+			{"ALTER ROLE APP_ROLE SET idle_in_transaction_session_timeout = 0", "settings", doctor.Warn, "idle_in_transaction_session_timeout is 0", ""},
+			{"ALTER ROLE APP_ROLE SET session_replication_role = replica", "settings", doctor.Fail, "session_replication_role is replica", ""},
+			{"ALTER ROLE APP_ROLE SET default_transaction_read_only = on", "writable", doctor.Fail, "services cannot write", "ALTER ROLE APP_ROLE RESET default_transaction_read_only"},
+			{"ALTER ROLE OWNER_ROLE SET password_encryption = md5", "settings", doctor.Warn, "password_encryption is md5", "ALTER ROLE OWNER_ROLE RESET password_encryption"},
+			{"ALTER ROLE APP_ROLE CONNECTION LIMIT 10", "connections", doctor.Warn, "one instance of 9 fills", "ALTER ROLE APP_ROLE CONNECTION LIMIT -1"},
+		},
+		"tenants": {
+			{"REVOKE ACME FROM APP_ROLE", "membership", doctor.Fail, "no member of: acme", ""},
+			{"ALTER ROLE GLOBEX LOGIN", "tenant-role", doctor.Fail, "may do more than own nothing: globex", ""},
+			{"ALTER TABLE ACME.items OWNER TO postgres", "owner", doctor.Fail, "belongs to another role than", "ALTER TABLE ACME.items OWNER TO OWNER_ROLE"},
+			{"REVOKE DELETE ON GLOBEX.items FROM GLOBEX", "grants", doctor.Fail, "may not use all of their tables: globex", ""},
+			{"GRANT SELECT (name) ON GLOBEX.items TO PUBLIC", "foreign-rights", doctor.Fail, "others have rights on: globex", ""},
+			{"CREATE SCHEMA t_00000000000000000000000000000001", "orphans", doctor.Warn, "schemas that no tenant has: t_0000", "DROP SCHEMA t_00000000000000000000000000000001"},
+			{"UPDATE public.tenants SET schema_fingerprint = 'old' WHERE slug = 'acme'", "version", doctor.Warn, "at 2 versions", "UPDATE public.tenants SET schema_fingerprint = (SELECT max(schema_fingerprint) FROM public.tenants WHERE slug = 'globex')"},
+		},
+		"rights": {
+			{"GRANT EXECUTE ON FUNCTION ACME.item_count() TO PUBLIC", "foreign-rights", doctor.Fail, "others have rights on: acme", ""},
+			{"REVOKE USAGE ON SCHEMA ACME FROM ACME", "grants", doctor.Fail, "may not use all of their tables: acme", ""},
+			{"GRANT pg_monitor TO ACME", "tenant-role", doctor.Fail, "members of another role: acme", "REVOKE pg_monitor FROM ACME"},
+			{"GRANT GLOBEX TO pg_monitor", "membership", doctor.Warn, "others may take on too: globex", "REVOKE GLOBEX FROM pg_monitor"},
+			{"UPDATE public.tenants SET state = 'provisioning' WHERE slug = 'acme'", "half-made", doctor.Warn, "acme (provisioning)", "UPDATE public.tenants SET state = 'active'"},
+			{"INSERT INTO public.tenants (id, slug, name, schema_fingerprint) SELECT '00000000-0000-0000-0000-000000000002', 'hooli', 'Hooli', schema_fingerprint FROM public.tenants LIMIT 1",
+				"half-made", doctor.Fail, "registered, but without a schema: hooli", "DELETE FROM public.tenants WHERE slug = 'hooli'"},
+		},
+		"registry": {
+			{"DROP TABLE public.tenants", "registry", doctor.Fail, "there is no registry", "ROLLBACK"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newWorld(t).breakAndMend(faults)
+		})
+	}
+}
+
+func (w *world) breakAndMend(faults []fault) {
+	w.Helper()
+	for _, f := range faults {
+		w.exec(w.expand(f.sql))
+	}
+	report := w.run()
+	var mends []string
+	for _, f := range faults {
+		found := find(report, f)
+		if found == nil {
+			w.Errorf("after %s: no finding %s %s %q in\n%+v", f.sql, f.check, f.status, f.text, bad(report))
+			continue
+		}
+		if found.Mend == "" {
+			w.Errorf("no mend: %+v", found)
+		}
+		mends = append(mends, mendOf(f, found))
+	}
+	if w.Failed() || faults[0].check == "registry" {
+		return
+	}
+	for _, mend := range mends {
+		w.exec(w.expand(mend))
+	}
+	if left := bad(w.run()); len(left) > 0 {
+		w.Errorf("after %s\nthere is left: %+v", strings.Join(mends, "\n"), left)
+	}
+}
+
+func mendOf(f fault, found *doctor.Finding) string {
+	if f.byHand != "" {
+		return f.byHand
+	}
+	sql, _, _ := strings.Cut(found.Mend, " (or FROM")
+	return sql
+}
+
+func find(report doctor.Report, f fault) *doctor.Finding {
+	for i, found := range report {
+		if found.Check == f.check && found.Status == f.status && strings.Contains(found.Message, f.text) {
+			return &report[i]
+		}
+	}
+	return nil
+}
+
+// TestUnreachable says which of the two connection strings is wrong.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	report := doctor.Run(t.Context(), doctor.Options{URL: "postgres://app:secret@127.0.0.1:1/none", OwnerURL: "nonsense\x00"})
+	if len(report) != 2 || report[0].Status != doctor.Fail || report[1].Status != doctor.Fail ||
+		!strings.Contains(report[0].Message, "DATABASE_URL does not lead") || !strings.Contains(report[1].Mend, "DATABASE_OWNER_URL") {
+		t.Errorf("%+v", report)
+	}
+	if strings.Contains(report[0].Message, "secret") {
+		t.Error("the password is shown")
+	}
+}
