@@ -1063,6 +1063,12 @@ type Days = int32
 // FindingID defines model for FindingID.
 type FindingID = openapi_types.UUID
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
 // Limit defines model for Limit.
 type Limit = int32
 
@@ -1077,6 +1083,9 @@ type ScanID = openapi_types.UUID
 
 // SeverityFilter defines model for SeverityFilter.
 type SeverityFilter = []Severity
+
+// PreconditionFailed A problem document, RFC 9457.
+type PreconditionFailed = Problem
 
 // ListChecksParams defines parameters for ListChecks.
 type ListChecksParams struct {
@@ -1175,6 +1184,24 @@ type ListProvidersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteProviderParams defines parameters for DeleteProvider.
+type DeleteProviderParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetProviderParams defines parameters for GetProvider.
+type GetProviderParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// UpdateProviderParams defines parameters for UpdateProvider.
+type UpdateProviderParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListReportsParams defines parameters for ListReports.
@@ -1316,13 +1343,13 @@ type ServerInterface interface {
 	CreateProvider(w http.ResponseWriter, r *http.Request)
 	// DeleteProvider Disconnect a provider
 	// (DELETE /v1/providers/{provider_id})
-	DeleteProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID)
+	DeleteProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params DeleteProviderParams)
 	// GetProvider Get a provider
 	// (GET /v1/providers/{provider_id})
-	GetProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID)
+	GetProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params GetProviderParams)
 	// UpdateProvider Change a provider
 	// (PATCH /v1/providers/{provider_id})
-	UpdateProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID)
+	UpdateProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params UpdateProviderParams)
 	// GetProviderPosture How a provider stands
 	// (GET /v1/providers/{provider_id}/posture)
 	GetProviderPosture(w http.ResponseWriter, r *http.Request, providerId ProviderID)
@@ -2052,8 +2079,32 @@ func (siw *ServerInterfaceWrapper) DeleteProvider(w http.ResponseWriter, r *http
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteProviderParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.DeleteProvider(w, r, providerId)
+		siw.Handler.DeleteProvider(w, r, providerId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2078,8 +2129,32 @@ func (siw *ServerInterfaceWrapper) GetProvider(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProviderParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetProvider(w, r, providerId)
+		siw.Handler.GetProvider(w, r, providerId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2104,8 +2179,32 @@ func (siw *ServerInterfaceWrapper) UpdateProvider(w http.ResponseWriter, r *http
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateProviderParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateProvider(w, r, providerId)
+		siw.Handler.UpdateProvider(w, r, providerId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2982,6 +3081,15 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	return m
 }
 
+type NotModifiedResponseHeaders struct {
+	ETag *string
+}
+type NotModifiedResponse struct {
+	Headers NotModifiedResponseHeaders
+}
+
+type PreconditionFailedApplicationProblemPlusJSONResponse Problem
+
 type ProblemApplicationProblemPlusJSONResponse Problem
 
 type ListChecksRequestObject struct {
@@ -3525,6 +3633,7 @@ func (response CreateProviderdefaultApplicationProblemPlusJSONResponse) VisitCre
 
 type DeleteProviderRequestObject struct {
 	ProviderId ProviderID `json:"provider_id"`
+	Params     DeleteProviderParams
 }
 
 type DeleteProviderResponseObject interface {
@@ -3537,6 +3646,22 @@ type DeleteProvider204Response struct {
 func (response DeleteProvider204Response) VisitDeleteProviderResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
 	return nil
+}
+
+type DeleteProvider412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider412ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteProviderdefaultApplicationProblemPlusJSONResponse struct {
@@ -3558,24 +3683,45 @@ func (response DeleteProviderdefaultApplicationProblemPlusJSONResponse) VisitDel
 
 type GetProviderRequestObject struct {
 	ProviderId ProviderID `json:"provider_id"`
+	Params     GetProviderParams
 }
 
 type GetProviderResponseObject interface {
 	VisitGetProviderResponse(w http.ResponseWriter) error
 }
 
-type GetProvider200JSONResponse Provider
+type GetProvider200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetProvider200JSONResponse struct {
+	Body    Provider
+	Headers GetProvider200ResponseHeaders
+}
 
 func (response GetProvider200JSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type GetProvider304Response = NotModifiedResponse
+
+func (response GetProvider304Response) VisitGetProviderResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
 }
 
 type GetProviderdefaultApplicationProblemPlusJSONResponse struct {
@@ -3597,6 +3743,7 @@ func (response GetProviderdefaultApplicationProblemPlusJSONResponse) VisitGetPro
 
 type UpdateProviderRequestObject struct {
 	ProviderId ProviderID `json:"provider_id"`
+	Params     UpdateProviderParams
 	Body       *UpdateProviderJSONRequestBody
 }
 
@@ -3604,16 +3751,42 @@ type UpdateProviderResponseObject interface {
 	VisitUpdateProviderResponse(w http.ResponseWriter) error
 }
 
-type UpdateProvider200JSONResponse Provider
+type UpdateProvider200ResponseHeaders struct {
+	ETag *string
+}
+
+type UpdateProvider200JSONResponse struct {
+	Body    Provider
+	Headers UpdateProvider200ResponseHeaders
+}
 
 func (response UpdateProvider200JSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider412ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4940,10 +5113,11 @@ func (sh *strictHandler) CreateProvider(w http.ResponseWriter, r *http.Request) 
 }
 
 // DeleteProvider operation middleware
-func (sh *strictHandler) DeleteProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID) {
+func (sh *strictHandler) DeleteProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params DeleteProviderParams) {
 	var request DeleteProviderRequestObject
 
 	request.ProviderId = providerId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.DeleteProvider(ctx, request.(DeleteProviderRequestObject))
@@ -4966,10 +5140,11 @@ func (sh *strictHandler) DeleteProvider(w http.ResponseWriter, r *http.Request, 
 }
 
 // GetProvider operation middleware
-func (sh *strictHandler) GetProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID) {
+func (sh *strictHandler) GetProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params GetProviderParams) {
 	var request GetProviderRequestObject
 
 	request.ProviderId = providerId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetProvider(ctx, request.(GetProviderRequestObject))
@@ -4992,10 +5167,11 @@ func (sh *strictHandler) GetProvider(w http.ResponseWriter, r *http.Request, pro
 }
 
 // UpdateProvider operation middleware
-func (sh *strictHandler) UpdateProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID) {
+func (sh *strictHandler) UpdateProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params UpdateProviderParams) {
 	var request UpdateProviderRequestObject
 
 	request.ProviderId = providerId
+	request.Params = params
 
 	var body UpdateProviderJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -5580,153 +5756,159 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1bc9u2uuhfwfDsmd3m0LLsOFmt83AmTZo2+3S1mdhr5aHOcSASklBTgBYAWtHK+L+fwQeABEnwJtNu",
-	"s2e/tJF5A777HV+ihG+2nBGmZHT+JdpigTdEEQG/XuVCcqH/lRKZCLpVlLPoPLpcE/SJkc/qOoE7PiG+",
-	"RGpN0BavCFqQJRdkFsUR1Tf/KydiH8URwxsSnUfmiSiOZLImG6xfvsGffyFspdbR+cn89CyO1H6rb5VK",
-	"ULaK7u7i6DXey+Y6fuY7tMFsj1K8l0hxlHF+gxY4uYmR4ineI8qSLE9J2rYa/WBlLSlZ4jxT0fnTeRwt",
-	"udhgFZ1HlKmnp1GsV0o3+SY6f/r8WRxtKDO/ToolU6bIighY8xvKUspWb1+HAbg0l4uVbbFalwuzV69p",
-	"GsWRIP/KqSBpdK5ETvzlFivMc7izCblf6IaqDtBRRTYSYYO6Nc9SibBCGy5VG8wyeGMQaM86gXY6n/cC",
-	"7Z3gtzQl4g3NFAmQ3m8s26PdGiu0IBlnK0C7WlOJtvbJtmW76wakY0Do1tSGycaXq6isfvg+uLxIMGtb",
-	"hEwwa1mAvjTBx8ktEVTtOzFjyVZqgcAZsXJBEiTN05RIvUjyGW+2GYnOf4/WdKWXmuiLCc6ij2Hs2ef3",
-	"FdQB7ep//Icgy+g8+l/HpTQ7NrfJY7fu6A5I8a155lmxRSwE3kd3eouCyC1nksA73wm+yMhG/zPhTBEG",
-	"XIS324wmWO/5eGvu+N9/SA2AL+WuvkRSYZXL6PxsrsUZVfqvGk2CICoR40jmyVrTLVuVwF4rtZXnx8cL",
-	"TDO6o8nNLCW37ivymHF1tOQ5S/VOSiB07d3tAXZXRdcHzUM7whTaCc5W6Jv3b16h78+e/e3bGaDbvgLU",
-	"wJokN6AdBN8SoZEIUMGKrLiwvwpc1CinDuc4omkFWJF8er3Ikxuirrf5IqPJNU4SIuX1IuPJDQkQY1yw",
-	"VPVFeCdDNwuSESxJem2wVFB6ihUJ3680j9jbq1C7oCwhaLcmDPRdoiFjMaqlERFI5MCG9a+wPMvwQi/T",
-	"cF7jq5KIW5qQOmii4K2WokdQvqVB/+U/ANAlAjgjA3tkYB8UAKXw+D0CGVFgoVy9+1DsM6xHKFVsVGD9",
-	"sfgmX/xBEqVXDZT3mihMs+nor4LRwP1LzX5s1aEzfSlHFdIPIGooQhGGmfpPiTKsiFQglmWFIChTz8+i",
-	"pvKLo6W2vXZc3MA+cJpS/WGcvfO2bainKf4tcjaaAJDSvF3Sp8y3Wy6UjNFijzSdZBRrMi6+VxHJX6JX",
-	"by+OXn64OHo6m2tcn85OZmfRx7sAfgwrd7LnBOy4ISnFDl29jOTdf52LbOAzPsvfh3enZdb7MqFPJxWW",
-	"9IHaBFmNZT267ODfknFaOfkdXpEmHxecO0idG2UUYGvPHwlbSOaac1X07WD0vkAav4gb/s2wVNpymfXj",
-	"vY4NWH11HSFIvDFQalOq+s/XLXzlSaYh4oQKqa4lIewaq15VxrNUyysDnQ3INNlQZEeKblqYdEU5C7ho",
-	"bxlaO7Fpb3Iic6hYHC0AqLy5lgkXpMrMJKEbnEWPyb9VWPyq6ay0HbDCGV/lBKWcaAtCoRvGd6XcHk+C",
-	"BfH4ssDjekc/Jb4q0KqTTClHfBT00fQvVKr7MnmFRxq8HmS84LIoydIfhTASobqgtLAqSotok0vtVzoH",
-	"GJ3O5yFyoQHD8B1W6xiB0xKjNcEpETFKOL+hBHGBFjzdV7Rs4d80lacLwYSlmPaHynCLvbX6auegN1/N",
-	"NVu1vHib4YQgLBFG/3Xx26/I3lx99XGbd1hBCAPVA/ANowXMp27hdy//IBEEK5JauTdMhKUkU+BQ4Sz7",
-	"bRmd/95DomYTr+Gpu491m+zlClMmjRWmbUAbFbPKBoQA4+D/oWSN2cqEqHplW6tt+mFN1JoILVsTnjMl",
-	"zwsxizBLjY+i0CZX5kv2zQvOM4JZUF0MA5vBVk/4II7gw56A9T5sZFEV5yQ/2hGpjk6iXgFfPvTd32bP",
-	"5hWV1SHybUxkyNof2DVzsYJB9HZhbi4euw7JMePZIcpuOU2ILBVMwNWbhbaRG8jU1BfeEAkEbf0fhBPB",
-	"pSx9nAHmahmLMsAOqixLERXdZaFU37fj2x5FZsjP14CeiOiQUT9glazbvbElziSJa1LMeYeDtd2vZOdE",
-	"YjVGNbcBU/v7pEcRFh/u2NBrJ+V6xJXTMNa7sOLLRFqteUxYvtGfZWQHiAQp5n27JKfi29M68p22srn4",
-	"aJbYn6NzehdFNPaYkV3DAwofavEDvOuAQElinnL6C6kXuNT1zV4gmjcs9oO8D3OzIFgOdFf89MCQrZbq",
-	"8s8JlYz3rg5TtX8p3dqmIZt/36YjpUC3lqwmjxo605dy/VGdKTVsJUJUiJl2zVvhC4+nPAZtUc8VoHao",
-	"timiS54e/mrjS5aYuVCV3Gx05OHa6W7/b94/jzT+4E/wvyONeUsATQUfR5+P9PuObrHQ3qnUL/5J4Fsi",
-	"1RtNDVHsfv6C4dcvEBt318wve+k9lTfUu+h+w+WP3vYKxq4i4u+Y5ThDG4KZjYNjtCVCcobAu884v/GN",
-	"ly2GbMcGHrMU2GXDXHKFM9kkM3xLBF6RawBRhfN5vsg61AzLNwsT5wJe7qxyoMslEYQpo5clEpgNTS2M",
-	"ihyu6WpNpCo202Y8OQ82ECws1MEwhTlwYSZIeW13cy+lrhE/HCJKo33QvTWuNQ/6ks19uBSNFvE1uMdV",
-	"mgptvoP9LwVh6X2lIbzktRF/B4fgGJVrkl4kmDWXI+1fO9V5Yuw4mW82uOEk9D15AU/17wBW4n8ktJm3",
-	"bEWkek8kCNRm9Mp4QEOj86WX2Jdm3BFBkFRcmNjNgLePYSrtvw27UxDJc5GQrkUX92h1t0dYEIQXPFeD",
-	"Ft7m0PqfjmsOp9tsCGF/zxUZ6b2XlnsZT3npQiYmDql1+TYXWy7JC0QV0maVjYzsyEJSBdrdq2p7Zv14",
-	"9/tpn663i2jbUjoogtoVPGy6Sf/9Ha1xfsij+RqP5UkE4m1N0/9Aa73HQPcCXOOYsRoZKkzZ3z/GpQao",
-	"VI/OQ4RSBNRO591BpDE5h/pnPfY+uUcgpgG7vuj4yHVURPjQ6OR7+1ATmh3ByXqooHRE5pWUUkfUfouV",
-	"IkKrl//3+/zo+49fTuKzu2+urmbu1+ndt//nP8aF7EfC688MOpQQq677bB6k87xOxHgnj3oI+cjlCLoV",
-	"1kmfrDk0mF+SY4vceOeVEo0QHDijpnaxhMZW8DRPbGykmwp6VckNNcZ1T+0lrPz/UlOxmeEFyQZUdlmc",
-	"f7mr1GQpgjd6ExlWmlGiu1ZR0RSVXrVtKTkOFKH+9YLRQckYPVXCe/70/On8fF5hba23jjKeDPMM4bWa",
-	"aPaBhIVCGcFSIczQmue1NPW7k9cViZILFxTr/WiDi05On549e/63776fn5xWKef02UizDsjGfKKF3N+T",
-	"rY3bjEk42X1206N59Rtzr6ZhQrbXy1Aw6+ncNFSAj5+RpULWfvcA/P38YAhviaA8vbb+6ehiO/u4VFio",
-	"A6v1XCl6u1ExQUF5sOb2jXPpllyAw4DzFGo1fLIaK3xd+NdCopW0rBIfR1xO1JV7MPpkvCo1lfw1tVa+",
-	"tkMTNTOBeNUhSb/0v8CTrITdWu0QFKpNrSrYOd7Jc/n0/Pw8vOjT+dl3h+hPgHUL+lwAZQTqHMA91Lks",
-	"bpDwDtGEY7NXmonSPLuno2iti05VB9YexZtpNd3jyI4adfhADpHHuywUXEtyIQhL9lUS+PEf78OZ6EpR",
-	"fH8hEsEqF6RqY5kwmmuo02g2Nh5Un1fw0Jvbd/1vgijC3KqaIaeMs1UZJ8OCoBuyreuqk+9alVUI/9cO",
-	"3LIl9k0l2lG15rlCUGpXD21B11sLBP0YHf58ncuH/wxnap3tr7ei4RCdnH0/mw+tmGpKE7BJQ9K5qfcu",
-	"g7fWyBy+UBadVhcel/Rcx5IPyhDleNTaxj1TFK0CFx4eKff6zWqmLrItYCjlSb4hTMXINWvNori1rjVQ",
-	"00GhXXJBkMQ0NZlKKhFPLGhJsBiMCMFDROreaPrHNKmCYtG7JVLF0P9HmBJ7MHYITtZoi4VpKx2Wiy2q",
-	"dwMCQrYkAC/XBP18efkOmRuCTBPI74TrhPTLtFLWoLJIiBFlaMdFGq6cM39oL52rva2yvFzQI0EgxZf0",
-	"h/fgqtdvZeDRQlmFDz3OTe4veuKMkcSGhJuwg2y3vYdyhhSRqloCywjaYYk2OO1KiXtR5vJt1xBuuKcl",
-	"4b2OuELxByn1Iky/Mu2s3N3gPTBnghlrK9MdaGc9XIRiZFCCswXHIh3T79XSSmLa3EwLieIApReIbLZq",
-	"r6UQzrKKZOm1MLygRfM7GouaTVO8B4b/x+WrWP/GKMU02xfd1o8V7nAGAWfZHnGGUrLBLJ066NHe2v6f",
-	"EvEdQzTVKnVJ620BtRjJA+UyvPBJbEVXyVe+LGqTEgF291thLP1XMFHSSY2Ux5UoVVitU83gyjgBV6Zi",
-	"Wpvxv3OovVolWw2OfEEEI8p4n0+fP9NXqFrni2ABi1vCFGVShUb5iuukSngMKfH2pJ5Vmp6mRN+Q/FuP",
-	"VM71iqsMHb27PDn9Gexxyvz3n7SGru/pmXsKp6lFhon6rgjzQwSPJxGcBwjAuy7y4FK7Dh2205imnQFF",
-	"Fodo7jHlHuMKn8bHd4oke8gchJ54aEEniqSFGq2/dhDK2X2DSGVmstLJRwRKCHOtsKadiqRllAGqCjUU",
-	"qzrwu5PZ6bMDa+BaawAY/VdOrl2W7BrWUsfcoDhAR0SpRbGWlQMesNuW5Je1lWUBrprAQLpLCF+QRJCx",
-	"eY8bsm8ltRuyN4iSBGckhabmKr5ujk7np8+P5gck0YewqNmRY9Bm8MQAVSDBTbCjtoIBIVCctbldds+J",
-	"IGCv4axGqsnpP9eLn/5541PrYq9q6/jub0+/O6vA4mxggsuuLXYYCmG+zHTVopZc1hOJs/lJG2dN04VD",
-	"V0SGOuR/fnl0+uy5EwRLmhFwBhZYkudnswD0+pXy5y0VRI5a3mHpPTpYH/zJ6ThBcLq/lyC3EaeidGyK",
-	"yq9RdaZ+63/duqH/JteaOtqivDlTNLOBM41B7eUBSIIFk/3h3jGzQ0oRX0shVsBQw3GFYiobLDgpNlxc",
-	"w4yH6goj9PZiVkgbMnbGKUrkbRRHa7XRkuAPydk1T+Qy6PyYV0zh+li59RU7Pn4iuN65+pA9eh2Z5Ma9",
-	"GgrjF9LUsl5+dsLGu4F96iP6xvsS2o+RwB4xbMivKLVZm0DBl7UGYG/NxrAKirvotK1t2GQ6RrtgLXXr",
-	"MMpLlla+P9TLm+U1tN/mUThpYrZ5yNbUrsbO0cTfRuMPTMGO4HpouXsQlqPqKTKOfl3ugVlH94ppVGPb",
-	"cr4i5ZgzRtkq3K7kz7UbGh4d3uIU7kgqvtmz2knoydv84SQVhl0R9Llfuu4Q987FARt090bwDQKrFinu",
-	"wlKU1zI77y7P/n5yenFobqVIK9bTfvty2oYWGAMnAA0UxU6mDyngWgki5YBAmGk6hajKGt+SxqjTxsDn",
-	"k8rA5/kU8cW6r9c118MVIaGUDoPtQxSnNWMz5uokKcxaNVrzW+66/prxLzu+d7CPqznovkBT2LTq9TZ0",
-	"wo16FYKuVv2yWD9zaW8dFVFt0uo0WcyqBeJqnuwKHSA8vmwPuRaEVnPXa163S3RWqLuCtbgqnWNfvo3J",
-	"cmpYv1pza+eVdb7GfvbSmcUfcJYNHChgpgRc2PrCl1lm/vnRfrZ1ttBfQu3cT3H8qTphEuk+xmCqS/g/",
-	"QWofKoH/R5I+qiT9amVnj1WvAT2FPxa2478eX8zAYWR1hj0vAi8VETZt83lI2YUTjvesuphCGN21wOLC",
-	"cXajgFAQhI0nQSWiDCJZGV0SGAK6w/rnN/gWU/hqjLgobOMULbm4Ylohi29jRD6TJFdExjA0lLBUom8K",
-	"+o6tnxKjBLOEZBlJv51dMb9MyX3DZxlwpvRr7WQn9zobKDH1Wu6Fwei92zyViiYdw3furXKLiSt+l/Qh",
-	"o3yKPQ4cBmLgMOxmCDZNY9eYdo0Dxtq4Po8gMptQjJsoCu2jTQi4IS7NhAWmWVjxtM1FgTlP4x6BgQfF",
-	"E7VxU7lfGhKj3Zoma+hDoba62QpRDjW+ZjTvwBgyI7tRC91iKUc90DZH9+TkdMQg3YccjlunutBQc2/b",
-	"sU8QNWRXEelDtwKIHhKcIso2ZixRd5TtsjTcnAQuBpmV4jcoUcvqFO9hbT/RRAOEZ15E/BonDlI3+YIk",
-	"nC3pquW1JYabeZaVwLdEayQq60foFBPE3FIoM8QHGl8LC77TKCQpzTd2Ulbt1KjWxbxyLNGUHcPr4OyQ",
-	"pNqRV+50K+BwRmxwLKUpDJGFFFJ5Gt6Ar0zAIYFh/3rtQRLyATQJZVcgfjhtF3PHmjk/vB/URNCa7/OH",
-	"1xmLaYelV5FoEIgPrb5om6U1sjxPb3MIBv9JhLT2ThVOK359W14rBfOKn8xOn8/mw7LnxUFk4UjsLZXB",
-	"sDq4EHyzoSpG1Ki/RU6zFKYqS2Q6GRvvC673dj47Ca023DnoXhH7+2/CDRgtyTWlXmjKNSBbECyMLDX/",
-	"cvUm0X99uIwa4/2R4jeEFS105tinF2B4fzI/PqEkw3QDBzZI72woZxGs7RGLwDymORsWUDkOzpzcpoWh",
-	"O4cOJ8pzc37wMAQTfItD5EwnwCzhm/I8uaOU3Ja/Gm2/0UskNzjLkIPO0dYUP6OX797O0Eu3AdtEIWG3",
-	"T54UjZhPnqBvkozn6RWzGkPGKMlyqYiQ2utYYUYlyHT5bYxEzvTjYEo+eeJOnjGehyA4BaBdsSdPnHn1",
-	"5Mm5kbS5Srjpz9EWltEgnMEPZ3POrtgV+/GWiL1b9RqbBfMdM7BHL12vIpLEye7i/K4UKwxLYfyKgfX2",
-	"wlAyYMmi3x0YYlEq8cZhGb6vZSoIFzAHtQst9Ve9ozY/gRD8BB+qnKj6Aq3oLTEQsO74Aic3CEv0yR26",
-	"6mZIFA56bKvJjIrVMmeGoIESWqOvWL2PVPqn/oEjl9GEMOk70i+3OFmTo1PgwiqJ7Xa7GYbLMy5Wx/ZZ",
-	"efzL21c//nrxIzxTVqSVtIqKJkdUWnQF+0cns7l5kG8Jw1sanUdPZ/PZUzMQag3Menx7clzOS12Rljau",
-	"YrJ7XOIHmlE9wohdlQcXKSmCHtT0d2qZCgT7No3OI43PV25Yp39U7u/BwzBtwsygiUq/97Ns8KmdXth1",
-	"cmnbobnP5gH52LUiJ7Us9KvrMHMTgkdwFtZ3+Oje8DJCBkMJu2NzPu2AG+1hxHcfa+d0ns7nHWd0urM5",
-	"h52XWZ5SFjgx0zIuX1owzowAdfOagi8uVuodxemmjO4tRXnJVVdr4s5yAvPo85FBRIX+9GtKJjj+4kZv",
-	"3bXywweq1uVZXP4Rhp4Gs2VPqkn7PxHz6T7Kv/QPTRgzUC9wcK03T6z95No+EnxwerGppwDFeLC4P6n8",
-	"RBTC5nU9ZFKgyhGJP2s2SBvmTF8zQOMPThlJ0WKPnmCWPjGS8xZnOSlO9V3C7XALF0+M5mhKyjfl9NZO",
-	"inEN0IojSbBI1n7NXbVXSC/ADBKwIhFimWCyuDNogpLLm0rSj1QvizlEgNVOrB7wRO0k5RZZ3X6UMnT6",
-	"k/bdFnP8xx2U3BhIWDbuPW26ct1rtn7wckkEkhwtBd/Uj8JqPZLdnjYwDFnVI1HGgtIJ8trgoG5R1XJC",
-	"tePMANRHtEg+m48FdfOkbZPZmo1Q44+zUsqqK7XdpDXw+yXVJD9KCFMCZ3ZiYWA/5XzJR94OjLW2nRvG",
-	"6SiUaW4KjsLLtUWSLTrMzA4bZs5V2U0Lb4hxglCESQFqzSE6Za8y3nqof9mq59ZUbxpuruEDF6l32LAp",
-	"jy18IRAjxkPSvk6sXRfKEEY7srCCvp1E9dV2CPXPx+sGl6mEIinCCvSHzRVqK4huSPuqCLvWkiwKHpzf",
-	"mbweuB7/lK3epYCvN8FaLp3v8wJhtKEsl0jSFaQS9Y0EFtm6Eg4tQaOENRxN8tX5Bv4pM53egUPrFEbf",
-	"RWkQecPwnfFXHvhWt/SOv7gxWL0uwa447Ks4Bk3ivRNvVEmjJSGUR1UlhtfwENyU74bF14M/+9zb14+C",
-	"wm6D3QJuOpN9WQClibea2V4cP9SFzuNN7soAtGUcOHO5OPhzhSmLkakPYKkLdIA5bOT2kmcZ3zVx+Q+m",
-	"P1Kis4aSs3C4xZ0LaWJ/5vNTwBHyCVo4+dlW8/peqFZ3cnc/ytzmKgju4txAcJ+1f73hggyBPIIpajss",
-	"r5gbNADZCc13pjTcHqCiFarmSmlKOqSbSxDyvv5ewx0EOX/g6X4yToKDNe6qYXjtmN89IPdWTr7oZt4Y",
-	"Mb5zh93en/70l4cz8pcIC+Nrl+dZRDhX65nMi8yNVZ8+pu66ub5SkxIU52+bcUwqtC3aEsq0H37vlWn8",
-	"JcV2pWWqBfEFdKbAd+WF7hQxJ3aoVY0hMqgNtK9G7hrgdvjmt9olI7v+OM1FvpEo3/YESCC4XYmQGB+x",
-	"S2Xbc83GUkA9+PEI2tuutIUO4LytaYgA3lQ0v8CETBWywhz62rR5seAatoviqyCqX1kdylJka6ck0o9C",
-	"tKtIuQVRWiuXG4vT13gvHxaTtQUGUBnc/dLTofYHFKGmeD8Jxn+2Z/6aL+wIU0Ow3NhMHc2VEvEgrk2e",
-	"0tVuaAmTUQmOPExV/TcRXFsFxoOvnrhXRT6AzcVdf9hflNUgD4fLRhFJWyDcJoRX5ihIBD20U6ANLCgA",
-	"SIwWJRh7cdcGrAYGlTtLL4i8H/Z10w6OayvlMtRLl1UlrXrYHNn31+PWyvICyP2tOecXxmaa8wofAM+a",
-	"MVK818g2hTLdeG6A2CF4m3UJYDP+kiYEmLEjgTxDv3JbD0AlYoSkppWzieh3mclDPBiqilHWLTwIO461",
-	"Q4+3U+DG1omYAfhV+wk+BVUZy6WparFIcvHnBo4cdD4fyYRDzMrE30t8+XPZgzj7rUJyQRR4U8P7M/jF",
-	"F4vI7g1lraFdN/1qGKoqI/xaIoQmfruD/4ZmKYOSQpK3rcgfidod2f2aInGVSaadoTjPTpowV+9PnndU",
-	"Xf6tSdfFpbs42nLZJmswBUMdqkS04ZPTtCgwYmQXI5LZUlPM5I4ILW3O5t8HrABoO3pXVo08RATAP5tr",
-	"UCDgZHL8t0q5or5mitATcJA3lrcf6TX4N8TX8RevB/iuO5JnokAy9tJOUB7nnFMsCDJPpwhro9X0dFcJ",
-	"4jXcUCGIIeE8t0pNaCvwH+8Pz9dUJgeAtLaDu7gjoG1CZ7b1X0OrVjOoWgbTB32pdqDNv0p6NiHp4YD3",
-	"QXB3aHTARU9dL1/gHAkoreTpHmVEuwcaX5WIJ5UzBLXbSUawkGYPWyLU/hzhK/apnAH8SeMYGhWl4ltZ",
-	"mQQRCpb+A/oyH1haVodNP3LgdCh9FaBGjO8mEZ5wRPMoeqtho0d2Hm/L6cxtzhn0QoZiZS+K43U4I2jD",
-	"pTJDwIra2S554MZC35MlHt5GsutsQ725PFX0pMS0Zl6WylECplxrN9JlMSw4mI95T7YZNoHbovoBXHK1",
-	"JoLM0KU7l9yOyV0YBz7JqDamIeQkyBVjWppAFTaD0uuQ7HiXq9oE43vTw8PJHrvCQcKnxSLwJgobCNoz",
-	"6SdIdCt3MJ3/jcp5CP201ESHIyV3BlmbnDDTRbocx/f2DUPcRvu1ss7aDg5sq010Y7YbdRzhSR5fm7/m",
-	"DV/t9NYs2Cb11USBNkc73nF0VT/NYbhGM8dfzD86KykgY8R3MSSB3bDoF+iTm3j7CSmSZV7bo74Ox3GB",
-	"TAppGjtodkC5tVnfLFxDXSy+s4i60bBWzHU5CTSrPTyxtKf5zFanMoSFA3IndZTYKGlj6mTs4VnYQAFy",
-	"UCY5lzHQ/TFhu0fnp6EMAgZcr+yYvYEVnf/N+kwqUzd7ZOKEeW1PKpbEVlJ+a+a6mbIubtbS0Y7WOaD5",
-	"xNWYQVi/RQoW5bID5KDt/WuThMVCh8nCFu37GITRXaJWbnQ6OViAuYcefJwU1GDmhh51Z7QvygwZRu74",
-	"izWWyE5Tst2Wqix52pM2Y6wcVPqg+ZT6fNUWfNiEsT0Bk4oyQhzDCbXatLQwmjgdRiVaEP1ae0aL9tz9",
-	"XIuZkdfgZx98DondyOs3kB0yHkJ5GQDX+wdg3FdnGwwZ3wVTmYxWtgc8H9gdYFbqKLo9M+MNLRtcMlEM",
-	"X/va1F0x0KxT1dkWrgnVnOv76mEHywddyRk7KYIqaVusSwkGuJaIKmP82xL+T/4gsE+zK1YJtEFah3zW",
-	"69RCb0GQPa2tJclzFgo+mDTDhRkT/UApHjuZ+lHTO+U3w3iYgkReyhvI4xs0dpJIWc5ZnUzZVtLpoeWu",
-	"IluPv1hf/66n5sASScI3RCIMR5zv1jwjsV0yMIw53GrNdxItuFq3FoJFD8zX3ZbKVPgyVorhQpfjCcSF",
-	"AgzuwDA6eaGfetDExawlFfGAHF1OVHzkFEQfT0+eenhPNDsiLrRpWyQD+7ndx0EL9x6bYYUQfw4qjJdm",
-	"S3ZQukSEpbX6ffhLXCQn+/L58D1LFgcT8Z+GW1OMX0x4nCSxBC9rxWcb4uxApaOeySEX+WZDUpRvy4Jb",
-	"d+50JfneUs1nPtI2J2QgwuLWg2rcGH4OdWmt9iXfVmzLAuAn8+ET+x879ueDrrOUFEDwAKWkl7VjDqCd",
-	"BzKD0LkapLY4NIOhNBq0sr7OwBq3SJpp3JT2QpNm7lrpt68/4KcqQNrctKGTGRqN5iZuCJ29I6YPjBg6",
-	"cNj0hP9pIx3qEfnIbKXncCNdg3juZVEFFecbGEwMbpWcoUt8Q0y3C0fP4vl87s1Z1TLZDgzTOp5xZhK7",
-	"VwxUryubK+YOtxbPofeVUio7sfuKcYEWguertbIr0FaBTRWbOP4L0zkLJb87vQit6hOoeEiRpCwhV6wo",
-	"NXK9OapWVrXB4gbiBMYYqLc4gs1wxUwjG/qwJloK5TS1vsHG5Ez1q1lCKlO53ajZgN/4FgJSb/yepekt",
-	"Tfv6H/4MY9Ns8D2RmmMCPOZaLidMX5v00CEs1iHrqVy3G5lVXnllK1tkEfeIXReudpW8ekGW6r9csSov",
-	"YQUkNEMg8jErOceQrhnbUkRmDTsZ+q7yU4De3sBDf1nz9Y3d00AzthyGbkFZDHW+PxWZpYw2a73ihp4I",
-	"lpOL3i5a4k0t0aa2pPQYPD5IoMpPGz9eqGpIstqEBaEQwCQ0poxe2TODQ6KmrHyYKqbl7zZEh8UZ0EMk",
-	"1suKHnTpi8UelJcJCSiEYQrKOdqtaUauGDaDOOGW8qQCLlxZBZVwqejG32GqvG58GKbZK64u9C6+cme7",
-	"kN7TlGZhoUYLJfN8V9fjD3tXggCi1PXttbstF8Ur/6qY8afEP3YbZPlyIw7KwRG9Ma8mgB1WvaHM4by+",
-	"C4FmlN0QbYhDIreYjGXmPptYNRG3YJ9QWcw+bkSs/1lMcH4wPLlPtOAHVjx9S9wHOBjCgMOIINnWE+e6",
-	"37RTY1bpvbScU/37R03OANXWioi1LWoup0/Piim+x8AOdgUdJxVqG4dkS+BR4/Eo09MHIYBasVAzbgUj",
-	"CyCOBtX5pn3Zm4a90x4C8d9VdHEGJo5Zj8s8lJ6jcs60zBfFnTLWykXrMG8A9aw5UFcGPvE+L7vLbSgI",
-	"Bs1Iv29iVp8t2bLUsjF4yXPTOGgfW5ZedM+TEu9mzSKW0IOVicf+nNrqjMLQoz9+9ipWQz7MrF5RKKO7",
-	"j3f/PwAA//8=",
+	"7H3rctw2uuCroLin6iReqtW6OJPIP7YcO058NnFclmZctZFXRpPobkRsoIcA1e5x6d1P4QNAgiTAi0TJ",
+	"8an5k7jFG/Dd7/gcJXyz5YwwKaKzz9Ga4JTk8M+fLvBK/T8lIsnpVlLOorPoXGKWCrTkOZJrgoTEkiC+",
+	"hB9yTdkqhmuvlwdvOCMHv2GZrBFmqfoL/JhFcUQ+4c02I9FZdBklq5f5L0fv9vv/t3iV/Lld/rjevHyz",
+	"uoyiOBLJmmywWoPcb9XdQuaUraLb29s42uIcb4g0i31R5ILn7eVerAn6yMgneZXAHR/tWrd4RdCCLHlO",
+	"1IqouvmfBcn3URwxvFFf00/U1rHBn34lbCXX0dnR/Pg0bi0sjl7ivWiv4xe+QxvM9ijFe4EkRxnn12iB",
+	"k+sYSZ7iPaIsyYqUpKHVqAdra0nJEheZjM5O5nG05PkGy+gsokyeHEexWindFJvo7OS7p3G0oUz/OiqX",
+	"TJkkK5LDml9RllK2ev3SD8ClvlyubIvlulqYuXpF0yiOcvLPguYkjc5kXhB3ueUKiwLubEPu9RIIxL+G",
+	"ZI3ZiiAq0AanBHGW7dFuTTNSUR4SkmYZWmOBOLNEKQhShCxGkB3sUTNCtUtLvp1kqfagyD6wD1gIkmss",
+	"YdFJRgmTar3P0Mn8FAkgDXW1Wv5G7VjvK6ertZxgGxVf9uzlV7qhsoOUqSQbgbBmpTXPUoGwRBsuZIiG",
+	"M3ijl4ifdhLx8XzeS8Rvc35DU5K/opkkHlHwuyYZLNGCZJytgA3lmgq0NU+Glm2vaxIfQ9J2TSHOan25",
+	"zlr1D9+Ht84TzEKLEAlmgQWoSxN8nNyQnMp9J2aMGBGK8GvsK/TTlNR5+I9oTVdqqYm6mOAs+uDHnnl+",
+	"X0Md0K76x3/kZBmdRf/rsNKDh/o2cWjXHd0CKb7Wzzwtt4jzHO+1NsqJ2HImCLzzDZe/8ZQuqQKXV5iV",
+	"nK8FQZHn6rdWpjjLCU73arMebexbr7ntEO651XRHEs5Sqr75CtNMLyThTBIGLI2324wmWF0/3OZ8kZHN",
+	"//5TqAV+rkCsli4xzRSj6dVqKZwiQVlCnqEVkYhKhFeYMlDyKUloShBmZKfALbEsRHR2enQcR5JKkFkX",
+	"pbimAjGlCNmK5JoxrZBFCnWioqW1lFtxdni4wDSjO5pcz1JyY9ctDrfObg+Weru3Lra7kPxWv0XDrY0q",
+	"vdTW3l0BrtCFqJxFmuHhbXeCdgmv+WkNXjkxsBJFstYrGgwbxuXBkhdsGoi8V1jaqU3vcs5W6Jt3r16g",
+	"H06f/u3bGXC6eQVYZGuSXKt/bHO+JbniX4AKlmTFc/OrZMOG0GiyWBzRtAasSJxcLYrkmsirbbHIaHKF",
+	"k4QIcbXIeHJNPHIoLqVp/UV4J3w35yQjWJD0SmOpFHIplsR/v1Ti0dzesJmBYnZrwjTZKMjUqT8vQAI3",
+	"v8KKLMMLtUwtdFtfFSS/oQlpgiby3mqE2QihZ2jQffmPAHSBAM5Iwx5p2Htlf6U3/ohAPZRYqFZvPxS7",
+	"stohlDo2arD+UH6TL/4kiVSrBsp7aSTXVPRXw6jnfiV21D/D5pKr4KhE6gFENUVIwjCT/ylQhiUREjSy",
+	"qBEEZfK706ht98TRUrlBO55fwz5wqsUgzt4629bU0xZuBjkbRQCOXQr0KYrtludSxGixR4pOMooVGZff",
+	"q2njz9GL1+cHz9+fH5zM5grXx7Oj2Wn04daDH83Knew5ATtuSEqxRVcvIzn3XxV5NvAZl+Xvw7vTMut9",
+	"mdClkxpLukBtg6zBsg5ddvBvxThBTn6LV6TNxyXnDrLktDLysLUTGgiYanDNRg3U7eDvPEMKv4hr/s2w",
+	"AKdt1o/3JjZg9fV1+CDxSkMppFTVn68CfOVIpiHihOZCXglC2BWWvaqMZ6mSV9ZXVZ8SLUV2IOkmwKQr",
+	"ypknWvKaobUVm+YmKzKHisXRAoCK6yuR8JzUmZkkdIOz6DH5tw6LN4rOKtsBS5zxVUFQyomyICS6ZnxX",
+	"ye3xJFgSjysLHK639FPhqwatJslUcsRFQR9N/0qFvC+T13ikxetexvMui5Is/SnPtUSoLygtrYrKItoU",
+	"QqIFsbEPdDyf+8iFegzDt1iuYwT+aoy0FxejhPNrShDP0YJrN7D6lnVt28rTRkP9Ukz5U1Xk09xaf7WN",
+	"zbRfzRVbBV68zXBCEBYIo/86//0NMjfXX30YCgzUEMJA9QB8/WgB86lb+N3LP0hygiVJjdwbJsJSkklw",
+	"qHCW/b6Mzv7oIVG9iZfw1O2Hpk32XDnSQlthygY0AWqjbEAIMK49UuONzoZYGkHb9P2ayDXJlWxNeMGk",
+	"OCvFLLjzVEuYTSH1l8ybF5xnBDOvuhgGNo2tnshRHMGHHQHrfFjLojrOSXGwI0IeHEW9Ar566Pu/zZ7O",
+	"ayqrQ+SbcNiQtT+wa2ZjBYPo7VzfXD525ZNj2rNDlN1wmhBRKRiPqzfzbaOgnnDXG7whOspl/B+Ek5wL",
+	"Ufk4A8zVKgypge1VWYYiarrLQKm5b8u3PYpMk5+rAR0R0SGjfrThf783tsSZIHFDilnvcLC2e0N2ViTW",
+	"w5NzEys3v496FGH54Y4NvbRSrkdcWQ1jvAsjvnSQ3ZjHhBUb9VkdITRSzPl2RU7lt6d15DttZX3x0Syx",
+	"L6NzehdFFPaYll3DAwrvG/EDvOuAQEVijnL6C6kXuNT1zV4g6jcs9oO8D31zTrAY6K64maEhW63U5ZcJ",
+	"lYz3ru6mav9SujWkIdt/36YjpUC3lqznDVs605Vy/VGdKTVsLUJUipmw5q3xhcNTDoMG1HMNqB2qbYro",
+	"kqOHv9r4kiFmnstaWj46cHBtdbf7N+efBwp/8Cf434HCvCGAtoKPo08H6n0HNzjX2b6zP6Kfc3xDhHyl",
+	"qCGK7c9fMfz6FWLj9pr+ZS69o+KaOhftb7j8wdleydh1RPyGWYEztCGYmTg4RluSC84QePcZ59eu8bLF",
+	"kO3YwGOGArtsmAsucSbaZIZvSI5X5ApAVON8XiyyDjXDis1Cx7mAlzsLjuhySSC9rG9FOWZDUwujIodr",
+	"uloTIcvNhIwn68F6goWlOhimMAcuTAcpr8xu7qXUFeKHQ0QqtA+6t8G1+kFXstkPV6LRIL4B97hOU77N",
+	"d7D/RU5Yel9pCC95qcXfnUNwjIo1Sc8TzNrLEeavneo80XacKDYb3HIS+p48h6f6dwArcT/i28xrtiJC",
+	"viMCBGo7eqU9oKHR+cpL7Esz7khOkJA817GbAW8fw1TKfxt2Z04EL/KEdC26vEepuz3COUF4wQs5aOEh",
+	"h9b9dNxwOO1mfQj7rZBkpPdeWe5VPOW5DZnoOKTS5dsi33JBniEqkTKrTGRkRxaCStDuToHpU+PH298n",
+	"fbreLCK0pXRQBLUreNh2k/7nO1rj/JBH8zUey5PwxNvapv8drfUeA90JcI1jxnpkqDRl//gQVxqgVsg9",
+	"9xFKGVA7nncHkcbkHJqfddj76B6BmBbs+qLjI9dRE+FDo5PvzENtaHYEJ5uhgsoRmddSSh1R+y2WkuRK",
+	"vfz/P+YHP3z4fBSf3n5zeTmzv45vv/0//zEuZD8SXl8y6FBBrL7u07mXzosmEeOdOOgh5AObI+hWWEd9",
+	"suauwfyKHANy461TSjRCcOCM6trFChrbnKdFYmIj3VTQq0quqTaue2ovYeX/l+qKzQwvSDagssvg/PNt",
+	"rSZLErxRm8iwVIwS3QZFRVtUOoXWleS4owh1r5eMDkpG66kK3vOTs5P52bzG2kpvHWQ8GeYZwmsV0ew9",
+	"CQuJMoKFRJihNS8aaeq3Ry9rEqXIbVCs96MtLjo6Pjl9+t3fvv9hfnRcp5zjpyPNOiAb/YkAub8jWxO3",
+	"GZNwMvvspkf96lf6XkXDhGyvlr5g1slc9zaBj5+RpUTGfncA/MP8zhDekpzy9Mr4p6OL7czjQuJc3rFa",
+	"z3YhhI2KCXoJvDW3r6xLZ7vucJFCrYZLVmOFrw3/GkgEScso8XHEZUVdtQetT8arUt3E0VBr1Ws7NFE7",
+	"E4hXHZL0c/8LHMlK2I3RDl6h2taqOTvDO3EmTs7OzvyLPp6ffn8X/QmwDqDPBlBGoM4C3EGdzeJ6Ce8u",
+	"mnBs9koxUVpk93QUjXXRqerA2qN4M62mexzZ0aAOF8g+8nib+YJruhcp2ddJ4Ke/v/NnomtF8f2FSATL",
+	"Iid1G0uH0Wxvq0KztvGg+ryGh97cvm1FzYkkzK6qHXLKOFtVcTKcE3RNtk1ddfR9UFn58H9lwS0CsW8q",
+	"0I7KNS8kglK7ZmgLGh4DEHRjdPjTVSEe/jOcyXW2v9rmLYfo6PSH2XxoxVRbmoBN6pPObb134b21Qebw",
+	"harotL7wuKLnJpZcUPoox6HWEPdMUbQKXHj3SLnTb9YwdZFpAUMpT4oNYTJGtllrFsXBulZPTQeFTtkF",
+	"QQLTVGcqqUA8MaAl3mIwkufcR6T2jbp/TJEqKBa1WyJkDK2fhMl8D8YOwckabXGuO4qH5WLL6l2PgBCB",
+	"BODFmqBfLi7eIn2Dl2k8+R1/nZB6mVLKClQGCTGiDO14nvor5/QfwqVzjbfVllfk9CAnkOJL+sN7cNXp",
+	"t9LwCFBW6UOPc5P7i544YySRoe5YyHabeyhnSBIh6yWwjKAd1pMAOlLiTpS5etsVhBvuaUk4ryO2UPxB",
+	"Sr0IU69MOyt3N3gPzJlgxkJlugPtrIeLUIwMSnC24DhPx/R7BVpJdJubbiGRHKD0DJHNVu6VFMJZVpMs",
+	"vRaGE7Tw9ApTXWWf4j0w/N8vXsTqN0Ypptm+bLR/rHCHNQhgWAZnKCUbzNKpgx7hqQb/KRDfMURTpVKX",
+	"tNkW0IiRPFAuwwmfxEZ0VXzlyqKQlPCwu9sKY+i/homKThqkPK5EqcZqnWoG1yZJ2DIV3dqM/1VA7dUq",
+	"2SpwFAuSMyK193ny3VN1hcp1sfAWsNglTFEmVWqUr7hOqoLHkBJvR+oZpeloSvQNKb51SOVMrbjO0NHb",
+	"i6PjX8Aep8x9/1EwdH1Pz9xROG0tMkzUd0WYHyJ4PIngvIMAvO0iDy6U69BhO41p2hlQZHEXzT2m3GNc",
+	"4dP4+E6ZZPeZg9ATDy3oRJK0VKPN1w5CObtvEKnKTNY6+UiOEsJsK6xupyJpFWWAqkIFxboO/P5odvz0",
+	"jjVwwRoARv9ZkCubJbuCtTQxNygO0BFRCijWqnLAAXZoSW5ZW1UWYKsJNKS7hPA5SXIyNu9xTfZBUrsm",
+	"e40oQXBGUmhqruPr+uB4fvzdwfwOSfQhLKp3ZBm0HTzRQM1RznWwo7GCASFQnIXcLrPnJCdgr+GsQarJ",
+	"8T/Wi5//ce1S62IvG+v4/m8n35/WYHE6MMFl1hZbDPkwX2W6GlFLLpqJxNn8KMRZ03Th0BURvg75X54f",
+	"HD/9zgqCJc0IOAMLLMh3pzMP9PqV8qctzYkYtby7pffoYH3whdNxMCLrXoLcRJzK0rEpKr9G1Zm6rf9N",
+	"64b+i1wp6ghFeQsmaWYCZwqDyssrp4a10Ncf7h0zO6QS8Y0UYg0MDRzXKKa2wZKTYs3FDcw4qK4xQm8v",
+	"Zo20IWOnnaJE3ERxtJYbJQn+FJxd8UQsvc6PfsUUro+RW1+x4+Mmgpudqw/Zo9eRSW7dq6AwfiFtLevk",
+	"ZydsvBvYpz6ib7wvof0YCewRw4bcilKTtfEUfBlrAPbWbgyrobiLTkNtwzrTMdoFC9StwygvUVn57lAv",
+	"Z5bX0H6bR+GkidnmIVtTuxo7RxN/iMYfmIItwfXQcvcgLEvVU2Qc3brcO2Yd7SumUY2h5XxFyrFgjLKV",
+	"v13JnWs3NDw6vMXJ35FUfrNntZPQk7P5u5OUH3Zl0Od+6bq7uHc2Dtiiu1c53yCwapHkNixFeSOz8/bi",
+	"9Lej4/O75lbKtGIz7bevpm3oSbeDxkwMFMVWpg8p4FrlRIgBgTDddApRlTW+Ia1Rp61Z30e1Wd/zKeKL",
+	"TV+va66HLUJCKR0G24coTmvHZvTVSVKYjWq09rfsdfU17V92fO/OPq7ioPsCTWLdqtfb0Ak3qlXkdLXq",
+	"l8XqmQtz66iIaptWp8li1i0QW/NkVmgB4fBlOORaElrDXW943TbRWaPuGtbiunSOXfk2JsupYP1izY2d",
+	"V9X5avvZSWeWf8BZNnCggJ4ScG7qC59nmf7nB/PZ4Gyhv4TauZ/i+KI6YRLpPsZgakr4LyC17yqB/y1J",
+	"H1WSfrWys8eqV4Cewh/z2/Ffjy+m4TCyOsMcFYKXkuQmbfNpSNmFFY73rLqYQhjdBmBxbjm7VUCYE4S1",
+	"J0EFogwiWRldEhgCusPq5zf4BlP4aox4XtrGKVry/JIphZx/GyPyiSSFJCKGoaGEpQJ9U9J3bPyUGCWY",
+	"JSTLSPrt7JK5ZUr2Gy7LgDOlXmsmO9nXmUCJrteyL/RG7+3mqZA06Ri+c2+VW05ccbuk7zLKp9zjwGEg",
+	"5cEuA26GYNM0do1u17jDWBvb5+FFZhuKcRtFvn2EhIAd4tJOWGCa+RVPaC4KzHka9wgMPCifaIybKtzS",
+	"kBjt1jRZQx8KNdXNRohyqPHVo3kHxpAZ2Y1a6BYLMeqB0Bzdo6PjEYN0H3I4bpPqfEPNnW3HLkE0kF1H",
+	"pAvdGiB6SHCKKNuYsUTdUbaLynCzErgcZFaJX69ErapTnIeV/UQTBRCeORHxK5xYSF0XC5JwtqSrwGsr",
+	"DLfzLKsc3xClkahoHqFTThCzS6FMEx9ofCUs+E6hkKS02JhJWY0Dw4KLeWFZoi07htfBmSFJjdPO7MFm",
+	"wOGMmOBYSlMYIgsppOpgygFfmYBDPMP+1dq9JOQCaBLKrkH87rRdzh1r5/zwflATQTDf5w6v0xbTDgun",
+	"IlEjEN+1+iI0S2tkeZ7a5hAM/oPkwtg7dTit+NVNda0SzCt+NDv+bjYflj0vDyLzR2JvqPCG1cGF4JsN",
+	"lTGiWv0tCpqlMFVZIN3J2Hqfd70389mRb7X+zkH7itjdfxtuwGhJoSj1XFGuBtmC4FzLUv0vW28S/df7",
+	"i6g13h9Jfk1Y2UKnj316Bob3R/3jI0oyTDf6ADznbChrEazN6ZrAPLo5GxZQOw5On9ymhKE9hw4n0nFz",
+	"fnQwBBN8y0PkdCfALOGb6jy5g5TcVL9abb/RcyQ2OMuQhc7BVhc/o+dvX8/Qc7sB00QhYLdPnpSNmE+e",
+	"oG+SjBfpJTMaQ8QoyQohSS6U17HCjAqQ6eLbGOUFU4+DKfnkiT15RnseOcEpAO2SPXlizasnT860pC1k",
+	"wnV/jrKwtAbhDH5Ym3N2yS7ZTzck39tVr7FeMN8xDXv03PYqIkGs7C7P70qxxLAUxi8ZWG/PNCUDlgz6",
+	"7YEhBqUCbyyW4ftKpoJwAXNQudBCfdU5ZfUjCMGP8KHa4cbP0IreEA0B444vcHKNsEAf7fnHdoZE6aDH",
+	"pppMq1glc2YIGiihNfqSNftIhXvqHzhyGU0IE64j/XyLkzU5OAYurJPYbrebYbg84/nq0DwrDn99/eKn",
+	"N+c/wTNVRVpFq6hsckSVRVeyf3Q0m+sH+ZYwvKXRWXQym89O9ECoNTDr4c3RYTUvdUUCbVzlZPe4wg80",
+	"ozqEEdsqD56npAx6UN3fqWQqEOzrNDqLFD5f2GGd7qnVf3jPQTUJM40mKtzez6rBp3F6YdehtaHzq5/O",
+	"PfKxa0VWahno19eh5yZ4T18trW//Kdr+ZfgMhgp2h/po4gE3mnPBbz80jmg9ns87zui0Z3MOOy+zOqXM",
+	"c2KmYVy+NGCcaQFq5zV5X1yu1DmK004Z3RuKcpKrttbEnuUE5tGnA42IGv2p11RMcPjZjt66DfLDeyrX",
+	"1Vlc7hGGjgYzZU+yTfs/E/3pPsq/cA9NGDNQz3NmsTNPLHxocR8JPji9mNRT4NRZA4v7k8rPRCKsX9dD",
+	"JiWqLJG4s2a9tKGPc9YDNP7klJEULfboCWbpEy05b3BWkPJA5yXcDrfw/InWHG1J+aqa3tpJMbYBWnIk",
+	"CM6TtVtzV+8VUgvQgwSMSIRYJpgs9gwar+RyppL0I9XJYg4RYI3Dygc80ThEOyCrw6doQ6c/Ce+2nOM/",
+	"7ozs1kDCqnHvpO3Kda/Z+MHLJcmR4GiZ803zKKzQ8u1pA8OQVT8SZSworSBvDA7qFlWBw8ktZ3qgPqJF",
+	"8ul8LKjbh6zrzNZshBp/nJVSVl+p6SZtgN8tqSbFQUKYzHFmJhZ69lPNl3zk7cBYa9O5oZ2OUpkWuuDI",
+	"v1xTJBnQYXp22DBzrs5uSnhDjBOEIkwKkGsO0SlzlXEZWlbVqmfX1Gwabq/hPc9T57BhXR5b+kIgRrSH",
+	"pHydWLkulCGMdmRhBH2YRNXVMIT65+N1g0tXQpEUYQn6w+QKlRVENyS8KsKulCSrLWxY8nrgetxTtnqX",
+	"Ar7eBGu5sL7PM4TRhrJCIEFXkEpUNxJYZHAlHFqCRglrOJrkq/MN3FNmOr0Di9YpjL7zyiByhuFb4686",
+	"8K1p6R1+tmOwel2CXXnYV3kMmsB7K96oFFpLQiiPyloMr+Uh2CnfLYuvB3/mudcvHwWF3Qa7Adx0Jvuy",
+	"BEobbw2zvTx+qAudh5vClgEoy9hz5nJ58OcKUxYjXR/AUhvoAHNYy+0lzzK+a+Py70x9pEJnAyWn/nCL",
+	"PRdSx/7056eAI+QTlHBys6369b1Qre/k9n6UuS2kF9zluYHgPiv/esNzMgTyCKao7bC4ZHbQAGQnFN/p",
+	"0nBzgIpSqIorhS7pEHYugc/7+q2BOwhy/sjT/WScBAdr3NbD8Moxv31A7q2dfNHNvDFifGcPu70//akv",
+	"D2fkzxHOta9dnWcR4UKuZ6IoMzdGfbqYuu3m+lpNilecv27HMWmubNFAKNN8+J1TpvGXFNu1lqkA4kvo",
+	"TIHv2gvtKWJW7FCjGn1k0BhoX4/ctcBt8c1vlEtGdv1xmvNiI1Cx7QmQQHC7FiHRPmKXyjbnmo2lgGbw",
+	"4xG0t1lpgA7gvK1piADeVDa/wIRM6bPCLPpC2rxccAPbZfGVF9UvjA5lKTK1UwKpRyHaVabcvChtlMuN",
+	"xelLvBcPi8nGAj2o9O5+6ehQ8wOKUFO8nwTjv5gzf/UXdoTJIVhubaaJ5lqJuBfXOk9pazeUhMmoAEce",
+	"pqr+i+RcWQXag6+fuFdHPoDNxl1/3J9X1SAPh8tWEUkoEG4Swit9FCSCHtop0AYWFAAkRosKjL24CwGr",
+	"hUFpz9LzIu/HfdO0g+PaKrkM9dJVVUlQD+sj+/563Fpbnge5v7fn/MLYTH1e4QPgWTFGivcK2bpQphvP",
+	"LRBbBG+zLgGsx1/ShAAzdiSQZ+gNN/UAVCBGSKpbOduIfpvpPMSDoaocZR3gQdhxrBx6vJ0CN6ZORA/A",
+	"r9tP8CmoylgudVWLQZKNP7dwZKHz6UAkHGJWOv5e4cudy+7F2e81kvOiwJka3p/BL79YRnavKQuGdu30",
+	"q2Goqo3wC0QIdfx2B//1zVIGJYUED63IHYnaHdn9miJxtUmmnaE4x06aMFfvTp63VF39rU3X5aXbONpy",
+	"EZI1mIKhDlUiyvApaFoWGDGyixHJTKkpZmJHciVtTuc/eKwAaDt6W1WNPEQEwD2ba1Ag4Ghy/AelXFlf",
+	"M0XoCTjIGcvbj/QG/Fvi6/Cz0wN82x3J01EgETtpJyiPs84pzgnST6cIK6NV93TXCeIl3OAQxDgT4/Xy",
+	"N+jC8jD1affYaEWiK/A8b+Po9Oh4CBZIwplu9XqlG0ruj8SXVCR3wGMDbLdxRxRdx+vMvAGFokahogxM",
+	"w/c6cPfA1BvOSBBb8y/AgnG0Jtgq7Z8u8Cr0anPbIdwDrz3R5NWN8Tdc/sZTuqSTUIqO2A8nERdZt3cN",
+	"ntjgsm119ByzAZWnPN2jjCjvSVFWLSBMxQxBaXuSEZwLvYctyeX+DOFL9rEakfxRUSP0cQrJt6I2KMMX",
+	"S/47tK1OJDumV0P1Kd6PHJEeygUlkhDTyZY7s8SXk6Ev4LjtUczRIJ0ePXi4rSZthxxt6Gv1xT2flUcl",
+	"cUbQhgupB7qVddBdYtaO+L4n/z68vWvWGaI2fXmqSFiFaSVpWCpGScNqrd1IF+XgZ29u7R3ZZlgH4ctK",
+	"FgivyDXJyQxd2DPmzcjjhQ7GJBlVjhGED3NyyZgSfVBRz6CM3ifo3hayMY363vTwcOLOrHCQvAvYaM50",
+	"aA1ByfNp0mXn0h4y6H6jdrZFPy210WFJyZ4nF5ITelJMVxDgnXnDkBCA+VpVM2+GQIbqTO3I9FZNjn8q",
+	"y9fmezuDdDs9bwO2Sf3uvESbpR3naMG6z20x3KCZw8/6H51VMZD947sYEvp28Pcz9NFOL/6IJMkyp4VV",
+	"XYej1UAm+TSNGRo8oHRer2/mr4cvF99ZEN9qPixn9Bx5Gg8fnljCKVu91ams9twCuZM6KmxUtDF1Yv3u",
+	"GXVPMblXJln339PJM2HrTuenoaQFhpWvzMjEgdW5/8N6hmoTVHtk4oQ1Co5UrIitovxgFUK7/KC8WUlH",
+	"MybpDo1Etl4QUjQBKViWPg+Qg6aPMyQJy4UOk4UB7fsYhNFdblhtdDo5WIK5hx5cnJTUoGfAHnRXJ5xX",
+	"2U6M7FEmayyQmYxlOmdlVb62JyFjrBo6+6C5seas3AA+TPLfnGZK8yraH8Npw8q0NDCaOLVJBVoQ9Vpz",
+	"3g5iMPOizJvpeYctfnbBZ5HYjbx+A9ki4yGUlwZwsxcERrd1tjSR8R1NtSl3VavHdwM7PfRKLUWHs2zO",
+	"ALrB5S/lIL2vTd2Vw+k6VZ1px5tQzdkevh52MHzQlWgzUz+oFKZdvpJggGuBqNTGv2nH+OgOdfs4u2S1",
+	"2B6k6MgntU4l9BYEmZP3Agm7U1/wQaeMzvXI7wdK15kp44+aqqu+6cfDFCTyXFxDTYZGYyeJVKW59Smj",
+	"ofJcBy23Ndl6+Nn4+rc99SOGSBK+IQJhOK5+t+YZic2SgWH0QWVrvhNoweU6WNQXPTBfd1sqU+FLWyma",
+	"C23qzBMX8jC4BcPoTIt66kGzLLNA3uQBObqajvnIWY8+nm5kO+5PMO+IYkfEc2XaljnWfm53cRDg3kM9",
+	"eBLiz16F8VxvyQy9F4iwtNGLAX+Jy5xvX20GfM+QxZ2J+IvhVjdWlNM6J6mwgJcF8RlCnBmOddAzBea8",
+	"2GxIioptVTxtzxCvFVIEKjP1R0IzXwYiLA4eOmSPVOBQYxi0L/m2ZluWAD+aDz994bFjfy7oOsuCAQQP",
+	"UBZ80TiyAlqzIDMIXcheaot98zQqo0Ep66sMrHGDpJnCTWUvtGnmNki/fb0eP9cBEnLThk7ZaA0N0HFD",
+	"6NIeMUlixACJu03C+HdL8FCPyEVmkJ79TZEt4rmXReVVnK9gyDS4VWKGLvA10Z1LHD2N5/O5MzNXyWQz",
+	"/E3peMaZTuxeMlC9tgSynCEdLIRE72plcWb6+iXjOVrkvFitpVmBsgpMqljH8Z/pLmgo396pRShVn0DF",
+	"Q4oEZQm5ZGUFl+2zko1Ctw3OryFOoI2BZrsq2AyXTDclovdroqRQQVPjG2x0zlS9miWkNmHdjg32+I2v",
+	"ISD1yu0/m97SNK//8UsYm3qD74hQHOPhMds+O2H6WqeH7sJiHbKeinXYyKzzygtT2SLKuEdsO6qVq+TU",
+	"frJU/eWS1XkJSyChGQKRj1nFOZp09QieMjKr2UnTd52fPPT2Ch76y5qvr8yeBpqx1WB7A8pyQPf9qUgv",
+	"ZbRZ6xQ39ESwrFx0dhGINwWiTaGk9Bg8Pkigyk0bP16oakiyWocFoRBAJzSmjF6Z8599oqaqfJgqpuXu",
+	"1keH5XneQyTW85oetOmLxR6Ulw4JSIRhos0Z2q1pRi4Z1kNV4Zbq1Ame27IKKuBSOVlhh6l0JivAYNRe",
+	"cXWudvGVO9ul9J6mNAvncrRQ0s93dbD+uLclCCBKbQ9m2G05L1/5V8WMO/H/sVtaq5drcVANAemNebUB",
+	"bLHqDNj25/VtCDSj7JooQxwSueWUMz3DW8eqSX4D9gkV5RzrVsT6H+U07gfDk/1EAD+w4unbG9/DIR8a",
+	"HFoEiVB/o+1kVE6NXqXz0mrm+B8fFDkDVIMVEWtT1FxNEp+VE5kPgR3MCjpOnVQ2DsmWwKPa45G6PxNC",
+	"AI1ioXbcCsZPQBwNWgl0K7oz2XynPATivqvsyPVMjzMel34oPUPVzHBRLMo7RayUi9JhzjDxWXs4svB8",
+	"4l1RTQowoSAYGiTcJo9Zc05oYKlVk/eSF7oJ1Dy2rLzonicF3s3aRSy+B2vTq92Zw/V5k75Hf/rkVKz6",
+	"fJhZs6JQRLcfbv87AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -275,6 +275,10 @@ func (s *server) GetProvider(ctx context.Context, req api.GetProviderRequestObje
 		return nil, err
 	}
 	defer done()
+	return s.getProviderWith(ctx, q, req)
+}
+
+func (s *server) getProviderWith(ctx context.Context, q *tenantdb.Queries, req api.GetProviderRequestObject) (api.GetProviderResponseObject, error) {
 	var in rest.Fields
 	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
 	if err := in.Invalid(); err != nil {
@@ -289,7 +293,10 @@ func (s *server) GetProvider(ctx context.Context, req api.GetProviderRequestObje
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetProvider200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetProvider200JSONResponse{Body: body}, nil
 }
 
 // UpdateProvider answers PATCH /v1/providers/{provider_id} with the query UpdateProvider of queries/tenant/providers.sql.
@@ -299,6 +306,14 @@ func (s *server) UpdateProvider(ctx context.Context, req api.UpdateProviderReque
 		return nil, err
 	}
 	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetProviderResponseObject, error) {
+		return s.getProviderWith(ctx, q, api.GetProviderRequestObject{ProviderId: req.ProviderId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateProviderResponseObject, error) {
+		return s.updateProviderWith(ctx, q, req)
+	})
+}
+
+func (s *server) updateProviderWith(ctx context.Context, q *tenantdb.Queries, req api.UpdateProviderRequestObject) (api.UpdateProviderResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.UpdateProviderParams{
 		SetAlias:     req.Body.Alias.IsSpecified(),
@@ -327,7 +342,10 @@ func (s *server) UpdateProvider(ctx context.Context, req api.UpdateProviderReque
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.UpdateProvider200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.UpdateProvider200JSONResponse{Body: body}, nil
 }
 
 // DeleteProvider answers DELETE /v1/providers/{provider_id} with the query DeleteProvider of queries/tenant/providers.sql.
@@ -337,6 +355,14 @@ func (s *server) DeleteProvider(ctx context.Context, req api.DeleteProviderReque
 		return nil, err
 	}
 	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetProviderResponseObject, error) {
+		return s.getProviderWith(ctx, q, api.GetProviderRequestObject{ProviderId: req.ProviderId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.DeleteProviderResponseObject, error) {
+		return s.deleteProviderWith(ctx, q, req)
+	})
+}
+
+func (s *server) deleteProviderWith(ctx context.Context, q *tenantdb.Queries, req api.DeleteProviderRequestObject) (api.DeleteProviderResponseObject, error) {
 	var in rest.Fields
 	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
 	if err := in.Invalid(); err != nil {

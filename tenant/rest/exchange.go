@@ -16,6 +16,7 @@ import (
 type (
 	exchangeKey struct{}
 	subjectKey  struct{}
+	headerKey   struct{}
 )
 
 // WithSubject returns a context of the authenticated user: the token's subject.
@@ -61,6 +62,9 @@ type exchange struct {
 // makes, such as Location. They are not sent with an error, whose own stand in
 // [StatusError]. Outside of Wrap it is a new one that nobody sends.
 func Header(ctx context.Context) http.Header {
+	if header, ok := ctx.Value(headerKey{}).(http.Header); ok {
+		return header
+	}
 	ex := exchangeOf(ctx)
 	if ex == nil {
 		return http.Header{}
@@ -69,6 +73,12 @@ func Header(ctx context.Context) http.Header {
 		ex.response.pending = http.Header{}
 	}
 	return ex.response.pending
+}
+
+// withHeader returns a context in which [Header] is another one, for what may be
+// taken back.
+func withHeader(ctx context.Context, header http.Header) context.Context {
+	return context.WithValue(ctx, headerKey{}, header)
 }
 
 // AtEnd has f run when the response has been sent, also when that fails or
@@ -117,7 +127,7 @@ func exchangeOf(ctx context.Context) *exchange {
 
 // begin starts an exchange. The id is our own: one from a header could forge log lines.
 func begin(w http.ResponseWriter, r *http.Request, keys *keyring.Keyring) (*exchange, *http.Request) {
-	ex := &exchange{id: rand.Text(), started: time.Now(), response: &response{ResponseWriter: w}, keys: keys}
+	ex := &exchange{id: rand.Text(), started: time.Now(), response: &response{ResponseWriter: w, knows: knows(r)}, keys: keys}
 	w.Header().Set("X-Request-ID", ex.id)
 	return ex, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex))
 }
@@ -167,8 +177,11 @@ type response struct {
 
 	// pending are the headers of a response that is no error.
 	pending http.Header
-	status  int
-	bytes   int64
+	// knows is the If-None-Match of a GET or HEAD; unsent that 304 answers it.
+	knows  string
+	unsent bool
+	status int
+	bytes  int64
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -178,8 +191,20 @@ func (w *response) WriteHeader(status int) {
 		if status < http.StatusBadRequest {
 			w.addPending()
 		}
+		if status == http.StatusOK && w.knows != "" && unchanged(w.knows, w.Header().Get(headerETag)) {
+			status = w.notModified()
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// notModified leaves out the answer that the client has already.
+func (w *response) notModified() int {
+	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding"} {
+		w.Header().Del(name)
+	}
+	w.status, w.unsent = http.StatusNotModified, true
+	return w.status
 }
 
 func (w *response) addPending() { maps.Copy(w.Header(), w.pending) }
@@ -196,6 +221,9 @@ func (w *response) FlushError() error {
 func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.unsent {
+		return len(p), nil
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)

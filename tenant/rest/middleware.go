@@ -204,6 +204,7 @@ func (h *handler) serve(op Operation, validated http.Handler) http.Handler {
 			WriteError(w, r, &http.MaxBytesError{Limit: h.opts.MaxBody})
 			return
 		}
+		joinLists(r.Header)
 		r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
 		validated.ServeHTTP(w, r)
 	})

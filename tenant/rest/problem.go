@@ -64,6 +64,7 @@ var kinds = map[int]kind{
 	http.StatusNotFound:              {"not-found", "There is no such thing"},
 	http.StatusMethodNotAllowed:      {"method-not-allowed", "The method is not allowed here"},
 	http.StatusConflict:              {"conflict", "The request conflicts with what is stored"},
+	http.StatusPreconditionFailed:    {"precondition-failed", "The thing is no longer what If-Match names"},
 	http.StatusRequestEntityTooLarge: {"content-too-large", "The body is too large"},
 	http.StatusUnsupportedMediaType:  {"unsupported-media-type", "The body's media type is not supported"},
 	http.StatusMisdirectedRequest:    {"misdirected", "The request is not for this server"},

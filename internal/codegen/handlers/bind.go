@@ -22,15 +22,17 @@ type binding struct {
 
 	inputs []*input
 	paged  *paging
+	guard  *guard
 	// lines are the statements before the query runs; args is what it is
 	// called with, positional how many values that is.
 	lines      []string
 	args       string
 	positional int
 	// after are the statements after the query ran; result is the expression
-	// of the body, answer that of the whole response.
+	// of the body, tail what follows it, answer the whole response.
 	after  []string
 	result string
+	tail   []string
 	answer string
 }
 

@@ -46,6 +46,7 @@ func Generate(in Input) (map[string][]byte, error) {
 	for _, op := range in.Document.Operations {
 		g.operation(op)
 	}
+	g.checkGuards()
 	g.found.Sort()
 	if err := g.found.Err(); err != nil {
 		return nil, err
@@ -72,7 +73,11 @@ type generator struct {
 	imports map[string]string // of all packages, by name
 	// methods maps "GET /path" to the operation's Go name.
 	methods map[string]string
-	found   diag.List
+	// guards are the changes under If-Match; varies has the GETs, by path, that
+	// take more than their path from a request, with the first such place.
+	guards []*guard
+	varies map[string]string
+	found  diag.List
 
 	bound, custom []string // the text of handlers
 	interfaceText []string // methods of Custom
@@ -98,7 +103,7 @@ var locals = []string{
 
 func newGenerator(in Input, api *gosrc.Package) *generator {
 	g := &generator{
-		in: in, apiPkg: api, methods: map[string]string{}, scopes: map[string]*scope{},
+		in: in, apiPkg: api, methods: map[string]string{}, varies: map[string]string{}, scopes: map[string]*scope{},
 		usesQuerier: map[string]bool{}, mappers: newMappers(), imports: map[string]string{},
 	}
 	taken := map[string]bool{}

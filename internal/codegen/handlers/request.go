@@ -43,6 +43,7 @@ func (b *binding) request() {
 	b.parameters(object)
 	b.body(object)
 	b.findPaging()
+	b.findGuard()
 	if len(b.g.found) > before {
 		return
 	}
@@ -52,6 +53,7 @@ func (b *binding) request() {
 	}
 	b.checkArgs()
 	b.checkUnused()
+	b.noteVariation()
 	b.join(values)
 }
 

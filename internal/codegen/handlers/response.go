@@ -25,6 +25,7 @@ func (b *binding) response() {
 		line = r.Origin.Key.Line
 	}
 	b.checkHeaders(code, r)
+	b.checkETag(code, r, line)
 	if len(r.Content) == 0 {
 		b.answer = b.empty(code)
 		if b.query.Cmd == queries.Many {

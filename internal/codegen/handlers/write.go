@@ -133,9 +133,15 @@ func (b *binding) write() {
 	if !strings.Contains(lines+b.args, "req.") {
 		request = "_"
 	}
-	fmt.Fprintf(&t, "func (s *server) %s(ctx context.Context, %s %s.%sRequestObject) (%s.%sResponseObject, error) {\n",
-		b.name, request, qual, b.name, qual, b.name)
-	t.WriteString(acquire(b.op.Scope))
+	if b.split() {
+		b.outer(&t)
+		fmt.Fprintf(&t, "\nfunc (s *server) %s(ctx context.Context, q *%s.Queries, %s %s.%sRequestObject) (%s.%sResponseObject, error) {\n",
+			with(b.name), b.scope.facade, request, qual, b.name, qual, b.name)
+	} else {
+		fmt.Fprintf(&t, "func (s *server) %s(ctx context.Context, %s %s.%sRequestObject) (%s.%sResponseObject, error) {\n",
+			b.name, request, qual, b.name, qual, b.name)
+		t.WriteString(acquire(b.op.Scope))
+	}
 	args := b.args
 	if strings.Contains(lines+b.args, "&in,") {
 		t.WriteString("\tvar in rest.Fields\n")
@@ -168,7 +174,7 @@ func (b *binding) argNames() string {
 // call runs the query and makes the response.
 func (b *binding) call(t *strings.Builder, args string) {
 	assign := ":="
-	if b.op.Scope == "tenant" {
+	if b.op.Scope == "tenant" && !b.split() {
 		assign = "=" // err is there already
 	}
 	fail := "\tif err != nil {\n\t\treturn nil, err\n\t}\n"
@@ -191,6 +197,9 @@ func (b *binding) call(t *strings.Builder, args string) {
 			t.WriteString("\t" + line + "\n")
 		}
 		fmt.Fprintf(t, "\tbody := %s\n\tif err := out.Unanswerable(); err != nil {\n\t\treturn nil, err\n\t}\n", b.result)
+	}
+	for _, line := range b.tail {
+		t.WriteString(line + "\n")
 	}
 	fmt.Fprintf(t, "\treturn %s, nil\n", b.answer)
 }

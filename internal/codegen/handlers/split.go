@@ -1,0 +1,32 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// with is the name of the part of a handler that has its queries in hand, so
+// that it can run in a transaction of somebody else.
+func with(name string) string {
+	first, size := utf8.DecodeRuneInString(name)
+	return string(unicode.ToLower(first)) + name[size:] + "With"
+}
+
+// split is true when the handler has such a part.
+func (b *binding) split() bool {
+	return b.guard != nil || b.g.isGuarding(b.op)
+}
+
+// outer writes the handler in front of that part.
+func (b *binding) outer(t *strings.Builder) {
+	qual := b.g.api.Qualifier
+	fmt.Fprintf(t, "func (s *server) %s(ctx context.Context, req %s.%sRequestObject) (%s.%sResponseObject, error) {\n", b.name, qual, b.name, qual, b.name)
+	t.WriteString(acquire(b.op.Scope))
+	if b.guard != nil {
+		t.WriteString(b.matched() + "}\n")
+		return
+	}
+	fmt.Fprintf(t, "\treturn s.%s(ctx, q, req)\n}\n", with(b.name))
+}
