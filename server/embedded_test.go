@@ -5,21 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
-	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 )
 
 var (
@@ -104,7 +99,7 @@ func TestNothingSet(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("the second start took %s", took)
 	}
-	if strings.Contains(second.log.String(), "creating demo tenant") {
+	if strings.Contains(second.Log.String(), "creating demo tenant") {
 		t.Error("the second start made tenants")
 	}
 	if _, page = follow(t, second.tries[0]); text(t, items(t, page)[0], "id") != kept {
@@ -115,7 +110,7 @@ func TestNothingSet(t *testing.T) {
 	}
 	second.end(t)
 
-	third := startDemo(t, "--reset")
+	third := startDemo(t, "--reset", "--yes")
 	if status, answer := follow(t, first.tries[0].at(third.tries[0])); status != http.StatusForbidden {
 		t.Errorf("a token of the tenant before the reset: %d %v", status, answer)
 	}
@@ -125,38 +120,9 @@ func TestNothingSet(t *testing.T) {
 	third.end(t)
 }
 
-// Two processes that start at once on a new database serve the same tenants.
-func TestDemoTenantsAreMadeOnce(t *testing.T) {
-	t.Parallel()
-	urls := tenanttest.Database(t)
-	made := make([]embedded, 2)
-	errs := make([]error, len(made))
-	var group sync.WaitGroup
-	for i := range made {
-		cat, err := openCatalog(t.Context(), urls.OwnerURL, devpg.RuntimeRole)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cat.Close)
-		group.Go(func() {
-			errs[i] = cat.Install(t.Context())
-			if errs[i] == nil {
-				errs[i] = made[i].ensureTenants(t.Context(), cat, slog.New(slog.DiscardHandler))
-			}
-		})
-	}
-	group.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(made[0].tenants, made[1].tenants); diff != "" || len(made[0].tenants) != len(demoTenants) {
-		t.Errorf("tenants of the two (-first +second):\n%s", diff)
-	}
-}
-
 // demoService is a service in embedded mode and the curl lines that it printed.
 type demoService struct {
-	*service
+	*servicetest.Process
 
 	tries []try
 	dir   string
@@ -173,13 +139,13 @@ func (a try) at(b try) try {
 
 func startDemo(t *testing.T, args ...string) *demoService {
 	t.Helper()
-	d := &demoService{service: startService(t, args, nil)}
-	for _, line := range printedTry.FindAllStringSubmatch(d.stdout.String(), -1) {
+	d := &demoService{Process: servicetest.Start(t, config(), args)}
+	for _, line := range printedTry.FindAllStringSubmatch(d.Stdout.String(), -1) {
 		d.tries = append(d.tries, line)
 	}
-	dir := printedDir.FindStringSubmatch(d.stdout.String())
+	dir := printedDir.FindStringSubmatch(d.Stdout.String())
 	if len(d.tries) != 2 || dir == nil {
-		t.Fatalf("printed:\n%s", d.stdout.String())
+		t.Fatalf("printed:\n%s", d.Stdout.String())
 	}
 	d.dir = dir[1]
 	return d
@@ -190,7 +156,7 @@ func (d *demoService) end(t *testing.T) {
 	if stopped(t, d.dir) {
 		t.Error("PostgreSQL does not run while the service does")
 	}
-	d.stop(t)
+	d.Stop(t)
 	if !stopped(t, d.dir) {
 		t.Error("PostgreSQL runs after the service has ended")
 	}

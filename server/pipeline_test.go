@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
 
@@ -39,11 +39,10 @@ func TestPipeline(t *testing.T) {
 	db := tenanttest.New(t, tenanttest.Options{Schema: catalog.Schema{
 		Public: p.read(t, "schema/public.sql"), Tenant: p.read(t, "schema/tenant.sql"), Seed: p.read(t, "schema/seed.sql"),
 	}})
-	identity := newIssuer(t)
-	s := p.serve(t, "DATABASE_URL="+db.RuntimeURL, "BASE_DOMAIN=watch.test",
-		"ISSUER="+testIssuer, "AUDIENCE="+testAudience, "JWKS_URL="+identity.URL)
-	acme := identity.sign(t, jose.EdDSA, claims(db.Tenants[0].ID.String()))
-	globex := identity.sign(t, jose.EdDSA, claims(db.Tenants[1].ID.String()))
+	issuer := servicetest.NewIssuer(t)
+	s := p.serve(t, servicetest.Settings(db.RuntimeURL, issuer)...)
+	acme := issuer.Token(t, db.Tenants[0], servicetest.Subject)
+	globex := issuer.Token(t, db.Tenants[1], servicetest.Subject)
 
 	const body = `{"check_id": "s3_bucket_versioning_enabled", "expires_on": "2030-01-31"}`
 	status, created := s.call(t, http.MethodPost, "acme", acme, body)
@@ -91,12 +90,12 @@ func newUserProject(t *testing.T) *userProject {
 		t.Fatal(err)
 	}
 	p := &userProject{dir: t.TempDir()}
-	for _, name := range []string{"go.sum", "sqlc.yaml", "bailiwick.yaml", "openapi.yaml", "schema", "queries", "server"} {
+	for _, name := range []string{"go.sum", "sqlc.yaml", "bailiwick.yaml", "openapi.go", "openapi.yaml", "schema", "queries", "server"} {
 		p.copy(t, root, name)
 	}
 	gomod := strings.Replace(readFile(t, filepath.Join(root, "go.mod")), "module "+repository, "module "+userModule, 1)
 	p.write(t, "go.mod", fmt.Sprintf("%s\nrequire %s v0.0.0\n\nreplace %s => %s\n", gomod, repository, repository, root))
-	p.write(t, "tools.go", "package watch\n\n//go:generate go run "+repository+"/cmd/bailiwick generate\n")
+	p.write(t, "tools.go", "package bailiwick\n\n//go:generate go run "+repository+"/cmd/bailiwick generate\n")
 	return p
 }
 
@@ -143,8 +142,8 @@ func (p *userProject) copy(t *testing.T, root, name string) {
 		}
 		text := readFile(t, path)
 		if filepath.Ext(path) == ".go" {
-			for _, own := range []string{"gen/", "schema\""} {
-				text = strings.ReplaceAll(text, `"`+repository+"/"+own, `"`+userModule+"/"+own)
+			for _, own := range []string{"\"", "/gen/", "/schema\""} {
+				text = strings.ReplaceAll(text, `"`+repository+own, `"`+userModule+own)
 			}
 		}
 		p.write(t, to, text)
@@ -244,7 +243,7 @@ func (s *userServer) call(t *testing.T, method, slug, token, body string) (int, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Host = slug + ".watch.test"
+	req.Host = slug + "." + servicetest.BaseDomain
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

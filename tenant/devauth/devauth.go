@@ -1,8 +1,10 @@
-// Package devauth signs the tokens of the embedded mode: one Ed25519 key per
-// development instance, made once, in the instance's own folder. The service
-// verifies with it and the tool signs with it; both find it by the folder alone.
+// Package devauth holds the keys of the embedded mode, made once for each
+// development instance, in the instance's own folder. One signs tokens: the
+// service verifies with it and the tool signs with it, and both find it by the
+// folder alone. The others are what SECRET_KEYS is elsewhere.
 //
-// It imports the standard library, go-jose and package tenant.
+// It imports the standard library, go-jose, and packages tenant and
+// tenant/keyring.
 package devauth
 
 import (
@@ -13,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -50,7 +51,11 @@ func Open(dir string) (*Key, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	if err := create(dir, file); err != nil {
+	text, err := generate()
+	if err != nil {
+		return nil, err
+	}
+	if err := create(file, text); err != nil {
 		return nil, err
 	}
 	return read(file)
@@ -93,16 +98,9 @@ func (k *Key) Token(id tenant.ID, subject string, ttl time.Duration) (string, er
 }
 
 func read(file string) (*Key, error) {
-	info, err := os.Stat(file)
+	text, err := readSecret(file)
 	if err != nil {
-		return nil, fmt.Errorf("read token key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("read token key: others may read %s; delete it, and a new one is made", file)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read token key: %w", err)
+		return nil, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != pemBlock {
@@ -119,28 +117,14 @@ func read(file string) (*Key, error) {
 	return &Key{private: private}, nil
 }
 
-// create writes a key beside the file and links it into place, so that the file
-// is whole or absent, and the first of several makers wins.
-func create(dir, file string) (err error) {
+func generate() ([]byte, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return fmt.Errorf("make token key: %w", err)
+		return nil, fmt.Errorf("make token key: %w", err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return fmt.Errorf("make token key: %w", err)
+		return nil, fmt.Errorf("make token key: %w", err)
 	}
-	temp, err := os.CreateTemp(dir, keyFile+".*") // Mode 0600.
-	if err != nil {
-		return fmt.Errorf("make token key: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
-	err = errors.Join(pem.Encode(temp, &pem.Block{Type: pemBlock, Bytes: der}), temp.Sync(), temp.Close())
-	if err != nil {
-		return fmt.Errorf("make token key: %w", err)
-	}
-	if err := os.Link(temp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make token key: %w", err)
-	}
-	return nil
+	return pem.EncodeToMemory(&pem.Block{Type: pemBlock, Bytes: der}), nil
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 )
 
 func TestAllOpenersGetOneKey(t *testing.T) {
@@ -111,5 +111,41 @@ func TestOpenRefusesWhatIsNoPrivateKey(t *testing.T) {
 	}
 	if _, err := devauth.Open(filepath.Join(t.TempDir(), "absent")); err == nil {
 		t.Error("absent folder: no error")
+	}
+}
+
+func TestAllOpenersGetOneKeyring(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	hashes := make([]string, 8)
+	var group sync.WaitGroup
+	for i := range hashes {
+		group.Go(func() {
+			keys, err := devauth.OpenKeyring(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			hashes[i] = string(keys.Hash("test", []byte("x")))
+		})
+	}
+	group.Wait()
+	for _, hash := range hashes {
+		if hash == "" || hash != hashes[0] {
+			t.Fatal("the keys differ")
+		}
+	}
+	file := filepath.Join(dir, "secret-keys")
+	if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := devauth.OpenKeyring(dir); err == nil || !strings.Contains(err.Error(), "delete it") || strings.Contains(err.Error(), "hello") {
+		t.Errorf("no keys: %v", err)
+	}
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := devauth.OpenKeyring(dir); err == nil || !strings.Contains(err.Error(), "others may read") {
+		t.Errorf("readable by others: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package service_test
 
 import (
 	"net/http"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/service"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 )
 
 func TestTenantAndSubjectReachTheHandler(t *testing.T) {
@@ -18,7 +20,7 @@ func TestTenantAndSubjectReachTheHandler(t *testing.T) {
 	g := newGate(t)
 	for _, alg := range []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256} {
 		for i, host := range []string{"acme.app.example", "GLOBEX.App.Example.:8443"} {
-			res, body := g.ask(t, "/whoami", host, g.issuer.sign(t, alg, claims(g.Tenants[i].ID.String())), nil)
+			res, body := g.ask(t, "/whoami", host, g.issuer.Sign(t, alg, servicetest.Claims(g.Tenants[i].ID.String())), nil)
 			if res.StatusCode != http.StatusOK || !strings.Contains(body, g.Tenants[i].Schema()) || !strings.Contains(body, "alice@example.org") {
 				t.Errorf("%s at %s: %d %s", alg, host, res.StatusCode, body)
 			}
@@ -140,19 +142,19 @@ func TestAttack4TokenOfAnotherTenant(t *testing.T) {
 		host   string
 		claims map[string]any
 	}{
-		"A at B":          {"globex.app.example", claims(a.ID.String())},
-		"B at A":          {"acme.app.example", claims(b.ID.String())},
-		"no claim":        {"acme.app.example", with(claims(""), "tenant", nil)},
-		"empty claim":     {"acme.app.example", claims("")},
-		"the slug":        {"acme.app.example", claims("acme")},
-		"zero":            {"acme.app.example", claims(tenant.ID{}.String())},
-		"the schema":      {"acme.app.example", claims(a.Schema())},
-		"a list of both":  {"acme.app.example", with(claims(""), "tenant", []string{a.ID.String(), b.ID.String()})},
-		"a number":        {"acme.app.example", with(claims(""), "tenant", 1)},
-		"an object":       {"acme.app.example", with(claims(""), "tenant", map[string]string{"id": a.ID.String()})},
-		"in another case": {"acme.app.example", with(with(claims(""), "tenant", nil), "Tenant", a.ID.String())},
+		"A at B":          {"globex.app.example", servicetest.Claims(a.ID.String())},
+		"B at A":          {"acme.app.example", servicetest.Claims(b.ID.String())},
+		"no claim":        {"acme.app.example", with(servicetest.Claims(""), "tenant", nil)},
+		"empty claim":     {"acme.app.example", servicetest.Claims("")},
+		"the slug":        {"acme.app.example", servicetest.Claims("acme")},
+		"zero":            {"acme.app.example", servicetest.Claims(tenant.ID{}.String())},
+		"the schema":      {"acme.app.example", servicetest.Claims(a.Schema())},
+		"a list of both":  {"acme.app.example", with(servicetest.Claims(""), "tenant", []string{a.ID.String(), b.ID.String()})},
+		"a number":        {"acme.app.example", with(servicetest.Claims(""), "tenant", 1)},
+		"an object":       {"acme.app.example", with(servicetest.Claims(""), "tenant", map[string]string{"id": a.ID.String()})},
+		"in another case": {"acme.app.example", with(with(servicetest.Claims(""), "tenant", nil), "Tenant", a.ID.String())},
 	} {
-		res, body := g.ask(t, "/whoami", c.host, g.issuer.sign(t, jose.EdDSA, c.claims), nil)
+		res, body := g.ask(t, "/whoami", c.host, g.issuer.Sign(t, jose.EdDSA, c.claims), nil)
 		if res.StatusCode != http.StatusForbidden || res.Header.Get("Content-Type") != rest.ContentType {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)
 		}
@@ -171,29 +173,29 @@ func TestAttack4TokenOfAnotherTenant(t *testing.T) {
 func TestAttack5InvalidTokens(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
-	good := claims(g.Tenants[0].ID.String())
-	stranger := newIssuer(t)
-	signed := g.issuer.sign(t, jose.EdDSA, good)
-	otherPayload := strings.Split(g.issuer.sign(t, jose.EdDSA, claims(g.Tenants[1].ID.String())), ".")
+	good := servicetest.Claims(g.Tenants[0].ID.String())
+	stranger := servicetest.NewIssuer(t)
+	signed := g.issuer.Sign(t, jose.EdDSA, good)
+	otherPayload := strings.Split(g.issuer.Sign(t, jose.EdDSA, servicetest.Claims(g.Tenants[1].ID.String())), ".")
 	parts := strings.Split(signed, ".")
 	for name, token := range map[string]string{
 		"none":             unsigned(t, good),
 		"none, signed":     strings.TrimSuffix(unsigned(t, good), ".") + "." + parts[2],
-		"public key as HS": g.issuer.confused(t, good),
-		"issuer":           g.issuer.sign(t, jose.EdDSA, with(good, "iss", "https://evil.example")),
-		"no issuer":        g.issuer.sign(t, jose.EdDSA, with(good, "iss", nil)),
-		"audience":         g.issuer.sign(t, jose.EdDSA, with(good, "aud", "other")),
-		"no audience":      g.issuer.sign(t, jose.EdDSA, with(good, "aud", nil)),
-		"expired":          g.issuer.sign(t, jose.EdDSA, with(good, "exp", time.Now().Add(-time.Minute).Unix())),
-		"no expiry":        g.issuer.sign(t, jose.EdDSA, with(good, "exp", nil)),
-		"not yet":          g.issuer.sign(t, jose.EdDSA, with(good, "nbf", time.Now().Add(time.Hour).Unix())),
-		"no subject":       g.issuer.sign(t, jose.EdDSA, with(good, "sub", nil)),
-		"other key":        stranger.sign(t, jose.EdDSA, good),
-		"other algorithm":  sign(t, jose.PS256, jose.JSONWebKey{Key: g.issuer.keys[jose.RS256], KeyID: "RS256"}, good),
+		"public key as HS": confused(t, g.issuer, good),
+		"issuer":           g.issuer.Sign(t, jose.EdDSA, with(good, "iss", "https://evil.example")),
+		"no issuer":        g.issuer.Sign(t, jose.EdDSA, with(good, "iss", nil)),
+		"audience":         g.issuer.Sign(t, jose.EdDSA, with(good, "aud", "other")),
+		"no audience":      g.issuer.Sign(t, jose.EdDSA, with(good, "aud", nil)),
+		"expired":          g.issuer.Sign(t, jose.EdDSA, with(good, "exp", time.Now().Add(-time.Minute).Unix())),
+		"no expiry":        g.issuer.Sign(t, jose.EdDSA, with(good, "exp", nil)),
+		"not yet":          g.issuer.Sign(t, jose.EdDSA, with(good, "nbf", time.Now().Add(time.Hour).Unix())),
+		"no subject":       g.issuer.Sign(t, jose.EdDSA, with(good, "sub", nil)),
+		"other key":        stranger.Sign(t, jose.EdDSA, good),
+		"other algorithm":  servicetest.Sign(t, jose.PS256, jose.JSONWebKey{Key: g.issuer.Keys[jose.RS256], KeyID: "RS256"}, good),
 		"swapped payload":  parts[0] + "." + otherPayload[1] + "." + parts[2],
 		"no signature":     parts[0] + "." + parts[1] + ".",
 		"not a token":      "hello",
-		"long":             strings.Repeat("a", maxToken+1),
+		"long":             strings.Repeat("a", service.MaxToken+1),
 		"none at all":      "",
 	} {
 		res, body := g.ask(t, "/whoami", "acme.app.example", token, nil)
@@ -215,7 +217,7 @@ func TestAttack5InvalidTokens(t *testing.T) {
 	if tenants, public := g.counter.counts(); tenants != 0 || public != 0 {
 		t.Errorf("%d statements of tenants, %d of the shared schema", tenants, public)
 	}
-	if n := g.issuer.fetches.Load(); n != 1 {
+	if n := g.issuer.Fetches.Load(); n != 1 {
 		t.Errorf("the issuer was asked %d times for its keys", n)
 	}
 }
@@ -223,12 +225,12 @@ func TestAttack5InvalidTokens(t *testing.T) {
 func TestUnreachableIssuerIs503(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
-	g.issuer.down.Store(true)
+	g.issuer.Down.Store(true)
 	res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil)
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
-	g.issuer.down.Store(false)
+	g.issuer.Down.Store(false)
 	if res, body := g.ask(t, "/whoami", "acme.app.example", g.valid(t, 0), nil); res.StatusCode != http.StatusOK {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}

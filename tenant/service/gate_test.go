@@ -1,4 +1,4 @@
-package main
+package service_test
 
 import (
 	"context"
@@ -17,14 +17,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/bailiwick-dev/bailiwick/schema"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/service"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
-
-var testSchema = catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed}
 
 const identityDocument = `
 openapi: 3.0.3
@@ -68,29 +67,25 @@ type gate struct {
 	*httptest.Server
 	*tenanttest.DB
 
-	issuer  *issuer
+	issuer  *servicetest.Issuer
 	counter *counter
-	id      *identity
 }
 
 func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
 	t.Helper()
-	g := &gate{issuer: newIssuer(t), counter: &counter{}}
-	g.DB = tenanttest.New(t, tenanttest.Options{Schema: testSchema, Config: tenant.Config{Tracer: g.counter}})
-	s := &settings{Issuer: testIssuer, Audience: testAudience, JWKSURL: g.issuer.URL, TenantClaim: "tenant"}
-	g.id = &identity{
-		base: "app.example", proxies: proxies, tokens: newRemoteTokens(t.Context(), s),
-		resolver: catalog.NewResolver(g.DB.DB, 0),
-	}
+	g := &gate{issuer: servicetest.NewIssuer(t), counter: &counter{}}
+	g.DB = tenanttest.New(t, tenanttest.Options{Config: tenant.Config{Tracer: g.counter}})
+	authenticate := service.NewIdentity(t.Context(), "app.example", proxies, servicetest.IssuerName, servicetest.Audience, g.issuer.URL,
+		catalog.NewResolver(g.DB.DB, 0))
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(identityDocument))
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := rest.Wrap(doc, rest.Options{Authenticate: g.id.authenticate, Logger: slog.New(slog.DiscardHandler)}, http.HandlerFunc(g.whoami))
+	api, err := rest.Wrap(doc, rest.Options{Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}, http.HandlerFunc(g.whoami))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Server = httptest.NewServer(withHealth(g.DB.DB, slog.New(slog.DiscardHandler), api))
+	g.Server = httptest.NewServer(service.WithHealth(g.DB.DB, slog.New(slog.DiscardHandler), api))
 	t.Cleanup(g.Close)
 	return g
 }
@@ -175,5 +170,5 @@ func (g *gate) raw(t *testing.T, request string) string {
 
 func (g *gate) valid(t *testing.T, i int) string {
 	t.Helper()
-	return g.issuer.sign(t, jose.EdDSA, claims(g.Tenants[i].ID.String()))
+	return g.issuer.Sign(t, jose.EdDSA, servicetest.Claims(g.Tenants[i].ID.String()))
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -59,11 +59,10 @@ func (id *identity) authenticate(r *http.Request, op rest.Operation) (context.Co
 	switch {
 	case err != nil && !unknown:
 		return nil, fmt.Errorf("resolve the tenant: %w", err)
-	case op.Secured && (unknown || who.tenant != t.ID):
-		return nil, &rest.StatusError{
-			Problem: rest.Problem{Status: http.StatusForbidden, Detail: "the token is not for this host"},
-			Err:     fmt.Errorf("token of tenant %s at the host of %q", who.tenant, slug),
-		}
+	case op.Secured && unknown:
+		return nil, forbidden(fmt.Errorf("token of tenant %s at a host without one: no active tenant has the slug %q", who.tenant, slug))
+	case op.Secured && who.tenant != t.ID:
+		return nil, forbidden(fmt.Errorf("token of tenant %s at the host of %q", who.tenant, slug))
 	case unknown:
 		return nil, notFound(err)
 	}
@@ -117,6 +116,14 @@ func (id *identity) fromProxy(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// forbidden is the one answer to a token at a host that is not its tenant's.
+func forbidden(cause error) error {
+	return &rest.StatusError{
+		Problem: rest.Problem{Status: http.StatusForbidden, Detail: "the token is not for this host"},
+		Err:     cause,
+	}
 }
 
 // notFound is the one answer for every host without a tenant.

@@ -1,40 +1,39 @@
-package main
+package service_test
 
 import (
 	"bufio"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/service"
 )
 
 // served is serve at work on a handler.
 type served struct {
 	addr   string
 	cancel context.CancelFunc
-	done   chan error
+	done   <-chan error
 }
 
 func newServed(t *testing.T, handler http.HandlerFunc, environ ...string) *served {
 	t.Helper()
-	s, err := readSettings(append([]string{"ADDR=127.0.0.1:0"}, environ...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := listen(t.Context(), s)
+	s, err := service.ReadSettings(append([]string{"ADDR=127.0.0.1:0"}, environ...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	v := &served{addr: listener.Addr().String(), cancel: cancel, done: make(chan error, 1)}
-	go func() { v.done <- serve(ctx, s, listener, handler, slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(cancel)
-	return v
+	addr, done, err := service.Serve(ctx, s, handler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &served{addr: addr.String(), cancel: cancel, done: done}
 }
 
 func (v *served) get(t *testing.T) (string, error) {
@@ -151,8 +150,8 @@ func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	v := newServed(t, func(http.ResponseWriter, *http.Request) {})
 	var out strings.Builder
-	err := run(t.Context(), nil, []string{"ADDR=" + v.addr}, &out, &out)
-	if err == nil || !strings.Contains(err.Error(), "ADDR") || out.Len() > 0 {
+	err := service.Run(t.Context(), service.Config{}, service.Process{Environ: []string{"ADDR=" + v.addr}, Stdout: &out, Stderr: &out})
+	if err == nil || !strings.Contains(err.Error(), "ADDR") || !strings.Contains(err.Error(), "set PORT") || out.Len() > 0 {
 		t.Errorf("%v, output %q", err, out.String())
 	}
 }

@@ -1,0 +1,56 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// MaxToken is the longest token that is looked at.
+const MaxToken = maxToken
+
+// Parts that tests put together in their own ways.
+var (
+	WithHealth    = withHealth
+	WithCORS      = withCORS
+	ReadSettings  = readSettings
+	EnsureTenants = ensureTenants
+)
+
+// Settings are what the environment decides.
+type Settings = settings
+
+// Embedded tells whether the service brings its own database.
+func (s *settings) Embedded() bool { return s.embedded() }
+
+// LocalKey tells whether tokens are those of the local key.
+func (s *settings) LocalKey() bool { return s.localKey() }
+
+// ServesDocs tells whether the document is served.
+func (s *settings) ServesDocs() bool { return s.docs() }
+
+// Keys are those of SECRET_KEYS, as a text that shows no key.
+func (s *settings) Keys() string { return s.SecretKeys.ring.String() }
+
+// NewIdentity gives the authentication of a service by an issuer's tokens.
+func NewIdentity(ctx context.Context, base string, proxies []netip.Prefix, issuer, audience, keys string, r *catalog.Resolver) func(*http.Request, rest.Operation) (context.Context, error) {
+	s := &settings{Issuer: issuer, Audience: audience, JWKSURL: keys, TenantClaim: "tenant"}
+	id := &identity{base: base, proxies: proxies, tokens: newRemoteTokens(ctx, s), resolver: r}
+	return id.authenticate
+}
+
+// Serve listens and serves a handler until ctx ends.
+func Serve(ctx context.Context, s *Settings, handler http.Handler) (net.Addr, <-chan error, error) {
+	listener, err := listen(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, s, listener, handler, slog.New(slog.DiscardHandler)) }()
+	return listener.Addr(), done, nil
+}

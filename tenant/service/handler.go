@@ -1,0 +1,57 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/docs"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// newHandler puts the API behind this service's identity, and around it what
+// is the same for every API: from the outside in, the headers of every answer,
+// probes, CORS, the document's pages, compression.
+func (s *Service) newHandler(r resolver, probe pinger) error {
+	if s.cfg.Handler == nil {
+		return errors.New("service: Config.Handler is nil")
+	}
+	id := &identity{base: s.settings.BaseDomain, proxies: s.settings.TrustedProxies, tokens: s.tokens, resolver: r}
+	s.backend.Options = rest.Options{
+		Authenticate: id.authenticate,
+		MaxBody:      s.settings.MaxBody,
+		Logger:       s.cfg.Logger,
+		Keys:         s.backend.Keys,
+	}
+	api, err := s.cfg.Handler(s.backend)
+	if err != nil {
+		return fmt.Errorf("build the API: %w", err)
+	}
+	if api, err = withCompression(api); err != nil {
+		return err
+	}
+	if s.settings.docs() && s.cfg.OpenAPI != nil {
+		if api, err = withDocs(s.cfg.OpenAPI, api); err != nil {
+			return err
+		}
+	}
+	s.handler = withHealth(probe, s.cfg.Logger, withCORS(&s.settings.CORSOrigins, api))
+	return nil
+}
+
+// withDocs serves the document and its page at every host, without a token.
+func withDocs(openAPI []byte, api http.Handler) (http.Handler, error) {
+	pages, err := docs.Handler(openAPI)
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/openapi.yaml", path == "/openapi.json", path == "/docs", strings.HasPrefix(path, "/docs/"):
+			pages.ServeHTTP(w, r)
+		default:
+			api.ServeHTTP(w, r)
+		}
+	}), nil
+}

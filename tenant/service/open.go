@@ -1,0 +1,74 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+)
+
+// resetFunc empties the embedded database before it is used.
+type resetFunc func(ctx context.Context, instance *devpg.Instance, logger *slog.Logger) error
+
+// open connects to the configured database, or brings one along, and builds the
+// handler. reset is nil unless it was asked for.
+func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *Service, err error) {
+	s := &Service{cfg: cfg, settings: set, backend: Backend{Logger: cfg.Logger, Keys: set.SecretKeys.ring}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	runtimeURL := set.DatabaseURL
+	if set.embedded() {
+		if err := s.openEmbedded(ctx, reset); err != nil {
+			return nil, fmt.Errorf("embedded database: %w", err)
+		}
+		runtimeURL = s.local.runtimeURL
+	} else if err := s.install(ctx); err != nil {
+		return nil, err
+	}
+	if err := checkDatabase(ctx, runtimeURL, cfg.Logger); err != nil {
+		return nil, err
+	}
+	resolver, err := s.openDatabase(ctx, runtimeURL)
+	if err != nil {
+		return nil, err
+	}
+	probe, err := openProbe(ctx, runtimeURL)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { probe.Close(); return nil })
+	if set.localKey() {
+		s.tokens = newLocalTokens(s.local.key.Public())
+	} else {
+		s.tokens = newRemoteTokens(ctx, set)
+	}
+	return s, s.newHandler(resolver, probe)
+}
+
+// openDatabase opens the connections that the tenants share.
+func (s *Service) openDatabase(ctx context.Context, runtimeURL string) (*catalog.Resolver, error) {
+	var resolver *catalog.Resolver // It needs the database, which asks it in turn.
+	db, err := tenant.Open(ctx, tenant.Config{
+		URL:              runtimeURL,
+		MaxConns:         s.settings.DatabaseMaxConns,
+		Unnamed:          s.settings.DatabaseUnnamed,
+		StatementTimeout: s.settings.StatementTimeout,
+		Locate: func(ctx context.Context, t tenant.Tenant) (tenant.Tenant, error) {
+			return resolver.Locate(ctx, t)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to DATABASE_URL: %w", err)
+	}
+	s.backend.DB = db
+	s.closers = append(s.closers, func() error { db.Close(); return nil })
+	resolver = catalog.NewResolver(db, s.settings.TenantCacheExpiry)
+	return resolver, nil
+}

@@ -1,0 +1,127 @@
+package service_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/service"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+const notesDocument = `
+openapi: 3.0.3
+info: {title: Notes, version: "1"}
+servers: [{url: /}]
+security: [{bearer: []}]
+paths:
+  /notes:
+    get: {operationId: listNotes, responses: {"200": {description: ok}}}
+    post:
+      operationId: createNote
+      requestBody: {content: {application/json: {schema: {type: object}}}}
+      responses: {"200": {description: ok}}
+  /stream: {get: {operationId: stream, responses: {"200": {description: ok}}}}
+components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}
+`
+
+// config is a service that does what a test says.
+func config() service.Config {
+	return configOf(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"items":[]}`)
+	})
+}
+
+func configOf(api http.HandlerFunc) service.Config {
+	return service.Config{
+		Name:    "notes",
+		Schema:  catalog.Schema{Public: tenanttest.PublicSchema, Tenant: "CREATE TABLE notes (text text);"},
+		OpenAPI: []byte(notesDocument),
+		Handler: func(b service.Backend) (http.Handler, error) {
+			doc, err := openapi3.NewLoader().LoadFromData([]byte(notesDocument))
+			if err != nil {
+				return nil, err
+			}
+			return rest.Wrap(doc, b.Options, api)
+		},
+	}
+}
+
+// run runs a service that ends by itself.
+func run(t *testing.T, out io.Writer, args []string, environ ...string) error {
+	t.Helper()
+	return service.Run(t.Context(), config(), service.Process{Args: args, Environ: environ, Stdout: out, Stderr: out})
+}
+
+func TestConfiguredServiceMakesNoTenantsAndPrintsNothing(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	if status, body := s.Send(t, 0, "GET", "/notes", ""); status != http.StatusOK || !strings.Contains(body, `"items":[]`) {
+		t.Errorf("%d %s", status, body)
+	}
+	all, err := s.Catalog.List(t.Context())
+	if err != nil || len(all) != 2 {
+		t.Errorf("%d tenants, %v", len(all), err)
+	}
+	if s.Stdout.String() != "" {
+		t.Errorf("stdout: %s", s.Stdout.String())
+	}
+	for _, secret := range []string{s.RuntimeURL, "password"} {
+		if strings.Contains(s.Log.String(), secret) {
+			t.Errorf("the log holds %s", secret)
+		}
+	}
+	if status, body := s.Send(t, 0, "GET", "/docs/", ""); status != http.StatusNotFound {
+		t.Errorf("docs: %d %s", status, body)
+	}
+}
+
+// A program may listen by itself.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	db, is := tenanttest.New(t, tenanttest.Options{}), servicetest.NewIssuer(t)
+	cfg := config()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	s, err := service.Open(t.Context(), cfg, append(servicetest.Settings(db.RuntimeURL, is), "DOCS=true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Backend().DB == nil || s.Backend().Keys == nil || s.Backend().Options.Authenticate == nil {
+		t.Errorf("backend: %+v", s.Backend())
+	}
+	for path, want := range map[string]int{
+		"/notes": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/openapi.json": http.StatusOK, "/docs/": http.StatusOK, "/other": http.StatusNotFound,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+		r.Host = "acme." + servicetest.BaseDomain
+		r.Header.Set("Authorization", "Bearer "+is.Token(t, db.Tenants[0], servicetest.Subject))
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestConfigWithoutAHandler(t *testing.T) {
+	t.Parallel()
+	db, is := tenanttest.New(t, tenanttest.Options{}), servicetest.NewIssuer(t)
+	_, err := service.Open(t.Context(), service.Config{}, servicetest.Settings(db.RuntimeURL, is))
+	if err == nil || !strings.Contains(err.Error(), "Config.Handler is nil") {
+		t.Errorf("%v", err)
+	}
+}

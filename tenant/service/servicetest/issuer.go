@@ -1,0 +1,117 @@
+package servicetest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+// What the tokens of an [Issuer] say of themselves, and whose they are.
+const (
+	IssuerName = "https://id.example"
+	Audience   = "api"
+	Subject    = "alice@example.org"
+)
+
+// Issuer is an identity provider with one key of each algorithm that a service
+// accepts. Its URL is where the public keys are, for JWKS_URL.
+type Issuer struct {
+	*httptest.Server
+
+	// Keys are the private keys. The name of an algorithm is its key's id.
+	Keys map[jose.SignatureAlgorithm]crypto.Signer
+	// Fetches counts how often the public keys were asked for.
+	Fetches atomic.Int64
+	// Down makes it answer with an error.
+	Down atomic.Bool
+}
+
+// NewIssuer starts an identity provider. It ends with the test.
+func NewIssuer(t testing.TB) *Issuer {
+	t.Helper()
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := &Issuer{Keys: map[jose.SignatureAlgorithm]crypto.Signer{jose.EdDSA: edKey, jose.ES256: ecKey, jose.RS256: rsaKey}}
+	is.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		is.Fetches.Add(1)
+		if is.Down.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		var set jose.JSONWebKeySet
+		for alg, key := range is.Keys {
+			set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.Public(), KeyID: string(alg), Algorithm: string(alg), Use: "sig"})
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(set); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(is.Close)
+	return is
+}
+
+// Settings are the variables by which a service accepts the issuer's tokens.
+func (is *Issuer) Settings() []string {
+	return []string{"ISSUER=" + IssuerName, "AUDIENCE=" + Audience, "JWKS_URL=" + is.URL}
+}
+
+// Claims are those of a valid token of [Subject]; the tenant is one's id.
+func Claims(tenantID string) map[string]any {
+	return map[string]any{
+		"iss": IssuerName, "aud": Audience, "sub": Subject, "tenant": tenantID,
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}
+}
+
+// Token signs a token of a tenant's user, valid for an hour.
+func (is *Issuer) Token(t testing.TB, of tenant.Tenant, subject string) string {
+	t.Helper()
+	claims := Claims(of.ID.String())
+	claims["sub"] = subject
+	return is.Sign(t, jose.ES256, claims)
+}
+
+// Sign signs any claims by the key of an algorithm.
+func (is *Issuer) Sign(t testing.TB, alg jose.SignatureAlgorithm, claims map[string]any) string {
+	t.Helper()
+	return Sign(t, alg, jose.JSONWebKey{Key: is.Keys[alg], KeyID: string(alg)}, claims)
+}
+
+// Sign signs any claims by any key, as an attacker would.
+func Sign(t testing.TB, alg jose.SignatureAlgorithm, key any, claims map[string]any) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jwt.Signed(signer).Claims(claims).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}

@@ -1,0 +1,157 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+)
+
+// settings are all that the environment decides. The help tag is what --help says.
+type settings struct {
+	Addr string `env:"ADDR" help:"address to listen on; unset: 127.0.0.1:8080, or :8080 with DATABASE_URL"`
+	Port uint16 `env:"PORT" help:"replaces the port of ADDR"`
+
+	DatabaseURL       string        `env:"DATABASE_URL"        help:"connection string of the runtime role; unset: an embedded PostgreSQL with demo tenants"`
+	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL"  help:"connection string of the owner role; set: the shared schema is installed at start"`
+	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                help:"connections to the database at most, beside one for /readyz"`
+	DatabaseUnnamed   bool          `env:"DATABASE_UNNAMED"    help:"true behind a transaction pooler that knows no prepared statements"`
+	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                              help:"how long one statement of a tenant may run"`
+	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                               help:"how long a suspended or renamed tenant may still be served"`
+
+	BaseDomain     string   `env:"BASE_DOMAIN"     help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
+	TrustedProxies networks `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host counts, such as 10.0.0.0/8,fd00::/8; unset: none"`
+	CORSOrigins    origins  `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
+	Docs           *bool    `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
+
+	Issuer      string  `env:"ISSUER"       help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
+	Audience    string  `env:"AUDIENCE"     help:"aud of the tokens"`
+	JWKSURL     string  `env:"JWKS_URL"     help:"where the issuer's public keys are (EdDSA, ES256, RS256)"`
+	TenantClaim string  `env:"TENANT_CLAIM" envDefault:"tenant"                                                     help:"claim that holds the tenant's id"`
+	SecretKeys  keyText `env:"SECRET_KEYS"  help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL"  envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"auto" help:"json, text, or auto: json unless stderr is a terminal"`
+
+	MaxBody           int64         `env:"MAX_BODY"            envDefault:"10485760" help:"bytes of a request's body at most, unless the document says otherwise"`
+	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" envDefault:"5s"       help:"time for a request's header"`
+	ReadTimeout       time.Duration `env:"READ_TIMEOUT"        envDefault:"30s"      help:"time for a whole request"`
+	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT"       envDefault:"60s"      help:"time for handling a request and writing the response"`
+	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT"        envDefault:"120s"     help:"how long an idle connection is kept"`
+	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"8s"       help:"how long running requests may take to end at shutdown"`
+}
+
+// networks is a list of CIDR prefixes, separated by commas.
+type networks []netip.Prefix
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *networks) UnmarshalText(text []byte) error {
+	for part := range strings.SplitSeq(string(text), ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(part))
+		if err != nil {
+			return fmt.Errorf("network: %w", err)
+		}
+		*n = append(*n, prefix)
+	}
+	return nil
+}
+
+// keyText is SECRET_KEYS, read. Its zero value is an unset one.
+type keyText struct{ ring *keyring.Keyring }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *keyText) UnmarshalText(text []byte) (err error) {
+	k.ring, err = keyring.Parse(string(text))
+	return err
+}
+
+// embedded tells whether the service brings its own database.
+func (s *settings) embedded() bool { return s.DatabaseURL == "" }
+
+// localKey tells whether tokens are those of the embedded mode's own key.
+func (s *settings) localKey() bool { return s.JWKSURL == "" }
+
+// docs tells whether the document is served.
+func (s *settings) docs() bool {
+	if s.Docs != nil {
+		return *s.Docs
+	}
+	return s.embedded()
+}
+
+// readSettings reads and checks the environment and reports every error at once.
+func readSettings(environ []string) (*settings, error) {
+	s := &settings{}
+	values := env.ToMap(environ)
+	for name, value := range values {
+		if value == "" { // FOO= is how shells and compose files spell "not set".
+			delete(values, name)
+		}
+	}
+	errs := settingErrors(env.ParseWithOptions(s, env.Options{Environment: values}))
+	errs = append(errs, s.checkNetwork()...)
+	errs = append(errs, s.checkDatabase()...)
+	if values["SECRET_KEYS"] == "" {
+		errs = append(errs, s.checkKeys()...)
+	}
+	errs = append(errs, s.checkIdentity()...)
+	errs = append(errs, s.checkLimits()...)
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("settings: %w", errors.Join(errs...))
+	}
+	return s, nil
+}
+
+// explains is a type whose own errors help, and hold nothing of the value.
+var explains = map[reflect.Type]bool{reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true}
+
+// settingErrors names the variable where the library names the field, and never shows the value.
+func settingErrors(err error) []error {
+	if err == nil {
+		return nil
+	}
+	aggregate, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return []error{err}
+	}
+	var errs []error
+	for _, e := range aggregate.Errors {
+		parse, ok := errors.AsType[env.ParseError](e)
+		if !ok {
+			errs = append(errs, e)
+			continue
+		}
+		name, help := parse.Name, ""
+		if field, ok := reflect.TypeFor[settings]().FieldByName(parse.Name); ok {
+			name, help = field.Tag.Get("env"), field.Tag.Get("help")
+		}
+		if explains[parse.Type] {
+			errs = append(errs, fmt.Errorf("%s: %w", name, parse.Err))
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s can't be read as %s (%s)", name, typeWord(parse.Type), help))
+	}
+	return errs
+}
+
+func typeWord(t reflect.Type) string {
+	words := map[reflect.Type]string{
+		reflect.TypeFor[time.Duration](): "a duration",
+		reflect.TypeFor[bool]():          "true or false",
+		reflect.TypeFor[*bool]():         "true or false",
+		reflect.TypeFor[slog.Level]():    "a level",
+		reflect.TypeFor[networks]():      "a list of networks",
+		reflect.TypeFor[uint16]():        "a port",
+	}
+	if word, ok := words[t]; ok {
+		return word
+	}
+	return "a number"
+}

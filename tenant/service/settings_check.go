@@ -1,0 +1,128 @@
+package service
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+// maxStatementTimeout is the most that PostgreSQL's statement_timeout can hold.
+const maxStatementTimeout = math.MaxInt32 * time.Millisecond
+
+// checkNetwork fills in ADDR and BASE_DOMAIN. Whoever configures a database runs
+// the service for others, often in a container, where loopback reaches nobody.
+func (s *settings) checkNetwork() []error {
+	var errs []error
+	if s.embedded() {
+		s.Addr = cmp.Or(s.Addr, "127.0.0.1:8080")
+		s.BaseDomain = cmp.Or(s.BaseDomain, "localhost")
+	}
+	s.Addr = cmp.Or(s.Addr, ":8080")
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		errs = append(errs, errors.New("ADDR must be host:port, such as 127.0.0.1:8080"))
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		errs = append(errs, errors.New("ADDR must end in a port number"))
+	}
+	if s.Port != 0 {
+		s.Addr = net.JoinHostPort(host, strconv.Itoa(int(s.Port)))
+	}
+	if s.BaseDomain == "" {
+		return append(errs, errors.New("BASE_DOMAIN must be set along with DATABASE_URL"))
+	}
+	canonical, err := tenant.CanonicalHost(s.BaseDomain)
+	if err != nil || strings.Contains(s.BaseDomain, ":") {
+		errs = append(errs, errors.New("BASE_DOMAIN must be a DNS name without a port, such as app.example"))
+	}
+	s.BaseDomain = canonical
+	return errs
+}
+
+func (s *settings) checkDatabase() []error {
+	var errs []error
+	for _, v := range [][2]string{{"DATABASE_OWNER_URL", s.DatabaseOwnerURL}, {"DATABASE_URL", s.DatabaseURL}} {
+		if v[1] == "" {
+			continue
+		}
+		if _, err := pgx.ParseConfig(v[1]); err != nil { // Its own error would quote the password.
+			errs = append(errs, fmt.Errorf("%s must be postgres://role:password@host:port/database, "+
+				"or postgres://role:password@/database?host=/folder/of/the/socket", v[0]))
+		}
+	}
+	if s.embedded() && s.DatabaseOwnerURL != "" {
+		errs = append(errs, errors.New("DATABASE_OWNER_URL is set, but DATABASE_URL is not"))
+	}
+	return errs
+}
+
+func (s *settings) checkKeys() []error {
+	if s.embedded() {
+		return nil
+	}
+	return []error{errors.New("SECRET_KEYS must be set along with DATABASE_URL: it seals secrets in the database and signs cursors. " +
+		`Make one with: printf 'k1:%s\n' "$(openssl rand -base64 32)"`)}
+}
+
+func (s *settings) checkIdentity() []error {
+	var missing []string
+	for _, v := range [][2]string{{"ISSUER", s.Issuer}, {"AUDIENCE", s.Audience}, {"JWKS_URL", s.JWKSURL}} {
+		if v[1] == "" {
+			missing = append(missing, v[0])
+		}
+	}
+	if len(missing) > 0 && (len(missing) < 3 || !s.embedded()) {
+		return []error{fmt.Errorf("%s must be set too: tokens are verified by ISSUER, AUDIENCE and JWKS_URL together", strings.Join(missing, " and "))}
+	}
+	if s.JWKSURL == "" {
+		return nil
+	}
+	u, err := url.Parse(s.JWKSURL)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname()))) {
+		return []error{errors.New("JWKS_URL must be an https URL (http only for a loopback address): whoever can change the keys can make tokens")}
+	}
+	return nil
+}
+
+func (s *settings) checkLimits() []error {
+	var errs []error
+	for name, d := range map[string]time.Duration{
+		"STATEMENT_TIMEOUT": s.StatementTimeout, "READ_HEADER_TIMEOUT": s.ReadHeaderTimeout, "READ_TIMEOUT": s.ReadTimeout,
+		"WRITE_TIMEOUT": s.WriteTimeout, "IDLE_TIMEOUT": s.IdleTimeout, "SHUTDOWN_TIMEOUT": s.ShutdownTimeout,
+		"TENANT_CACHE_EXPIRY": s.TenantCacheExpiry,
+	} {
+		if d <= 0 {
+			errs = append(errs, fmt.Errorf("%s must be positive, such as 10s", name))
+		}
+	}
+	if s.StatementTimeout > 0 && (s.StatementTimeout < time.Millisecond || s.StatementTimeout > maxStatementTimeout) {
+		errs = append(errs, fmt.Errorf("STATEMENT_TIMEOUT must be between 1ms and %s, which is PostgreSQL's own limit", maxStatementTimeout))
+	}
+	if s.MaxBody <= 0 {
+		errs = append(errs, errors.New("MAX_BODY must be positive"))
+	}
+	if s.DatabaseMaxConns <= 0 {
+		errs = append(errs, errors.New("DATABASE_MAX_CONNS must be positive"))
+	}
+	if !slices.Contains([]string{"auto", "json", "text"}, s.LogFormat) {
+		errs = append(errs, errors.New("LOG_FORMAT must be json, text or auto"))
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && addr.IsLoopback())
+}
