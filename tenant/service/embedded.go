@@ -203,20 +203,19 @@ func (s *Service) announce(w io.Writer, addr string) error {
 func (s *Service) announceTenant(b *strings.Builder, t tenant.Tenant, host, port string) error {
 	authority := net.JoinHostPort(t.Slug+"."+s.settings.BaseDomain, port)
 	fmt.Fprintf(b, "\n%s\n  url    http://%s\n", t.Slug, authority)
+	if s.settings.localKey() {
+		token, err := s.local.key.Token(t.ID, owner(t.Slug), devauth.DefaultTTL)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "  token  %s\n", token)
+		if s.cfg.DemoRequest != "" {
+			fmt.Fprintf(b, "  try    curl -s --noproxy '*' --resolve %s:%s -H 'Authorization: Bearer %s' 'http://%s%s'\n",
+				authority, cmp.Or(strings.Trim(host, "[]"), "127.0.0.1"), token, authority, s.cfg.DemoRequest)
+		}
+	}
 	if s.settings.docs() && s.cfg.OpenAPI != nil {
 		fmt.Fprintf(b, "  docs   http://%s/docs/\n", authority)
-	}
-	if !s.settings.localKey() {
-		return nil
-	}
-	token, err := s.local.key.Token(t.ID, owner(t.Slug), devauth.DefaultTTL)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(b, "  token  %s\n", token)
-	if s.cfg.DemoRequest != "" {
-		fmt.Fprintf(b, "  try    curl -s --noproxy '*' --resolve %s:%s -H 'Authorization: Bearer %s' 'http://%s%s'\n",
-			authority, cmp.Or(strings.Trim(host, "[]"), "127.0.0.1"), token, authority, s.cfg.DemoRequest)
 	}
 	return nil
 }
