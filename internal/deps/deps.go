@@ -4,7 +4,6 @@ package deps
 
 import (
 	_ "github.com/chromedp/chromedp"
-	_ "github.com/hashicorp/go-retryablehttp"
 	_ "github.com/klauspost/compress/gzhttp"
 	_ "github.com/rs/cors"
 )
