@@ -3,7 +3,6 @@
 package deps
 
 import (
-	_ "github.com/chromedp/chromedp"
 	_ "github.com/klauspost/compress/gzhttp"
 	_ "github.com/rs/cors"
 )
