@@ -231,7 +231,7 @@ CREATE TABLE scans (
     scheduled_at          timestamptz,
     started_at            timestamptz,
     completed_at          timestamptz,
-    duration              interval     GENERATED ALWAYS AS (completed_at - started_at) STORED,
+    duration              interval     GENERATED ALWAYS AS (date_trunc('second', completed_at - started_at)) STORED,
     created_at            timestamptz  NOT NULL DEFAULT now(),
     updated_at            timestamptz  NOT NULL DEFAULT now(),
     CONSTRAINT scans_pkey PRIMARY KEY (id),
@@ -251,7 +251,7 @@ COMMENT ON COLUMN scans.services IS 'The services to scan; empty is all.';
 COMMENT ON COLUMN scans.severities IS 'The severities to report; empty is all.';
 COMMENT ON COLUMN scans.requested_by IS 'The subject who asked for the scan; null when the schedule did.';
 COMMENT ON COLUMN scans.error IS 'Why the scan failed.';
-COMMENT ON COLUMN scans.duration IS 'From start to completion.';
+COMMENT ON COLUMN scans.duration IS 'From start to completion, in whole seconds: the API''s durations (RFC 3339) know no fractions.';
 
 CREATE INDEX scans_created_at_idx ON scans (created_at DESC, id DESC);
 CREATE INDEX scans_provider_id_idx ON scans (provider_id, created_at DESC, id DESC);

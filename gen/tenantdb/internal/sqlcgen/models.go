@@ -614,7 +614,7 @@ type Scan struct {
 	ScheduledAt *time.Time
 	StartedAt   *time.Time
 	CompletedAt *time.Time
-	// From start to completion.
+	// From start to completion, in whole seconds: the API's durations (RFC 3339) know no fractions.
 	Duration  pgtype.Interval
 	CreatedAt time.Time
 	UpdatedAt time.Time

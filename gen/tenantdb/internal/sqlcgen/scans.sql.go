@@ -302,7 +302,7 @@ WITH recent AS (
 ), finished AS (
     SELECT
         avg(unique_resource_count)::double precision AS average_resources,
-        avg(duration)::interval AS average_duration,
+        date_trunc('second', avg(duration))::interval AS average_duration,
         max(completed_at)::timestamptz AS last_completed_at
     FROM recent
     WHERE state = 'completed'
