@@ -407,6 +407,25 @@ COMMENT ON COLUMN reports.cost IS 'What making the report cost, in the currency 
 CREATE INDEX reports_scan_id_idx ON reports (scan_id, id DESC);
 CREATE INDEX reports_expires_at_idx ON reports (expires_at);
 
+-- Requests ------------------------------------------------------------------
+
+CREATE TABLE idempotency_keys (
+    subject     text        NOT NULL,
+    operation   text        NOT NULL,
+    key         text        NOT NULL,
+    fingerprint bytea       NOT NULL,
+    status      integer,
+    headers     jsonb,
+    body        bytea,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (subject, operation, key)
+);
+COMMENT ON TABLE idempotency_keys IS 'The answers to requests that carry an Idempotency-Key, kept for 24 hours. The runtime alone reads and writes it.';
+COMMENT ON COLUMN idempotency_keys.fingerprint IS 'A hash of the request: under the same key it has to be the same.';
+COMMENT ON COLUMN idempotency_keys.status IS 'The status of the answer; null while the request is under way, which nobody else sees.';
+
+CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
+
 -- How each provider stands by its latest completed scan.
 CREATE VIEW provider_posture AS
 WITH latest AS (

@@ -22,8 +22,9 @@ type Querier struct {
 	binding binding
 	closed  atomic.Bool
 
-	tx     *session // The connection of InTx; nil outside.
-	parent *Querier // The querier whose InTx made this one; nil outside.
+	tx     *session  // The connection of InTx; nil outside.
+	opts   TxOptions // What InTx began with.
+	parent *Querier  // The querier whose InTx made this one; nil outside.
 }
 
 func newQuerier(db *DB, n *node, b binding) *Querier {

@@ -56,7 +56,8 @@ const cleanupTimeout = 5 * time.Second
 // effect but through tx. tx and the rows that it gave end with fn.
 //
 // The context that fn receives belongs to the tenant: a querier of another tenant
-// refuses it. InTx within fn makes a savepoint and takes no options.
+// refuses it. InTx within fn makes a savepoint. Its options may only ask for what
+// the transaction has already, and MaxAttempts is the outermost's.
 //
 // A transaction in which the role or the search_path was changed does not commit:
 // InTx returns CodeRefused and closes the connection.
@@ -109,7 +110,7 @@ func (q *Querier) attempt(ctx context.Context, opts TxOptions, fn func(context.C
 	if err := s.beginTx(ctx, &q.binding, opts); err != nil {
 		return errors.Join(err, s.discard(ctx))
 	}
-	tx := q.child(s)
+	tx := q.child(s, opts)
 	returned := false
 	defer func() {
 		tx.Close()
@@ -126,9 +127,9 @@ func (q *Querier) attempt(ctx context.Context, opts TxOptions, fn func(context.C
 	return s.commit(ctx, &q.binding)
 }
 
-func (q *Querier) child(s *session) *Querier {
+func (q *Querier) child(s *session, opts TxOptions) *Querier {
 	tx := newQuerier(q.db, q.node.Load(), q.binding)
-	tx.tx, tx.parent = s, q
+	tx.tx, tx.opts, tx.parent = s, opts, q
 	return tx
 }
 
@@ -213,13 +214,13 @@ func (s *session) run(ctx context.Context, sql string) error {
 }
 
 func (q *Querier) savepoint(ctx context.Context, opts TxOptions, fn func(context.Context, *Querier) error) (err error) {
-	if opts != (TxOptions{}) {
-		return errorf(CodeInvalid, "", "a transaction within a transaction takes no options")
+	if opts.Isolation != "" && opts.Isolation != q.opts.Isolation || opts.ReadOnly && !q.opts.ReadOnly {
+		return errorf(CodeInternal, "", "a transaction within a transaction keeps the options of the outer one, and cannot begin with %q inside of %q", opts.begin(), q.opts.begin())
 	}
 	if err := q.tx.run(ctx, "SAVEPOINT bailiwick"); err != nil {
 		return err
 	}
-	tx := q.child(q.tx)
+	tx := q.child(q.tx, q.opts)
 	returned := false
 	defer func() {
 		tx.Close()

@@ -75,10 +75,27 @@ func TestInTxOptions(t *testing.T) {
 	}
 	noop := func(context.Context, *tenant.Querier) error { return nil }
 	wantCode(t, q.InTx(t.Context(), tenant.TxOptions{Isolation: "serializable; DROP TABLE notes"}, noop), tenant.CodeInvalid)
-	err = q.InTx(t.Context(), tenant.TxOptions{}, func(ctx context.Context, tx *tenant.Querier) error {
-		return tx.InTx(ctx, tenant.TxOptions{ReadOnly: true}, noop)
-	})
-	wantCode(t, err, tenant.CodeInvalid)
+	outer := tenant.TxOptions{Isolation: pgx.RepeatableRead}
+	for _, c := range []struct {
+		outer, inner tenant.TxOptions
+		want         tenant.Code
+	}{
+		{tenant.TxOptions{}, tenant.TxOptions{ReadOnly: true}, tenant.CodeInternal},
+		{tenant.TxOptions{}, outer, tenant.CodeInternal},
+		{outer, tenant.TxOptions{Isolation: pgx.Serializable}, tenant.CodeInternal},
+		{outer, outer, ""},
+		{outer, tenant.TxOptions{MaxAttempts: 7}, ""},
+		{tenant.TxOptions{ReadOnly: true}, tenant.TxOptions{ReadOnly: true}, ""},
+	} {
+		err = q.InTx(t.Context(), c.outer, func(ctx context.Context, tx *tenant.Querier) error {
+			return tx.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenant.Querier) error {
+				return tx.InTx(ctx, c.inner, noop)
+			})
+		})
+		if got := tenant.CodeOf(err); got != c.want {
+			t.Errorf("%+v in %+v: %v", c.inner, c.outer, err)
+		}
+	}
 }
 
 // Two transactions that read what the other writes can't both be serializable:

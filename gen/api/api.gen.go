@@ -1063,6 +1063,9 @@ type Days = int32
 // FindingID defines model for FindingID.
 type FindingID = openapi_types.UUID
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
@@ -1184,6 +1187,14 @@ type ListProvidersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateProviderParams defines parameters for CreateProvider.
+type CreateProviderParams struct {
+	// IdempotencyKey Under a key of your choice, such as a random UUID, the request is carried
+	// out once: sent again within 24 hours it is answered as before. The same key
+	// with another request is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteProviderParams defines parameters for DeleteProvider.
@@ -1340,7 +1351,7 @@ type ServerInterface interface {
 	ListProviders(w http.ResponseWriter, r *http.Request, params ListProvidersParams)
 	// CreateProvider Connect a provider
 	// (POST /v1/providers)
-	CreateProvider(w http.ResponseWriter, r *http.Request)
+	CreateProvider(w http.ResponseWriter, r *http.Request, params CreateProviderParams)
 	// DeleteProvider Disconnect a provider
 	// (DELETE /v1/providers/{provider_id})
 	DeleteProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params DeleteProviderParams)
@@ -2053,8 +2064,35 @@ func (siw *ServerInterfaceWrapper) ListProviders(w http.ResponseWriter, r *http.
 // CreateProvider operation middleware
 func (siw *ServerInterfaceWrapper) CreateProvider(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateProviderParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateProvider(w, r)
+		siw.Handler.CreateProvider(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3593,22 +3631,37 @@ func (response ListProvidersdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type CreateProviderRequestObject struct {
-	Body *CreateProviderJSONRequestBody
+	Params CreateProviderParams
+	Body   *CreateProviderJSONRequestBody
 }
 
 type CreateProviderResponseObject interface {
 	VisitCreateProviderResponse(w http.ResponseWriter) error
 }
 
-type CreateProvider201JSONResponse Provider
+type CreateProvider201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *string
+}
+
+type CreateProvider201JSONResponse struct {
+	Body    Provider
+	Headers CreateProvider201ResponseHeaders
+}
 
 func (response CreateProvider201JSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5082,8 +5135,10 @@ func (sh *strictHandler) ListProviders(w http.ResponseWriter, r *http.Request, p
 }
 
 // CreateProvider operation middleware
-func (sh *strictHandler) CreateProvider(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateProvider(w http.ResponseWriter, r *http.Request, params CreateProviderParams) {
 	var request CreateProviderRequestObject
+
+	request.Params = params
 
 	var body CreateProviderJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -5756,159 +5811,163 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rctw2uuCroLin6iReqtW6OJPIP7YcO058NnFclmZctZFXRpPobkRsoIcA1e5x6d1P4QNAgiTAi0TJ",
-	"8an5k7jFG/Dd7/gcJXyz5YwwKaKzz9Ga4JTk8M+fLvBK/T8lIsnpVlLOorPoXGKWCrTkOZJrgoTEkiC+",
-	"hB9yTdkqhmuvlwdvOCMHv2GZrBFmqfoL/JhFcUQ+4c02I9FZdBklq5f5L0fv9vv/t3iV/Lld/rjevHyz",
-	"uoyiOBLJmmywWoPcb9XdQuaUraLb29s42uIcb4g0i31R5ILn7eVerAn6yMgneZXAHR/tWrd4RdCCLHlO",
-	"1IqouvmfBcn3URwxvFFf00/U1rHBn34lbCXX0dnR/Pg0bi0sjl7ivWiv4xe+QxvM9ijFe4EkRxnn12iB",
-	"k+sYSZ7iPaIsyYqUpKHVqAdra0nJEheZjM5O5nG05PkGy+gsokyeHEexWindFJvo7OS7p3G0oUz/OiqX",
-	"TJkkK5LDml9RllK2ev3SD8ClvlyubIvlulqYuXpF0yiOcvLPguYkjc5kXhB3ueUKiwLubEPu9RIIxL+G",
-	"ZI3ZiiAq0AanBHGW7dFuTTNSUR4SkmYZWmOBOLNEKQhShCxGkB3sUTNCtUtLvp1kqfagyD6wD1gIkmss",
-	"YdFJRgmTar3P0Mn8FAkgDXW1Wv5G7VjvK6ertZxgGxVf9uzlV7qhsoOUqSQbgbBmpTXPUoGwRBsuZIiG",
-	"M3ijl4ifdhLx8XzeS8Rvc35DU5K/opkkHlHwuyYZLNGCZJytgA3lmgq0NU+Glm2vaxIfQ9J2TSHOan25",
-	"zlr1D9+Ht84TzEKLEAlmgQWoSxN8nNyQnMp9J2aMGBGK8GvsK/TTlNR5+I9oTVdqqYm6mOAs+uDHnnl+",
-	"X0Md0K76x3/kZBmdRf/rsNKDh/o2cWjXHd0CKb7Wzzwtt4jzHO+1NsqJ2HImCLzzDZe/8ZQuqQKXV5iV",
-	"nK8FQZHn6rdWpjjLCU73arMebexbr7ntEO651XRHEs5Sqr75CtNMLyThTBIGLI2324wmWF0/3OZ8kZHN",
-	"//5TqAV+rkCsli4xzRSj6dVqKZwiQVlCnqEVkYhKhFeYMlDyKUloShBmZKfALbEsRHR2enQcR5JKkFkX",
-	"pbimAjGlCNmK5JoxrZBFCnWioqW1lFtxdni4wDSjO5pcz1JyY9ctDrfObg+Weru3Lra7kPxWv0XDrY0q",
-	"vdTW3l0BrtCFqJxFmuHhbXeCdgmv+WkNXjkxsBJFstYrGgwbxuXBkhdsGoi8V1jaqU3vcs5W6Jt3r16g",
-	"H06f/u3bGXC6eQVYZGuSXKt/bHO+JbniX4AKlmTFc/OrZMOG0GiyWBzRtAasSJxcLYrkmsirbbHIaHKF",
-	"k4QIcbXIeHJNPHIoLqVp/UV4J3w35yQjWJD0SmOpFHIplsR/v1Ti0dzesJmBYnZrwjTZKMjUqT8vQAI3",
-	"v8KKLMMLtUwtdFtfFSS/oQlpgiby3mqE2QihZ2jQffmPAHSBAM5Iwx5p2Htlf6U3/ohAPZRYqFZvPxS7",
-	"stohlDo2arD+UH6TL/4kiVSrBsp7aSTXVPRXw6jnfiV21D/D5pKr4KhE6gFENUVIwjCT/ylQhiUREjSy",
-	"qBEEZfK706ht98TRUrlBO55fwz5wqsUgzt4629bU0xZuBjkbRQCOXQr0KYrtludSxGixR4pOMooVGZff",
-	"q2njz9GL1+cHz9+fH5zM5grXx7Oj2Wn04daDH83Knew5ATtuSEqxRVcvIzn3XxV5NvAZl+Xvw7vTMut9",
-	"mdClkxpLukBtg6zBsg5ddvBvxThBTn6LV6TNxyXnDrLktDLysLUTGgiYanDNRg3U7eDvPEMKv4hr/s2w",
-	"AKdt1o/3JjZg9fV1+CDxSkMppFTVn68CfOVIpiHihOZCXglC2BWWvaqMZ6mSV9ZXVZ8SLUV2IOkmwKQr",
-	"ypknWvKaobUVm+YmKzKHisXRAoCK6yuR8JzUmZkkdIOz6DH5tw6LN4rOKtsBS5zxVUFQyomyICS6ZnxX",
-	"ye3xJFgSjysLHK639FPhqwatJslUcsRFQR9N/0qFvC+T13ikxetexvMui5Is/SnPtUSoLygtrYrKItoU",
-	"QqIFsbEPdDyf+8iFegzDt1iuYwT+aoy0FxejhPNrShDP0YJrN7D6lnVt28rTRkP9Ukz5U1Xk09xaf7WN",
-	"zbRfzRVbBV68zXBCEBYIo/86//0NMjfXX30YCgzUEMJA9QB8/WgB86lb+N3LP0hygiVJjdwbJsJSkklw",
-	"qHCW/b6Mzv7oIVG9iZfw1O2Hpk32XDnSQlthygY0AWqjbEAIMK49UuONzoZYGkHb9P2ayDXJlWxNeMGk",
-	"OCvFLLjzVEuYTSH1l8ybF5xnBDOvuhgGNo2tnshRHMGHHQHrfFjLojrOSXGwI0IeHEW9Ar566Pu/zZ7O",
-	"ayqrQ+SbcNiQtT+wa2ZjBYPo7VzfXD525ZNj2rNDlN1wmhBRKRiPqzfzbaOgnnDXG7whOspl/B+Ek5wL",
-	"Ufk4A8zVKgypge1VWYYiarrLQKm5b8u3PYpMk5+rAR0R0SGjfrThf783tsSZIHFDilnvcLC2e0N2ViTW",
-	"w5NzEys3v496FGH54Y4NvbRSrkdcWQ1jvAsjvnSQ3ZjHhBUb9VkdITRSzPl2RU7lt6d15DttZX3x0Syx",
-	"L6NzehdFFPaYll3DAwrvG/EDvOuAQEVijnL6C6kXuNT1zV4g6jcs9oO8D31zTrAY6K64maEhW63U5ZcJ",
-	"lYz3ru6mav9SujWkIdt/36YjpUC3lqznDVs605Vy/VGdKTVsLUJUipmw5q3xhcNTDoMG1HMNqB2qbYro",
-	"kqOHv9r4kiFmnstaWj46cHBtdbf7N+efBwp/8Cf434HCvCGAtoKPo08H6n0HNzjX2b6zP6Kfc3xDhHyl",
-	"qCGK7c9fMfz6FWLj9pr+ZS69o+KaOhftb7j8wdleydh1RPyGWYEztCGYmTg4RluSC84QePcZ59eu8bLF",
-	"kO3YwGOGArtsmAsucSbaZIZvSI5X5ApAVON8XiyyDjXDis1Cx7mAlzsLjuhySSC9rG9FOWZDUwujIodr",
-	"uloTIcvNhIwn68F6goWlOhimMAcuTAcpr8xu7qXUFeKHQ0QqtA+6t8G1+kFXstkPV6LRIL4B97hOU77N",
-	"d7D/RU5Yel9pCC95qcXfnUNwjIo1Sc8TzNrLEeavneo80XacKDYb3HIS+p48h6f6dwArcT/i28xrtiJC",
-	"viMCBGo7eqU9oKHR+cpL7Esz7khOkJA817GbAW8fw1TKfxt2Z04EL/KEdC26vEepuz3COUF4wQs5aOEh",
-	"h9b9dNxwOO1mfQj7rZBkpPdeWe5VPOW5DZnoOKTS5dsi33JBniEqkTKrTGRkRxaCStDuToHpU+PH298n",
-	"fbreLCK0pXRQBLUreNh2k/7nO1rj/JBH8zUey5PwxNvapv8drfUeA90JcI1jxnpkqDRl//gQVxqgVsg9",
-	"9xFKGVA7nncHkcbkHJqfddj76B6BmBbs+qLjI9dRE+FDo5PvzENtaHYEJ5uhgsoRmddSSh1R+y2WkuRK",
-	"vfz/P+YHP3z4fBSf3n5zeTmzv45vv/0//zEuZD8SXl8y6FBBrL7u07mXzosmEeOdOOgh5AObI+hWWEd9",
-	"suauwfyKHANy461TSjRCcOCM6trFChrbnKdFYmIj3VTQq0quqTaue2ovYeX/l+qKzQwvSDagssvg/PNt",
-	"rSZLErxRm8iwVIwS3QZFRVtUOoXWleS4owh1r5eMDkpG66kK3vOTs5P52bzG2kpvHWQ8GeYZwmsV0ew9",
-	"CQuJMoKFRJihNS8aaeq3Ry9rEqXIbVCs96MtLjo6Pjl9+t3fvv9hfnRcp5zjpyPNOiAb/YkAub8jWxO3",
-	"GZNwMvvspkf96lf6XkXDhGyvlr5g1slc9zaBj5+RpUTGfncA/MP8zhDekpzy9Mr4p6OL7czjQuJc3rFa",
-	"z3YhhI2KCXoJvDW3r6xLZ7vucJFCrYZLVmOFrw3/GkgEScso8XHEZUVdtQetT8arUt3E0VBr1Ws7NFE7",
-	"E4hXHZL0c/8LHMlK2I3RDl6h2taqOTvDO3EmTs7OzvyLPp6ffn8X/QmwDqDPBlBGoM4C3EGdzeJ6Ce8u",
-	"mnBs9koxUVpk93QUjXXRqerA2qN4M62mexzZ0aAOF8g+8nib+YJruhcp2ddJ4Ke/v/NnomtF8f2FSATL",
-	"Iid1G0uH0Wxvq0KztvGg+ryGh97cvm1FzYkkzK6qHXLKOFtVcTKcE3RNtk1ddfR9UFn58H9lwS0CsW8q",
-	"0I7KNS8kglK7ZmgLGh4DEHRjdPjTVSEe/jOcyXW2v9rmLYfo6PSH2XxoxVRbmoBN6pPObb134b21Qebw",
-	"harotL7wuKLnJpZcUPoox6HWEPdMUbQKXHj3SLnTb9YwdZFpAUMpT4oNYTJGtllrFsXBulZPTQeFTtkF",
-	"QQLTVGcqqUA8MaAl3mIwkufcR6T2jbp/TJEqKBa1WyJkDK2fhMl8D8YOwckabXGuO4qH5WLL6l2PgBCB",
-	"BODFmqBfLi7eIn2Dl2k8+R1/nZB6mVLKClQGCTGiDO14nvor5/QfwqVzjbfVllfk9CAnkOJL+sN7cNXp",
-	"t9LwCFBW6UOPc5P7i544YySRoe5YyHabeyhnSBIh6yWwjKAd1pMAOlLiTpS5etsVhBvuaUk4ryO2UPxB",
-	"Sr0IU69MOyt3N3gPzJlgxkJlugPtrIeLUIwMSnC24DhPx/R7BVpJdJubbiGRHKD0DJHNVu6VFMJZVpMs",
-	"vRaGE7Tw9ApTXWWf4j0w/N8vXsTqN0Ypptm+bLR/rHCHNQhgWAZnKCUbzNKpgx7hqQb/KRDfMURTpVKX",
-	"tNkW0IiRPFAuwwmfxEZ0VXzlyqKQlPCwu9sKY+i/homKThqkPK5EqcZqnWoG1yZJ2DIV3dqM/1VA7dUq",
-	"2SpwFAuSMyK193ny3VN1hcp1sfAWsNglTFEmVWqUr7hOqoLHkBJvR+oZpeloSvQNKb51SOVMrbjO0NHb",
-	"i6PjX8Aep8x9/1EwdH1Pz9xROG0tMkzUd0WYHyJ4PIngvIMAvO0iDy6U69BhO41p2hlQZHEXzT2m3GNc",
-	"4dP4+E6ZZPeZg9ATDy3oRJK0VKPN1w5CObtvEKnKTNY6+UiOEsJsK6xupyJpFWWAqkIFxboO/P5odvz0",
-	"jjVwwRoARv9ZkCubJbuCtTQxNygO0BFRCijWqnLAAXZoSW5ZW1UWYKsJNKS7hPA5SXIyNu9xTfZBUrsm",
-	"e40oQXBGUmhqruPr+uB4fvzdwfwOSfQhLKp3ZBm0HTzRQM1RznWwo7GCASFQnIXcLrPnJCdgr+GsQarJ",
-	"8T/Wi5//ce1S62IvG+v4/m8n35/WYHE6MMFl1hZbDPkwX2W6GlFLLpqJxNn8KMRZ03Th0BURvg75X54f",
-	"HD/9zgqCJc0IOAMLLMh3pzMP9PqV8qctzYkYtby7pffoYH3whdNxMCLrXoLcRJzK0rEpKr9G1Zm6rf9N",
-	"64b+i1wp6ghFeQsmaWYCZwqDyssrp4a10Ncf7h0zO6QS8Y0UYg0MDRzXKKa2wZKTYs3FDcw4qK4xQm8v",
-	"Zo20IWOnnaJE3ERxtJYbJQn+FJxd8UQsvc6PfsUUro+RW1+x4+Mmgpudqw/Zo9eRSW7dq6AwfiFtLevk",
-	"ZydsvBvYpz6ib7wvof0YCewRw4bcilKTtfEUfBlrAPbWbgyrobiLTkNtwzrTMdoFC9StwygvUVn57lAv",
-	"Z5bX0H6bR+GkidnmIVtTuxo7RxN/iMYfmIItwfXQcvcgLEvVU2Qc3brcO2Yd7SumUY2h5XxFyrFgjLKV",
-	"v13JnWs3NDw6vMXJ35FUfrNntZPQk7P5u5OUH3Zl0Od+6bq7uHc2Dtiiu1c53yCwapHkNixFeSOz8/bi",
-	"9Lej4/O75lbKtGIz7bevpm3oSbeDxkwMFMVWpg8p4FrlRIgBgTDddApRlTW+Ia1Rp61Z30e1Wd/zKeKL",
-	"TV+va66HLUJCKR0G24coTmvHZvTVSVKYjWq09rfsdfU17V92fO/OPq7ioPsCTWLdqtfb0Ak3qlXkdLXq",
-	"l8XqmQtz66iIaptWp8li1i0QW/NkVmgB4fBlOORaElrDXW943TbRWaPuGtbiunSOXfk2JsupYP1izY2d",
-	"V9X5avvZSWeWf8BZNnCggJ4ScG7qC59nmf7nB/PZ4Gyhv4TauZ/i+KI6YRLpPsZgakr4LyC17yqB/y1J",
-	"H1WSfrWys8eqV4Cewh/z2/Ffjy+m4TCyOsMcFYKXkuQmbfNpSNmFFY73rLqYQhjdBmBxbjm7VUCYE4S1",
-	"J0EFogwiWRldEhgCusPq5zf4BlP4aox4XtrGKVry/JIphZx/GyPyiSSFJCKGoaGEpQJ9U9J3bPyUGCWY",
-	"JSTLSPrt7JK5ZUr2Gy7LgDOlXmsmO9nXmUCJrteyL/RG7+3mqZA06Ri+c2+VW05ccbuk7zLKp9zjwGEg",
-	"5cEuA26GYNM0do1u17jDWBvb5+FFZhuKcRtFvn2EhIAd4tJOWGCa+RVPaC4KzHka9wgMPCifaIybKtzS",
-	"kBjt1jRZQx8KNdXNRohyqPHVo3kHxpAZ2Y1a6BYLMeqB0Bzdo6PjEYN0H3I4bpPqfEPNnW3HLkE0kF1H",
-	"pAvdGiB6SHCKKNuYsUTdUbaLynCzErgcZFaJX69ErapTnIeV/UQTBRCeORHxK5xYSF0XC5JwtqSrwGsr",
-	"DLfzLKsc3xClkahoHqFTThCzS6FMEx9ofCUs+E6hkKS02JhJWY0Dw4KLeWFZoi07htfBmSFJjdPO7MFm",
-	"wOGMmOBYSlMYIgsppOpgygFfmYBDPMP+1dq9JOQCaBLKrkH87rRdzh1r5/zwflATQTDf5w6v0xbTDgun",
-	"IlEjEN+1+iI0S2tkeZ7a5hAM/oPkwtg7dTit+NVNda0SzCt+NDv+bjYflj0vDyLzR2JvqPCG1cGF4JsN",
-	"lTGiWv0tCpqlMFVZIN3J2Hqfd70389mRb7X+zkH7itjdfxtuwGhJoSj1XFGuBtmC4FzLUv0vW28S/df7",
-	"i6g13h9Jfk1Y2UKnj316Bob3R/3jI0oyTDf6ADznbChrEazN6ZrAPLo5GxZQOw5On9ymhKE9hw4n0nFz",
-	"fnQwBBN8y0PkdCfALOGb6jy5g5TcVL9abb/RcyQ2OMuQhc7BVhc/o+dvX8/Qc7sB00QhYLdPnpSNmE+e",
-	"oG+SjBfpJTMaQ8QoyQohSS6U17HCjAqQ6eLbGOUFU4+DKfnkiT15RnseOcEpAO2SPXlizasnT860pC1k",
-	"wnV/jrKwtAbhDH5Ym3N2yS7ZTzck39tVr7FeMN8xDXv03PYqIkGs7C7P70qxxLAUxi8ZWG/PNCUDlgz6",
-	"7YEhBqUCbyyW4ftKpoJwAXNQudBCfdU5ZfUjCMGP8KHa4cbP0IreEA0B444vcHKNsEAf7fnHdoZE6aDH",
-	"pppMq1glc2YIGiihNfqSNftIhXvqHzhyGU0IE64j/XyLkzU5OAYurJPYbrebYbg84/nq0DwrDn99/eKn",
-	"N+c/wTNVRVpFq6hsckSVRVeyf3Q0m+sH+ZYwvKXRWXQym89O9ECoNTDr4c3RYTUvdUUCbVzlZPe4wg80",
-	"ozqEEdsqD56npAx6UN3fqWQqEOzrNDqLFD5f2GGd7qnVf3jPQTUJM40mKtzez6rBp3F6YdehtaHzq5/O",
-	"PfKxa0VWahno19eh5yZ4T18trW//Kdr+ZfgMhgp2h/po4gE3mnPBbz80jmg9ns87zui0Z3MOOy+zOqXM",
-	"c2KmYVy+NGCcaQFq5zV5X1yu1DmK004Z3RuKcpKrttbEnuUE5tGnA42IGv2p11RMcPjZjt66DfLDeyrX",
-	"1Vlc7hGGjgYzZU+yTfs/E/3pPsq/cA9NGDNQz3NmsTNPLHxocR8JPji9mNRT4NRZA4v7k8rPRCKsX9dD",
-	"JiWqLJG4s2a9tKGPc9YDNP7klJEULfboCWbpEy05b3BWkPJA5yXcDrfw/InWHG1J+aqa3tpJMbYBWnIk",
-	"CM6TtVtzV+8VUgvQgwSMSIRYJpgs9gwar+RyppL0I9XJYg4RYI3Dygc80ThEOyCrw6doQ6c/Ce+2nOM/",
-	"7ozs1kDCqnHvpO3Kda/Z+MHLJcmR4GiZ803zKKzQ8u1pA8OQVT8SZSworSBvDA7qFlWBw8ktZ3qgPqJF",
-	"8ul8LKjbh6zrzNZshBp/nJVSVl+p6SZtgN8tqSbFQUKYzHFmJhZ69lPNl3zk7cBYa9O5oZ2OUpkWuuDI",
-	"v1xTJBnQYXp22DBzrs5uSnhDjBOEIkwKkGsO0SlzlXEZWlbVqmfX1Gwabq/hPc9T57BhXR5b+kIgRrSH",
-	"pHydWLkulCGMdmRhBH2YRNXVMIT65+N1g0tXQpEUYQn6w+QKlRVENyS8KsKulCSrLWxY8nrgetxTtnqX",
-	"Ar7eBGu5sL7PM4TRhrJCIEFXkEpUNxJYZHAlHFqCRglrOJrkq/MN3FNmOr0Di9YpjL7zyiByhuFb4686",
-	"8K1p6R1+tmOwel2CXXnYV3kMmsB7K96oFFpLQiiPyloMr+Uh2CnfLYuvB3/mudcvHwWF3Qa7Adx0Jvuy",
-	"BEobbw2zvTx+qAudh5vClgEoy9hz5nJ58OcKUxYjXR/AUhvoAHNYy+0lzzK+a+Py70x9pEJnAyWn/nCL",
-	"PRdSx/7056eAI+QTlHBys6369b1Qre/k9n6UuS2kF9zluYHgPiv/esNzMgTyCKao7bC4ZHbQAGQnFN/p",
-	"0nBzgIpSqIorhS7pEHYugc/7+q2BOwhy/sjT/WScBAdr3NbD8Moxv31A7q2dfNHNvDFifGcPu70//akv",
-	"D2fkzxHOta9dnWcR4UKuZ6IoMzdGfbqYuu3m+lpNilecv27HMWmubNFAKNN8+J1TpvGXFNu1lqkA4kvo",
-	"TIHv2gvtKWJW7FCjGn1k0BhoX4/ctcBt8c1vlEtGdv1xmvNiI1Cx7QmQQHC7FiHRPmKXyjbnmo2lgGbw",
-	"4xG0t1lpgA7gvK1piADeVDa/wIRM6bPCLPpC2rxccAPbZfGVF9UvjA5lKTK1UwKpRyHaVabcvChtlMuN",
-	"xelLvBcPi8nGAj2o9O5+6ehQ8wOKUFO8nwTjv5gzf/UXdoTJIVhubaaJ5lqJuBfXOk9pazeUhMmoAEce",
-	"pqr+i+RcWQXag6+fuFdHPoDNxl1/3J9X1SAPh8tWEUkoEG4Swit9FCSCHtop0AYWFAAkRosKjL24CwGr",
-	"hUFpz9LzIu/HfdO0g+PaKrkM9dJVVUlQD+sj+/563Fpbnge5v7fn/MLYTH1e4QPgWTFGivcK2bpQphvP",
-	"LRBbBG+zLgGsx1/ShAAzdiSQZ+gNN/UAVCBGSKpbOduIfpvpPMSDoaocZR3gQdhxrBx6vJ0CN6ZORA/A",
-	"r9tP8CmoylgudVWLQZKNP7dwZKHz6UAkHGJWOv5e4cudy+7F2e81kvOiwJka3p/BL79YRnavKQuGdu30",
-	"q2Goqo3wC0QIdfx2B//1zVIGJYUED63IHYnaHdn9miJxtUmmnaE4x06aMFfvTp63VF39rU3X5aXbONpy",
-	"EZI1mIKhDlUiyvApaFoWGDGyixHJTKkpZmJHciVtTuc/eKwAaDt6W1WNPEQEwD2ba1Ag4Ghy/AelXFlf",
-	"M0XoCTjIGcvbj/QG/Fvi6/Cz0wN82x3J01EgETtpJyiPs84pzgnST6cIK6NV93TXCeIl3OAQxDgT4/Xy",
-	"N+jC8jD1affYaEWiK/A8b+Po9Oh4CBZIwplu9XqlG0ruj8SXVCR3wGMDbLdxRxRdx+vMvAGFokahogxM",
-	"w/c6cPfA1BvOSBBb8y/AgnG0Jtgq7Z8u8Cr0anPbIdwDrz3R5NWN8Tdc/sZTuqSTUIqO2A8nERdZt3cN",
-	"ntjgsm119ByzAZWnPN2jjCjvSVFWLSBMxQxBaXuSEZwLvYctyeX+DOFL9rEakfxRUSP0cQrJt6I2KMMX",
-	"S/47tK1OJDumV0P1Kd6PHJEeygUlkhDTyZY7s8SXk6Ev4LjtUczRIJ0ePXi4rSZthxxt6Gv1xT2flUcl",
-	"cUbQhgupB7qVddBdYtaO+L4n/z68vWvWGaI2fXmqSFiFaSVpWCpGScNqrd1IF+XgZ29u7R3ZZlgH4ctK",
-	"FgivyDXJyQxd2DPmzcjjhQ7GJBlVjhGED3NyyZgSfVBRz6CM3ifo3hayMY363vTwcOLOrHCQvAvYaM50",
-	"aA1ByfNp0mXn0h4y6H6jdrZFPy210WFJyZ4nF5ITelJMVxDgnXnDkBCA+VpVM2+GQIbqTO3I9FZNjn8q",
-	"y9fmezuDdDs9bwO2Sf3uvESbpR3naMG6z20x3KCZw8/6H51VMZD947sYEvp28Pcz9NFOL/6IJMkyp4VV",
-	"XYej1UAm+TSNGRo8oHRer2/mr4cvF99ZEN9qPixn9Bx5Gg8fnljCKVu91ams9twCuZM6KmxUtDF1Yv3u",
-	"GXVPMblXJln339PJM2HrTuenoaQFhpWvzMjEgdW5/8N6hmoTVHtk4oQ1Co5UrIitovxgFUK7/KC8WUlH",
-	"MybpDo1Etl4QUjQBKViWPg+Qg6aPMyQJy4UOk4UB7fsYhNFdblhtdDo5WIK5hx5cnJTUoGfAHnRXJ5xX",
-	"2U6M7FEmayyQmYxlOmdlVb62JyFjrBo6+6C5seas3AA+TPLfnGZK8yraH8Npw8q0NDCaOLVJBVoQ9Vpz",
-	"3g5iMPOizJvpeYctfnbBZ5HYjbx+A9ki4yGUlwZwsxcERrd1tjSR8R1NtSl3VavHdwM7PfRKLUWHs2zO",
-	"ALrB5S/lIL2vTd2Vw+k6VZ1px5tQzdkevh52MHzQlWgzUz+oFKZdvpJggGuBqNTGv2nH+OgOdfs4u2S1",
-	"2B6k6MgntU4l9BYEmZP3Agm7U1/wQaeMzvXI7wdK15kp44+aqqu+6cfDFCTyXFxDTYZGYyeJVKW59Smj",
-	"ofJcBy23Ndl6+Nn4+rc99SOGSBK+IQJhOK5+t+YZic2SgWH0QWVrvhNoweU6WNQXPTBfd1sqU+FLWyma",
-	"C23qzBMX8jC4BcPoTIt66kGzLLNA3uQBObqajvnIWY8+nm5kO+5PMO+IYkfEc2XaljnWfm53cRDg3kM9",
-	"eBLiz16F8VxvyQy9F4iwtNGLAX+Jy5xvX20GfM+QxZ2J+IvhVjdWlNM6J6mwgJcF8RlCnBmOddAzBea8",
-	"2GxIioptVTxtzxCvFVIEKjP1R0IzXwYiLA4eOmSPVOBQYxi0L/m2ZluWAD+aDz994bFjfy7oOsuCAQQP",
-	"UBZ80TiyAlqzIDMIXcheaot98zQqo0Ep66sMrHGDpJnCTWUvtGnmNki/fb0eP9cBEnLThk7ZaA0N0HFD",
-	"6NIeMUlixACJu03C+HdL8FCPyEVmkJ79TZEt4rmXReVVnK9gyDS4VWKGLvA10Z1LHD2N5/O5MzNXyWQz",
-	"/E3peMaZTuxeMlC9tgSynCEdLIRE72plcWb6+iXjOVrkvFitpVmBsgpMqljH8Z/pLmgo396pRShVn0DF",
-	"Q4oEZQm5ZGUFl+2zko1Ctw3OryFOoI2BZrsq2AyXTDclovdroqRQQVPjG2x0zlS9miWkNmHdjg32+I2v",
-	"ISD1yu0/m97SNK//8UsYm3qD74hQHOPhMds+O2H6WqeH7sJiHbKeinXYyKzzygtT2SLKuEdsO6qVq+TU",
-	"frJU/eWS1XkJSyChGQKRj1nFOZp09QieMjKr2UnTd52fPPT2Ch76y5qvr8yeBpqx1WB7A8pyQPf9qUgv",
-	"ZbRZ6xQ39ESwrFx0dhGINwWiTaGk9Bg8Pkigyk0bP16oakiyWocFoRBAJzSmjF6Z8599oqaqfJgqpuXu",
-	"1keH5XneQyTW85oetOmLxR6Ulw4JSIRhos0Z2q1pRi4Z1kNV4Zbq1Ame27IKKuBSOVlhh6l0JivAYNRe",
-	"cXWudvGVO9ul9J6mNAvncrRQ0s93dbD+uLclCCBKbQ9m2G05L1/5V8WMO/H/sVtaq5drcVANAemNebUB",
-	"bLHqDNj25/VtCDSj7JooQxwSueWUMz3DW8eqSX4D9gkV5RzrVsT6H+U07gfDk/1EAD+w4unbG9/DIR8a",
-	"HFoEiVB/o+1kVE6NXqXz0mrm+B8fFDkDVIMVEWtT1FxNEp+VE5kPgR3MCjpOnVQ2DsmWwKPa45G6PxNC",
-	"AI1ioXbcCsZPQBwNWgl0K7oz2XynPATivqvsyPVMjzMel34oPUPVzHBRLMo7RayUi9JhzjDxWXs4svB8",
-	"4l1RTQowoSAYGiTcJo9Zc05oYKlVk/eSF7oJ1Dy2rLzonicF3s3aRSy+B2vTq92Zw/V5k75Hf/rkVKz6",
-	"fJhZs6JQRLcfbv87AAD//w==",
+	"7H15c9u2vuhXweM7M7fNpWR5S1PnjzdZmjb3tGkmdk9mXpznQCQkoaYAHQK0opPx++x38ANAgiS4ybTT",
+	"3Dn/tJG5Ab99x5cg4usNZ4RJEZx9CVYExySFf/50gZfq/zERUUo3knIWnAXnErNYoAVPkVwRJCSWBPEF",
+	"/JArypYhXHu9mLzhjEx+wzJaIcxi9Rf4MQ3CgHzG601CgrPgMoiWL9NfDt/tdv93/ir6c7N4vlq/fLO8",
+	"DIIwENGKrLFag9xt1N1CppQtg9vbMHgdk/WGS8Ki3TuySfCOxJ7FEibRdkUYLA8zsSUpogLJFZZIcoQZ",
+	"IjhNKElRSv6ZESHRlsqV3hleE+R8ZfJ3spuWFkVYtg7OPgQyzUjwMawt8jYMNjjFayINRF9kqeBpfZkX",
+	"K4I+MfJZXkVwxycL0A1eEjQnC54S9Wmqbv5nRtJdEAYMr9XX9BOlda3x518JW8pVcHY4OzoJPdB7iXei",
+	"vo5f+BatMduhGO+Egk/C+TWa4+g6RJLHeIcoi5IsJnHTatSDpbXEZIGzRAZnx7MwWPB0jWVwFlAmj4+C",
+	"UK2UrhUQjx+fhsGaMv3rMF8yZZIsSQprfkVZTNny9Us/ABf6cr6yDZarYmHm6hWNgzBQuKapIhiFOne5",
+	"+QqzDO5spbu/k119KX+wmKQIo2uyU1jc8SxF0YrTiIRIZIoXBMIoxSzma/THH69fhoBpS35UoAinKSXx",
+	"JeOZRJxF5AwJRcd4iSkD+qQMHZ2gFc9SgSg8o0mbxOrthl7QhSXia7K7ZEDXmHG5coidCnQy+3F6yUo8",
+	"eTqf4cNFfDT5kZxGk5NoRib4h8XpZDY/jp8sDudP8OmphbKWFwWcKwzTRJdHpxrfOZ0qVpGSpOqd/+/D",
+	"/5r8/4//+Tc//BcgRfw0EK0wWxK1rTWOCeIs2aHtiiakEE9ISJokaIUF4sxKLkGQknZigGzy797IuC7Z",
+	"tVCysWEfsBAjodSWEqqQv8LiKTqenSABrKmuFstfqx3rfaV0uZIjbKMQ3h17+ZWuqWwRJVSStaJ4EGUr",
+	"nsQCYYnWXMgmGZLAG71C5LRViBzNZp1C5G3Kb2hM0lc0kcQjin/XJIMlmpOEsyWIQbmiAm3Mk03Ltte1",
+	"iBkiUuyamiRb7ctl0Vb+8F1k23mEWdMiRIRZwwLUpRE+Tm5ISuWuFTNGjAtF+CX2FfppSso8/CFY0aVa",
+	"aqQuRjhRetqHPfN8WWAB7ap//C0li+As+N8HhbF0oG8TB3bdwS2Q4mv9zGm+RZymeKetgZSIDWeCwDvf",
+	"cPkbj+mC+gyXixLna0GQpan6rS0unKQEx2CQeEw233rNbQdwz62mOxJxFlP1zVeYJnohEWeSMGBpvNkk",
+	"NMLq+sEm5fOErP/zT6EW+KUAsVq6xDRRjKZXq6VwjARlEXmKlkQqLaXVl7IEYxLRWJljZKvALbHMRHB2",
+	"cngUBpJKkFkXubimAjFliLAlSTVjWiGLFOpEQUsrKTfi7OBgjmlCtzS6nsbkxq5bHGyc3U4Weru3Lrbb",
+	"kPxWv0XDrY4qvdTa3l0BrtCFqJwGmuHhbXtBO4fX7KQEr5QYWIGVASvqDRvG5WTBMzYORN4rLG3B9E45",
+	"W6Lv3r16gX48Of3h+ylwunkFWMQrEl2rf2xSviGp4l+ACpZkyVPzK2fDitCoslgY0LgErEAcX82z6JrI",
+	"q002T2h0haOICHE1T3h0TTxyKMylaflFeCt8N6ckIViQ+EpjKRdyMZbEf79U4tHcXvFVgGJyZyVSkClT",
+	"f5qBBK5+hWVJgudqmVro1r4qSHpDI1IFTeC91QizAULP0KD78ucAdIEAzkjDHmnYe2V/oTc+BKAeciwU",
+	"q7cfCl1Z7RBKGRslWBe+GZ//SSKpVg2U99JIrrHor4RRz/1K7Kh/NptLroKjEqkHENUUIQnDTP6HQAmW",
+	"ynhXaleUCIIy+fgkqNs9YbBQbuiWp9ewDxxrMYiTt862NfXUhZtBzloRgGOXAn2KbLPhqRQhmu+QopOE",
+	"YkXG+fdK2vhL8OL1+eTZ+/PJ8XSmcH00PZyeBB9vPfjRrNzKniOw45rEFFt0dTKSc/9VliY9n3FZ/i68",
+	"Oy6z3pUJXTopsaQL1DrIKizr0GUL/xaM08jJb/GS1Pk459xelpxWRh62dkIzDaYaXLNRG3U7+DtPkcIv",
+	"4pp/EyzAaZt2472KDVh9eR0+SLzSUGpSqurPVw185UimPuKEpkJeCULYFZadqownsZJX1ldVnxI1RTaR",
+	"dN3ApEvKmSda9ZqhlRWb5iYrMvuKxcECgIrrKxHxlJSZmUR0jZPgIfm3DIs3is4K2wFLnPBlRlDMibIg",
+	"JLpmfFvI7eEkmBOPKwscrrf0U+CrBK0qyRRyxEVBF03/SoW8K5OXeKTG617G8y6LkiT+KU21RCgvKM6t",
+	"isIiWmdCojmxsQ90NJv5yIV6DMO3WK5CBP5qiLQXF6KI82tKEE/RnGs3sPiWdW3rytNGo/1STPlTReTZ",
+	"3Fp+tY3N1F/NFVs1vHiT4IjowOd/nf/+Bpmby68+aAoMlBDCQPUAfP1oAfOpXfjdyT+IUoIliY3c6yfC",
+	"YpJIcKhwkvy+CM4+dJCo3sRLeOr2Y9Ume6YcaaGtMGUDmoCvUTYgBBjXHqnxRqd9LI1G2/T9ikDQmEoU",
+	"8YxJcZaLWXDnqZYw60zqL5k3zzlPCGZeddEPbBpbHZGjMIAPOwLW+bCWRWWck2yyJUJODoNOAV889OSH",
+	"6emspLJaRL4Jh/VZ+z27ZjZW0IvezvXN+WNXPjmmPTtE2Q2nERGFgvG4elPfNjLqCXe9wWuio1zG/0E4",
+	"SrkQhY/Tw1wtwpAa2F6VZSiipLsMlKr7tnzbocg0+bka0BERLTLquQ3/+72xBU4ECStSzHqHvbXdG7K1",
+	"IrEcnpyZWLn5fdihCPMPt2zopZVyHeLKahjjXRjxpYPsxjy2mVUdITRSzJNidb49riPfaivriw9miX0d",
+	"ndO5KKKwx7Ts6h9QeF+JH+BtCwQKEnOU019IvcCltm92AlG/Yb7r5X3om1OCRU93xc0M9dlqoS6/Tqhk",
+	"uHe1n6r9S+nWJg1Z//smHigF2rVkOW9Y05mulOuO6oypYUsRolzMNGveEl84POUwaIN6LgG1RbWNEV1y",
+	"9PA3G18yxMxTWUrLBxMH11Z3u39z/jlR+IM/wf8mCvOGAOoKPgw+T9T7Jjc41dm+sw/Bzym+IUK+UtQQ",
+	"hPbnrxh+/QqxcXtN/zKX3lFxTZ2L9jdc/uhsL2fsMiJ+wyzDCVoTzEwcHKMNSQVnCLz7hPNr13jZYMh2",
+	"rOExQ4FtNswFlzgRdTLDNyTFS3IFICpxPs/mSYuaYdl6ruNcwMutBV90sSCQXta3ohSzvqmFQZHDFV2u",
+	"iJD5ZpqMJ+vBeoKFuTropzB7LkwHKa/Mbu6k1BXi+0NEKrT3urfCtfpBV7LZDxei0SC+AvewTFO+zbew",
+	"/0VKWHxXaQgveanF394hOEbFisTnEWb15Qjz11Z1Hmk7TmTrNa45CV1PnsNT3TuAlbgf8W3mNVsSId8R",
+	"AQK1Hr3SHlDf6HzhJXalGbckJUhInurYTY+3D2Eq5b/1uzMlgmdpRNoWnd+j1N0O4ZQgPOeZ7LXwJofW",
+	"/XRYcTjtZn0I+y2TZKD3XljuRTzlmQ2Z6Dik0uWbLN1wQZ4iKpEyq0xkZEvmgkrQ7k4h5anx4+3v4y5d",
+	"bxbRtKW4VwS1LXhYd5P+5ztaw/yQB/M1HsqT8MTb6qb/ntZ6h4HuBLiGMWM5MpSbsh8+hoUGKBXSz3yE",
+	"kgfUjmbtQaQhOYfqZ8t10nsHYmqw64qOD1xHSYT3jU6+Mw/VodkSnKyGCgpHZFZKKbVE7d1q89nkx49f",
+	"DsOT2+8uL6f219Ht9//nb8NC9gPh9TWDDgXEyus+mXnpPKsSMd6KSQchT2yOoF1hHXbJmn2D+QU5NsiN",
+	"t04p0QDBgROqaxcLaGxSHmeRiY20U0GnKrmm2rjuqL2Elf+d6orNBM9J0qOyy+D8y22pJksSvFabSLBU",
+	"jBLcNoqKuqh0Cq0LybGnCHWv54wOSkbrqQLes+Oz49nZrMTaSm9NEh718wzhtYpoPB08zyRKCBYSYQY9",
+	"NuU09dvDlyWJkqU2KNb50RoXHR4dn5w+/uHJj7PDozLlHJ0ONOuAbPQnGsj9HdmYuM2QhJPZZzs96le/",
+	"0vcqGiZkc7XwBbOOZ7q3DHz8hCwkMva7A+AfZ3tDeENSyuMr458OLrYzjwuJU7lntZ7tQmg2KkboJfDW",
+	"3L6yLp1tzcRZDLUaLlkNFb42/Gsg0UhaRokPIy4r6oo9aH0yXJXqJo6KWite26KJ6plAvGyRpF+6X+BI",
+	"VsJujHbwCtW6Vk3ZGd6KM3F8dnbmX/TR7OTJPvoTYN2APhtAGYA6C3AHdTaL6yW8fTTh0OyVYqI4S+7o",
+	"KBrrolXVgbVH8XpcTfcwsqNCHS6QfeTxNvEF13QvUrQrk8BPf7zzZ6JLRfHdhUgEyywlZRtLh9Fsb7FC",
+	"s7bxoPq8hIfO3L5tBU6JJMyuqh5ySjhbFnEynBJ0TTZVXXX4pFFZ+fB/ZcEtGmLfVECDL88kglK7amgL",
+	"Gh4bIOjG6PDnq0zc/2c4k6tkd7VJaw7R4cmP01nfiqm6NAGb1Ced63rvwntrhczhC0XRaXnhYUHPVSy5",
+	"oPRRjkOtTdwzRtEqcOH+kXKn36xi6iLTAoZiHmVrwmSIbLPWNAgb61o9NR0UOmXnBAlMY52ppALxyICW",
+	"eIvBSJpyH5HaN+r+sXwkg2lbD6H1kzCZ7sDYIThaoQ1OdUdxv1xsXr3rERCiIQF4sSLol4uLt0jf4GUa",
+	"T37HXyekXqaUsgKVQUKIKENbnsb+yjn9h+bSucrbSsvLUjpJCaT4ou7wHlx1+q00PBooK/ehh7nJ3UVP",
+	"nDESyabuWMh2m3soZ0gSIcslsIygLdaTAFpS4k6UuXjbFYQb7mhJOK8jtlD8Xkq9CFOvjFsrd9d4B8wZ",
+	"YcaaynR72ln3F6EYGJTgbM5xGg/p92poJdFtbrqFRHKA0lNE1hu5g+EaSVKSLJ0WhhO08PQKU11lH+Md",
+	"MPwfFy9C9RujGNNklzfaP1S4wxoEMCyDMxSTNWbx2EGP5qkG/yEQ3zJEY6VSF7TaFlCJkdxTLsMJn4RG",
+	"dBV85cqiJinhYXe3FcbQfwkTBZ1USHlYiVKJ1VrVDC5NkrBlKrq1Gf8rg9qrZbRR4MjmJGVEau/z+PGp",
+	"ukLlKpt7C1jsEsYok8o1yjdcJ1XAo0+JtyP1jNJ0NCX6jmTfO6RyplZcZujg7cXh0S9gj1Pmvv+wMXR9",
+	"R8/cUTh1LdJP1LdFmO8jeDyK4NxDAN62kQcXynVosZ2GNO30KLLYR3MPKfcYVvg0PL6TJ9l95iD0xEML",
+	"OpEkztVo9bW9UM7uGkQqMpOlTj6Soogw2wqr26lIXEQZoKpQQbGsA58cTo9O96yBa6wBYPSfGbmyWbIr",
+	"WEsVc73iAC0RpQbFWlQOOMBuWpJb1laUBdhqAg3pNiF8TqKUDM17XJNdI6ldk51GlCA4ITE0NZfxdT05",
+	"mh09nsz2SKL3YVG9I8ug9eCJBmqKUq6DHZUV9AiB4qTJ7TJ7jlIC9hpOKqQaHf1jNf/5H9cutc53srKO",
+	"Jz8cPzkpweKkZ4LLrC20GPJhvsh0VaKWXFQTidPZYRNnjdOFQ5dE+Drkf3k2OTp9bAXBgiYEnIE5FuTx",
+	"ydQDvW6l/HlDUyIGLW+/9B7trQ++cjoORmTdSZCbiFNeOjZG5degOlO39b9q3dB/kStFHU1R3oxJmpjA",
+	"mcKg8vLyqWE19HWHe4fMDilEfCWFWAJDBccliiltMOekUHNxBTMOqkuM0NmLWSJtZ6RrJG6CMFjJtZIE",
+	"fwrOrngkFl7nR79iDNfHyK1v2PFxE8HVztX77NFrySTX7lVQGL6QupZ18rMjNt717FMf0DfeldB+iAT2",
+	"gGFDbkWpydp4Cr6MNQB7qzeGlVDcRqdNbcM60zHYBWuoW4dRXqKw8t2hXs4sr779Ng/CSSOzzX22prY1",
+	"dg4m/iYav2cKtgTXQcvtg7AsVY+RcXTrcvfMOtpXjKMam5bzDSnHjDHKlv52JXeuXd/waP8WJ39HUv7N",
+	"jtWOQk/O5vcnKT/s8qDP3dJ1+7h3Ng5Yo7tXKV8jsGqR5DYsRXkls/P24uS3w6PzfXMreVqxmvbbFdM2",
+	"9KTbXmMmeopiK9P7FHAtUyJEj0CYbjqFqMoK35DaqNParO/D0qzv2Rjxxaqv1zbXwxYhoZj2g+19FKfV",
+	"YzP66igpzEo1Wv1b9rr6mvYvW763t4+rOOiuQJNYt+p1NnTCjWoVKV0uu2WxeubC3Dooolqn1XGymGUL",
+	"xNY8mRVaQDh82RxyzQmt4q5XvG6b6CxRdwlrYVk6h658G5LlVLB+AcdolOt8tf3spDPzP+Ak6TlQQE8J",
+	"ODf1hc+SRP/zo/ls42yhv4TauZvi+Ko6YRTpPsRgqkr4ryC195XA/5akDypJv1nZ2WHVK0CP4Y/57fhv",
+	"xxfTcBhYnWGOCsELSVKTtvncp+zCCsc7Vl2MIYxuG2Bxbjm7VkCYEoS1J0EFogwiWQldEBgCusXq53f4",
+	"BlP4aoh4mtvGMVrw9JIphZx+HyLymUSZJCKEoaGExQJ9l9N3aPyUEEWYRSRJSPy9OZbKlinZb7gsA86U",
+	"eq2Z7GRfZwIlul7LvtAbvbebp0LSqGX4zp1Vbj5xxe2S3meUT77HnsNA8oNdetwMwaZx7BrdrrHHWBvb",
+	"5+FFZh2KYR1Fvn00CQE7xKWesMA08SueprkoMOdp2CMw8CB/ojJuKnNLQ0K0XdFoBX0o1FQ3GyGqj3TT",
+	"o3l7xpAZ2Q5a6AYLMeiBpjm6h4dHAwbp3udw3CrV+YaaO9sOXYKoILuMSBe6JUB0kOAYUbYhY4nao2wX",
+	"heFmJXA+yKwQv16JWlSnOA8r+4lGCiA8cSLiVziykLrO5iTibEGXDa8tMFzPsyxTfEPMWYiVI3TyCWJ2",
+	"KZRp4gONr4QF3yoUkphmazMpq3JgWONiXliWqMuO/nVwZkhS5bQze7AZcDgjJjgW0xiGyEIKqTgYtMdX",
+	"RuAQz7B/tXYvCbkAGoWySxDfn7bzuWP1nB/e9WoiaMz3ucPrtMW0xcKpSNQIxPtWXzTN0hpYnqe22QeD",
+	"/yCpMPZOGU5LfnVTXCsE85IfTo8eT2f9suf5QWT+SOwNFd6wOrgQfL2mMkRUq795RpMYpioLpDsZa+/z",
+	"rvdmNj30rdbfOWhfEbr7r8MNGC3KFKWeK8rVIJsTnGpZqv9l602C/3p/EdTG+yPJrwnLW+j0sU9PwfD+",
+	"pH98QlGC6VofgOecDWUtgpU5XROYRzdnwwJKx8Hpk9uUMLTn0OFIOm7OcwdDMME3P0ROdwJMI74uzpOb",
+	"xOSm+FVr+w2eIbHGSYIsdCYbXfyMnr19PUXP7AZME4WA3T56lDdiPnqEvosSnsWXzGgMEaIoyYQkqVBe",
+	"xxIzKkCmi+9DlGZMPQ6m5KNH9uQZ7XmkBMcAtEv26JE1rx49OtOSNpMR1/05ysLSGoQz+GFtzuklu2Q/",
+	"3ZB0Z1e9wnrBfMs07NGz/IhdQazszs/virHEsBTGL/WBvE81JQOWDPrtgSEGpXCQr34DfF/JVBAuYA4q",
+	"F1qorzqnrH4CIfgJPlQ6XPopWtIboiFg3PE5jq4RFuiTPX/azpDIHfTQVJNpFatkzhRBAyW0Rl+yah+p",
+	"cE/9A0cuoRFhwnWkn21wtCKTI+DCMoltt9sphstTni4PzLPi4NfXL356c/4TPFNUpBW0ivImR1RYdDn7",
+	"B4fTmX6QbwjDGxqcBcfT2fRYD4RaAbMe3BweFPNSl6ShjSuf7B4W+IFmVIcwQlvlwdOY5EEPqvs7lUwF",
+	"gn0dB2eBwucLO6zTPTX8g/ccVJMw02iiwu39LBp8KqcXth1a23RO8+nMIx/bVmSlloF+eR16boL39NXc",
+	"+vafYu5fhs9gKGB3oI8m7nGjOZf99mPliNaj2azljE57Nme/8zKLU8o8J2YaxuULA8apFqB2XpP3xflK",
+	"naM47ZTRnaEoJ7lqa03sWU5gHn2eaESU6E+9pmCCgy929NZtIz+8p3JVnMXlHmHoaDBT9iTrtP8z0Z/u",
+	"ovwL99CEIQP1PGcWO/PEmg8t7iLBe6cXk3pqOHXWwOLupPIzkQjr13WQSY4qSyTurFkvbejjnPUAjT85",
+	"ZSRG8x16hFn8SEvOG5xkJD/QeQG3wy08faQ1R11Sviqmt7ZSjG2AlhwJgtNo5dbclXuF1AL0IAEjEiGW",
+	"CSaLPYPGK7mcqSTdSHWymH0EWOWw8h5PVA7RbpDVzadoQ6c/ad5tPsd/2BnZtYGERePecd2Va1+z8YMX",
+	"C5IiwdEi5evqUVhNy7enDfRDVvlIlKGgtIK8MjioXVQ1HE5uOdMD9QEtkqezoaCuH7KuM1vTAWr8YVZK",
+	"WXmlppu0An63pJpkk4gwmeLETCz07KeYL/nA24Gx1qZzQzsduTLNdMGRf7mmSLJBh+nZYf3MuTK7KeEN",
+	"MU4QijApQK44RKfMVcZl07KKVj27pmrTcH0N73kaO4cN6/LY3BcCMaI9JOXrhMp1oQxhtCVzI+ibSVRd",
+	"bYZQ93y8dnDpSigSIyxBf5hcobKC6Jo0r4qwKyXJSgvrl7zuuR73lK3OpYCvN8JaLqzv8xRhtKYsE0jQ",
+	"JaQS1Y0EFtm4Eg4tQYOENRxN8s35Bu4pM63egUXrGEbfeWEQOcPwrfFXHPhWtfQOvtgxWJ0uwTY/7Cs/",
+	"Bk3gnRVvVAqtJSGUR2UphlfzEOyU75rF14E/89zrlw+CwnaD3QBuPJN9kQOljreK2Z4fP9SGzoN1ZssA",
+	"lGXsOXM5P/hziSkLka4PYLENdIA5rOX2gicJ39Zx+QdTHynQWUHJiT/cYs+F1LE//fkx4Aj5BCWc3Gyr",
+	"fn0nVMs7ub0bZW4y6QV3fm4guM/Kv17zlPSBPIIpalssLpkdNADZCcV3ujTcHKCiFKriSqFLOoSdS+Dz",
+	"vn6r4A6CnM95vBuNk+BgjdtyGF455rf3yL2lky/amTdEjG/tYbd3pz/15f6M/CXAqfa1i/MsApzJ1VRk",
+	"eebGqE8XU7ftXF+qSfGK89f1OCZNlS3aEMo0H37nlGn8JcV2qWWqAfE5dMbAd+mF9hQxK3aoUY0+MqgM",
+	"tC9H7mrgtvjmN8olI9vuOM15thYo23QESCC4XYqQaB+xTWWbc82GUkA1+PEA2tustIEO4LytcYgA3pQ3",
+	"v8CETOmzwiz6mrR5vuAKtvPiKy+qXxgdymJkaqcEUo9CtCtPuXlRWimXG4rTl3gn7heTlQV6UOnd/cLR",
+	"oeYHFKHGeDcKxn8xZ/7qL2wJk32wXNtMFc2lEnEvrnWe0tZuKAmTUAGOPExV/RdJubIKtAdfPnGvjHwA",
+	"m427Pt+dF9Ug94fLWhFJUyDcJISX+ihIBD20Y6ANLCgASIjmBRg7cdcErBoGpT1Lz4u857uqaQfHtRVy",
+	"Geqli6qSRj2sj+z763FraXke5P5en/MLYzP1eYX3gGfFGDHeKWTrQpl2PNdAbBG8SdoEsB5/SSMCzNiS",
+	"QJ6iN9zUA1CBGCGxbuWsI/ptovMQ94aqfJR1Aw/CjkPl0OPNGLgxdSJ6AH7ZfoJPQVXGYqGrWgySbPy5",
+	"hiMLnc8TEXGIWen4e4Evdy67F2e/l0jOiwJnanh3Bj//Yh7ZvaasMbRrp1/1Q1VphF9DhFDHb7fwX98s",
+	"ZVBSSPCmFbkjUdsju99SJK40ybQ1FOfYSSPm6t3J85aqi7/V6Tq/dBsGGy6aZA2mYKhDlYgyfDIa5wVG",
+	"jGxDRBJTaoqZ2JJUSZuT2Y8eKwDajt4WVSPDNMrrmKw3XBIW7f5OdgaV44cQ3MO9ekUSDkcnoEYx6RTo",
+	"rAi2IuenC7xserW57QDuuQ0DB4iTd2ST4B2Ju551nskfMSu8Y/gMpIAzWribcCs0VBPBB1+cPubb9mik",
+	"jmSJ0EmdQYmfdbBxSpB+OkZYGd66L71M1C/hhv2JevEbdJJ5BNNJ++hrxWZL8J5vw+Dk8KgPFkjEmW5X",
+	"e6WbYu6OxJdURHvgsQK227AlE6BjjmZmgkJRpdhSNkz09zqhd8DUG85II7Zm344UUK891uTVjvE3XP7G",
+	"Y7qgo1CKzjr0JxEXWbf7BoBsgNy2a3qOCoHqWR7vUEKUB6goqxTUpmKKoDw/SghOhd7DhqRyd4bwJftU",
+	"jHn+pKgRelGF5BtRGvbhi4f/Aa23I8mO8TVheRL5A0fV+3JBjiTEdMJob5b4ejL0BRwZPog5KqTToQcP",
+	"NsW08KZgAfTm+mK3T/PjnjgjaM2F1EPp8lruNjFrx5TfkX/v32Y362yiNn15rGhegWklaVgsBknDYq3t",
+	"SBf58GpvfhBsOZ1IyKtxIEQkVyQlU3Rhz8k3Y5vnOqAUJVQ5dxACTcklY0r0QVcAg1YAn6B7m8nKRO07",
+	"08P9iTuzwl7yrsFGcyZcawhKno6T8juX9qBE9xul8zm6aamODktK9ky8Jjmhp920BTLemTf0CWOYrxV1",
+	"/2aQZVOtrB37Xqsr8k+W+dbiB84w4NbogQHbqLGDNEebpR3neMRy3MBiuEIzB1/0P1oreyCDybchFCXY",
+	"4eVP0Sc7gfkTkiRJnDZcdR2OhwOZ5NM0ZvBxj/J/vb6pv6Y/X3xrUX+tgTKfM3ToaZ68f2JpTjvrrY5l",
+	"tacWyK3UUWCjoI2xiwP2rwrwFMR7ZZJ1/z3dSCO2H7V+GspyYOD60ox97Flh/D+s76k0BbZDJo5YZ+FI",
+	"xYLYCspvrKSol1DkNyvpaEY97dEMZWseIc3UIAXz8u0ectD0ojZJwnyh/WRhg/Z9CMJoL5ksNjqeHMzB",
+	"3EEPLk5yatBzbCftFRbnRcYWI3scywoLZKZ7me5fWZTg7UiTMVYMzr3X/F513m8DPkwBgzmRlaZFxiKE",
+	"E5OVaWlgNHJ6lgo0J+q15swgxGBuR5770zMba/zsgs8isR153QayRcZ9KC8N4Go/C4yfa23LIsO7skqT",
+	"+op2lcc9u1X0Si1FN2cKnSF6vUt48mGA35q6ywfstao601I4opqzfYgd7GD4oC1ZaCaXUClMy38hwQDX",
+	"AlGpjX/TUvLJHUz3aXrJSrE9SDOSz2qdSujNCTKnBzYkHU98wQedMjrXY8vvKWNoJqU/aLaw+KYfD2OQ",
+	"yDNxDXUlGo2tJFKUF5cnpTaVGDtouS3J1oMvxte/7aiBMUQS8TURCMOR+9sVT0holgwMow9bW/GtQHMu",
+	"V42FicE983W7pTIWvrSVornQps48cSEPg1swDM60qKfuNcsybcib3CNHFxM+Hzjr0cXTlWzH3QnmHVHs",
+	"iHiqTNs8x9rN7S4OGrj3QA/PhPizV2E801syg/sFIiyu9JPAX8I859tVXwLfM2SxNxF/Ndzq5pB84ugo",
+	"DUrwskZ8NiHODPiadEyyOc/WaxKjbFMUgNtz0EuFFA3VpfojTXNreiIsbDw4yR4LwaFOstG+5JuSbZkD",
+	"/HDW/wSJh479uaBrLW0GENxDafNF5dgNaC+DzCB0UnupLfTNBCmMBqWsrxKwxg2Spgo3hb1Qp5nbRvrt",
+	"6lf5uQyQJjet76SQ2uADHTeETvMB0zAGDMHYb5rHv9ua+3pELjIb6dnf2FkjnjtZVF7F+QoGZYNbJabo",
+	"Al8T3X3F0Wk4m82cub9KJpsBdkrHM850YveSgeq1ZZz5HOzGYk70rlQWZybIXzKeonnKs+VKmhUoq8Ck",
+	"inUc/6nu5IYS9K1ahFL1EVQ8xEhQFpFLlldw2V4xWSl0W+P0GuIE2hiottyCzXDJdGMler8iSgplNDa+",
+	"wVrnTNWrWURKU+Lt6GOP3/gaAlKv3B668S1N8/rnX8PY1Bt8R4TiGA+P2RbgEdPXOj20D4u1yHoqVs1G",
+	"ZplXXpjKFpHHPULbFa5cJaf2k8XqL5eszEtYAglNEYh8zArO0aSrxwjlkVnNTpq+y/zkobdX8NBf1nx9",
+	"ZfbU04wthvMbUOZDxu9ORXopg81ap7ihI4Jl5aKzi4Z4U0O0qSkpPQSP9xKoctPGDxeq6pOs1mFBKATQ",
+	"CY0xo1fmDGufqCkqH8aKabm79dFhfiZ5H4n1rKQHbfpivgPlpUMCEmGYynOGtiuakEuG9WBYuKU4OYOn",
+	"tqyCCriUT4fYYiqd6RAw3LVTXJ2rXXzjznYuvccpzcKpHCyU9PNtXbjPd7YEAUSp7SNtdlvO81f+VTHj",
+	"nlrw0G25xcu1OCgGmXTGvOoAtlh1hoT78/o2BJpQdk2UIQ6J3HxSm55DrmPVJL0B+4SKfBZ3LWL9j3yi",
+	"+L3hyX6iAT+w4vFbNN/DQSUaHFoEiaYeTduNqZwavUrnpcXc9A8fFTkDVBsrIlamqLmYhj7Np0ofADuY",
+	"FbScnKlsHJIsgEe1xyN1jymEACrFQvW4FYzQgDgatBLodnpnOvtWeQjEfVfeVeyZgGc8Lv1QfIaKueci",
+	"m+d3ilApF6XDnIHo0/qAZ+H5xLusmHZgQkEw+Ei4TR7T6qzThqUWjeoLnulGVvPYovCiO54UeDutF7H4",
+	"HixN4HbnJpdnZvoe/emzU7Hq82Gm1YpCEdx+vP3vAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

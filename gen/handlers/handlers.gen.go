@@ -243,6 +243,18 @@ func (s *server) CreateProvider(ctx context.Context, req api.CreateProviderReque
 		return nil, err
 	}
 	defer done()
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.CreateProviderResponseObject]{
+		Operation: "createProvider", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.CreateProviderResponseObject.VisitCreateProviderResponse,
+		Stored: func(a rest.Stored) api.CreateProviderResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateProviderResponseObject, error) {
+		return s.createProviderWith(ctx, q, req)
+	})
+}
+
+func (s *server) createProviderWith(ctx context.Context, q *tenantdb.Queries, req api.CreateProviderRequestObject) (api.CreateProviderResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.CreateProviderParams{
 		Kind:      rest.Take(&in, "body.kind", rest.String[api.ProviderKind, tenantdb.ProviderKind], req.Body.Kind),
@@ -265,7 +277,10 @@ func (s *server) CreateProvider(ctx context.Context, req api.CreateProviderReque
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.CreateProvider201JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.CreateProvider201JSONResponse{Body: body}, nil
 }
 
 // GetProvider answers GET /v1/providers/{provider_id} with the query GetProvider of queries/tenant/providers.sql.
@@ -1003,6 +1018,12 @@ func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestOb
 	defer done()
 	return rest.Answer(s.custom.ListFindings(ctx, q, req))
 }
+
+// stored is an answer that was kept for an Idempotency-Key.
+type stored struct{ rest.Stored }
+
+// VisitCreateProviderResponse writes the answer to POST /v1/providers again.
+func (a stored) VisitCreateProviderResponse(w http.ResponseWriter) error { return a.Send(w) }
 
 func toPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan {
 	return api.Plan{

@@ -123,6 +123,9 @@ func (b *binding) findGuard() {
 	if in := b.headerInput("header.if-none-match"); in != nil {
 		in.used = true // The runtime answers it.
 	}
+	if in := b.headerInput(idempotencyKey); in != nil {
+		in.used = true
+	}
 	in := b.headerInput(ifMatch)
 	if in == nil {
 		return

@@ -77,7 +77,10 @@ type generator struct {
 	// take more than their path from a request, with the first such place.
 	guards []*guard
 	varies map[string]string
-	found  diag.List
+	// stored are the methods that write kept answers.
+	stored       []string
+	tableChecked bool
+	found        diag.List
 
 	bound, custom []string // the text of handlers
 	interfaceText []string // methods of Custom
@@ -98,7 +101,7 @@ const (
 var locals = []string{
 	"rest", "tenant", "context", "http", "errors", "fmt",
 	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", rowName, "rows", bodyName, "limit", "cursor", "next",
-	"doc", "strict", "cfg", "server", "New", "Config", "Custom",
+	"without", "stored", "doc", "strict", "cfg", "server", "New", "Config", "Custom",
 }
 
 func newGenerator(in Input, api *gosrc.Package) *generator {
@@ -201,6 +204,7 @@ func (g *generator) operation(op *openapi.Operation) {
 		g.reportf(op.Line, "oapi-codegen", op.ID, "remove what excludes the operation from "+project.OAPICodegenFile, "oapi-codegen wrote no handler for %s %s", op.Method, op.Path)
 		return
 	}
+	g.checkKey(op)
 	if op.Query == nil {
 		g.handWritten(op, name)
 		return
@@ -240,8 +244,13 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 	}
 	g.usesQuerier[op.Scope] = true
 	g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, q *%s.Queries, %s) %s\n", comment, name, sc.facade, request, results))
-	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s\treturn rest.Answer(s.custom.%s(ctx, q, req))\n}\n",
-		comment, name, request, results, acquire(op.Scope), name))
+	call := fmt.Sprintf("rest.Answer(s.custom.%s(ctx, q, req))", name)
+	text := "\treturn " + call + "\n"
+	if keyParameter(op) != nil {
+		text = g.idempotent(op, name, call)
+	}
+	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s%s}\n",
+		comment, name, request, results, acquire(op.Scope), text))
 }
 
 // acquire is the code that gets the queries of a scope.

@@ -16,7 +16,7 @@ func with(name string) string {
 
 // split is true when the handler has such a part.
 func (b *binding) split() bool {
-	return b.guard != nil || b.g.isGuarding(b.op)
+	return b.guard != nil || keyParameter(b.op) != nil || b.g.isGuarding(b.op)
 }
 
 // outer writes the handler in front of that part.
@@ -24,9 +24,14 @@ func (b *binding) outer(t *strings.Builder) {
 	qual := b.g.api.Qualifier
 	fmt.Fprintf(t, "func (s *server) %s(ctx context.Context, req %s.%sRequestObject) (%s.%sResponseObject, error) {\n", b.name, qual, b.name, qual, b.name)
 	t.WriteString(acquire(b.op.Scope))
-	if b.guard != nil {
-		t.WriteString(b.matched() + "}\n")
-		return
+	run := "s." + with(b.name) + "(ctx, q, req)"
+	switch {
+	case b.guard != nil:
+		t.WriteString(b.matched())
+	case keyParameter(b.op) != nil:
+		t.WriteString(b.g.idempotent(b.op, b.name, run))
+	default:
+		t.WriteString("\treturn " + run + "\n")
 	}
-	fmt.Fprintf(t, "\treturn s.%s(ctx, q, req)\n}\n", with(b.name))
+	t.WriteString("}\n")
 }

@@ -34,6 +34,9 @@ func (g *generator) write() ([]byte, error) {
 	for _, text := range slices.Concat(g.bound, g.custom) {
 		f.Printf("%s", text)
 	}
+	if len(g.stored) > 0 {
+		f.Printf("\n// stored is an answer that was kept for an Idempotency-Key.\ntype stored struct{ rest.Stored }\n%s", strings.Join(g.stored, ""))
+	}
 	g.mappers.write(f)
 	return f.Bytes()
 }

@@ -25,6 +25,8 @@ type Package struct {
 	Enums map[string][]string
 	// Composites holds the names of composite types.
 	Composites map[string]bool
+	// Tables maps the tables and views of the default schema to their columns.
+	Tables map[string][]Value
 }
 
 // Query is one named query.
@@ -132,6 +134,7 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles, schemaFi
 	}
 	places := Places(queryFiles)
 	loader := &pairing{pkg: p, request: request}
+	p.Tables = loader.tables()
 	var described []*jsonQuery
 	for i := range request.Queries {
 		jq := &request.Queries[i]

@@ -168,6 +168,22 @@ func (l *pairing) value(c *jsonColumn, fallback string) Value {
 	return v
 }
 
+// tables lists the columns of all tables in the default schema.
+func (l *pairing) tables() map[string][]Value {
+	all := map[string][]Value{}
+	l.request.userSchemas(func(s *jsonSchema, prefix string) {
+		for i := range s.Tables {
+			for j := range s.Tables[i].Columns {
+				if prefix == "" {
+					name := s.Tables[i].Rel.Name
+					all[name] = append(all[name], l.value(&s.Tables[i].Columns[j], ""))
+				}
+			}
+		}
+	})
+	return all
+}
+
 // Place is where a query's name stands.
 type Place struct {
 	File string
