@@ -2,12 +2,12 @@ package schema_test
 
 import (
 	"crypto/sha256"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/bailiwick-dev/bailiwick/gen/publicdb"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
@@ -74,6 +74,8 @@ func TestConstraintsHold(t *testing.T) {
 		"a scan of no provider":             {"INSERT INTO scans (provider_id, trigger) VALUES (gen_random_uuid(), 'manual')", tenant.CodeConflict},
 		"a scheduled scan without a time":   {"INSERT INTO scans (provider_id, trigger, state) SELECT id, 'scheduled', 'scheduled' FROM providers", tenant.CodeInvalid},
 		"two scans of a provider at once":   {"INSERT INTO scans (provider_id, trigger, state, started_at) SELECT p.id, 'manual', 'executing', now() FROM providers p, generate_series(1, 2)", tenant.CodeConflict},
+		"an invitation for a year":          {"INSERT INTO invitations (email, role_id, token_hash, valid_for) SELECT 'x@y', id, 'x', '1 year' FROM roles LIMIT 1", tenant.CodeInvalid},
+		"a mute rule for everything":        {"INSERT INTO mute_rules (name, reason, created_by) VALUES ('x', 'x', 'x')", tenant.CodeInvalid},
 		"an unknown state":                  {"INSERT INTO scans (provider_id, trigger, state) SELECT id, 'manual', 'paused' FROM providers", tenant.CodeInvalid},
 	} {
 		if _, err := q.Querier().Exec(t.Context(), c.sql); tenant.CodeOf(err) != c.code {
@@ -87,10 +89,11 @@ func TestAnEndedScanStaysEnded(t *testing.T) {
 	q, _ := open(t)
 	scan := must[tenantdb.Scan](t)(q.CreateScan(t.Context(), tenantdb.CreateScanParams{ProviderID: aws, RequestedBy: "ann", Services: []string{}, Severities: empty}))
 	must[tenantdb.Scan](t)(q.StartScan(t.Context(), scan.ID))
-	if n := must[int64](t)(q.RecordScanProgress(t.Context(), tenantdb.RecordScanProgressParams{ScanID: scan.ID, Progress: 60})); n != 1 {
-		t.Errorf("progress of %d scans, want 1", n)
+	for _, progress := range []int16{60, 40} { // It never goes back.
+		if s := must[tenantdb.Scan](t)(q.RecordScanProgress(t.Context(), tenantdb.RecordScanProgressParams{ScanID: scan.ID, Progress: progress})); s.Progress != 60 {
+			t.Errorf("progress %d, want 60", s.Progress)
+		}
 	}
-	must[int64](t)(q.RecordScanProgress(t.Context(), tenantdb.RecordScanProgressParams{ScanID: scan.ID, Progress: 40}))
 	done := must[tenantdb.Scan](t)(q.FinishScan(t.Context(), scan.ID))
 	if !done.Duration.Valid || done.Progress != 100 || !done.UpdatedAt.After(scan.UpdatedAt) {
 		t.Errorf("finished scan: %+v", done)
@@ -163,9 +166,24 @@ func TestPermissionsComeFromRoles(t *testing.T) {
 			t.Errorf("user %s may manage scans: %v, want %v", c.user, may, c.want)
 		}
 	}
-	users := must[[]tenantdb.ListUsersRow](t)(q.ListUsers(t.Context(), tenantdb.ListUsersParams{PageLimit: 10}))
+	users := must[[]tenantdb.Member](t)(q.ListUsers(t.Context(), tenantdb.ListUsersParams{PageLimit: 10}))
 	if len(users) != 2 || !cmp.Equal(users[0].Roles, []string{"admin", "reader"}) {
 		t.Errorf("users: %+v", users)
+	}
+}
+
+func TestBuiltinRolesStay(t *testing.T) {
+	t.Parallel()
+	q, _ := open(t)
+	for _, sql := range []string{
+		"INSERT INTO roles (name, builtin) VALUES ('owner', true)",
+		"UPDATE roles SET description = 'mine' WHERE name = 'owner'",
+		"DELETE FROM roles WHERE name = 'owner'",
+	} {
+		_, err := q.Querier().Exec(t.Context(), sql)
+		if want := !strings.HasPrefix(sql, "INSERT"); (tenant.CodeOf(err) == tenant.CodeConflict) != want {
+			t.Errorf("%s: %v", sql, err)
+		}
 	}
 }
 
@@ -174,13 +192,14 @@ func TestInvitationsAreAcceptedOnce(t *testing.T) {
 	q, _ := open(t)
 	roles := must[[]tenantdb.ListRolesRow](t)(q.ListRoles(t.Context()))
 	hash := sha256.Sum256([]byte("token"))
-	invitation := must[tenantdb.CreateInvitationRow](t)(q.CreateInvitation(t.Context(), tenantdb.CreateInvitationParams{
-		Email: "carol@acme.example", RoleID: roles[0].ID, TokenHash: hash[:], InvitedBy: &ann,
+	id := must[uuid.UUID](t)(q.CreateInvitation(t.Context(), tenantdb.CreateInvitationParams{
+		Email: "carol@acme.example", RoleID: roles[0].ID, TokenHash: hash[:], InvitedBy: "ann@acme.example",
 	}))
-	if diff := cmp.Diff(pgtype.Interval{Days: 7, Valid: true}, invitation.ValidFor); diff != "" {
-		t.Errorf("valid for (-want +got):\n%s", diff)
+	invitation := must[tenantdb.CurrentInvitation](t)(q.GetInvitation(t.Context(), id))
+	if got := invitation.ExpiresAt.Sub(invitation.CreatedAt); got != 7*24*time.Hour || invitation.State != tenantdb.InvitationStatePending {
+		t.Errorf("%s for %s, want pending for 7 days", invitation.State, got)
 	}
-	accept := tenantdb.AcceptInvitationParams{TokenHash: hash[:], DisplayName: "Carol"}
+	accept := tenantdb.AcceptInvitationParams{Token: "token", DisplayName: "Carol"}
 	member := must[tenantdb.AcceptInvitationRow](t)(q.AcceptInvitation(t.Context(), accept))
 	if granted := must[[]tenantdb.Permission](t)(q.ListUserPermissions(t.Context(), member.ID)); len(granted) != len(roles[0].Permissions) {
 		t.Errorf("carol was granted %v, want %v", granted, roles[0].Permissions)

@@ -14,7 +14,7 @@ CREATE TYPE scan_state AS ENUM ('available', 'scheduled', 'executing', 'complete
 CREATE TYPE severity AS ENUM ('informational', 'low', 'medium', 'high', 'critical');
 CREATE TYPE finding_status AS ENUM ('pass', 'manual', 'fail');
 CREATE TYPE finding_delta AS ENUM ('new', 'changed');
-CREATE TYPE report_format AS ENUM ('csv', 'html', 'json_ocsf');
+CREATE TYPE report_format AS ENUM ('csv', 'ndjson');
 
 CREATE FUNCTION touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql
@@ -35,6 +35,24 @@ BEGIN
     IF OLD.state IN ('completed', 'failed', 'cancelled') AND NEW.state <> OLD.state THEN
         RAISE EXCEPTION 'scan % is %, it cannot become %', OLD.id, OLD.state, NEW.state
             USING ERRCODE = 'check_violation', CONSTRAINT = 'scans_state_transition';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- A role that came with the tenant stays as it came: others rely on its name
+-- and its permissions.
+CREATE FUNCTION guard_builtin_role() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF OLD.builtin THEN
+        RAISE EXCEPTION 'role % is built in', OLD.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'roles_builtin';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
     END IF;
     RETURN NEW;
 END
@@ -89,13 +107,16 @@ CREATE TABLE roles (
     updated_at  timestamptz  NOT NULL DEFAULT now(),
     CONSTRAINT roles_pkey PRIMARY KEY (id),
     CONSTRAINT roles_name_key UNIQUE (name),
+    CONSTRAINT roles_name_check CHECK (btrim(name) <> ''),
     CONSTRAINT roles_permissions_check CHECK (array_position(permissions, NULL) IS NULL)
 );
 COMMENT ON TABLE roles IS 'Named sets of permissions.';
-COMMENT ON COLUMN roles.builtin IS 'Whether the role came with the tenant and cannot be deleted.';
+COMMENT ON COLUMN roles.builtin IS 'Whether the role came with the tenant, and can be neither changed nor deleted.';
 
 CREATE TRIGGER roles_updated_at BEFORE UPDATE ON roles
     FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+CREATE TRIGGER roles_guard_builtin BEFORE UPDATE OR DELETE ON roles
+    FOR EACH ROW EXECUTE FUNCTION guard_builtin_role();
 
 CREATE TABLE user_roles (
     user_id    uuid        NOT NULL,
@@ -112,6 +133,34 @@ COMMENT ON TABLE user_roles IS 'Which user holds which role.';
 CREATE INDEX user_roles_role_id_idx ON user_roles (role_id);
 CREATE INDEX user_roles_granted_by_idx ON user_roles (granted_by) WHERE granted_by IS NOT NULL;
 
+-- The users with what their roles let them do.
+CREATE VIEW members AS
+SELECT
+    u.id,
+    u.email,
+    u.display_name,
+    u.active,
+    u.time_zone,
+    coalesce((
+        SELECT array_agg(r.name ORDER BY r.name)
+        FROM user_roles ur
+        JOIN roles r ON r.id = ur.role_id
+        WHERE ur.user_id = u.id
+    ), '{}')::text[] AS roles,
+    coalesce((
+        SELECT array_agg(DISTINCT granted.permission ORDER BY granted.permission)
+        FROM user_roles ur
+        JOIN roles r ON r.id = ur.role_id
+        CROSS JOIN LATERAL unnest(r.permissions) AS granted (permission)
+        WHERE ur.user_id = u.id
+    ), '{}')::permission[] AS permissions,
+    u.last_login_at,
+    u.created_at,
+    u.updated_at
+FROM users u;
+COMMENT ON VIEW members IS 'The users with their roles and what these let them do.';
+COMMENT ON COLUMN members.permissions IS 'The union of the permissions of the roles.';
+
 CREATE TABLE api_keys (
     id           bigint       GENERATED ALWAYS AS IDENTITY,
     user_id      uuid         NOT NULL,
@@ -127,14 +176,16 @@ CREATE TABLE api_keys (
     CONSTRAINT api_keys_prefix_key UNIQUE (prefix),
     CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT api_keys_secret_hash_check CHECK (octet_length(secret_hash) = 32),
-    CONSTRAINT api_keys_expires_at_check CHECK (expires_at > created_at)
+    CONSTRAINT api_keys_expires_at_check CHECK (expires_at > created_at),
+    CONSTRAINT api_keys_name_check CHECK (btrim(name) <> ''),
+    CONSTRAINT api_keys_permissions_check CHECK (array_position(permissions, NULL) IS NULL)
 );
 COMMENT ON TABLE api_keys IS 'Long-lived credentials of machines, each on behalf of a user.';
 COMMENT ON COLUMN api_keys.prefix IS 'The public part of the key, by which it is looked up.';
-COMMENT ON COLUMN api_keys.secret_hash IS 'SHA-256 of the secret part; the secret itself is never stored.';
+COMMENT ON COLUMN api_keys.secret_hash IS 'A keyed hash (HMAC-SHA256) of the secret part; the secret itself is never stored.';
 COMMENT ON COLUMN api_keys.permissions IS 'A subset of the permissions of the user.';
 
-CREATE INDEX api_keys_user_id_idx ON api_keys (user_id) WHERE revoked_at IS NULL;
+CREATE INDEX api_keys_user_id_idx ON api_keys (user_id, id DESC);
 
 CREATE TABLE invitations (
     id          uuid             NOT NULL DEFAULT gen_random_uuid(),
@@ -148,16 +199,34 @@ CREATE TABLE invitations (
     created_at  timestamptz      NOT NULL DEFAULT now(),
     CONSTRAINT invitations_pkey PRIMARY KEY (id),
     CONSTRAINT invitations_token_hash_key UNIQUE (token_hash),
-    CONSTRAINT invitations_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles (id) ON DELETE RESTRICT,
+    CONSTRAINT invitations_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles (id) ON DELETE NO ACTION,
     CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES users (id) ON DELETE SET NULL,
-    CONSTRAINT invitations_valid_for_check CHECK (valid_for > '0'::interval),
+    CONSTRAINT invitations_email_check CHECK (email LIKE '_%@_%'),
+    CONSTRAINT invitations_valid_for_check CHECK (valid_for BETWEEN '1 minute'::interval AND '90 days'::interval),
     CONSTRAINT invitations_accepted_check CHECK ((state = 'accepted') = (accepted_at IS NOT NULL))
 );
 COMMENT ON TABLE invitations IS 'Offers to join the tenant with a role.';
-COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token in the mail.';
+COMMENT ON COLUMN invitations.state IS 'A pending invitation whose time has passed is expired, whether or not its row says so yet.';
+COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token in the mail. The token is 256 random bits, so that there is nothing to guess.';
 
 CREATE UNIQUE INDEX invitations_pending_key ON invitations (lower(email)) WHERE state = 'pending';
 CREATE INDEX invitations_role_id_idx ON invitations (role_id);
+CREATE INDEX invitations_created_at_idx ON invitations (created_at DESC, id DESC);
+
+-- The invitations as they stand at this moment.
+CREATE VIEW current_invitations AS
+SELECT
+    i.id,
+    i.email,
+    i.role_id,
+    r.name AS role,
+    CASE WHEN i.state = 'pending' AND i.created_at + i.valid_for <= now() THEN 'expired' ELSE i.state END::invitation_state AS state,
+    i.created_at,
+    (i.created_at + i.valid_for)::timestamptz AS expires_at,
+    i.accepted_at
+FROM invitations i
+JOIN roles r ON r.id = i.role_id;
+COMMENT ON VIEW current_invitations IS 'The invitations as they stand at this moment, without what was sent to the invited.';
 
 -- Providers ----------------------------------------------------------------
 
@@ -210,8 +279,9 @@ CREATE TABLE provider_secrets (
     CONSTRAINT provider_secrets_sealed_check CHECK (octet_length(sealed) BETWEEN 1 AND 65536)
 );
 COMMENT ON TABLE provider_secrets IS 'The credentials of a provider, one set each.';
-COMMENT ON COLUMN provider_secrets.sealed IS 'The credentials, encrypted before they reach the database.';
+COMMENT ON COLUMN provider_secrets.sealed IS 'The credentials, encrypted (AES-256-GCM) before they reach the database. They open only as the secret of this provider of this tenant.';
 COMMENT ON COLUMN provider_secrets.key_id IS 'The key that sealed them.';
+COMMENT ON COLUMN provider_secrets.rotated_at IS 'When they were last put.';
 
 -- Scans --------------------------------------------------------------------
 
@@ -286,6 +356,7 @@ COMMENT ON TABLE resources IS 'What the scans saw: buckets, machines, identities
 COMMENT ON COLUMN resources.uid IS 'The provider''s own identifier: an ARN, a resource id, a self link.';
 COMMENT ON COLUMN resources.tags IS 'The tags at the provider, name to value.';
 
+CREATE INDEX resources_uid_idx ON resources (uid, id);
 CREATE INDEX resources_service_region_idx ON resources (service, region, uid);
 CREATE INDEX resources_tags_idx ON resources USING gin (tags jsonb_path_ops);
 CREATE INDEX resources_last_seen_at_idx ON resources (provider_id, last_seen_at);
@@ -309,6 +380,7 @@ CREATE TABLE findings (
     muted_reason    text,
     muted_by        text,
     muted_at        timestamptz,
+    mute_rule_id    uuid,
     failing         boolean        NOT NULL GENERATED ALWAYS AS (status = 'fail' AND NOT muted) STORED,
     created_at      timestamptz    NOT NULL DEFAULT now(),
     updated_at      timestamptz    NOT NULL DEFAULT now(),
@@ -317,7 +389,8 @@ CREATE TABLE findings (
     CONSTRAINT findings_scan_id_fkey FOREIGN KEY (scan_id) REFERENCES scans (id) ON DELETE CASCADE,
     CONSTRAINT findings_uid_check CHECK (uid <> ''),
     CONSTRAINT findings_risk_score_check CHECK (risk_score BETWEEN 0 AND 1000),
-    CONSTRAINT findings_muted_check CHECK (NOT muted OR (muted_reason IS NOT NULL AND muted_at IS NOT NULL))
+    CONSTRAINT findings_muted_check CHECK (NOT muted OR (muted_reason IS NOT NULL AND muted_at IS NOT NULL)),
+    CONSTRAINT findings_mute_rule_id_check CHECK (mute_rule_id IS NULL OR muted)
 );
 COMMENT ON TABLE findings IS 'The outcome of one check on one resource in one scan.';
 COMMENT ON COLUMN findings.uid IS 'Names the finding across scans: the same check on the same resource keeps its uid.';
@@ -328,16 +401,47 @@ COMMENT ON COLUMN findings.risk_score IS 'Severity weighted by the exposure of t
 COMMENT ON COLUMN findings.evidence IS 'What the check saw, as the scanner reports it.';
 COMMENT ON COLUMN findings.first_seen_at IS 'When the uid was first reported.';
 COMMENT ON COLUMN findings.muted_reason IS 'Why the finding does not count; required when it is muted.';
+COMMENT ON COLUMN findings.mute_rule_id IS 'The rule that muted it, null when a person did. Without a foreign key: what a rule has muted stays muted in its scan, also when the rule is gone.';
 COMMENT ON COLUMN findings.failing IS 'Whether the finding counts against the provider: it fails and is not muted.';
 
 CREATE INDEX findings_created_at_idx ON findings (created_at DESC, id DESC);
+CREATE INDEX findings_risk_score_idx ON findings (risk_score DESC, id DESC);
 CREATE INDEX findings_scan_severity_idx ON findings (scan_id, severity DESC, id DESC);
 CREATE INDEX findings_failing_idx ON findings (scan_id, check_id) WHERE failing;
 CREATE INDEX findings_check_id_idx ON findings (check_id, status);
-CREATE INDEX findings_uid_idx ON findings (uid, created_at DESC);
+CREATE INDEX findings_uid_idx ON findings (uid, created_at DESC, id DESC);
 CREATE INDEX findings_status_detail_idx ON findings USING gin (to_tsvector('english', status_detail));
 
 CREATE TRIGGER findings_updated_at BEFORE UPDATE ON findings
+    FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+
+CREATE TABLE mute_rules (
+    id         uuid        NOT NULL DEFAULT gen_random_uuid(),
+    name       text        NOT NULL,
+    reason     text        NOT NULL,
+    check_id   text,
+    service    text,
+    region     text,
+    severity   severity,
+    enabled    boolean     NOT NULL DEFAULT true,
+    expires_at timestamptz,
+    created_by text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT mute_rules_pkey PRIMARY KEY (id),
+    CONSTRAINT mute_rules_name_key UNIQUE (name),
+    CONSTRAINT mute_rules_name_check CHECK (btrim(name) <> ''),
+    CONSTRAINT mute_rules_reason_check CHECK (btrim(reason) <> ''),
+    CONSTRAINT mute_rules_match_check CHECK (num_nonnulls(check_id, service, region, severity) > 0)
+);
+COMMENT ON TABLE mute_rules IS 'Which findings do not count, as they come in and when a rule is applied. Null matches everything.';
+COMMENT ON COLUMN mute_rules.reason IS 'What the findings that it mutes give as their reason.';
+COMMENT ON COLUMN mute_rules.region IS 'A region, or a pattern in which * stands for any characters.';
+COMMENT ON COLUMN mute_rules.expires_at IS 'From when on the rule mutes nothing more.';
+
+CREATE INDEX mute_rules_created_at_idx ON mute_rules (created_at DESC, id DESC);
+
+CREATE TRIGGER mute_rules_updated_at BEFORE UPDATE ON mute_rules
     FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
 
 CREATE TABLE finding_resources (
@@ -383,26 +487,19 @@ CREATE TABLE reports (
     severities   severity[]    NOT NULL DEFAULT '{}',
     period_start date,
     period_end   date,
-    size_bytes   bigint,
-    digest       bytea,
-    location     text,
-    cost         numeric(12,4) NOT NULL DEFAULT 0,
     requested_by text          NOT NULL,
-    ready_at     timestamptz,
     expires_at   timestamptz   NOT NULL,
     created_at   timestamptz   NOT NULL DEFAULT now(),
     CONSTRAINT reports_pkey PRIMARY KEY (id),
     CONSTRAINT reports_scan_id_fkey FOREIGN KEY (scan_id) REFERENCES scans (id) ON DELETE CASCADE,
     CONSTRAINT reports_period_check CHECK (period_end >= period_start),
-    CONSTRAINT reports_digest_check CHECK (octet_length(digest) = 32),
-    CONSTRAINT reports_ready_check CHECK (ready_at IS NULL OR (digest IS NOT NULL AND size_bytes IS NOT NULL AND location IS NOT NULL)),
-    CONSTRAINT reports_cost_check CHECK (cost >= 0),
+    CONSTRAINT reports_severities_check CHECK (array_position(severities, NULL) IS NULL),
     CONSTRAINT reports_expires_check CHECK (expires_at <= created_at + '10 years'::interval)
 );
-COMMENT ON TABLE reports IS 'Exports of the findings of a scan.';
+COMMENT ON TABLE reports IS 'Exports of the findings of a scan. What they hold is read from the findings as they are downloaded.';
 COMMENT ON COLUMN reports.severities IS 'The severities in the report; empty is all.';
-COMMENT ON COLUMN reports.digest IS 'SHA-256 of the file.';
-COMMENT ON COLUMN reports.cost IS 'What making the report cost, in the currency of the plan.';
+COMMENT ON COLUMN reports.period_start IS 'Only findings that were first seen on this day or later, in UTC.';
+COMMENT ON COLUMN reports.period_end IS 'Only findings that were first seen on this day or earlier, in UTC.';
 
 CREATE INDEX reports_scan_id_idx ON reports (scan_id, id DESC);
 CREATE INDEX reports_expires_at_idx ON reports (expires_at);

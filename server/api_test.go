@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ import (
 )
 
 // ids are what one tenant's walk through the API has left behind.
-type ids struct{ provider, scan, finding, resource, report string }
+type ids struct{ provider, scan, finding, resource, report, user, role, invitation, key, rule string }
 
 func TestEveryOperationForTwoTenants(t *testing.T) {
 	t.Parallel()
@@ -40,6 +42,7 @@ func TestEveryOperationForTwoTenants(t *testing.T) {
 	}
 	for i := range left {
 		c := &apiClient{service: service, tenant: i, router: router, used: used}
+		c.leave(t, left[i])
 		c.call(t, "GET", "/v1/providers/"+left[i].provider, nil, 200)
 		c.call(t, "DELETE", "/v1/providers/"+left[i].provider, nil, 204)
 		c.call(t, "DELETE", "/v1/providers/"+left[i].provider, nil, 404)
@@ -68,6 +71,10 @@ func (c *apiClient) walk(t *testing.T) ids {
 	t.Helper()
 	c.call(t, "GET", "/v1/version", nil, 200)
 	c.call(t, "GET", "/v1/plans", nil, 200)
+	c.call(t, "GET", "/v1/plans/team", nil, 200)
+	c.call(t, "GET", "/v1/plans/enterprise", nil, 404) // It is not on offer.
+	c.call(t, "GET", "/v1/me", nil, 404)               // Nobody has invited the caller yet.
+	c.subscription(t)
 	page := c.call(t, "GET", "/v1/checks?provider=aws&limit=2", nil, 200)
 	next := c.call(t, "GET", "/v1/checks?provider=aws&limit=2&cursor="+text(t, page, "next_cursor"), nil, 200)
 	if a, b := text(t, items(t, page)[1], "id"), text(t, items(t, next)[0], "id"); len(items(t, page)) != 2 || a >= b {
@@ -79,10 +86,138 @@ func (c *apiClient) walk(t *testing.T) ids {
 	id.scan, id.finding = c.scan(t, id.provider)
 	id.resource = c.findings(t, id)
 	id.report = c.reports(t, id.scan)
-	for _, path := range []string{"findings?provider_id=" + id.provider, "severities", "trend?days=3", "scans"} {
+	for _, path := range []string{
+		"findings?provider_id=" + id.provider, "severities", "trend?days=3", "scans", "services", "categories", "frameworks",
+		"providers", "provider-kinds", "resources?provider_id=" + id.provider,
+	} {
 		c.call(t, "GET", "/v1/overview/"+path, nil, 200)
 	}
+	c.call(t, "GET", "/v1/summary", nil, 200)
+	c.people(t, &id)
+	id.rule = c.muteRules(t)
 	return id
+}
+
+// subscription is absent until somebody bills the tenant.
+func (c *apiClient) subscription(t *testing.T) {
+	t.Helper()
+	c.call(t, "GET", "/v1/subscription", nil, 404)
+	of := c.service.Tenants[c.tenant]
+	execOwner(t, c.service.DB, `
+		INSERT INTO public.subscriptions (tenant_id, plan, state, seats, current_period_start, current_period_end)
+		SELECT id, plan, 'active', $2, now(), now() + interval '1 month' FROM public.tenants WHERE id = $1`, of.ID.String(), 10+c.tenant)
+	if s := c.call(t, "GET", "/v1/subscription", nil, 200); s["seats"] != float64(10+c.tenant) {
+		t.Errorf("subscription: %v", s)
+	}
+}
+
+// people goes from a role to a user who holds it, and back.
+func (c *apiClient) people(t *testing.T, id *ids) {
+	t.Helper()
+	id.role = at(t, "/v1/roles", c.call(t, "POST", "/v1/roles", object{"name": "responder", "permissions": []string{"view_findings"}}, 201))
+	c.call(t, "POST", "/v1/roles", object{"name": "responder"}, 409)
+	c.call(t, "PATCH", id.role, object{"description": "Answers."}, 200)
+	if role := c.call(t, "GET", id.role, nil, 200); role["description"] != "Answers." || role["members"] != 0.0 {
+		t.Errorf("role: %v", role)
+	}
+	roleID := last(id.role)
+	body := object{"email": "alice@example.org", "role_id": json.Number(roleID), "valid_for": "P3D"}
+	invited := c.call(t, "POST", "/v1/invitations", body, 201)
+	c.call(t, "POST", "/v1/invitations", body, 409)
+	c.call(t, "DELETE", id.role, nil, 409) // Somebody is invited to it.
+	c.call(t, "POST", "/v1/accepted-invitations", object{"token": strings.Repeat("x", 43), "display_name": "Eve"}, 404)
+	member := c.call(t, "POST", "/v1/accepted-invitations", object{"token": invited["token"], "display_name": "Alice"}, 200)
+	c.call(t, "POST", "/v1/accepted-invitations", object{"token": invited["token"], "display_name": "Alice"}, 404)
+	id.user = at(t, "/v1/users", member)
+	accepted := items(t, c.call(t, "GET", "/v1/invitations?state=accepted", nil, 200))
+	if len(accepted) != 1 || accepted[0]["role"] != "responder" {
+		t.Fatalf("accepted invitations: %v", accepted)
+	}
+	c.call(t, "DELETE", at(t, "/v1/invitations", accepted[0]), nil, 404) // It is too late.
+	body["email"] = "bob@example.org"
+	second, ok := c.call(t, "POST", "/v1/invitations", body, 201)["invitation"].(object)
+	if !ok {
+		t.Fatal("no invitation in the answer")
+	}
+	id.invitation = at(t, "/v1/invitations", second)
+	if me := c.call(t, "GET", "/v1/me", nil, 200); me["id"] != member["id"] || !reflect.DeepEqual(me["permissions"], []any{"view_findings"}) {
+		t.Errorf("me: %v", me)
+	}
+	if users := items(t, c.call(t, "GET", "/v1/users?active=true", nil, 200)); len(users) != 1 {
+		t.Errorf("users: %v", users)
+	}
+	c.call(t, "GET", id.user, nil, 200)
+	c.call(t, "PATCH", id.user, object{"display_name": " "}, 422)
+	c.call(t, "PATCH", id.user, object{"display_name": "Alice B."}, 200)
+	c.call(t, "PUT", id.user+"/roles/"+roleID, nil, 204)
+	c.call(t, "PUT", id.user+"/roles/4711", nil, 404)
+	if roles := items(t, c.call(t, "GET", id.user+"/roles", nil, 200)); len(roles) != 1 {
+		t.Errorf("roles of the user: %v", roles)
+	}
+	c.call(t, "GET", "/v1/roles", nil, 200)
+	id.key = c.apiKeys(t, member["id"])
+	c.call(t, "GET", id.invitation, nil, 200)
+}
+
+func (c *apiClient) apiKeys(t *testing.T, user any) string {
+	t.Helper()
+	body := object{"user_id": user, "name": "nightly", "permissions": []string{"view_findings"}, "expires_at": "2100-01-01T00:00:00Z"}
+	created := c.call(t, "POST", "/v1/api-keys", body, 201)
+	key, ok := created["api_key"].(object)
+	if !ok || !strings.HasPrefix(text(t, created, "key"), text(t, key, "prefix")+".") {
+		t.Fatalf("created key: %v", created)
+	}
+	body["permissions"] = []string{"view_findings", "manage_users"}
+	c.call(t, "POST", "/v1/api-keys", body, 422) // More than the user may do.
+	id := at(t, "/v1/api-keys", key)
+	c.call(t, "GET", id, nil, 200)
+	if keys := items(t, c.call(t, "GET", fmt.Sprintf("/v1/api-keys?user_id=%v", user), nil, 200)); len(keys) != 1 {
+		t.Errorf("keys: %v", keys)
+	}
+	return id
+}
+
+// leave undoes what people and muteRules have made.
+func (c *apiClient) leave(t *testing.T, id ids) {
+	t.Helper()
+	c.call(t, "DELETE", id.key, nil, 204)
+	c.call(t, "DELETE", id.key, nil, 404)
+	c.call(t, "DELETE", id.invitation, nil, 204)
+	c.call(t, "DELETE", id.user+"/roles/"+last(id.role), nil, 204)
+	c.call(t, "DELETE", id.role, nil, 204)
+	c.call(t, "DELETE", id.user, nil, 204)
+	c.call(t, "DELETE", id.user, nil, 404)
+	c.call(t, "DELETE", id.rule, nil, 204)
+	c.call(t, "DELETE", id.report, nil, 204)
+	c.call(t, "DELETE", "/v1/providers/"+id.provider+"/secret", nil, 204)
+}
+
+func (c *apiClient) muteRules(t *testing.T) string {
+	t.Helper()
+	c.call(t, "POST", "/v1/mute-rules", object{"name": "everything", "reason": "no reason"}, 422)
+	id := at(t, "/v1/mute-rules", c.call(t, "POST", "/v1/mute-rules", object{"name": "public buckets", "reason": "they serve the website", "service": "s3"}, 201))
+	if applied := c.call(t, "POST", id+"/apply", nil, 200); applied["muted"] != 1.0 {
+		t.Errorf("applied: %v", applied)
+	}
+	c.call(t, "PATCH", id, object{"enabled": false}, 200)
+	c.call(t, "POST", id+"/apply", nil, 409)
+	c.call(t, "GET", id, nil, 200)
+	if rules := items(t, c.call(t, "GET", "/v1/mute-rules?enabled=false", nil, 200)); len(rules) != 1 {
+		t.Errorf("rules: %v", rules)
+	}
+	return id
+}
+
+// last is the last part of a path.
+func last(path string) string { return path[strings.LastIndex(path, "/")+1:] }
+
+// at is where something is that has an id.
+func at(t *testing.T, collection string, o object) string {
+	t.Helper()
+	if n, ok := o["id"].(float64); ok {
+		return fmt.Sprintf("%s/%d", collection, int64(n))
+	}
+	return collection + "/" + text(t, o, "id")
 }
 
 func (c *apiClient) provider(t *testing.T) string {
@@ -101,7 +236,11 @@ func (c *apiClient) provider(t *testing.T) string {
 	if changed["alias"] != "eu" || changed["scan_every"] != nil || changed["scan_at"] != "03:30:00" {
 		t.Errorf("patch: %v", changed)
 	}
-	c.call(t, "PUT", "/v1/providers/"+id+"/secret", object{"kind": "role", "sealed": "c2VhbGVk", "key_id": "k-1"}, 204)
+	secret := "/v1/providers/" + id + "/secret"
+	c.call(t, "GET", secret, nil, 404)
+	c.call(t, "PUT", secret, object{"kind": "role", "credentials": object{"role_arn": "arn:aws:iam::1:role/scan"}}, 200)
+	c.call(t, "GET", secret, nil, 200)
+	c.call(t, "PUT", "/v1/providers/"+id+"/connection", object{"connected": false, "error": "no answer"}, 200)
 	if all := items(t, c.call(t, "GET", "/v1/providers?kind=aws", nil, 200)); len(all) != 1 || all[0]["id"] != id {
 		t.Errorf("providers: %v", all)
 	}
@@ -121,6 +260,9 @@ func (c *apiClient) scan(t *testing.T, provider string) (scan, finding string) {
 	c.call(t, "POST", path+"/finish", nil, 409)
 	c.call(t, "POST", path+"/start", nil, 200)
 	c.call(t, "POST", path+"/start", nil, 409)
+	if at := c.call(t, "PUT", path+"/progress", object{"progress": 30}, 200); at["progress"] != 30.0 {
+		t.Errorf("progress: %v", at)
+	}
 	if running := items(t, c.call(t, "GET", "/v1/running-scans", nil, 200)); len(running) != 1 {
 		t.Errorf("running: %v", running)
 	}
@@ -141,6 +283,9 @@ func (c *apiClient) scan(t *testing.T, provider string) (scan, finding string) {
 	c.call(t, "POST", path+"/findings", object{"findings": []object{one}}, 409)
 	cancelled := c.call(t, "POST", "/v1/scans", object{"provider_id": provider, "name": "later", "severities": []string{"high"}}, 201)
 	c.call(t, "POST", "/v1/scans/"+text(t, cancelled, "id")+"/cancel", nil, 200)
+	failed := "/v1/scans/" + text(t, c.call(t, "POST", "/v1/scans", object{"provider_id": provider, "name": "in vain"}, 201), "id")
+	c.call(t, "POST", failed+"/start", nil, 200)
+	c.call(t, "POST", failed+"/fail", object{"error": "no answer"}, 200)
 	both := items(t, c.call(t, "GET", "/v1/scans?state=completed&state=cancelled&provider_id="+provider, nil, 200))
 	if len(both) != 2 {
 		t.Errorf("scans: %v", both)
@@ -165,14 +310,14 @@ func (c *apiClient) findings(t *testing.T, id ids) string {
 	t.Helper()
 	for query, want := range map[string]int{
 		"": 2, "?severity=critical": 1, "?severity=critical&severity=low": 2, "?status=pass": 1, "?service=s3&region=eu-west-1": 1,
-		"?check=unknown_check": 1, "?muted=true": 0, "?resource=arn:aws:s3:::invoices": 1, "?sort=risk&limit=1": 1, "?search=nothing": 0,
+		"?check=unknown_check": 1, "?muted=true": 0, "?resource=arn:aws:s3:::invoices": 1, "?sort=risk&limit=1": 1, "?sort=-severity,risk": 2, "?tag=env%3Dprod": 1, "?tag=env%3Dprod&tag=x%3Dy": 0, "?category=none": 0, "?scan_id=" + id.scan: 2, "?search=nothing": 0,
 		"?provider_id=" + id.provider: 2, "?seen_until=2001-01-01T00:00:00Z": 0,
 	} {
 		if found := items(t, c.call(t, "GET", "/v1/findings"+query, nil, 200)); len(found) != want {
 			t.Errorf("findings%s: %d instead of %d", query, len(found), want)
 		}
 	}
-	for _, query := range []string{"?severity=grave", "?limit=0", "?limit=201", "?limit=ten", "?muted=perhaps", "?seen_from=yesterday", "?provider_id=1", "?cursor=x"} {
+	for _, query := range []string{"?severity=grave", "?limit=0", "?limit=201", "?limit=ten", "?muted=perhaps", "?seen_from=yesterday", "?provider_id=1", "?cursor=x", "?sort=-severity,size", "?tag=env"} {
 		c.call(t, "GET", "/v1/findings"+query, nil, 400)
 	}
 	path := "/v1/findings/" + id.finding
@@ -190,7 +335,17 @@ func (c *apiClient) findings(t *testing.T, id ids) string {
 	if all := items(t, c.call(t, "GET", "/v1/resources?provider_id="+id.provider, nil, 200)); len(all) != 2 {
 		t.Errorf("resources: %v", all)
 	}
+	if seen := items(t, c.call(t, "GET", path+"/history", nil, 200)); len(seen) != 1 {
+		t.Errorf("history: %v", seen)
+	}
+	values := items(t, c.call(t, "GET", "/v1/finding-values?field=service&status=fail", nil, 200))
+	if len(values) != 1 || values[0]["value"] != "s3" || values[0]["findings"] != 1.0 {
+		t.Errorf("values: %v", values)
+	}
 	resource := text(t, resources[0], "id")
+	if about := items(t, c.call(t, "GET", "/v1/resources/"+resource+"/findings?status=fail", nil, 200)); len(about) != 1 {
+		t.Errorf("findings of the resource: %v", about)
+	}
 	c.call(t, "GET", "/v1/resources/"+resource, nil, 200)
 	if check := c.call(t, "GET", "/v1/checks/s3_bucket_public_access_blocked", nil, 200); check["failing"] != 1.0 {
 		t.Errorf("check: %v", check)
@@ -221,7 +376,23 @@ func (c *apiClient) foreign(t *testing.T, other ids) {
 	t.Helper()
 	const never = "00000000-0000-4000-8000-000000000000"
 	for _, request := range []struct{ method, path, id string }{
+		{"GET", "%s", other.user},
+		{"PATCH", "/v1/users/%s", last(other.user)},
+		{"DELETE", "%s", other.user},
+		{"GET", "%s", other.invitation},
+		{"DELETE", "%s", other.invitation},
+		{"GET", "%s", other.rule},
+		{"PATCH", "/v1/mute-rules/%s", last(other.rule)},
+		{"DELETE", "%s", other.rule},
+		{"POST", "%s/apply", other.rule},
 		{"GET", "/v1/providers/%s", other.provider},
+		{"PUT", "/v1/providers/%s/connection", other.provider},
+		{"GET", "/v1/providers/%s/secret", other.provider},
+		{"DELETE", "/v1/providers/%s/secret", other.provider},
+		{"PUT", "/v1/scans/%s/progress", other.scan},
+		{"POST", "/v1/scans/%s/fail", other.scan},
+		{"GET", "/v1/findings/%s/history", other.finding},
+		{"GET", "/v1/resources/%s/findings", other.resource},
 		{"PATCH", "/v1/providers/%s", other.provider},
 		{"DELETE", "/v1/providers/%s", other.provider},
 		{"PUT", "/v1/providers/%s/secret", other.provider},
@@ -247,7 +418,8 @@ func (c *apiClient) foreign(t *testing.T, other ids) {
 	} {
 		body := foreignBodies[request.method+" "+request.path]
 		status, answer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, request.id), body)
-		absent, absentAnswer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, never), body)
+		nobodys := request.id[:strings.LastIndex(request.id, "/")+1] + never
+		absent, absentAnswer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, nobodys), body)
 		if status != absent || answer != absentAnswer {
 			t.Errorf("%s %s: %d %s for another tenant's, %d %s for nobody's", request.method, request.path, status, answer, absent, absentAnswer)
 		}
@@ -259,10 +431,15 @@ func (c *apiClient) foreign(t *testing.T, other ids) {
 }
 
 var foreignBodies = map[string]string{
-	"PATCH /v1/providers/%s":      `{"alias":"mine"}`,
-	"PUT /v1/providers/%s/secret": `{"kind":"role","sealed":"c2VhbGVk","key_id":"k-1"}`,
-	"PATCH /v1/scans/%s":          `{"name":"mine"}`,
-	"PUT /v1/findings/%s/mute":    `{"reason":"mine now"}`,
-	"POST /v1/scans/%s/reports":   `{"title":"mine","format":"csv"}`,
-	"POST /v1/scans/%s/findings":  `{"findings":[{"uid":"f","check_id":"c","service":"s","region":"r","severity":"low","status":"pass","resources":[{"uid":"u","kind":"k"}]}]}`,
+	"PATCH /v1/providers/%s":          `{"alias":"mine"}`,
+	"PUT /v1/providers/%s/secret":     `{"kind":"role","credentials":{"a":"b"}}`,
+	"PUT /v1/providers/%s/connection": `{"connected":true}`,
+	"PUT /v1/scans/%s/progress":       `{"progress":10}`,
+	"POST /v1/scans/%s/fail":          `{"error":"mine"}`,
+	"PATCH /v1/scans/%s":              `{"name":"mine"}`,
+	"PATCH /v1/users/%s":              `{"display_name":"mine"}`,
+	"PATCH /v1/mute-rules/%s":         `{"name":"mine"}`,
+	"PUT /v1/findings/%s/mute":        `{"reason":"mine now"}`,
+	"POST /v1/scans/%s/reports":       `{"title":"mine","format":"csv"}`,
+	"POST /v1/scans/%s/findings":      `{"findings":[{"uid":"f","check_id":"c","service":"s","region":"r","severity":"low","status":"pass","resources":[{"uid":"u","kind":"k"}]}]}`,
 }

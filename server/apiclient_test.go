@@ -41,7 +41,7 @@ func (c *apiClient) call(t *testing.T, method, path string, body any, want int) 
 	}
 	r.Header.Set("Authorization", "Bearer "+c.service.token(t, c.tenant))
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", mediaType(method))
 	}
 	res, err := c.service.client().Do(r)
 	if err != nil {
@@ -63,6 +63,14 @@ func (c *apiClient) call(t *testing.T, method, path string, body any, want int) 
 		t.Fatalf("%s %s: %v: %s", method, path, err, answer)
 	}
 	return o
+}
+
+// mediaType is that of a request's body.
+func mediaType(method string) string {
+	if method == http.MethodPatch {
+		return "application/merge-patch+json"
+	}
+	return "application/json"
 }
 
 // check holds an answer against the document.

@@ -4,21 +4,28 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"time"
+
+	"github.com/oapi-codegen/nullable"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
 // custom holds the operations that no single query answers. Each gets the
 // querier of its request's tenant; none keeps anything between requests.
 type custom struct {
 	version api.Version
+	keys    *keyring.Keyring
 }
 
 var _ handlers.Custom = custom{}
 
-func newCustom() custom {
-	return custom{version: buildVersion()}
+// newCustom takes the keys that seal and hash what must not be stored as it is.
+func newCustom(keys *keyring.Keyring) custom {
+	return custom{version: buildVersion(), keys: keys}
 }
 
 // GetVersion says which build answers.
@@ -59,4 +66,30 @@ func orElse[T any](p *T, otherwise T) T {
 		return otherwise
 	}
 	return *p
+}
+
+func null[T any](p *T) nullable.Nullable[T] {
+	return rest.BuildNullable(orZero(p), p != nil)
+}
+
+func nullTime(f *rest.Fields, column string, p *time.Time) nullable.Nullable[time.Time] {
+	return rest.BuildNullable(rest.Take(f, column, rest.UTC, orZero(p)), p != nil)
+}
+
+// pointer is the value of a nullable property: nil when it is null or absent.
+func pointer[T any](n nullable.Nullable[T]) *T {
+	v, err := n.Get()
+	if err != nil {
+		return nil
+	}
+	return &v
+}
+
+// labels are the values of a list in another enum of the same labels.
+func labels[B, A ~string](list []A) []B {
+	out := make([]B, len(list))
+	for i, v := range list {
+		out[i] = B(v)
+	}
+	return out
 }

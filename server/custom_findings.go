@@ -26,18 +26,15 @@ FROM findings f
 // plan of its own; a query with every filter made optional would get one plan
 // for all.
 func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.ListFindingsRequestObject) (api.ListFindingsResponseObject, error) {
-	sort := orElse(req.Params.Sort, api.GravestFirst)
-	by, ok := findingOrder(sort)
+	by, ok := findingOrder(orElse(req.Params.Sort, []api.FindingSort{api.SortGravestFirst}))
 	if !ok {
 		return nil, rest.Errorf(http.StatusBadRequest, "sort: unknown order")
 	}
-	// A cursor of one order means nothing in another.
-	list := "listFindings " + string(sort)
 	w, err := findingFilter(req.Params)
 	if err != nil {
 		return nil, err
 	}
-	if err := resume(ctx, w, by, list, req.Params.Cursor); err != nil {
+	if err := resume(ctx, w, by, req.Params.Cursor); err != nil {
 		return nil, err
 	}
 	limit := orElse(req.Params.Limit, defaultPage)
@@ -50,26 +47,36 @@ func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.Lis
 	if err != nil {
 		return nil, err
 	}
-	return findingPage(ctx, list, by, found, limit)
+	return findingPage(ctx, by, found, limit)
 }
+
+// list names the list that a cursor is good for: one of another order means
+// nothing in this one.
+func (o order) list() string { return "listFindings " + o.name }
 
 // resume begins the page where the cursor says.
-func resume(ctx context.Context, w *filter, by order, list string, text *string) error {
+func resume(ctx context.Context, w *filter, by order, text *string) error {
 	var f rest.Fields
-	cursor := rest.ParseCursor(ctx, &f, list, 2, text)
-	key := rest.CursorValue(&f, cursor, 0, rest.Same[*string])
-	id := rest.CursorValue(&f, cursor, 1, rest.Same[*uuid.UUID])
-	if key != nil && id != nil {
-		by.after(w, rest.Take(&f, "query.cursor", by.parse, *key), *id)
+	cursor := rest.ParseCursor(ctx, &f, by.list(), len(by.columns)+1, text)
+	keys := make([]any, 0, len(by.columns))
+	for i, c := range by.columns {
+		if key := rest.CursorValue(&f, cursor, i, rest.Same[*string]); key != nil {
+			keys = append(keys, rest.Take(&f, "query.cursor", c.parse, *key))
+		}
 	}
-	return f.Invalid()
+	id := rest.CursorValue(&f, cursor, len(by.columns), rest.Same[*uuid.UUID])
+	if err := f.Invalid(); err != nil {
+		return err
+	}
+	if id != nil && len(keys) == len(by.columns) {
+		by.after(w, keys, *id)
+	}
+	return nil
 }
 
-func findingPage(ctx context.Context, list string, by order, found []tenantdb.ListScanFindingsRow, limit int32) (api.ListFindingsResponseObject, error) {
+func findingPage(ctx context.Context, by order, found []tenantdb.ListScanFindingsRow, limit int32) (api.ListFindingsResponseObject, error) {
 	var f rest.Fields
-	found, next := rest.NextPage(ctx, &f, list, found, int64(limit), func(f *rest.Fields, r tenantdb.ListScanFindingsRow) []any {
-		return []any{rest.Take(f, "sort", by.key, r), r.ID}
-	})
+	found, next := rest.NextPage(ctx, &f, by.list(), found, int64(limit), by.keys)
 	page := api.ListFindings200JSONResponse{
 		Items:      make([]api.Finding, len(found)),
 		NextCursor: rest.BuildNullable(orZero(next), next != nil),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -9,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
@@ -18,7 +19,7 @@ import (
 
 func search(t *testing.T, q *tenantdb.Queries, p api.ListFindingsParams) (api.FindingPage, error) {
 	t.Helper()
-	resp, err := newCustom().ListFindings(t.Context(), q, api.ListFindingsRequestObject{Params: p})
+	resp, err := newCustom(demoKeys).ListFindings(t.Context(), q, api.ListFindingsRequestObject{Params: p})
 	if err != nil {
 		return api.FindingPage{}, err
 	}
@@ -35,6 +36,11 @@ func TestFindingFilters(t *testing.T) {
 	if err := q.Querier().QueryRow(t.Context(), anyResource).Scan(&provider, &resource); err != nil {
 		t.Fatal(err)
 	}
+	var scan uuid.UUID
+	if err := q.Querier().QueryRow(t.Context(), "SELECT scan_id FROM findings ORDER BY created_at LIMIT 1").Scan(&scan); err != nil {
+		t.Fatal(err)
+	}
+	monthAgo := time.Now().AddDate(0, 0, -30)
 	weekAgo := time.Now().AddDate(0, 0, -6)
 	for name, c := range map[string]struct {
 		params api.ListFindingsParams
@@ -55,6 +61,10 @@ func TestFindingFilters(t *testing.T) {
 		"search":     {api.ListFindingsParams{Search: new("bucket versions")}, "check_id = 's3_bucket_versioning_enabled'"},
 		"from":       {api.ListFindingsParams{SeenFrom: &weekAgo}, "created_at >= now() - interval '6 days'"},
 		"until":      {api.ListFindingsParams{SeenUntil: &weekAgo}, "created_at < now() - interval '6 days'"},
+		"category":   {api.ListFindingsParams{Category: &[]string{"encryption", "nonsense"}}, "'encryption' = ANY (categories)"},
+		"tags":       {api.ListFindingsParams{Tag: &[]string{"env=prod", "team=data"}}, `id IN (SELECT finding_id FROM finding_resources JOIN resources r ON r.id = resource_id WHERE tags @> '{"env": "prod", "team": "data"}')`},
+		"one scan":   {api.ListFindingsParams{ScanId: &scan}, "scan_id = '" + scan.String() + "'"},
+		"first seen": {api.ListFindingsParams{FirstSeenFrom: &monthAgo, FirstSeenUntil: &weekAgo}, "first_seen_at >= now() - interval '30 days' AND first_seen_at < now() - interval '6 days'"},
 		"hostile":    {api.ListFindingsParams{Service: &[]string{"s3') OR (true"}, Search: new(`'"; DROP TABLE findings; --`)}, "false"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +98,7 @@ func TestFindingFilters(t *testing.T) {
 			}
 			slices.Sort(want)
 			slices.Sort(got)
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := gocmp.Diff(want, got); diff != "" {
 				t.Errorf("%d findings, want %d (-want +got):\n%.500s", len(got), len(want), diff)
 			}
 			if len(want) == 0 && name != "hostile" {
@@ -102,17 +112,43 @@ func TestFindingPagesAreComplete(t *testing.T) {
 	t.Parallel()
 	db, tenants := newDemoTenants(t, "initech")
 	q := bind(t, db, tenants[0])
-	for sort, less := range map[api.FindingSort]func(a, b api.Finding) bool{
-		api.GravestFirst:  func(a, b api.Finding) bool { return gravity(a) > gravity(b) },
-		api.GravestLast:   func(a, b api.Finding) bool { return gravity(a) < gravity(b) },
-		api.LatestFirst:   func(a, b api.Finding) bool { return a.CreatedAt.After(b.CreatedAt) },
-		api.LatestLast:    func(a, b api.Finding) bool { return a.CreatedAt.Before(b.CreatedAt) },
-		api.RiskiestFirst: func(a, b api.Finding) bool { return risk(t, a) > risk(t, b) },
-		api.RiskiestLast:  func(a, b api.Finding) bool { return risk(t, a) < risk(t, b) },
+	gravest := func(a, b api.Finding) int { return cmp.Compare(gravity(b), gravity(a)) }
+	latest := func(a, b api.Finding) int { return b.CreatedAt.Compare(a.CreatedAt) }
+	riskiest := func(a, b api.Finding) int { return cmp.Compare(risk(t, b), risk(t, a)) }
+	service := func(a, b api.Finding) int { return cmp.Compare(a.Service, b.Service) }
+	check := func(a, b api.Finding) int { return cmp.Compare(a.CheckId, b.CheckId) }
+	down := func(of func(a, b api.Finding) int) func(a, b api.Finding) int {
+		return func(a, b api.Finding) int { return of(b, a) }
+	}
+	for sort, by := range map[string][]func(a, b api.Finding) int{
+		"-severity":               {gravest},
+		"severity":                {down(gravest)},
+		"-seen":                   {latest},
+		"seen":                    {down(latest)},
+		"-risk":                   {riskiest},
+		"risk":                    {down(riskiest)},
+		"-check":                  {down(check)},
+		"service,check":           {service, check},
+		"-severity,-risk":         {gravest, riskiest},
+		"service,-risk,-seen":     {service, riskiest, latest},
+		"-seen,severity,service":  {latest, down(gravest), service},
+		"status,-status,-service": {nil, down(service)},
 	} {
-		t.Run(string(sort), func(t *testing.T) {
+		t.Run(sort, func(t *testing.T) {
 			t.Parallel()
-			params := api.ListFindingsParams{Scans: new(api.AllScans), Sort: &sort, Limit: new(int32(7))}
+			sorts := labels[api.FindingSort](strings.Split(sort, ","))
+			less := func(a, b api.Finding) bool {
+				for _, compare := range by {
+					if compare == nil {
+						compare = func(a, b api.Finding) int { return cmp.Compare(verdict(a), verdict(b)) }
+					}
+					if c := compare(a, b); c != 0 {
+						return c < 0
+					}
+				}
+				return false
+			}
+			params := api.ListFindingsParams{Scans: new(api.AllScans), Sort: &sorts, Limit: new(int32(7))}
 			seen := map[uuid.UUID]bool{}
 			var last *api.Finding
 			for {
@@ -151,6 +187,10 @@ func gravity(f api.Finding) int {
 	return slices.Index([]api.Severity{api.Informational, api.Low, api.Medium, api.High, api.Critical}, f.Severity)
 }
 
+func verdict(f api.Finding) int {
+	return slices.Index([]api.FindingStatus{api.FindingStatusPass, api.FindingStatusManual, api.FindingStatusFail}, f.Status)
+}
+
 func risk(t *testing.T, f api.Finding) float64 {
 	t.Helper()
 	score, err := strconv.ParseFloat(f.RiskScore, 64)
@@ -177,7 +217,7 @@ func TestFindingCursorsOfOthersAreRefused(t *testing.T) {
 		"wrong id":         encodeCursor(`{"o":"listFindings seen","v":["2026-01-01T00:00:00Z","x"]}`),
 		"null":             encodeCursor(`{"o":"listFindings seen","v":[null,null]}`),
 	} {
-		_, err := search(t, q, api.ListFindingsParams{Sort: new(api.LatestLast), Cursor: &text})
+		_, err := search(t, q, api.ListFindingsParams{Sort: &[]api.FindingSort{api.SortLatestLast}, Cursor: &text})
 		if got := status(err); got != http.StatusBadRequest {
 			t.Errorf("cursor %s: status %d, want 400: %v", name, got, err)
 		}

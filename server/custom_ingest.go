@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"iter"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 
@@ -16,162 +17,212 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
-// IngestFindings stores the report of a scanner: resources by upsert, findings
-// and their links by COPY, all in one transaction. Sent again it replaces what
-// it stored, so a scanner may repeat a report that it got no answer to.
+// ingestBatch is how many findings are held at a time. Each batch takes four
+// statements, each of which stays far below the timeout of a statement.
+const ingestBatch = 2000
+
+// IngestFindings stores the report of a scanner as it comes in: resources by
+// upsert, findings and their links by COPY, all in one transaction.
 func (custom) IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error) {
-	report, err := newReport(req.Body.Findings)
-	if err != nil {
-		return nil, err
-	}
-	var result api.IngestResult
-	err = q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		var err error
-		result, err = report.store(ctx, tx, req.ScanId)
-		return err
-	})
+	result, err := ingest(ctx, q, req.ScanId, listed(req.Body.Findings))
 	if err != nil {
 		return nil, err
 	}
 	return api.IngestFindings200JSONResponse(result), nil
 }
 
-// report is a scanner's report, sorted and without repetitions. The order
-// keeps two reports about the same resources from waiting for each other.
-type report struct {
-	findings  []api.NewFinding // as they came
-	last      map[string]int   // the place of each uid, its last one
-	rows      []tenantdb.InsertFindingsParams
-	resources []tenantdb.UpsertResourcesParams
-}
-
-func newReport(findings []api.NewFinding) (*report, error) {
-	r := &report{findings: findings, last: make(map[string]int, len(findings))}
-	for i, n := range findings {
-		r.last[n.Uid] = i
-	}
-	var f rest.Fields
-	resources := map[string]tenantdb.UpsertResourcesParams{}
-	for _, uid := range slices.Sorted(maps.Keys(r.last)) {
-		n := findings[r.last[uid]]
-		place := "body.findings." + strconv.Itoa(r.last[uid]) + "."
-		row := tenantdb.InsertFindingsParams{
-			Uid:          n.Uid,
-			CheckID:      n.CheckId,
-			Service:      n.Service,
-			Region:       n.Region,
-			Severity:     tenantdb.Severity(n.Severity),
-			Status:       tenantdb.FindingStatus(n.Status),
-			StatusDetail: orZero(n.StatusDetail),
-			RiskScore:    rest.Take(&f, place+"risk_score", rest.StringToDecimal, orElse(n.RiskScore, "0")),
-			Categories:   orElse(n.Categories, []string{}),
+// ingest stores all the findings or none. They can be read only once, so the
+// transaction has only one attempt.
+func ingest(ctx context.Context, q *tenantdb.Queries, scanID uuid.UUID, findings iter.Seq2[api.NewFinding, error]) (api.IngestResult, error) {
+	in := &ingestion{resources: map[uuid.UUID]struct{}{}}
+	err := q.InTx(ctx, tenant.TxOptions{MaxAttempts: 1}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		var err error
+		if in.scan, err = lockScan(ctx, tx, scanID, statesExecuting); err != nil {
+			return err
 		}
-		if n.Evidence != nil {
-			row.Evidence = rest.Take(&f, place+"evidence", toJSON, any(*n.Evidence))
-		}
-		r.rows = append(r.rows, row)
-		for _, about := range n.Resources {
-			resources[about.Uid] = tenantdb.UpsertResourcesParams{
-				Uid:     about.Uid,
-				Name:    orZero(about.Name),
-				Service: n.Service,
-				Region:  n.Region,
-				Kind:    about.Kind,
-				Tags:    rest.Take(&f, place+"resources", toJSON, any(orElse(about.Tags, map[string]string{}))),
+		batch := make([]api.NewFinding, 0, ingestBatch)
+		for n, err := range findings {
+			if err != nil {
+				return err
 			}
+			if batch = append(batch, n); len(batch) < ingestBatch {
+				continue
+			}
+			if err := in.store(ctx, tx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
 		}
-	}
-	for _, uid := range slices.Sorted(maps.Keys(resources)) {
-		r.resources = append(r.resources, resources[uid])
-	}
-	return r, f.Invalid()
-}
-
-func toJSON(v any) ([]byte, error) { return json.Marshal(v) }
-
-// store writes the report within tx.
-func (r *report) store(ctx context.Context, tx *tenantdb.Queries, scanID uuid.UUID) (api.IngestResult, error) {
-	result := api.IngestResult{Resources: int64(len(r.resources))}
-	locked, err := lockScan(ctx, tx, scanID, tenantdb.ScanStateExecuting)
-	if err != nil {
-		return result, err
-	}
-	resourceIDs, err := r.upsertResources(ctx, tx, locked.Scan.ProviderID)
-	if err != nil {
-		return result, err
-	}
-	uids := slices.Sorted(maps.Keys(r.last))
-	known, err := tx.ListKnownFindings(ctx, tenantdb.ListKnownFindingsParams{ProviderID: locked.Scan.ProviderID, ScanID: scanID, Uids: uids})
-	if err != nil {
-		return result, err
-	}
-	r.compare(known, locked, &result)
-	if _, err := tx.DeleteScanFindings(ctx, tenantdb.DeleteScanFindingsParams{ScanID: scanID, Uids: uids}); err != nil {
-		return result, err
-	}
-	if result.Findings, err = tx.InsertFindings(ctx, r.rows); err != nil {
-		return result, err
-	}
-	_, err = tx.LinkFindingResources(ctx, r.links(resourceIDs))
-	return result, err
-}
-
-// upsertResources notes that the resources were seen and gives their ids by uid.
-func (r *report) upsertResources(ctx context.Context, tx *tenantdb.Queries, providerID uuid.UUID) (map[string]uuid.UUID, error) {
-	for i := range r.resources {
-		r.resources[i].ProviderID = providerID
-	}
-	ids := make(map[string]uuid.UUID, len(r.resources))
-	var failed error
-	tx.UpsertResources(ctx, r.resources).QueryRow(func(_ int, row tenantdb.UpsertResourcesRow, err error) {
-		if err != nil && failed == nil {
-			failed = fmt.Errorf("upsert a resource: %w", err)
+		if err := in.store(ctx, tx, batch); err != nil {
+			return err
 		}
-		ids[row.Uid] = row.ID
+		muted, err := tx.ApplyMuteRules(ctx, tenantdb.ApplyMuteRulesParams{ScanID: &scanID})
+		in.result.Muted += muted
+		return err
 	})
-	return ids, failed
+	if err != nil {
+		return api.IngestResult{}, err
+	}
+	in.result.Resources = int64(len(in.resources))
+	return in.result, nil
 }
 
-// compare completes the rows with what the provider's last completed scan
-// said of the same findings: a muted finding stays muted.
-func (r *report) compare(known []tenantdb.ListKnownFindingsRow, locked tenantdb.LockScanRow, result *api.IngestResult) {
+// ingestion is a report on its way into the database.
+type ingestion struct {
+	scan      tenantdb.LockScanRow
+	resources map[uuid.UUID]struct{} // those that were reported
+	lines     int                    // how many lines came before the batch
+	result    api.IngestResult
+}
+
+// store writes one batch within tx.
+func (in *ingestion) store(ctx context.Context, tx *tenantdb.Queries, batch []api.NewFinding) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	resources, err := in.upsert(ctx, tx, batch)
+	if err != nil {
+		return err
+	}
+	rows, err := in.rows(ctx, tx, batch)
+	if err != nil {
+		return err
+	}
+	switch _, err := tx.InsertFindings(ctx, rows); {
+	case tenant.CodeOf(err) == tenant.CodeConflict:
+		return rest.Errorf(http.StatusConflict, "lines %d to %d: a uid comes twice, or was reported before", in.lines+1, in.lines+len(batch))
+	case err != nil:
+		return err
+	}
+	if _, err := tx.LinkFindingResources(ctx, links(batch, rows, resources)); err != nil {
+		return err
+	}
+	in.lines += len(batch)
+	in.result.Findings += int64(len(rows))
+	return nil
+}
+
+// upsert notes that the resources were seen and gives their ids by uid. The
+// last word on a resource counts.
+func (in *ingestion) upsert(ctx context.Context, tx *tenantdb.Queries, batch []api.NewFinding) (map[string]uuid.UUID, error) {
+	type seen struct{ finding, resource int }
+	last := map[string]seen{}
+	for i, n := range batch {
+		for j, r := range n.Resources {
+			last[r.Uid] = seen{i, j}
+		}
+	}
+	params := tenantdb.UpsertResourcesParams{ProviderID: in.scan.Scan.ProviderID, Uids: slices.Sorted(maps.Keys(last))}
+	for _, uid := range params.Uids {
+		n := batch[last[uid].finding]
+		r := n.Resources[last[uid].resource]
+		tags, err := json.Marshal(orElse(r.Tags, map[string]string{}))
+		if err != nil {
+			return nil, err
+		}
+		params.Names = append(params.Names, orZero(r.Name))
+		params.Services = append(params.Services, n.Service)
+		params.Regions = append(params.Regions, n.Region)
+		params.Kinds = append(params.Kinds, r.Kind)
+		params.Tags = append(params.Tags, string(tags))
+	}
+	stored, err := tx.UpsertResources(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]uuid.UUID, len(stored))
+	for _, r := range stored {
+		ids[r.Uid] = r.ID
+		in.resources[r.ID] = struct{}{}
+	}
+	return ids, nil
+}
+
+// rows compares the batch with what the provider's last completed scan said of
+// the same findings. What a person has muted stays muted; what a rule has muted
+// is for the rules to mute again.
+func (in *ingestion) rows(ctx context.Context, tx *tenantdb.Queries, batch []api.NewFinding) ([]tenantdb.InsertFindingsParams, error) {
+	uids := make([]string, len(batch))
+	for i, n := range batch {
+		uids[i] = n.Uid
+	}
+	known, err := tx.ListKnownFindings(ctx, tenantdb.ListKnownFindingsParams{ProviderID: in.scan.Scan.ProviderID, ScanID: in.scan.Scan.ID, Uids: uids})
+	if err != nil {
+		return nil, err
+	}
 	before := make(map[string]tenantdb.ListKnownFindingsRow, len(known))
 	for _, k := range known {
 		before[k.Uid] = k
 	}
-	for i := range r.rows {
-		row := &r.rows[i]
-		row.ID, row.ScanID, row.FirstSeenAt, row.Delta = uuid.New(), locked.Scan.ID, locked.LockedAt, nil
+	var f rest.Fields
+	rows := make([]tenantdb.InsertFindingsParams, len(batch))
+	for i, n := range batch {
+		row := in.row(&f, in.lines+i+1, n)
 		k, seen := before[row.Uid]
 		switch {
 		case !seen:
 			row.Delta = new(tenantdb.FindingDeltaNew)
-			result.New++
-			continue
+			in.result.New++
 		case k.Status != row.Status:
 			row.Delta = new(tenantdb.FindingDeltaChanged)
-			result.Changed++
+			in.result.Changed++
 		}
-		row.FirstSeenAt = k.FirstSeenAt
-		row.Muted, row.MutedReason, row.MutedBy, row.MutedAt = k.Muted, k.MutedReason, k.MutedBy, k.MutedAt
-		if k.Muted {
-			result.Muted++
+		if seen {
+			row.FirstSeenAt = k.FirstSeenAt
 		}
+		if k.Muted && k.MuteRuleID == nil {
+			row.Muted, row.MutedReason, row.MutedBy, row.MutedAt = true, k.MutedReason, k.MutedBy, k.MutedAt
+			in.result.Muted++
+		}
+		rows[i] = row
 	}
+	return rows, f.Invalid()
 }
 
+func (in *ingestion) row(f *rest.Fields, line int, n api.NewFinding) tenantdb.InsertFindingsParams {
+	row := tenantdb.InsertFindingsParams{
+		ID:           uuid.New(),
+		ScanID:       in.scan.Scan.ID,
+		Uid:          n.Uid,
+		CheckID:      n.CheckId,
+		Service:      n.Service,
+		Region:       n.Region,
+		Severity:     tenantdb.Severity(n.Severity),
+		Status:       tenantdb.FindingStatus(n.Status),
+		StatusDetail: orZero(n.StatusDetail),
+		RiskScore:    rest.Take(f, "body.line "+strconv.Itoa(line)+".risk_score", rest.StringToDecimal, orElse(n.RiskScore, "0")),
+		Categories:   orElse(n.Categories, []string{}),
+		FirstSeenAt:  in.scan.LockedAt,
+	}
+	if n.Evidence != nil {
+		row.Evidence = rest.Take(f, "body.line "+strconv.Itoa(line)+".evidence", toJSON, any(*n.Evidence))
+	}
+	return row
+}
+
+func toJSON(v any) ([]byte, error) { return json.Marshal(v) }
+
 // links says which resources each finding is about, each once.
-func (r *report) links(resourceIDs map[string]uuid.UUID) []tenantdb.LinkFindingResourcesParams {
+func links(batch []api.NewFinding, rows []tenantdb.InsertFindingsParams, resources map[string]uuid.UUID) []tenantdb.LinkFindingResourcesParams {
 	var links []tenantdb.LinkFindingResourcesParams
-	for _, row := range r.rows {
-		about := map[uuid.UUID]bool{}
-		for _, resource := range r.findings[r.last[row.Uid]].Resources {
-			id := resourceIDs[resource.Uid]
-			if !about[id] {
+	for i, n := range batch {
+		about := make(map[uuid.UUID]bool, len(n.Resources))
+		for _, r := range n.Resources {
+			if id := resources[r.Uid]; !about[id] {
 				about[id] = true
-				links = append(links, tenantdb.LinkFindingResourcesParams{FindingID: row.ID, ResourceID: id})
+				links = append(links, tenantdb.LinkFindingResourcesParams{FindingID: rows[i].ID, ResourceID: id})
 			}
 		}
 	}
 	return links
+}
+
+func listed[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }

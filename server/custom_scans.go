@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
@@ -19,24 +18,35 @@ import (
 // and then see that the scan waits no more; that no other scan of the provider
 // executes is the database's to say.
 func (custom) StartScan(ctx context.Context, q *tenantdb.Queries, req api.StartScanRequestObject) (api.StartScanResponseObject, error) {
-	var started tenantdb.Scan
-	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		_, err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled)
-		if err != nil {
-			return err
-		}
-		started, err = tx.StartScan(ctx, req.ScanId)
-		return err
+	started, err := changeScan(ctx, q, req.ScanId, statesWaiting, func(ctx context.Context, tx *tenantdb.Queries) (tenantdb.Scan, error) {
+		return tx.StartScan(ctx, req.ScanId)
 	})
 	if err != nil {
 		return nil, err
 	}
-	var f rest.Fields
-	body := scan(&f, started)
-	if err := f.Unanswerable(); err != nil {
+	return api.StartScan200JSONResponse(started), nil
+}
+
+// ReportScanProgress notes how far an executing scan is.
+func (custom) ReportScanProgress(ctx context.Context, q *tenantdb.Queries, req api.ReportScanProgressRequestObject) (api.ReportScanProgressResponseObject, error) {
+	scan, err := changeScan(ctx, q, req.ScanId, statesExecuting, func(ctx context.Context, tx *tenantdb.Queries) (tenantdb.Scan, error) {
+		return tx.RecordScanProgress(ctx, tenantdb.RecordScanProgressParams{ScanID: req.ScanId, Progress: int16(req.Body.Progress)}) //nolint:gosec // The document bounds it by 100.
+	})
+	if err != nil {
 		return nil, err
 	}
-	return api.StartScan200JSONResponse(body), nil
+	return api.ReportScanProgress200JSONResponse(scan), nil
+}
+
+// FailScan ends an executing scan that cannot be completed.
+func (custom) FailScan(ctx context.Context, q *tenantdb.Queries, req api.FailScanRequestObject) (api.FailScanResponseObject, error) {
+	failed, err := changeScan(ctx, q, req.ScanId, statesExecuting, func(ctx context.Context, tx *tenantdb.Queries) (tenantdb.Scan, error) {
+		return tx.FailScan(ctx, tenantdb.FailScanParams{ScanID: req.ScanId, Error: req.Body.Error})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.FailScan200JSONResponse(failed), nil
 }
 
 // FinishScan completes an executing scan and counts its findings. A reader
@@ -45,7 +55,7 @@ func (custom) FinishScan(ctx context.Context, q *tenantdb.Queries, req api.Finis
 	var finished tenantdb.Scan
 	var summaries []tenantdb.ListScanSummariesRow
 	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		_, err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateExecuting)
+		_, err := lockScan(ctx, tx, req.ScanId, statesExecuting)
 		if err != nil {
 			return err
 		}
@@ -78,34 +88,48 @@ func (custom) FinishScan(ctx context.Context, q *tenantdb.Queries, req api.Finis
 // CancelScan ends a scan that has not ended yet. The database would refuse
 // another one too, but could not say why.
 func (custom) CancelScan(ctx context.Context, q *tenantdb.Queries, req api.CancelScanRequestObject) (api.CancelScanResponseObject, error) {
-	var cancelled tenantdb.Scan
-	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		_, err := lockScan(ctx, tx, req.ScanId, tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled, tenantdb.ScanStateExecuting)
-		if err != nil {
-			return err
-		}
-		cancelled, err = tx.CancelScan(ctx, req.ScanId)
-		return err
+	cancelled, err := changeScan(ctx, q, req.ScanId, slices.Concat(statesWaiting, statesExecuting), func(ctx context.Context, tx *tenantdb.Queries) (tenantdb.Scan, error) {
+		return tx.CancelScan(ctx, req.ScanId)
 	})
 	if err != nil {
 		return nil, err
 	}
-	var f rest.Fields
-	body := scan(&f, cancelled)
-	if err := f.Unanswerable(); err != nil {
-		return nil, err
+	return api.CancelScan200JSONResponse(cancelled), nil
+}
+
+var (
+	statesWaiting   = []tenantdb.ScanState{tenantdb.ScanStateAvailable, tenantdb.ScanStateScheduled}
+	statesExecuting = []tenantdb.ScanState{tenantdb.ScanStateExecuting}
+)
+
+// changeScan changes a scan that is in one of the states, and gives it as it
+// is then.
+func changeScan(ctx context.Context, q *tenantdb.Queries, id uuid.UUID, from []tenantdb.ScanState, change func(context.Context, *tenantdb.Queries) (tenantdb.Scan, error)) (api.Scan, error) {
+	var changed tenantdb.Scan
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		_, err := lockScan(ctx, tx, id, from)
+		if err != nil {
+			return err
+		}
+		changed, err = change(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return api.Scan{}, err
 	}
-	return api.CancelScan200JSONResponse(body), nil
+	var f rest.Fields
+	body := scan(&f, changed)
+	return body, f.Unanswerable()
 }
 
 // lockScan holds a scan until the transaction ends, and refuses one that is in
 // none of the given states.
-func lockScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, states ...tenantdb.ScanState) (tenantdb.LockScanRow, error) {
+func lockScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, from []tenantdb.ScanState) (tenantdb.LockScanRow, error) {
 	locked, err := tx.LockScan(ctx, id)
 	if err != nil {
 		return locked, err
 	}
-	if !slices.Contains(states, locked.Scan.State) {
+	if !slices.Contains(from, locked.Scan.State) {
 		return locked, rest.Errorf(http.StatusConflict, "the scan is %s", locked.Scan.State)
 	}
 	return locked, nil
@@ -121,7 +145,7 @@ func scan(f *rest.Fields, s tenantdb.Scan) api.Scan {
 		Progress:            int32(s.Progress),
 		UniqueResourceCount: s.UniqueResourceCount,
 		Services:            s.Services,
-		Severities:          make([]api.Severity, len(s.Severities)),
+		Severities:          labels[api.Severity](s.Severities),
 		RequestedBy:         null(s.RequestedBy),
 		Error:               null(s.Error),
 		ScheduledAt:         nullTime(f, "scheduled_at", s.ScheduledAt),
@@ -130,9 +154,6 @@ func scan(f *rest.Fields, s tenantdb.Scan) api.Scan {
 		Duration:            nullable.NewNullNullable[string](),
 		CreatedAt:           rest.Take(f, "created_at", rest.UTC, s.CreatedAt),
 		UpdatedAt:           rest.Take(f, "updated_at", rest.UTC, s.UpdatedAt),
-	}
-	for i, severity := range s.Severities {
-		out.Severities[i] = api.Severity(severity)
 	}
 	if s.Duration.Valid {
 		out.Duration.Set(rest.Take(f, "duration", rest.IntervalToString[string], s.Duration))
@@ -151,12 +172,4 @@ func scanSummary(f *rest.Fields, r tenantdb.ListScanSummariesRow) api.ScanSummar
 		NewCount:    r.NewCount,
 		RiskScore:   rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
 	}
-}
-
-func null[T any](p *T) nullable.Nullable[T] {
-	return rest.BuildNullable(orZero(p), p != nil)
-}
-
-func nullTime(f *rest.Fields, column string, p *time.Time) nullable.Nullable[time.Time] {
-	return rest.BuildNullable(rest.Take(f, column, rest.UTC, orZero(p)), p != nil)
 }

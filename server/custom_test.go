@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
 	"sync"
 	"testing"
@@ -26,7 +27,7 @@ type scanner struct {
 func newScanner(t *testing.T) *scanner {
 	t.Helper()
 	db := tenanttest.New(t, tenanttest.Options{Schema: testSchema})
-	s := &scanner{Queries: tenantdb.New(db.Bind(t, 0)), custom: newCustom()}
+	s := &scanner{Queries: tenantdb.New(db.Bind(t, 0)), custom: newCustom(demoKeys)}
 	p, err := s.CreateProvider(t.Context(), tenantdb.CreateProviderParams{
 		Kind: tenantdb.ProviderKindAws, Uid: "123456789012", Regions: []string{}, Labels: []byte(`{}`),
 	})
@@ -60,13 +61,7 @@ func (s *scanner) executing(t *testing.T) uuid.UUID {
 
 func (s *scanner) ingest(t *testing.T, scan uuid.UUID, findings ...api.NewFinding) (api.IngestResult, error) {
 	t.Helper()
-	resp, err := s.custom.IngestFindings(t.Context(), s.Queries, api.IngestFindingsRequestObject{
-		ScanId: scan, Body: &api.FindingBatch{Findings: findings},
-	})
-	if err != nil {
-		return api.IngestResult{}, err
-	}
-	return api.IngestResult(resp.(api.IngestFindings200JSONResponse)), nil
+	return ingest(t.Context(), s.Queries, scan, each(findings, nil))
 }
 
 func (s *scanner) finish(t *testing.T, scan uuid.UUID) api.FinishedScan {
@@ -148,6 +143,74 @@ func TestIngestIsAllOrNothing(t *testing.T) {
 	if _, err := s.ingest(t, scan, newFinding("a", api.FindingStatusFail, "one"), tooRisky); status(err) != http.StatusUnprocessableEntity {
 		t.Errorf("ingest of a row that the database refuses: %v", err)
 	}
+	s.holdsNothing(t)
+}
+
+func TestIngestInBatches(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	scan := s.executing(t)
+	var many []api.NewFinding
+	for i := range 2*ingestBatch + 500 {
+		many = append(many, newFinding(fmt.Sprintf("f%04d", i), api.FindingStatusFail, fmt.Sprintf("r%03d", i%300), fmt.Sprintf("r%03d", (i+1)%300), fmt.Sprintf("r%03d", i%300)))
+	}
+	got, err := s.ingest(t, scan, many...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int64(len(many))
+	if diff := cmp.Diff(api.IngestResult{Findings: n, Resources: 300, New: n}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	done := s.finish(t, scan)
+	if len(done.Summaries) != 1 || done.Summaries[0].FailCount != n || done.Scan.UniqueResourceCount != 300 {
+		t.Errorf("finished: %+v", done)
+	}
+}
+
+// What goes wrong in a later batch takes the earlier ones back.
+func TestIngestThatBreaksLeavesNothing(t *testing.T) {
+	t.Parallel()
+	many := make([]api.NewFinding, ingestBatch+1)
+	for i := range many {
+		many[i] = newFinding(fmt.Sprintf("f%04d", i), api.FindingStatusFail, "one")
+	}
+	for name, c := range map[string]struct {
+		findings []api.NewFinding
+		end      error
+		want     int
+	}{
+		"a uid of an earlier batch": {append(many[:len(many):len(many)], many[7]), nil, http.StatusConflict},
+		"a uid of the same batch":   {[]api.NewFinding{many[1], many[1]}, nil, http.StatusConflict},
+		"a broken connection":       {many, rest.Errorf(http.StatusBadRequest, "cut"), http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScanner(t)
+			if _, err := ingest(t.Context(), s.Queries, s.executing(t), each(c.findings, c.end)); status(err) != c.want {
+				t.Errorf("status %d, want %d: %v", status(err), c.want, err)
+			}
+			s.holdsNothing(t)
+		})
+	}
+}
+
+// each gives the findings, and at last the error if there is one.
+func each(findings []api.NewFinding, end error) iter.Seq2[api.NewFinding, error] {
+	return func(yield func(api.NewFinding, error) bool) {
+		for _, n := range findings {
+			if !yield(n, nil) {
+				return
+			}
+		}
+		if end != nil {
+			yield(api.NewFinding{}, end)
+		}
+	}
+}
+
+func (s *scanner) holdsNothing(t *testing.T) {
+	t.Helper()
 	for _, table := range []string{"findings", "resources", "finding_resources"} {
 		var n int64
 		if err := s.Querier().QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 0 {
@@ -156,28 +219,60 @@ func TestIngestIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestIngestSentAgainReplaces(t *testing.T) {
+func TestMuteRulesAtIngestAndApplied(t *testing.T) {
 	t.Parallel()
 	s := newScanner(t)
-	scan := s.executing(t)
-	var many []api.NewFinding
-	for i := range 1500 {
-		many = append(many, newFinding(fmt.Sprintf("f%04d", i), api.FindingStatusFail, fmt.Sprintf("r%03d", i%300), fmt.Sprintf("r%03d", (i+1)%300), fmt.Sprintf("r%03d", i%300)))
-	}
-	many = append(many, newFinding("f0000", api.FindingStatusPass, "r000")) // The last one of a uid counts.
-	want := api.IngestResult{Findings: 1500, Resources: 300, New: 1500}
-	for range 2 {
-		got, err := s.ingest(t, scan, many...)
+	rule := func(name string, region *string, enabled bool) tenantdb.MuteRule {
+		r, err := s.CreateMuteRule(t.Context(), tenantdb.CreateMuteRuleParams{
+			Name: name, Reason: name, CheckID: new("s3_bucket_versioning_enabled"), Region: region, Enabled: enabled, CreatedBy: "alice",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
+		return r
+	}
+	rule("ireland", new("eu-west-*"), true)
+	rule("an underscore is no pattern", new("eu_central*"), true)
+	frankfurt := rule("frankfurt", new("eu-central-?"), false)
+	scan := s.executing(t)
+	there, elsewhere := newFinding("a", api.FindingStatusFail, "one"), newFinding("b", api.FindingStatusFail, "one")
+	elsewhere.Region = "eu-central-1"
+	got, err := s.ingest(t, scan, there, elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(api.IngestResult{Findings: 2, Resources: 1, New: 2, Muted: 1}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	s.finish(t, scan)
+	apply := func() (api.ApplyMuteRuleResponseObject, error) {
+		return s.custom.ApplyMuteRule(t.Context(), s.Queries, api.ApplyMuteRuleRequestObject{MuteRuleId: frankfurt.ID})
+	}
+	if _, err := apply(); status(err) != http.StatusConflict {
+		t.Errorf("a disabled rule: %v", err)
+	}
+	for _, region := range []string{"eu-central-?", "eu-*"} { // Only * is a pattern.
+		if _, err := s.UpdateMuteRule(t.Context(), tenantdb.UpdateMuteRuleParams{
+			MuteRuleID: frankfurt.ID, SetEnabled: true, Enabled: new(true), SetRegion: true, Region: &region,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		applied, err := apply()
+		want := api.AppliedMuteRule{Muted: 0}
+		if region == "eu-*" {
+			want.Muted = 1
+		}
+		if err != nil || !cmp.Equal(applied, api.ApplyMuteRuleResponseObject(api.ApplyMuteRule200JSONResponse(want))) {
+			t.Errorf("applied %s: %+v, %v", region, applied, err)
 		}
 	}
-	done := s.finish(t, scan)
-	if len(done.Summaries) != 1 || done.Summaries[0].FailCount != 1499 || done.Summaries[0].PassCount != 1 || done.Scan.UniqueResourceCount != 300 {
-		t.Errorf("finished: %+v", done)
+	// What a rule has muted is muted by the rules again, not for ever.
+	if _, err := s.Querier().Exec(t.Context(), "DELETE FROM mute_rules"); err != nil {
+		t.Fatal(err)
+	}
+	got, err = s.ingest(t, s.executing(t), there, elsewhere)
+	if err != nil || got.Muted != 0 {
+		t.Errorf("without rules: %+v, %v", got, err)
 	}
 }
 
@@ -191,6 +286,14 @@ func TestScanStates(t *testing.T) {
 	}
 	finish := func(id uuid.UUID) error {
 		_, err := s.custom.FinishScan(ctx, q, api.FinishScanRequestObject{ScanId: id})
+		return err
+	}
+	fail := func(id uuid.UUID) error {
+		_, err := s.custom.FailScan(ctx, q, api.FailScanRequestObject{ScanId: id, Body: &api.ScanFailure{Error: "no answer"}})
+		return err
+	}
+	progress := func(id uuid.UUID) error {
+		_, err := s.custom.ReportScanProgress(ctx, q, api.ReportScanProgressRequestObject{ScanId: id, Body: &api.ScanProgress{Progress: 10}})
 		return err
 	}
 	cancel := func(id uuid.UUID) error {
@@ -211,12 +314,18 @@ func TestScanStates(t *testing.T) {
 		{"start another scan of the provider", start(other), http.StatusConflict},
 		{"report to a waiting scan", report(other), http.StatusConflict},
 		{"finish a waiting scan", finish(other), http.StatusConflict},
+		{"fail a waiting scan", fail(other), http.StatusConflict},
+		{"progress of a waiting scan", progress(other), http.StatusConflict},
+		{"progress of a running scan", progress(running), http.StatusOK},
 		{"cancel a waiting scan", cancel(other), http.StatusOK},
 		{"cancel it again", cancel(other), http.StatusConflict},
 		{"finish the running scan", finish(running), http.StatusOK},
 		{"finish it again", finish(running), http.StatusConflict},
 		{"report to a completed scan", report(running), http.StatusConflict},
 		{"cancel a completed scan", cancel(running), http.StatusConflict},
+		{"fail a completed scan", fail(running), http.StatusConflict},
+		{"fail the next scan", fail(s.executing(t)), http.StatusOK},
+		{"fail no scan", fail(absent), http.StatusNotFound},
 		{"start no scan", start(absent), http.StatusNotFound},
 		{"finish no scan", finish(absent), http.StatusNotFound},
 		{"cancel no scan", cancel(absent), http.StatusNotFound},

@@ -13,19 +13,26 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 )
 
 // seedDemo fills a tenant's new schema with data that looks like a company's.
 // The same slug gets the same data, apart from the times, which end today. tx
 // has the tenant's schema as its search_path.
-func seedDemo(ctx context.Context, tx pgx.Tx, slug string) error {
+func seedDemo(ctx context.Context, tx pgx.Tx, t tenant.Tenant, keys *keyring.Keyring) error {
 	checks, err := demoChecks(ctx, tx)
 	if err != nil {
 		return err
 	}
-	d := newDemo(slug, time.Now(), checks)
-	for _, t := range d.tables {
-		if err := t.copyTo(ctx, tx); err != nil {
+	d := newDemo(t.Slug, time.Now(), checks)
+	if err := d.secret(t.ID, keys); err != nil {
+		return err
+	}
+	for _, table := range d.tables {
+		if err := table.copyTo(ctx, tx); err != nil {
 			return err
 		}
 	}
@@ -34,7 +41,7 @@ func seedDemo(ctx context.Context, tx pgx.Tx, slug string) error {
 			return fmt.Errorf("derive the demo data: %w", err)
 		}
 	}
-	_, err = tx.Exec(ctx, demoSubscription, slug)
+	_, err = tx.Exec(ctx, demoSubscription, t.Slug)
 	return err
 }
 
@@ -62,14 +69,8 @@ var demoStatements = []string{
 	) c
 	WHERE c.scan_id = s.id`,
 	`INSERT INTO user_roles (user_id, role_id)
-	SELECT u.id, r.id FROM users u JOIN roles r ON r.name = split_part(u.email, '@', 1)`,
-	`INSERT INTO invitations (email, role_id, token_hash, invited_by)
-	SELECT 'new.' || u.email, r.id, sha256(u.id::text::bytea), u.id
-	FROM users u JOIN roles r ON r.name = 'analyst' WHERE u.email LIKE 'owner@%'`,
-	`INSERT INTO reports (scan_id, title, format, severities, period_start, period_end, size_bytes, digest, location, cost, requested_by, ready_at, expires_at)
-	SELECT s.id, 'Findings of ' || s.completed_at::date, 'csv', '{high,critical}', s.completed_at::date - 7, s.completed_at::date,
-		48213, sha256(s.id::text::bytea), 'reports/' || s.id || '.csv', 0.0125, s.requested_by, s.completed_at, s.completed_at + interval '90 days'
-	FROM scans s WHERE s.state = 'completed' AND s.trigger = 'manual'`,
+	SELECT u.id, r.id FROM users u JOIN roles r ON r.name = split_part(u.email, '@', 1)
+		OR (r.name = 'payments team' AND u.email LIKE 'auditor@%')`,
 	`ANALYZE scans, resources, findings, finding_resources, scan_summaries`,
 }
 
@@ -106,6 +107,7 @@ type demo struct {
 	tables []*demoTable
 
 	users, roles, providers, scans, resources, findings, links *demoTable
+	invitations, secrets, apiKeys, muteRules, reports          *demoTable
 }
 
 func newDemo(slug string, now time.Time, checks []demoCheck) *demo {
@@ -122,6 +124,11 @@ func newDemo(slug string, now time.Time, checks []demoCheck) *demo {
 	d.resources = d.table("resources", "id, provider_id, uid, name, service, region, kind, tags, first_seen_at, last_seen_at")
 	d.findings = d.table("findings", "id, scan_id, uid, check_id, service, region, severity, status, status_detail, delta, risk_score, categories, evidence, first_seen_at, muted, muted_reason, muted_by, muted_at, created_at")
 	d.links = d.table("finding_resources", "finding_id, resource_id")
+	d.invitations = d.table("invitations", "id, email, role_id, token_hash, invited_by")
+	d.secrets = d.table("provider_secrets", "provider_id, kind, name, sealed, key_id, rotated_at, created_at")
+	d.apiKeys = d.table("api_keys", "user_id, name, prefix, secret_hash, permissions, last_used_at, created_at")
+	d.muteRules = d.table("mute_rules", "id, name, reason, check_id, region, created_by, created_at")
+	d.reports = d.table("reports", "scan_id, title, format, severities, requested_by, expires_at, created_at")
 	d.people()
 	for i, p := range demoProfile(slug) {
 		d.provider(i, p)
@@ -134,6 +141,7 @@ func (d *demo) people() {
 	d.roles.add("owner", "Everything.", "{manage_users,manage_providers,manage_scans,manage_findings,view_findings,export_reports}", "true")
 	d.roles.add("analyst", "Works on findings.", "{manage_scans,manage_findings,view_findings,export_reports}", "true")
 	d.roles.add("auditor", "Reads only.", "{view_findings,export_reports}", "true")
+	d.roles.add("payments team", "", "{view_findings,manage_findings}", "false")
 	names := map[string][]string{
 		acme:   {"Wile Ellis", "Ada Runner", "Noor Jansen"},
 		globex: {"Hana Scorpio", "Luis Ortega", "Mei Tanaka"},
@@ -146,6 +154,33 @@ func (d *demo) people() {
 		d.users.add(d.id("user", role), role+"@"+d.slug+".example", names[i], "Europe/Madrid", stamp(d.now.Add(-time.Duration(i+1)*time.Hour)), stamp(joined))
 	}
 }
+
+// desk is what the people have set up. Roles are numbered as they were added.
+func (d *demo) desk(scan string) {
+	owner, analyst := d.id("user", "owner"), d.id("user", "analyst")
+	// Whoever knows this text can join; a demo has nothing to hide.
+	token := sha256.Sum256([]byte(d.slug + "-demo-invitation-token-0123456789abcdef"))
+	d.invitations.add(d.id("invitation", "new"), "new@"+d.slug+".example", "2", bytea(token[:]), owner)
+	unknown := sha256.Sum256([]byte(d.slug)) // No secret has this hash.
+	d.apiKeys.add(analyst, "ticket system", "bw_"+d.slug+"0001", bytea(unknown[:]), "{view_findings}", stamp(d.now.Add(-time.Hour)), stamp(d.now.AddDate(0, -3, 0)))
+	d.muteRules.add(d.id("mute_rule", "versions"), "Versions in Ireland", "Objects are copied to another account.",
+		"s3_bucket_versioning_enabled", "eu-west-*", "analyst@"+d.slug+".example", stamp(d.now.AddDate(0, -2, 0)))
+	d.reports.add(scan, "Findings for the board", "csv", "{high,critical}", "analyst@"+d.slug+".example", stamp(d.now.AddDate(0, 2, 0)), stamp(d.now.Add(-2*time.Hour)))
+}
+
+// secret gives the first provider its credentials, sealed as the service does.
+func (d *demo) secret(of tenant.ID, keys *keyring.Keyring) error {
+	provider, err := uuid.Parse(d.providers.rows[0][0])
+	if err != nil {
+		return fmt.Errorf("demo data of provider_secrets: %w", err)
+	}
+	keyID, sealed := keys.Seal([]byte(`{"role_arn": "arn:aws:iam::123456789012:role/scanner"}`), secretContext(of, provider)...)
+	at := stamp(d.now.AddDate(0, -1, 0))
+	d.secrets.add(provider.String(), string(tenantdb.SecretKindRole), "scanner role", bytea(sealed), keyID, at, at)
+	return nil
+}
+
+func bytea(data []byte) string { return `\x` + hex.EncodeToString(data) }
 
 // id is a name's UUID: other tenants have others.
 func (d *demo) id(kind string, names ...string) string {

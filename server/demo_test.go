@@ -13,8 +13,18 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
+
+// demoKeys seal what the demo tenants keep.
+var demoKeys = func() *keyring.Keyring {
+	keys, err := keyring.Parse(keyring.Generate("k1"))
+	if err != nil {
+		panic(err)
+	}
+	return keys
+}()
 
 // newDemoTenants makes demo tenants in a database of the test.
 func newDemoTenants(t *testing.T, slugs ...string) (*tenanttest.DB, []tenant.Tenant) {
@@ -25,7 +35,17 @@ func newDemoTenants(t *testing.T, slugs ...string) (*tenanttest.DB, []tenant.Ten
 		var err error
 		tenants[i], err = db.Catalog.Create(t.Context(), catalog.CreateParams{
 			Slug: slug, Plan: "team",
-			Seed: func(ctx context.Context, tx pgx.Tx) error { return seedDemo(ctx, tx, slug) },
+			Seed: func(ctx context.Context, tx pgx.Tx) error {
+				var id string
+				if err := tx.QueryRow(ctx, "SELECT id::text FROM public.tenants WHERE slug = $1", slug).Scan(&id); err != nil {
+					return err
+				}
+				of, err := tenant.ParseID(id)
+				if err != nil {
+					return err
+				}
+				return seedDemo(ctx, tx, tenant.Tenant{ID: of, Slug: slug}, demoKeys)
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -97,8 +97,12 @@ func (d *demo) provider(index int, p demoProvider) {
 		d.resources.add(r.id, id, r.uid, r.name, r.service, r.region, r.kind,
 			fmt.Sprintf(`{"env": %q, "team": %q}`, r.env, demoTeams[len(r.name)%len(demoTeams)]), stamp(times[r.since]), stamp(last))
 	}
-	if index == 0 {
+	switch index {
+	case 0:
 		d.oddScans(id)
+		d.desk(d.id("scan", id, strconv.Itoa(p.scans-1)))
+	case 1:
+		d.runningScan(id)
 	}
 }
 
@@ -159,6 +163,12 @@ func (d *demo) oddScans(provider string) {
 		"", stamp(at(-17)), stamp(at(-17).Add(41*time.Second)), stamp(at(-17)))
 	d.scans.add(d.id("scan", provider, "scheduled"), provider, "", "scheduled", "scheduled", "0", "", "",
 		stamp(at(4)), "", "", stamp(d.now))
+}
+
+// runningScan is one that a scanner is at.
+func (d *demo) runningScan(provider string) {
+	d.scans.add(d.id("scan", provider, "executing"), provider, "after the migration", "manual", "executing", "40", "analyst@"+d.slug+".example", "",
+		"", stamp(d.now.Add(-20*time.Minute)), "", stamp(d.now.Add(-25*time.Minute)))
 }
 
 // scan adds a completed scan and its findings.

@@ -8,17 +8,12 @@
 package main
 
 import (
-	"context"
 	"net/http"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/schema"
-	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
-	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/service"
 )
 
@@ -35,16 +30,12 @@ func config() service.Config {
 		Schema:  catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
 		OpenAPI: bailiwick.OpenAPI,
 		Demo: []service.DemoTenant{
-			{Slug: acme, Name: "Acme Corporation", Plan: "team", Seed: seedTenant},
-			{Slug: globex, Name: "Globex Corporation", Plan: "business", Seed: seedTenant},
+			{Slug: acme, Name: "Acme Corporation", Plan: "team", Seed: seedDemo},
+			{Slug: globex, Name: "Globex Corporation", Plan: "business", Seed: seedDemo},
 		},
 		DemoRequest: "/v1/findings?status=fail&severity=critical&limit=3",
 		Handler: func(b service.Backend) (http.Handler, error) {
-			return handlers.New(handlers.Config{DB: b.DB, Custom: newCustom(), Options: b.Options})
+			return handlers.New(handlers.Config{DB: b.DB, Custom: newCustom(b.Keys), Options: b.Options})
 		},
 	}
-}
-
-func seedTenant(ctx context.Context, tx pgx.Tx, t tenant.Tenant, _ *keyring.Keyring) error {
-	return seedDemo(ctx, tx, t.Slug)
 }

@@ -45,30 +45,96 @@ func (e FindingDelta) Valid() bool {
 	}
 }
 
+// Defines values for FindingField.
+const (
+	FieldCategory     FindingField = "category"
+	FieldCheck        FindingField = "check"
+	FieldDelta        FindingField = "delta"
+	FieldRegion       FindingField = "region"
+	FieldResourceKind FindingField = "resource_kind"
+	FieldService      FindingField = "service"
+	FieldSeverity     FindingField = "severity"
+	FieldStatus       FindingField = "status"
+)
+
+// Valid indicates whether the value is a known member of the FindingField enum.
+func (e FindingField) Valid() bool {
+	switch e {
+	case FieldCategory:
+		return true
+	case FieldCheck:
+		return true
+	case FieldDelta:
+		return true
+	case FieldRegion:
+		return true
+	case FieldResourceKind:
+		return true
+	case FieldService:
+		return true
+	case FieldSeverity:
+		return true
+	case FieldStatus:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingSort.
 const (
-	GravestFirst  FindingSort = "-severity"
-	GravestLast   FindingSort = "severity"
-	LatestFirst   FindingSort = "-seen"
-	LatestLast    FindingSort = "seen"
-	RiskiestFirst FindingSort = "-risk"
-	RiskiestLast  FindingSort = "risk"
+	SortByCheck       FindingSort = "check"
+	SortByCheckDown   FindingSort = "-check"
+	SortByRegion      FindingSort = "region"
+	SortByRegionDown  FindingSort = "-region"
+	SortByService     FindingSort = "service"
+	SortByServiceDown FindingSort = "-service"
+	SortByStatus      FindingSort = "status"
+	SortByStatusDown  FindingSort = "-status"
+	SortGravestFirst  FindingSort = "-severity"
+	SortGravestLast   FindingSort = "severity"
+	SortLatestFirst   FindingSort = "-seen"
+	SortLatestLast    FindingSort = "seen"
+	SortNewestFirst   FindingSort = "-first_seen"
+	SortOldestFirst   FindingSort = "first_seen"
+	SortRiskiestFirst FindingSort = "-risk"
+	SortRiskiestLast  FindingSort = "risk"
 )
 
 // Valid indicates whether the value is a known member of the FindingSort enum.
 func (e FindingSort) Valid() bool {
 	switch e {
-	case GravestFirst:
+	case SortByCheck:
 		return true
-	case GravestLast:
+	case SortByCheckDown:
 		return true
-	case LatestFirst:
+	case SortByRegion:
 		return true
-	case LatestLast:
+	case SortByRegionDown:
 		return true
-	case RiskiestFirst:
+	case SortByService:
 		return true
-	case RiskiestLast:
+	case SortByServiceDown:
+		return true
+	case SortByStatus:
+		return true
+	case SortByStatusDown:
+		return true
+	case SortGravestFirst:
+		return true
+	case SortGravestLast:
+		return true
+	case SortLatestFirst:
+		return true
+	case SortLatestLast:
+		return true
+	case SortNewestFirst:
+		return true
+	case SortOldestFirst:
+		return true
+	case SortRiskiestFirst:
+		return true
+	case SortRiskiestLast:
 		return true
 	default:
 		return false
@@ -90,6 +156,60 @@ func (e FindingStatus) Valid() bool {
 	case FindingStatusManual:
 		return true
 	case FindingStatusPass:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InvitationState.
+const (
+	Accepted InvitationState = "accepted"
+	Expired  InvitationState = "expired"
+	Pending  InvitationState = "pending"
+	Revoked  InvitationState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the InvitationState enum.
+func (e InvitationState) Valid() bool {
+	switch e {
+	case Accepted:
+		return true
+	case Expired:
+		return true
+	case Pending:
+		return true
+	case Revoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Permission.
+const (
+	ExportReports   Permission = "export_reports"
+	ManageFindings  Permission = "manage_findings"
+	ManageProviders Permission = "manage_providers"
+	ManageScans     Permission = "manage_scans"
+	ManageUsers     Permission = "manage_users"
+	ViewFindings    Permission = "view_findings"
+)
+
+// Valid indicates whether the value is a known member of the Permission enum.
+func (e Permission) Valid() bool {
+	switch e {
+	case ExportReports:
+		return true
+	case ManageFindings:
+		return true
+	case ManageProviders:
+		return true
+	case ManageScans:
+		return true
+	case ManageUsers:
+		return true
+	case ViewFindings:
 		return true
 	default:
 		return false
@@ -128,9 +248,8 @@ func (e ProviderKind) Valid() bool {
 
 // Defines values for ReportFormat.
 const (
-	Csv      ReportFormat = "csv"
-	Html     ReportFormat = "html"
-	JsonOcsf ReportFormat = "json_ocsf"
+	Csv    ReportFormat = "csv"
+	Ndjson ReportFormat = "ndjson"
 )
 
 // Valid indicates whether the value is a known member of the ReportFormat enum.
@@ -138,9 +257,7 @@ func (e ReportFormat) Valid() bool {
 	switch e {
 	case Csv:
 		return true
-	case Html:
-		return true
-	case JsonOcsf:
+	case Ndjson:
 		return true
 	default:
 		return false
@@ -215,22 +332,22 @@ func (e ScanTrigger) Valid() bool {
 
 // Defines values for SecretKind.
 const (
-	Kubeconfig     SecretKind = "kubeconfig"
-	Role           SecretKind = "role"
-	ServiceAccount SecretKind = "service_account"
-	Static         SecretKind = "static"
+	SecretKindKubeconfig     SecretKind = "kubeconfig"
+	SecretKindRole           SecretKind = "role"
+	SecretKindServiceAccount SecretKind = "service_account"
+	SecretKindStatic         SecretKind = "static"
 )
 
 // Valid indicates whether the value is a known member of the SecretKind enum.
 func (e SecretKind) Valid() bool {
 	switch e {
-	case Kubeconfig:
+	case SecretKindKubeconfig:
 		return true
-	case Role:
+	case SecretKindRole:
 		return true
-	case ServiceAccount:
+	case SecretKindServiceAccount:
 		return true
-	case Static:
+	case SecretKindStatic:
 		return true
 	default:
 		return false
@@ -262,6 +379,81 @@ func (e Severity) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Defines values for SubscriptionState.
+const (
+	Active   SubscriptionState = "active"
+	Canceled SubscriptionState = "canceled"
+	PastDue  SubscriptionState = "past_due"
+	Trialing SubscriptionState = "trialing"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionState enum.
+func (e SubscriptionState) Valid() bool {
+	switch e {
+	case Active:
+		return true
+	case Canceled:
+		return true
+	case PastDue:
+		return true
+	case Trialing:
+		return true
+	default:
+		return false
+	}
+}
+
+// APIKey defines model for APIKey.
+type APIKey struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Null is never.
+	ExpiresAt  nullable.Nullable[time.Time] `json:"expires_at"`
+	Id         int64                        `json:"id"`
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
+
+	// Name Example: nightly export
+	Name        string       `json:"name"`
+	Permissions []Permission `json:"permissions"`
+
+	// Prefix The public part of the key.
+	//
+	// Example: bw_acme0001
+	Prefix    string                       `json:"prefix"`
+	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
+
+	// UserId On whose behalf the key acts.
+	UserId openapi_types.UUID `json:"user_id"`
+}
+
+// APIKeyPage defines model for APIKeyPage.
+type APIKeyPage struct {
+	Items []APIKey `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// AppliedMuteRule defines model for AppliedMuteRule.
+type AppliedMuteRule struct {
+	// Muted How many findings were muted, besides those that were before.
+	Muted int64 `json:"muted"`
+}
+
+// CategoryCount defines model for CategoryCount.
+type CategoryCount struct {
+	// Category Example: internet-exposed
+	Category string `json:"category"`
+	Failing  int64  `json:"failing"`
+	Muted    int64  `json:"muted"`
+	Total    int64  `json:"total"`
+}
+
+// CategoryCountList defines model for CategoryCountList.
+type CategoryCountList struct {
+	Items []CategoryCount `json:"items"`
 }
 
 // Check defines model for Check.
@@ -319,6 +511,34 @@ type CheckPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// ConnectionTest defines model for ConnectionTest.
+type ConnectionTest struct {
+	Connected bool `json:"connected"`
+
+	// Error Why it was not connected.
+	Error nullable.Nullable[string] `json:"error,omitempty"`
+}
+
+// CreatedAPIKey defines model for CreatedAPIKey.
+type CreatedAPIKey struct {
+	ApiKey APIKey `json:"api_key"`
+
+	// Key The key: its public part, a dot and its secret.
+	//
+	// Example: bw_5gq0c2v1.2b1yJm3sX0qTn5vYwB8dKf7hRa9cLp4gZe6uQi0oStM
+	Key string `json:"key"`
+}
+
+// CreatedInvitation defines model for CreatedInvitation.
+type CreatedInvitation struct {
+	Invitation Invitation `json:"invitation"`
+
+	// Token For the mail to the invited.
+	//
+	// Example: 2b1yJm3sX0qTn5vYwB8dKf7hRa9cLp4gZe6uQi0oStM
+	Token string `json:"token"`
 }
 
 // FailingCheck defines model for FailingCheck.
@@ -425,21 +645,24 @@ type FindingDetail struct {
 	Delta      nullable.Nullable[FindingDelta] `json:"delta"`
 
 	// Evidence What the check saw.
-	Evidence       nullable.Nullable[map[string]interface{}] `json:"evidence"`
-	Failing        bool                                      `json:"failing"`
-	FirstSeenAt    time.Time                                 `json:"first_seen_at"`
-	Id             openapi_types.UUID                        `json:"id"`
-	Muted          bool                                      `json:"muted"`
-	MutedAt        nullable.Nullable[time.Time]              `json:"muted_at"`
-	MutedBy        nullable.Nullable[string]                 `json:"muted_by"`
-	MutedReason    nullable.Nullable[string]                 `json:"muted_reason"`
-	ProviderId     openapi_types.UUID                        `json:"provider_id"`
-	Region         string                                    `json:"region"`
-	Remediation    nullable.Nullable[string]                 `json:"remediation"`
-	RemediationUrl nullable.Nullable[string]                 `json:"remediation_url"`
-	RiskScore      string                                    `json:"risk_score"`
-	ScanId         openapi_types.UUID                        `json:"scan_id"`
-	Service        string                                    `json:"service"`
+	Evidence    nullable.Nullable[map[string]interface{}] `json:"evidence"`
+	Failing     bool                                      `json:"failing"`
+	FirstSeenAt time.Time                                 `json:"first_seen_at"`
+	Id          openapi_types.UUID                        `json:"id"`
+
+	// MuteRuleId The rule that muted it; null when a person did.
+	MuteRuleId     nullable.Nullable[openapi_types.UUID] `json:"mute_rule_id"`
+	Muted          bool                                  `json:"muted"`
+	MutedAt        nullable.Nullable[time.Time]          `json:"muted_at"`
+	MutedBy        nullable.Nullable[string]             `json:"muted_by"`
+	MutedReason    nullable.Nullable[string]             `json:"muted_reason"`
+	ProviderId     openapi_types.UUID                    `json:"provider_id"`
+	Region         string                                `json:"region"`
+	Remediation    nullable.Nullable[string]             `json:"remediation"`
+	RemediationUrl nullable.Nullable[string]             `json:"remediation_url"`
+	RiskScore      string                                `json:"risk_score"`
+	ScanId         openapi_types.UUID                    `json:"scan_id"`
+	Service        string                                `json:"service"`
 
 	// Severity How grave it is when the check fails.
 	Severity Severity `json:"severity"`
@@ -450,6 +673,9 @@ type FindingDetail struct {
 	Uid          string        `json:"uid"`
 	UpdatedAt    time.Time     `json:"updated_at"`
 }
+
+// FindingField defines model for FindingField.
+type FindingField string
 
 // FindingPage defines model for FindingPage.
 type FindingPage struct {
@@ -486,10 +712,63 @@ type FindingTrend struct {
 	Items []TrendDay `json:"items"`
 }
 
+// FindingValue defines model for FindingValue.
+type FindingValue struct {
+	// Findings How many findings have it.
+	Findings int64 `json:"findings"`
+
+	// Value Example: s3
+	Value string `json:"value"`
+}
+
+// FindingValueList defines model for FindingValueList.
+type FindingValueList struct {
+	Items []FindingValue `json:"items"`
+}
+
 // FinishedScan defines model for FinishedScan.
 type FinishedScan struct {
 	Scan      Scan          `json:"scan"`
 	Summaries []ScanSummary `json:"summaries"`
+}
+
+// FrameworkCount defines model for FrameworkCount.
+type FrameworkCount struct {
+	// Checks How many different checks ran.
+	Checks  int64 `json:"checks"`
+	Failing int64 `json:"failing"`
+
+	// Framework Example: CIS-AWS-3.0
+	Framework string `json:"framework"`
+	Passing   int64  `json:"passing"`
+
+	// Score Per cent of the counted findings that pass.
+	//
+	// Example: 81.25
+	Score nullable.Nullable[string] `json:"score"`
+}
+
+// FrameworkCountList defines model for FrameworkCountList.
+type FrameworkCountList struct {
+	Items []FrameworkCount `json:"items"`
+}
+
+// GrantedRole defines model for GrantedRole.
+type GrantedRole struct {
+	Builtin     bool                      `json:"builtin"`
+	Description nullable.Nullable[string] `json:"description"`
+	GrantedAt   time.Time                 `json:"granted_at"`
+
+	// GrantedBy The address of who granted it; null when the tenant began with it.
+	GrantedBy   nullable.Nullable[string] `json:"granted_by"`
+	Id          int64                     `json:"id"`
+	Name        string                    `json:"name"`
+	Permissions []Permission              `json:"permissions"`
+}
+
+// GrantedRoleList defines model for GrantedRoleList.
+type GrantedRoleList struct {
+	Items []GrantedRole `json:"items"`
 }
 
 // IngestResult defines model for IngestResult.
@@ -505,10 +784,97 @@ type IngestResult struct {
 	Resources int64 `json:"resources"`
 }
 
+// Invitation defines model for Invitation.
+type Invitation struct {
+	AcceptedAt nullable.Nullable[time.Time] `json:"accepted_at"`
+	CreatedAt  time.Time                    `json:"created_at"`
+
+	// Email Example: new@acme.example
+	Email string `json:"email"`
+
+	// ExpiresAt Until when it can be accepted.
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+
+	// Role The name of the role.
+	//
+	// Example: analyst
+	Role   string          `json:"role"`
+	RoleId int64           `json:"role_id"`
+	State  InvitationState `json:"state"`
+}
+
+// InvitationAcceptance defines model for InvitationAcceptance.
+type InvitationAcceptance struct {
+	// DisplayName Example: Robin New
+	DisplayName string `json:"display_name"`
+	Token       string `json:"token"`
+}
+
+// InvitationPage defines model for InvitationPage.
+type InvitationPage struct {
+	Items []Invitation `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// InvitationState defines model for InvitationState.
+type InvitationState string
+
 // Mute defines model for Mute.
 type Mute struct {
 	// Reason Example: A public bucket on purpose; it serves the website.
 	Reason string `json:"reason"`
+}
+
+// MuteRule defines model for MuteRule.
+type MuteRule struct {
+	// CheckId Null matches every check.
+	CheckId   nullable.Nullable[string] `json:"check_id"`
+	CreatedAt time.Time                 `json:"created_at"`
+	CreatedBy string                    `json:"created_by"`
+	Enabled   bool                      `json:"enabled"`
+
+	// ExpiresAt From when on it mutes nothing more.
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+	Id        openapi_types.UUID           `json:"id"`
+	Name      string                       `json:"name"`
+
+	// Reason What the findings that it mutes give as their reason.
+	Reason string `json:"reason"`
+
+	// Region A region, or a pattern in which `*` stands for any characters. Null matches every region.
+	//
+	// Example: eu-central-*
+	Region nullable.Nullable[string] `json:"region"`
+
+	// Service Null matches every service.
+	Service nullable.Nullable[string] `json:"service"`
+
+	// Severity Null matches every severity.
+	Severity  nullable.Nullable[Severity] `json:"severity"`
+	UpdatedAt time.Time                   `json:"updated_at"`
+}
+
+// MuteRulePage defines model for MuteRulePage.
+type MuteRulePage struct {
+	Items []MuteRule `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// MuteRulePatch defines model for MuteRulePatch.
+type MuteRulePatch struct {
+	CheckId   nullable.Nullable[string]    `json:"check_id,omitempty"`
+	Enabled   *bool                        `json:"enabled,omitempty"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+	Name      *string                      `json:"name,omitempty"`
+	Reason    *string                      `json:"reason,omitempty"`
+	Region    nullable.Nullable[string]    `json:"region,omitempty"`
+	Service   nullable.Nullable[string]    `json:"service,omitempty"`
+	Severity  nullable.Nullable[Severity]  `json:"severity,omitempty"`
 }
 
 // MutedFinding defines model for MutedFinding.
@@ -529,6 +895,16 @@ type MutedFinding struct {
 	Status    FindingStatus `json:"status"`
 	Uid       string        `json:"uid"`
 	UpdatedAt time.Time     `json:"updated_at"`
+}
+
+// NewAPIKey defines model for NewAPIKey.
+type NewAPIKey struct {
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+
+	// Name Example: nightly export
+	Name        string             `json:"name"`
+	Permissions []Permission       `json:"permissions"`
+	UserId      openapi_types.UUID `json:"user_id"`
 }
 
 // NewFinding defines model for NewFinding.
@@ -560,6 +936,40 @@ type NewFinding struct {
 	Uid string `json:"uid"`
 }
 
+// NewInvitation defines model for NewInvitation.
+type NewInvitation struct {
+	// Email Example: kim@acme.example
+	Email string `json:"email"`
+
+	// RoleId The role that the invited person gets.
+	RoleId int64 `json:"role_id"`
+
+	// ValidFor From a minute to 90 days, 7 days when left out.
+	//
+	// Example: P3D
+	ValidFor nullable.Nullable[string] `json:"valid_for,omitempty"`
+}
+
+// NewMember defines model for NewMember.
+type NewMember struct {
+	DisplayName string             `json:"display_name"`
+	Email       string             `json:"email"`
+	Id          openapi_types.UUID `json:"id"`
+	Role        string             `json:"role"`
+}
+
+// NewMuteRule defines model for NewMuteRule.
+type NewMuteRule struct {
+	CheckId   nullable.Nullable[string]    `json:"check_id,omitempty"`
+	Enabled   *bool                        `json:"enabled,omitempty"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+	Name      string                       `json:"name"`
+	Reason    string                       `json:"reason"`
+	Region    nullable.Nullable[string]    `json:"region,omitempty"`
+	Service   nullable.Nullable[string]    `json:"service,omitempty"`
+	Severity  nullable.Nullable[Severity]  `json:"severity,omitempty"`
+}
+
 // NewProvider defines model for NewProvider.
 type NewProvider struct {
 	// Alias Example: production
@@ -584,6 +994,18 @@ type NewProvider struct {
 
 	// Uid Example: 123456789012
 	Uid string `json:"uid"`
+}
+
+// NewProviderSecret defines model for NewProviderSecret.
+type NewProviderSecret struct {
+	// Credentials What opens the provider, at most 32 KiB as JSON.
+	//
+	// Example: {"role_arn":"arn:aws:iam::123456789012:role/scanner"}
+	Credentials *map[string]interface{} `json:"credentials,omitempty"`
+	Kind        SecretKind              `json:"kind"`
+
+	// Name Example: scanner role
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 }
 
 // NewReport defines model for NewReport.
@@ -617,6 +1039,15 @@ type NewResource struct {
 	Uid string `json:"uid"`
 }
 
+// NewRole defines model for NewRole.
+type NewRole struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+
+	// Name Example: responder
+	Name        string        `json:"name"`
+	Permissions *[]Permission `json:"permissions,omitempty"`
+}
+
 // NewScan defines model for NewScan.
 type NewScan struct {
 	// Name Example: before the audit
@@ -628,6 +1059,9 @@ type NewScan struct {
 	Services   *[]string   `json:"services,omitempty"`
 	Severities *[]Severity `json:"severities,omitempty"`
 }
+
+// Permission defines model for Permission.
+type Permission string
 
 // Plan defines model for Plan.
 type Plan struct {
@@ -727,6 +1161,20 @@ type Provider struct {
 // ProviderKind The kind of a provider.
 type ProviderKind string
 
+// ProviderKindCount defines model for ProviderKindCount.
+type ProviderKindCount struct {
+	Connected int64 `json:"connected"`
+
+	// Kind The kind of a provider.
+	Kind      ProviderKind `json:"kind"`
+	Providers int64        `json:"providers"`
+}
+
+// ProviderKindCountList defines model for ProviderKindCountList.
+type ProviderKindCountList struct {
+	Items []ProviderKindCount `json:"items"`
+}
+
 // ProviderPage defines model for ProviderPage.
 type ProviderPage struct {
 	Items []Provider `json:"items"`
@@ -768,44 +1216,49 @@ type ProviderPosture struct {
 	UniqueResourceCount nullable.Nullable[int32]  `json:"unique_resource_count"`
 }
 
+// ProviderPostureList defines model for ProviderPostureList.
+type ProviderPostureList struct {
+	Items []ProviderPosture `json:"items"`
+}
+
 // ProviderSecret defines model for ProviderSecret.
 type ProviderSecret struct {
-	// KeyId The key that sealed them.
+	CreatedAt time.Time `json:"created_at"`
+
+	// KeyId The key that encrypted them.
 	//
-	// Example: k-2026-01
+	// Example: k1
 	KeyId string     `json:"key_id"`
 	Kind  SecretKind `json:"kind"`
 
 	// Name Example: scanner role
-	Name nullable.Nullable[string] `json:"name,omitempty"`
+	Name       nullable.Nullable[string] `json:"name"`
+	ProviderId openapi_types.UUID        `json:"provider_id"`
 
-	// Sealed The sealed credentials.
-	//
-	// Example: c2VhbGVk
-	Sealed []byte `json:"sealed"`
+	// RotatedAt When they were last put.
+	RotatedAt time.Time `json:"rotated_at"`
 }
 
 // Report defines model for Report.
 type Report struct {
-	// Cost Example: 0.0125
-	Cost      string    `json:"cost"`
 	CreatedAt time.Time `json:"created_at"`
 
-	// Digest SHA-256 of the file, in base64.
-	Digest      nullable.Nullable[[]byte]             `json:"digest"`
-	ExpiresAt   time.Time                             `json:"expires_at"`
-	Format      ReportFormat                          `json:"format"`
-	Id          int64                                 `json:"id"`
-	PeriodEnd   nullable.Nullable[openapi_types.Date] `json:"period_end"`
+	// ExpiresAt Until when it can be downloaded.
+	ExpiresAt time.Time    `json:"expires_at"`
+	Format    ReportFormat `json:"format"`
+	Id        int64        `json:"id"`
+
+	// PeriodEnd Only findings that were first seen on this day or earlier, in UTC.
+	PeriodEnd nullable.Nullable[openapi_types.Date] `json:"period_end"`
+
+	// PeriodStart Only findings that were first seen on this day or later, in UTC.
 	PeriodStart nullable.Nullable[openapi_types.Date] `json:"period_start"`
-	ReadyAt     nullable.Nullable[time.Time]          `json:"ready_at"`
 	RequestedBy string                                `json:"requested_by"`
 	ScanId      openapi_types.UUID                    `json:"scan_id"`
-	Severities  []Severity                            `json:"severities"`
 
-	// SizeBytes Null until the report is ready.
-	SizeBytes nullable.Nullable[int64] `json:"size_bytes"`
-	Title     string                   `json:"title"`
+	// Severities The severities in the report; empty is all.
+	Severities []Severity `json:"severities"`
+	Title      string     `json:"title"`
 }
 
 // ReportFormat defines model for ReportFormat.
@@ -845,6 +1298,25 @@ type Resource struct {
 	Uid string `json:"uid"`
 }
 
+// ResourceCount defines model for ResourceCount.
+type ResourceCount struct {
+	// Kind Example: bucket
+	Kind       string    `json:"kind"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+
+	// Region Example: eu-west-1
+	Region    string `json:"region"`
+	Resources int64  `json:"resources"`
+
+	// Service Example: s3
+	Service string `json:"service"`
+}
+
+// ResourceCountList defines model for ResourceCountList.
+type ResourceCountList struct {
+	Items []ResourceCount `json:"items"`
+}
+
 // ResourceDetail defines model for ResourceDetail.
 type ResourceDetail struct {
 	Details nullable.Nullable[string] `json:"details"`
@@ -874,6 +1346,35 @@ type ResourcePage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// Role defines model for Role.
+type Role struct {
+	// Builtin Whether it came with the tenant, and can be neither changed nor deleted.
+	Builtin     bool                      `json:"builtin"`
+	CreatedAt   time.Time                 `json:"created_at"`
+	Description nullable.Nullable[string] `json:"description"`
+	Id          int64                     `json:"id"`
+
+	// Members How many users have it.
+	Members int64 `json:"members"`
+
+	// Name Example: auditor
+	Name        string       `json:"name"`
+	Permissions []Permission `json:"permissions"`
+	UpdatedAt   time.Time    `json:"updated_at"`
+}
+
+// RoleList defines model for RoleList.
+type RoleList struct {
+	Items []Role `json:"items"`
+}
+
+// RolePatch defines model for RolePatch.
+type RolePatch struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+	Name        *string                   `json:"name,omitempty"`
+	Permissions *[]Permission             `json:"permissions,omitempty"`
 }
 
 // RunningScan defines model for RunningScan.
@@ -952,6 +1453,11 @@ type ScanDetail struct {
 	UpdatedAt           time.Time   `json:"updated_at"`
 }
 
+// ScanFailure defines model for ScanFailure.
+type ScanFailure struct {
+	Error string `json:"error"`
+}
+
 // ScanPage defines model for ScanPage.
 type ScanPage struct {
 	Items []Scan `json:"items"`
@@ -964,6 +1470,12 @@ type ScanPage struct {
 type ScanPatch struct {
 	Name        nullable.Nullable[string]    `json:"name,omitempty"`
 	ScheduledAt nullable.Nullable[time.Time] `json:"scheduled_at,omitempty"`
+}
+
+// ScanProgress defines model for ScanProgress.
+type ScanProgress struct {
+	// Progress Per cent of the checks that have run.
+	Progress int32 `json:"progress"`
 }
 
 // ScanState Where a scan is in its life: it waits (available, or scheduled for
@@ -1011,6 +1523,25 @@ type ScanTrigger string
 // SecretKind defines model for SecretKind.
 type SecretKind string
 
+// ServiceCount defines model for ServiceCount.
+type ServiceCount struct {
+	Failing int64 `json:"failing"`
+
+	// Gravest The gravest severity that fails; null when nothing does.
+	Gravest nullable.Nullable[Severity] `json:"gravest"`
+	Manual  int64                       `json:"manual"`
+	Muted   int64                       `json:"muted"`
+	Passing int64                       `json:"passing"`
+
+	// Service Example: s3
+	Service string `json:"service"`
+}
+
+// ServiceCountList defines model for ServiceCountList.
+type ServiceCountList struct {
+	Items []ServiceCount `json:"items"`
+}
+
 // Severity How grave it is when the check fails.
 type Severity string
 
@@ -1030,6 +1561,26 @@ type SeverityCountList struct {
 	Items []SeverityCount `json:"items"`
 }
 
+// Subscription defines model for Subscription.
+type Subscription struct {
+	CurrentPeriodEnd   time.Time `json:"current_period_end"`
+	CurrentPeriodStart time.Time `json:"current_period_start"`
+
+	// Discount Per cent off the price of the plan.
+	//
+	// Example: 0.00
+	Discount string `json:"discount"`
+	Plan     Plan   `json:"plan"`
+
+	// Seats For how many users the tenant pays.
+	Seats       int32                                 `json:"seats"`
+	State       SubscriptionState                     `json:"state"`
+	TrialEndsOn nullable.Nullable[openapi_types.Date] `json:"trial_ends_on"`
+}
+
+// SubscriptionState defines model for SubscriptionState.
+type SubscriptionState string
+
 // TrendDay defines model for TrendDay.
 type TrendDay struct {
 	Day openapi_types.Date `json:"day"`
@@ -1037,6 +1588,50 @@ type TrendDay struct {
 	// Failing Null when no scan was completed that day.
 	Failing nullable.Nullable[int64] `json:"failing"`
 	New     nullable.Nullable[int64] `json:"new"`
+}
+
+// User defines model for User.
+type User struct {
+	// Active Whether the user may sign in.
+	Active    bool      `json:"active"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// DisplayName Example: Noor Jansen
+	DisplayName string `json:"display_name"`
+
+	// Email The address, unique without regard to case.
+	//
+	// Example: auditor@acme.example
+	Email       string                       `json:"email"`
+	Id          openapi_types.UUID           `json:"id"`
+	LastLoginAt nullable.Nullable[time.Time] `json:"last_login_at"`
+
+	// Permissions What the roles permit together.
+	Permissions []Permission `json:"permissions"`
+
+	// Roles Example: ["auditor"]
+	Roles []string `json:"roles"`
+
+	// TimeZone A name of the IANA time zone database.
+	//
+	// Example: Europe/Madrid
+	TimeZone  string    `json:"time_zone"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// UserPage defines model for UserPage.
+type UserPage struct {
+	Items []User `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// UserPatch defines model for UserPatch.
+type UserPatch struct {
+	Active      *bool   `json:"active,omitempty"`
+	DisplayName *string `json:"display_name,omitempty"`
+	TimeZone    *string `json:"time_zone,omitempty"`
 }
 
 // Version defines model for Version.
@@ -1053,6 +1648,9 @@ type Version struct {
 	// Version Example: v0.1.0
 	Version string `json:"version"`
 }
+
+// APIKeyID defines model for APIKeyID.
+type APIKeyID = int64
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -1072,8 +1670,17 @@ type IfMatch = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
+// InvitationID defines model for InvitationID.
+type InvitationID = openapi_types.UUID
+
 // Limit defines model for Limit.
 type Limit = int32
+
+// MuteRuleID defines model for MuteRuleID.
+type MuteRuleID = openapi_types.UUID
+
+// MutedFindingID defines model for MutedFindingID.
+type MutedFindingID = openapi_types.UUID
 
 // ProviderFilter defines model for ProviderFilter.
 type ProviderFilter = openapi_types.UUID
@@ -1081,14 +1688,92 @@ type ProviderFilter = openapi_types.UUID
 // ProviderID defines model for ProviderID.
 type ProviderID = openapi_types.UUID
 
+// ReportID defines model for ReportID.
+type ReportID = int64
+
+// ResourceID defines model for ResourceID.
+type ResourceID = openapi_types.UUID
+
+// RoleID defines model for RoleID.
+type RoleID = int64
+
+// RunningScanID defines model for RunningScanID.
+type RunningScanID = openapi_types.UUID
+
+// ScanFilter defines model for ScanFilter.
+type ScanFilter = openapi_types.UUID
+
 // ScanID defines model for ScanID.
 type ScanID = openapi_types.UUID
 
 // SeverityFilter defines model for SeverityFilter.
 type SeverityFilter = []Severity
 
+// StatusFilter Manual means that a person must look.
+type StatusFilter = FindingStatus
+
+// StatusesFilter defines model for StatusesFilter.
+type StatusesFilter = []FindingStatus
+
+// UserID defines model for UserID.
+type UserID = openapi_types.UUID
+
+// WaitingScanID defines model for WaitingScanID.
+type WaitingScanID = openapi_types.UUID
+
+// BadRequest A problem document, RFC 9457.
+type BadRequest = Problem
+
+// Conflict A problem document, RFC 9457.
+type Conflict = Problem
+
+// ContentTooLarge A problem document, RFC 9457.
+type ContentTooLarge = Problem
+
+// Forbidden A problem document, RFC 9457.
+type Forbidden = Problem
+
+// NotFound A problem document, RFC 9457.
+type NotFound = Problem
+
 // PreconditionFailed A problem document, RFC 9457.
 type PreconditionFailed = Problem
+
+// TooManyRequests A problem document, RFC 9457.
+type TooManyRequests = Problem
+
+// Unauthorized A problem document, RFC 9457.
+type Unauthorized = Problem
+
+// Unprocessable A problem document, RFC 9457.
+type Unprocessable = Problem
+
+// UnsupportedMediaType A problem document, RFC 9457.
+type UnsupportedMediaType = Problem
+
+// ListAPIKeysParams defines parameters for ListAPIKeys.
+type ListAPIKeysParams struct {
+	// UserId Only keys of this user.
+	UserId *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
+
+	// Limit How many items a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RevokeAPIKeyParams defines parameters for RevokeAPIKey.
+type RevokeAPIKeyParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetAPIKeyParams defines parameters for GetAPIKey.
+type GetAPIKeyParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
 
 // ListChecksParams defines parameters for ListChecks.
 type ListChecksParams struct {
@@ -1105,9 +1790,18 @@ type ListChecksParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
-// ListFindingsParams defines parameters for ListFindings.
-type ListFindingsParams struct {
-	// Scans Whether to search the latest completed scan of each provider, or all scans.
+// GetCheckParams defines parameters for GetCheck.
+type GetCheckParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListFindingValuesParams defines parameters for ListFindingValues.
+type ListFindingValuesParams struct {
+	// Field The property.
+	Field FindingField `form:"field" json:"field"`
+
+	// Scans Whether to look at the latest completed scan of each provider, or at all scans.
 	Scans *ScanChoice `form:"scans,omitempty" json:"scans,omitempty"`
 
 	// ProviderId Only what belongs to this provider.
@@ -1117,7 +1811,31 @@ type ListFindingsParams struct {
 	Severity *SeverityFilter `form:"severity,omitempty" json:"severity,omitempty"`
 
 	// Status Only findings of one of these statuses.
-	Status *[]FindingStatus `form:"status,omitempty" json:"status,omitempty"`
+	Status *StatusesFilter `form:"status,omitempty" json:"status,omitempty"`
+
+	// Muted Only findings that are muted, or only those that are not.
+	Muted *bool `form:"muted,omitempty" json:"muted,omitempty"`
+
+	// Top How many values to list.
+	Top *int32 `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// ListFindingsParams defines parameters for ListFindings.
+type ListFindingsParams struct {
+	// Scans Whether to search the latest completed scan of each provider, or all scans.
+	Scans *ScanChoice `form:"scans,omitempty" json:"scans,omitempty"`
+
+	// ProviderId Only what belongs to this provider.
+	ProviderId *ProviderFilter `form:"provider_id,omitempty" json:"provider_id,omitempty"`
+
+	// ScanId Only what belongs to this scan.
+	ScanId *ScanFilter `form:"scan_id,omitempty" json:"scan_id,omitempty"`
+
+	// Severity Only findings of one of these severities.
+	Severity *SeverityFilter `form:"severity,omitempty" json:"severity,omitempty"`
+
+	// Status Only findings of one of these statuses.
+	Status *StatusesFilter `form:"status,omitempty" json:"status,omitempty"`
 
 	// Delta Only findings that differ so from the scan before.
 	Delta *FindingDelta `form:"delta,omitempty" json:"delta,omitempty"`
@@ -1131,8 +1849,14 @@ type ListFindingsParams struct {
 	// Region Only findings in one of these regions.
 	Region *[]string `form:"region,omitempty" json:"region,omitempty"`
 
+	// Category Only findings of one of these categories.
+	Category *[]string `form:"category,omitempty" json:"category,omitempty"`
+
 	// Resource Only findings about the resource of this uid.
 	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Tag Only findings about a resource that has all these tags, each as `name=value`.
+	Tag *[]string `form:"tag,omitempty" json:"tag,omitempty"`
 
 	// Muted Only findings that are muted, or only those that are not.
 	Muted *bool `form:"muted,omitempty" json:"muted,omitempty"`
@@ -1146,8 +1870,14 @@ type ListFindingsParams struct {
 	// SeenUntil Only findings reported before this time.
 	SeenUntil *time.Time `form:"seen_until,omitempty" json:"seen_until,omitempty"`
 
-	// Sort The order; a minus sign is descending.
-	Sort *FindingSort `form:"sort,omitempty" json:"sort,omitempty"`
+	// FirstSeenFrom Only findings that were first seen at or after this time.
+	FirstSeenFrom *time.Time `form:"first_seen_from,omitempty" json:"first_seen_from,omitempty"`
+
+	// FirstSeenUntil Only findings that were first seen before this time.
+	FirstSeenUntil *time.Time `form:"first_seen_until,omitempty" json:"first_seen_until,omitempty"`
+
+	// Sort The order; a minus sign is descending. The first name sorts, the next ones where it leaves findings equal.
+	Sort *[]FindingSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit How many items a page holds at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1156,8 +1886,97 @@ type ListFindingsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetFindingParams defines parameters for GetFinding.
+type GetFindingParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListFindingHistoryParams defines parameters for ListFindingHistory.
+type ListFindingHistoryParams struct {
+	// Limit How many items a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListInvitationsParams defines parameters for ListInvitations.
+type ListInvitationsParams struct {
+	// State Only invitations in this state.
+	State *InvitationState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit How many items a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RevokeInvitationParams defines parameters for RevokeInvitation.
+type RevokeInvitationParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetInvitationParams defines parameters for GetInvitation.
+type GetInvitationParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetMeParams defines parameters for GetMe.
+type GetMeParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListMuteRulesParams defines parameters for ListMuteRules.
+type ListMuteRulesParams struct {
+	// Enabled Only rules that are enabled, or only those that are not.
+	Enabled *bool `form:"enabled,omitempty" json:"enabled,omitempty"`
+
+	// Limit How many items a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateMuteRuleParams defines parameters for CreateMuteRule.
+type CreateMuteRuleParams struct {
+	// IdempotencyKey Under a key of your choice, such as a random UUID, the request is carried
+	// out once: sent again within 24 hours it is answered as before. The same key
+	// with another request is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteMuteRuleParams defines parameters for DeleteMuteRule.
+type DeleteMuteRuleParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetMuteRuleParams defines parameters for GetMuteRule.
+type GetMuteRuleParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// UpdateMuteRuleParams defines parameters for UpdateMuteRule.
+type UpdateMuteRuleParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // GetFindingTotalsParams defines parameters for GetFindingTotals.
 type GetFindingTotalsParams struct {
+	// ProviderId Only what belongs to this provider.
+	ProviderId *ProviderFilter `form:"provider_id,omitempty" json:"provider_id,omitempty"`
+}
+
+// CountResourcesByKindParams defines parameters for CountResourcesByKind.
+type CountResourcesByKindParams struct {
 	// ProviderId Only what belongs to this provider.
 	ProviderId *ProviderFilter `form:"provider_id,omitempty" json:"provider_id,omitempty"`
 }
@@ -1172,6 +1991,12 @@ type GetScanStatisticsParams struct {
 type ListFindingTrendParams struct {
 	// Days How many days to look back, today included.
 	Days *Days `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// GetPlanParams defines parameters for GetPlan.
+type GetPlanParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListProvidersParams defines parameters for ListProviders.
@@ -1199,7 +2024,7 @@ type CreateProviderParams struct {
 
 // DeleteProviderParams defines parameters for DeleteProvider.
 type DeleteProviderParams struct {
-	// IfMatch The change is made only while the thing still has one of these ETags.
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
@@ -1211,20 +2036,44 @@ type GetProviderParams struct {
 
 // UpdateProviderParams defines parameters for UpdateProvider.
 type UpdateProviderParams struct {
-	// IfMatch The change is made only while the thing still has one of these ETags.
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// DeleteProviderSecretParams defines parameters for DeleteProviderSecret.
+type DeleteProviderSecretParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetProviderSecretParams defines parameters for GetProviderSecret.
+type GetProviderSecretParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListReportsParams defines parameters for ListReports.
 type ListReportsParams struct {
-	// ScanId Only reports of this scan.
-	ScanId *openapi_types.UUID `form:"scan_id,omitempty" json:"scan_id,omitempty"`
+	// ScanId Only what belongs to this scan.
+	ScanId *ScanFilter `form:"scan_id,omitempty" json:"scan_id,omitempty"`
 
 	// Limit How many items a page holds at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteReportParams defines parameters for DeleteReport.
+type DeleteReportParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetReportParams defines parameters for GetReport.
+type GetReportParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListResourcesParams defines parameters for ListResources.
@@ -1238,11 +2087,58 @@ type ListResourcesParams struct {
 	// Region Only resources in this region.
 	Region *string `form:"region,omitempty" json:"region,omitempty"`
 
+	// Kind Only resources of this kind.
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
 	// Limit How many items a page holds at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetResourceParams defines parameters for GetResource.
+type GetResourceParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListResourceFindingsParams defines parameters for ListResourceFindings.
+type ListResourceFindingsParams struct {
+	// Status Only findings of this status.
+	Status *StatusFilter `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit How many items a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateRoleParams defines parameters for CreateRole.
+type CreateRoleParams struct {
+	// IdempotencyKey Under a key of your choice, such as a random UUID, the request is carried
+	// out once: sent again within 24 hours it is answered as before. The same key
+	// with another request is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteRoleParams defines parameters for DeleteRole.
+type DeleteRoleParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetRoleParams defines parameters for GetRole.
+type GetRoleParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// UpdateRoleParams defines parameters for UpdateRole.
+type UpdateRoleParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListScansParams defines parameters for ListScans.
@@ -1263,6 +2159,26 @@ type ListScansParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateScanParams defines parameters for CreateScan.
+type CreateScanParams struct {
+	// IdempotencyKey Under a key of your choice, such as a random UUID, the request is carried
+	// out once: sent again within 24 hours it is answered as before. The same key
+	// with another request is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetScanParams defines parameters for GetScan.
+type GetScanParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// UpdateScanParams defines parameters for UpdateScan.
+type UpdateScanParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListFailingChecksParams defines parameters for ListFailingChecks.
 type ListFailingChecksParams struct {
 	// Top How many checks to list.
@@ -1272,7 +2188,7 @@ type ListFailingChecksParams struct {
 // ListScanFindingsParams defines parameters for ListScanFindings.
 type ListScanFindingsParams struct {
 	// Status Only findings of this status.
-	Status *FindingStatus `form:"status,omitempty" json:"status,omitempty"`
+	Status *StatusFilter `form:"status,omitempty" json:"status,omitempty"`
 
 	// Severity Only findings of one of these severities.
 	Severity *SeverityFilter `form:"severity,omitempty" json:"severity,omitempty"`
@@ -1284,59 +2200,208 @@ type ListScanFindingsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateReportParams defines parameters for CreateReport.
+type CreateReportParams struct {
+	// IdempotencyKey Under a key of your choice, such as a random UUID, the request is carried
+	// out once: sent again within 24 hours it is answered as before. The same key
+	// with another request is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetSummaryParams defines parameters for GetSummary.
+type GetSummaryParams struct {
+	// ProviderId Only what belongs to this provider.
+	ProviderId *ProviderFilter `form:"provider_id,omitempty" json:"provider_id,omitempty"`
+}
+
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Active Only users who may sign in, or only those who may not.
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// Limit How many items a page holds at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeactivateUserParams defines parameters for DeactivateUser.
+type DeactivateUserParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetUserParams defines parameters for GetUser.
+type GetUserParams struct {
+	// IfNoneMatch ETags that the client has; 304 says that one of them is still right.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// UpdateUserParams defines parameters for UpdateUser.
+type UpdateUserParams struct {
+	// IfMatch The change is made only while the thing still has one of these ETags; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// AcceptInvitationJSONRequestBody defines body for AcceptInvitation for application/json ContentType.
+type AcceptInvitationJSONRequestBody = InvitationAcceptance
+
+// CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
+type CreateAPIKeyJSONRequestBody = NewAPIKey
+
 // MuteFindingJSONRequestBody defines body for MuteFinding for application/json ContentType.
 type MuteFindingJSONRequestBody = Mute
+
+// CreateInvitationJSONRequestBody defines body for CreateInvitation for application/json ContentType.
+type CreateInvitationJSONRequestBody = NewInvitation
+
+// CreateMuteRuleJSONRequestBody defines body for CreateMuteRule for application/json ContentType.
+type CreateMuteRuleJSONRequestBody = NewMuteRule
+
+// UpdateMuteRuleApplicationMergePatchPlusJSONRequestBody defines body for UpdateMuteRule for application/merge-patch+json ContentType.
+type UpdateMuteRuleApplicationMergePatchPlusJSONRequestBody = MuteRulePatch
 
 // CreateProviderJSONRequestBody defines body for CreateProvider for application/json ContentType.
 type CreateProviderJSONRequestBody = NewProvider
 
-// UpdateProviderJSONRequestBody defines body for UpdateProvider for application/json ContentType.
-type UpdateProviderJSONRequestBody = ProviderPatch
+// UpdateProviderApplicationMergePatchPlusJSONRequestBody defines body for UpdateProvider for application/merge-patch+json ContentType.
+type UpdateProviderApplicationMergePatchPlusJSONRequestBody = ProviderPatch
+
+// RecordProviderConnectionJSONRequestBody defines body for RecordProviderConnection for application/json ContentType.
+type RecordProviderConnectionJSONRequestBody = ConnectionTest
 
 // PutProviderSecretJSONRequestBody defines body for PutProviderSecret for application/json ContentType.
-type PutProviderSecretJSONRequestBody = ProviderSecret
+type PutProviderSecretJSONRequestBody = NewProviderSecret
+
+// CreateRoleJSONRequestBody defines body for CreateRole for application/json ContentType.
+type CreateRoleJSONRequestBody = NewRole
+
+// UpdateRoleApplicationMergePatchPlusJSONRequestBody defines body for UpdateRole for application/merge-patch+json ContentType.
+type UpdateRoleApplicationMergePatchPlusJSONRequestBody = RolePatch
 
 // CreateScanJSONRequestBody defines body for CreateScan for application/json ContentType.
 type CreateScanJSONRequestBody = NewScan
 
-// UpdateScanJSONRequestBody defines body for UpdateScan for application/json ContentType.
-type UpdateScanJSONRequestBody = ScanPatch
+// UpdateScanApplicationMergePatchPlusJSONRequestBody defines body for UpdateScan for application/merge-patch+json ContentType.
+type UpdateScanApplicationMergePatchPlusJSONRequestBody = ScanPatch
+
+// FailScanJSONRequestBody defines body for FailScan for application/json ContentType.
+type FailScanJSONRequestBody = ScanFailure
 
 // IngestFindingsJSONRequestBody defines body for IngestFindings for application/json ContentType.
 type IngestFindingsJSONRequestBody = FindingBatch
 
+// ReportScanProgressJSONRequestBody defines body for ReportScanProgress for application/json ContentType.
+type ReportScanProgressJSONRequestBody = ScanProgress
+
 // CreateReportJSONRequestBody defines body for CreateReport for application/json ContentType.
 type CreateReportJSONRequestBody = NewReport
 
+// UpdateUserApplicationMergePatchPlusJSONRequestBody defines body for UpdateUser for application/merge-patch+json ContentType.
+type UpdateUserApplicationMergePatchPlusJSONRequestBody = UserPatch
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// AcceptInvitation Accept an invitation
+	// (POST /v1/accepted-invitations)
+	AcceptInvitation(w http.ResponseWriter, r *http.Request)
+	// ListAPIKeys List the API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(w http.ResponseWriter, r *http.Request, params ListAPIKeysParams)
+	// CreateAPIKey Create an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(w http.ResponseWriter, r *http.Request)
+	// RevokeAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{api_key_id})
+	RevokeAPIKey(w http.ResponseWriter, r *http.Request, apiKeyId APIKeyID, params RevokeAPIKeyParams)
+	// GetAPIKey Get an API key
+	// (GET /v1/api-keys/{api_key_id})
+	GetAPIKey(w http.ResponseWriter, r *http.Request, apiKeyId APIKeyID, params GetAPIKeyParams)
 	// ListChecks List the checks
 	// (GET /v1/checks)
 	ListChecks(w http.ResponseWriter, r *http.Request, params ListChecksParams)
 	// GetCheck Get a check
 	// (GET /v1/checks/{check_id})
-	GetCheck(w http.ResponseWriter, r *http.Request, checkId string)
+	GetCheck(w http.ResponseWriter, r *http.Request, checkId string, params GetCheckParams)
+	// ListFindingValues The values that findings have
+	// (GET /v1/finding-values)
+	ListFindingValues(w http.ResponseWriter, r *http.Request, params ListFindingValuesParams)
 	// ListFindings Search the findings
 	// (GET /v1/findings)
 	ListFindings(w http.ResponseWriter, r *http.Request, params ListFindingsParams)
 	// GetFinding Get a finding
 	// (GET /v1/findings/{finding_id})
-	GetFinding(w http.ResponseWriter, r *http.Request, findingId FindingID)
+	GetFinding(w http.ResponseWriter, r *http.Request, findingId FindingID, params GetFindingParams)
+	// ListFindingHistory How a finding came out before
+	// (GET /v1/findings/{finding_id}/history)
+	ListFindingHistory(w http.ResponseWriter, r *http.Request, findingId FindingID, params ListFindingHistoryParams)
 	// UnmuteFinding Count a muted finding again
 	// (DELETE /v1/findings/{finding_id}/mute)
-	UnmuteFinding(w http.ResponseWriter, r *http.Request, findingId FindingID)
+	UnmuteFinding(w http.ResponseWriter, r *http.Request, findingId MutedFindingID)
 	// MuteFinding Mute a finding
 	// (PUT /v1/findings/{finding_id}/mute)
 	MuteFinding(w http.ResponseWriter, r *http.Request, findingId FindingID)
 	// ListFindingResources The resources that a finding is about
 	// (GET /v1/findings/{finding_id}/resources)
 	ListFindingResources(w http.ResponseWriter, r *http.Request, findingId FindingID)
+	// ListInvitations List the invitations
+	// (GET /v1/invitations)
+	ListInvitations(w http.ResponseWriter, r *http.Request, params ListInvitationsParams)
+	// CreateInvitation Invite somebody
+	// (POST /v1/invitations)
+	CreateInvitation(w http.ResponseWriter, r *http.Request)
+	// RevokeInvitation Take back an invitation
+	// (DELETE /v1/invitations/{invitation_id})
+	RevokeInvitation(w http.ResponseWriter, r *http.Request, invitationId InvitationID, params RevokeInvitationParams)
+	// GetInvitation Get an invitation
+	// (GET /v1/invitations/{invitation_id})
+	GetInvitation(w http.ResponseWriter, r *http.Request, invitationId InvitationID, params GetInvitationParams)
+	// GetMe Who the caller is
+	// (GET /v1/me)
+	GetMe(w http.ResponseWriter, r *http.Request, params GetMeParams)
+	// ListMuteRules List the mute rules
+	// (GET /v1/mute-rules)
+	ListMuteRules(w http.ResponseWriter, r *http.Request, params ListMuteRulesParams)
+	// CreateMuteRule Create a mute rule
+	// (POST /v1/mute-rules)
+	CreateMuteRule(w http.ResponseWriter, r *http.Request, params CreateMuteRuleParams)
+	// DeleteMuteRule Delete a mute rule
+	// (DELETE /v1/mute-rules/{mute_rule_id})
+	DeleteMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID, params DeleteMuteRuleParams)
+	// GetMuteRule Get a mute rule
+	// (GET /v1/mute-rules/{mute_rule_id})
+	GetMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID, params GetMuteRuleParams)
+	// UpdateMuteRule Change a mute rule
+	// (PATCH /v1/mute-rules/{mute_rule_id})
+	UpdateMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID, params UpdateMuteRuleParams)
+	// ApplyMuteRule Apply a mute rule
+	// (POST /v1/mute-rules/{mute_rule_id}/apply)
+	ApplyMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID)
+	// CountFindingsByCategory The current findings by category
+	// (GET /v1/overview/categories)
+	CountFindingsByCategory(w http.ResponseWriter, r *http.Request)
 	// GetFindingTotals Totals of the current findings
 	// (GET /v1/overview/findings)
 	GetFindingTotals(w http.ResponseWriter, r *http.Request, params GetFindingTotalsParams)
+	// CountFindingsByFramework The posture by compliance framework
+	// (GET /v1/overview/frameworks)
+	CountFindingsByFramework(w http.ResponseWriter, r *http.Request)
+	// CountProvidersByKind The providers by kind
+	// (GET /v1/overview/provider-kinds)
+	CountProvidersByKind(w http.ResponseWriter, r *http.Request)
+	// ListProviderPostures How the providers stand
+	// (GET /v1/overview/providers)
+	ListProviderPostures(w http.ResponseWriter, r *http.Request)
+	// CountResourcesByKind The resources by kind
+	// (GET /v1/overview/resources)
+	CountResourcesByKind(w http.ResponseWriter, r *http.Request, params CountResourcesByKindParams)
 	// GetScanStatistics How the scans went
 	// (GET /v1/overview/scans)
 	GetScanStatistics(w http.ResponseWriter, r *http.Request, params GetScanStatisticsParams)
+	// CountFindingsByService The current findings by service
+	// (GET /v1/overview/services)
+	CountFindingsByService(w http.ResponseWriter, r *http.Request)
 	// CountFindingsBySeverity What fails, by severity
 	// (GET /v1/overview/severities)
 	CountFindingsBySeverity(w http.ResponseWriter, r *http.Request)
@@ -1346,6 +2411,9 @@ type ServerInterface interface {
 	// ListPlans The plans on offer
 	// (GET /v1/plans)
 	ListPlans(w http.ResponseWriter, r *http.Request)
+	// GetPlan Get a plan
+	// (GET /v1/plans/{plan_name})
+	GetPlan(w http.ResponseWriter, r *http.Request, planName string, params GetPlanParams)
 	// ListProviders List the providers
 	// (GET /v1/providers)
 	ListProviders(w http.ResponseWriter, r *http.Request, params ListProvidersParams)
@@ -1361,24 +2429,54 @@ type ServerInterface interface {
 	// UpdateProvider Change a provider
 	// (PATCH /v1/providers/{provider_id})
 	UpdateProvider(w http.ResponseWriter, r *http.Request, providerId ProviderID, params UpdateProviderParams)
+	// RecordProviderConnection Report a connection test
+	// (PUT /v1/providers/{provider_id}/connection)
+	RecordProviderConnection(w http.ResponseWriter, r *http.Request, providerId ProviderID)
 	// GetProviderPosture How a provider stands
 	// (GET /v1/providers/{provider_id}/posture)
 	GetProviderPosture(w http.ResponseWriter, r *http.Request, providerId ProviderID)
+	// DeleteProviderSecret Forget the credentials of a provider
+	// (DELETE /v1/providers/{provider_id}/secret)
+	DeleteProviderSecret(w http.ResponseWriter, r *http.Request, providerId ProviderID, params DeleteProviderSecretParams)
+	// GetProviderSecret Which credentials are stored
+	// (GET /v1/providers/{provider_id}/secret)
+	GetProviderSecret(w http.ResponseWriter, r *http.Request, providerId ProviderID, params GetProviderSecretParams)
 	// PutProviderSecret Store the credentials of a provider
 	// (PUT /v1/providers/{provider_id}/secret)
 	PutProviderSecret(w http.ResponseWriter, r *http.Request, providerId ProviderID)
 	// ListReports List the reports
 	// (GET /v1/reports)
 	ListReports(w http.ResponseWriter, r *http.Request, params ListReportsParams)
+	// DeleteReport Delete a report
+	// (DELETE /v1/reports/{report_id})
+	DeleteReport(w http.ResponseWriter, r *http.Request, reportId ReportID, params DeleteReportParams)
 	// GetReport Get a report
 	// (GET /v1/reports/{report_id})
-	GetReport(w http.ResponseWriter, r *http.Request, reportId int64)
+	GetReport(w http.ResponseWriter, r *http.Request, reportId ReportID, params GetReportParams)
 	// ListResources List the resources
 	// (GET /v1/resources)
 	ListResources(w http.ResponseWriter, r *http.Request, params ListResourcesParams)
 	// GetResource Get a resource
 	// (GET /v1/resources/{resource_id})
-	GetResource(w http.ResponseWriter, r *http.Request, resourceId openapi_types.UUID)
+	GetResource(w http.ResponseWriter, r *http.Request, resourceId ResourceID, params GetResourceParams)
+	// ListResourceFindings The findings about a resource
+	// (GET /v1/resources/{resource_id}/findings)
+	ListResourceFindings(w http.ResponseWriter, r *http.Request, resourceId ResourceID, params ListResourceFindingsParams)
+	// ListRoles List the roles
+	// (GET /v1/roles)
+	ListRoles(w http.ResponseWriter, r *http.Request)
+	// CreateRole Create a role
+	// (POST /v1/roles)
+	CreateRole(w http.ResponseWriter, r *http.Request, params CreateRoleParams)
+	// DeleteRole Delete a role
+	// (DELETE /v1/roles/{role_id})
+	DeleteRole(w http.ResponseWriter, r *http.Request, roleId RoleID, params DeleteRoleParams)
+	// GetRole Get a role
+	// (GET /v1/roles/{role_id})
+	GetRole(w http.ResponseWriter, r *http.Request, roleId RoleID, params GetRoleParams)
+	// UpdateRole Change a role
+	// (PATCH /v1/roles/{role_id})
+	UpdateRole(w http.ResponseWriter, r *http.Request, roleId RoleID, params UpdateRoleParams)
 	// ListRunningScans What is being scanned now
 	// (GET /v1/running-scans)
 	ListRunningScans(w http.ResponseWriter, r *http.Request)
@@ -1387,16 +2485,19 @@ type ServerInterface interface {
 	ListScans(w http.ResponseWriter, r *http.Request, params ListScansParams)
 	// CreateScan Ask for a scan
 	// (POST /v1/scans)
-	CreateScan(w http.ResponseWriter, r *http.Request)
+	CreateScan(w http.ResponseWriter, r *http.Request, params CreateScanParams)
 	// GetScan Get a scan with its provider
 	// (GET /v1/scans/{scan_id})
-	GetScan(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	GetScan(w http.ResponseWriter, r *http.Request, scanId ScanID, params GetScanParams)
 	// UpdateScan Rename or reschedule a scan
 	// (PATCH /v1/scans/{scan_id})
-	UpdateScan(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	UpdateScan(w http.ResponseWriter, r *http.Request, scanId ScanID, params UpdateScanParams)
 	// CancelScan Cancel a scan
 	// (POST /v1/scans/{scan_id}/cancel)
-	CancelScan(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	CancelScan(w http.ResponseWriter, r *http.Request, scanId WaitingScanID)
+	// FailScan Give a scan up
+	// (POST /v1/scans/{scan_id}/fail)
+	FailScan(w http.ResponseWriter, r *http.Request, scanId RunningScanID)
 	// ListFailingChecks The checks that fail most in a scan
 	// (GET /v1/scans/{scan_id}/failing-checks)
 	ListFailingChecks(w http.ResponseWriter, r *http.Request, scanId ScanID, params ListFailingChecksParams)
@@ -1405,19 +2506,51 @@ type ServerInterface interface {
 	ListScanFindings(w http.ResponseWriter, r *http.Request, scanId ScanID, params ListScanFindingsParams)
 	// IngestFindings Report the findings of a scan
 	// (POST /v1/scans/{scan_id}/findings)
-	IngestFindings(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	IngestFindings(w http.ResponseWriter, r *http.Request, scanId RunningScanID)
 	// FinishScan Finish a scan
 	// (POST /v1/scans/{scan_id}/finish)
-	FinishScan(w http.ResponseWriter, r *http.Request, scanId ScanID)
-	// CreateReport Ask for a report of a scan
+	FinishScan(w http.ResponseWriter, r *http.Request, scanId RunningScanID)
+	// ReportScanProgress Report the progress of a scan
+	// (PUT /v1/scans/{scan_id}/progress)
+	ReportScanProgress(w http.ResponseWriter, r *http.Request, scanId RunningScanID)
+	// CreateReport Make a report of a scan
 	// (POST /v1/scans/{scan_id}/reports)
-	CreateReport(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	CreateReport(w http.ResponseWriter, r *http.Request, scanId ScanID, params CreateReportParams)
 	// StartScan Start a scan
 	// (POST /v1/scans/{scan_id}/start)
-	StartScan(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	StartScan(w http.ResponseWriter, r *http.Request, scanId WaitingScanID)
 	// ListScanSummaries The counts of a finished scan
 	// (GET /v1/scans/{scan_id}/summaries)
 	ListScanSummaries(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	// GetSubscription What the tenant is subscribed to
+	// (GET /v1/subscription)
+	GetSubscription(w http.ResponseWriter, r *http.Request)
+	// GetSummary Totals of the current findings
+	// (GET /v1/summary)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetSummary(w http.ResponseWriter, r *http.Request, params GetSummaryParams)
+	// ListUsers List the users
+	// (GET /v1/users)
+	ListUsers(w http.ResponseWriter, r *http.Request, params ListUsersParams)
+	// DeactivateUser Deactivate a user
+	// (DELETE /v1/users/{user_id})
+	DeactivateUser(w http.ResponseWriter, r *http.Request, userId UserID, params DeactivateUserParams)
+	// GetUser Get a user
+	// (GET /v1/users/{user_id})
+	GetUser(w http.ResponseWriter, r *http.Request, userId UserID, params GetUserParams)
+	// UpdateUser Change a user
+	// (PATCH /v1/users/{user_id})
+	UpdateUser(w http.ResponseWriter, r *http.Request, userId UserID, params UpdateUserParams)
+	// ListUserRoles List the roles of a user
+	// (GET /v1/users/{user_id}/roles)
+	ListUserRoles(w http.ResponseWriter, r *http.Request, userId UserID)
+	// RevokeRole Take a role from a user
+	// (DELETE /v1/users/{user_id}/roles/{role_id})
+	RevokeRole(w http.ResponseWriter, r *http.Request, userId UserID, roleId RoleID)
+	// GrantRole Grant a role to a user
+	// (PUT /v1/users/{user_id}/roles/{role_id})
+	GrantRole(w http.ResponseWriter, r *http.Request, userId UserID, roleId RoleID)
 	// GetVersion Which build answers
 	// (GET /v1/version)
 	GetVersion(w http.ResponseWriter, r *http.Request)
@@ -1431,6 +2564,193 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// AcceptInvitation operation middleware
+func (siw *ServerInterfaceWrapper) AcceptInvitation(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AcceptInvitation(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListAPIKeys operation middleware
+func (siw *ServerInterfaceWrapper) ListAPIKeys(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAPIKeysParams
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", r.URL.Query(), &params.UserId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "user_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAPIKeys(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateAPIKey(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) RevokeAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "api_key_id" -------------
+	var apiKeyId APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key_id", r.PathValue("api_key_id"), &apiKeyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeAPIKey(w, r, apiKeyId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) GetAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "api_key_id" -------------
+	var apiKeyId APIKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key_id", r.PathValue("api_key_id"), &apiKeyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAPIKey(w, r, apiKeyId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListChecks operation middleware
 func (siw *ServerInterfaceWrapper) ListChecks(w http.ResponseWriter, r *http.Request) {
@@ -1519,8 +2839,143 @@ func (siw *ServerInterfaceWrapper) GetCheck(w http.ResponseWriter, r *http.Reque
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCheckParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetCheck(w, r, checkId)
+		siw.Handler.GetCheck(w, r, checkId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListFindingValues operation middleware
+func (siw *ServerInterfaceWrapper) ListFindingValues(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFindingValuesParams
+
+	// ------------- Required query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "field", r.URL.Query(), &params.Field, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "field"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "field", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "scans" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scans", r.URL.Query(), &params.Scans, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scans"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scans", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "provider_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "provider_id", r.URL.Query(), &params.ProviderId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "provider_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "severity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "severity", r.URL.Query(), &params.Severity, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "severity"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "severity", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "muted" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "muted", r.URL.Query(), &params.Muted, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "muted"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "muted", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "top" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "top", r.URL.Query(), &params.Top, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "top"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "top", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListFindingValues(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1561,6 +3016,19 @@ func (siw *ServerInterfaceWrapper) ListFindings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "provider_id"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "scan_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scan_id", r.URL.Query(), &params.ScanId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scan_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan_id", Err: err})
 		}
 		return
 	}
@@ -1643,6 +3111,19 @@ func (siw *ServerInterfaceWrapper) ListFindings(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// ------------- Optional query parameter "category" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "category", r.URL.Query(), &params.Category, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "category"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "category", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "resource" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", r.URL.Query(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -1652,6 +3133,19 @@ func (siw *ServerInterfaceWrapper) ListFindings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "resource"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resource", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", r.URL.Query(), &params.Tag, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tag"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tag", Err: err})
 		}
 		return
 	}
@@ -1708,9 +3202,35 @@ func (siw *ServerInterfaceWrapper) ListFindings(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// ------------- Optional query parameter "first_seen_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "first_seen_from", r.URL.Query(), &params.FirstSeenFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "first_seen_from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "first_seen_from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "first_seen_until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "first_seen_until", r.URL.Query(), &params.FirstSeenUntil, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "first_seen_until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "first_seen_until", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "sort" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", r.URL.Query(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "sort", r.URL.Query(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
@@ -1773,8 +3293,87 @@ func (siw *ServerInterfaceWrapper) GetFinding(w http.ResponseWriter, r *http.Req
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFindingParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetFinding(w, r, findingId)
+		siw.Handler.GetFinding(w, r, findingId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListFindingHistory operation middleware
+func (siw *ServerInterfaceWrapper) ListFindingHistory(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "finding_id" -------------
+	var findingId FindingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "finding_id", r.PathValue("finding_id"), &findingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "finding_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFindingHistoryParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListFindingHistory(w, r, findingId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1791,7 +3390,7 @@ func (siw *ServerInterfaceWrapper) UnmuteFinding(w http.ResponseWriter, r *http.
 	_ = err
 
 	// ------------- Path parameter "finding_id" -------------
-	var findingId FindingID
+	var findingId MutedFindingID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "finding_id", r.PathValue("finding_id"), &findingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
 	if err != nil {
@@ -1862,6 +3461,510 @@ func (siw *ServerInterfaceWrapper) ListFindingResources(w http.ResponseWriter, r
 	handler.ServeHTTP(w, r)
 }
 
+// ListInvitations operation middleware
+func (siw *ServerInterfaceWrapper) ListInvitations(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListInvitationsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListInvitations(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateInvitation operation middleware
+func (siw *ServerInterfaceWrapper) CreateInvitation(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateInvitation(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeInvitation operation middleware
+func (siw *ServerInterfaceWrapper) RevokeInvitation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "invitation_id" -------------
+	var invitationId InvitationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", r.PathValue("invitation_id"), &invitationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "invitation_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeInvitationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeInvitation(w, r, invitationId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetInvitation operation middleware
+func (siw *ServerInterfaceWrapper) GetInvitation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "invitation_id" -------------
+	var invitationId InvitationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", r.PathValue("invitation_id"), &invitationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "invitation_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetInvitationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetInvitation(w, r, invitationId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMe operation middleware
+func (siw *ServerInterfaceWrapper) GetMe(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMeParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMe(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListMuteRules operation middleware
+func (siw *ServerInterfaceWrapper) ListMuteRules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMuteRulesParams
+
+	// ------------- Optional query parameter "enabled" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "enabled", r.URL.Query(), &params.Enabled, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "enabled"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "enabled", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListMuteRules(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateMuteRule operation middleware
+func (siw *ServerInterfaceWrapper) CreateMuteRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMuteRuleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateMuteRule(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteMuteRule operation middleware
+func (siw *ServerInterfaceWrapper) DeleteMuteRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "mute_rule_id" -------------
+	var muteRuleId MuteRuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "mute_rule_id", r.PathValue("mute_rule_id"), &muteRuleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "mute_rule_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteMuteRuleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteMuteRule(w, r, muteRuleId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMuteRule operation middleware
+func (siw *ServerInterfaceWrapper) GetMuteRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "mute_rule_id" -------------
+	var muteRuleId MuteRuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "mute_rule_id", r.PathValue("mute_rule_id"), &muteRuleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "mute_rule_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMuteRuleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMuteRule(w, r, muteRuleId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateMuteRule operation middleware
+func (siw *ServerInterfaceWrapper) UpdateMuteRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "mute_rule_id" -------------
+	var muteRuleId MuteRuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "mute_rule_id", r.PathValue("mute_rule_id"), &muteRuleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "mute_rule_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMuteRuleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateMuteRule(w, r, muteRuleId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ApplyMuteRule operation middleware
+func (siw *ServerInterfaceWrapper) ApplyMuteRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "mute_rule_id" -------------
+	var muteRuleId MuteRuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "mute_rule_id", r.PathValue("mute_rule_id"), &muteRuleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "mute_rule_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ApplyMuteRule(w, r, muteRuleId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CountFindingsByCategory operation middleware
+func (siw *ServerInterfaceWrapper) CountFindingsByCategory(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CountFindingsByCategory(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetFindingTotals operation middleware
 func (siw *ServerInterfaceWrapper) GetFindingTotals(w http.ResponseWriter, r *http.Request) {
 
@@ -1895,6 +3998,81 @@ func (siw *ServerInterfaceWrapper) GetFindingTotals(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// CountFindingsByFramework operation middleware
+func (siw *ServerInterfaceWrapper) CountFindingsByFramework(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CountFindingsByFramework(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CountProvidersByKind operation middleware
+func (siw *ServerInterfaceWrapper) CountProvidersByKind(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CountProvidersByKind(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListProviderPostures operation middleware
+func (siw *ServerInterfaceWrapper) ListProviderPostures(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProviderPostures(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CountResourcesByKind operation middleware
+func (siw *ServerInterfaceWrapper) CountResourcesByKind(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CountResourcesByKindParams
+
+	// ------------- Optional query parameter "provider_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "provider_id", r.URL.Query(), &params.ProviderId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "provider_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CountResourcesByKind(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetScanStatistics operation middleware
 func (siw *ServerInterfaceWrapper) GetScanStatistics(w http.ResponseWriter, r *http.Request) {
 
@@ -1919,6 +4097,20 @@ func (siw *ServerInterfaceWrapper) GetScanStatistics(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetScanStatistics(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CountFindingsByService operation middleware
+func (siw *ServerInterfaceWrapper) CountFindingsByService(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CountFindingsByService(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1980,6 +4172,56 @@ func (siw *ServerInterfaceWrapper) ListPlans(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListPlans(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetPlan operation middleware
+func (siw *ServerInterfaceWrapper) GetPlan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "plan_name" -------------
+	var planName string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_name", r.PathValue("plan_name"), &planName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "plan_name", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPlanParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetPlan(w, r, planName, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2252,6 +4494,32 @@ func (siw *ServerInterfaceWrapper) UpdateProvider(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// RecordProviderConnection operation middleware
+func (siw *ServerInterfaceWrapper) RecordProviderConnection(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider_id" -------------
+	var providerId ProviderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider_id", r.PathValue("provider_id"), &providerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecordProviderConnection(w, r, providerId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetProviderPosture operation middleware
 func (siw *ServerInterfaceWrapper) GetProviderPosture(w http.ResponseWriter, r *http.Request) {
 
@@ -2269,6 +4537,106 @@ func (siw *ServerInterfaceWrapper) GetProviderPosture(w http.ResponseWriter, r *
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetProviderPosture(w, r, providerId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteProviderSecret operation middleware
+func (siw *ServerInterfaceWrapper) DeleteProviderSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider_id" -------------
+	var providerId ProviderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider_id", r.PathValue("provider_id"), &providerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteProviderSecretParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteProviderSecret(w, r, providerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProviderSecret operation middleware
+func (siw *ServerInterfaceWrapper) GetProviderSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider_id" -------------
+	var providerId ProviderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider_id", r.PathValue("provider_id"), &providerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProviderSecretParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProviderSecret(w, r, providerId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2363,14 +4731,14 @@ func (siw *ServerInterfaceWrapper) ListReports(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
-// GetReport operation middleware
-func (siw *ServerInterfaceWrapper) GetReport(w http.ResponseWriter, r *http.Request) {
+// DeleteReport operation middleware
+func (siw *ServerInterfaceWrapper) DeleteReport(w http.ResponseWriter, r *http.Request) {
 
 	var err error
 	_ = err
 
 	// ------------- Path parameter "report_id" -------------
-	var reportId int64
+	var reportId ReportID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "report_id", r.PathValue("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
 	if err != nil {
@@ -2378,8 +4746,82 @@ func (siw *ServerInterfaceWrapper) GetReport(w http.ResponseWriter, r *http.Requ
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteReportParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetReport(w, r, reportId)
+		siw.Handler.DeleteReport(w, r, reportId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetReport operation middleware
+func (siw *ServerInterfaceWrapper) GetReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", r.PathValue("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "report_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReportParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetReport(w, r, reportId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2437,6 +4879,19 @@ func (siw *ServerInterfaceWrapper) ListResources(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -2481,7 +4936,7 @@ func (siw *ServerInterfaceWrapper) GetResource(w http.ResponseWriter, r *http.Re
 	_ = err
 
 	// ------------- Path parameter "resource_id" -------------
-	var resourceId openapi_types.UUID
+	var resourceId ResourceID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "resource_id", r.PathValue("resource_id"), &resourceId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
 	if err != nil {
@@ -2489,8 +4944,305 @@ func (siw *ServerInterfaceWrapper) GetResource(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetResourceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetResource(w, r, resourceId)
+		siw.Handler.GetResource(w, r, resourceId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListResourceFindings operation middleware
+func (siw *ServerInterfaceWrapper) ListResourceFindings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "resource_id" -------------
+	var resourceId ResourceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "resource_id", r.PathValue("resource_id"), &resourceId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resource_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListResourceFindingsParams
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListResourceFindings(w, r, resourceId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListRoles operation middleware
+func (siw *ServerInterfaceWrapper) ListRoles(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRoles(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateRole operation middleware
+func (siw *ServerInterfaceWrapper) CreateRole(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateRoleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateRole(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteRole operation middleware
+func (siw *ServerInterfaceWrapper) DeleteRole(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "role_id" -------------
+	var roleId RoleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "role_id", r.PathValue("role_id"), &roleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "role_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteRoleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteRole(w, r, roleId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRole operation middleware
+func (siw *ServerInterfaceWrapper) GetRole(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "role_id" -------------
+	var roleId RoleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "role_id", r.PathValue("role_id"), &roleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "role_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRoleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRole(w, r, roleId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateRole operation middleware
+func (siw *ServerInterfaceWrapper) UpdateRole(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "role_id" -------------
+	var roleId RoleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "role_id", r.PathValue("role_id"), &roleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "role_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateRoleParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateRole(w, r, roleId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2602,8 +5354,35 @@ func (siw *ServerInterfaceWrapper) ListScans(w http.ResponseWriter, r *http.Requ
 // CreateScan operation middleware
 func (siw *ServerInterfaceWrapper) CreateScan(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateScanParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateScan(w, r)
+		siw.Handler.CreateScan(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2628,8 +5407,32 @@ func (siw *ServerInterfaceWrapper) GetScan(w http.ResponseWriter, r *http.Reques
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetScanParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetScan(w, r, scanId)
+		siw.Handler.GetScan(w, r, scanId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2654,8 +5457,32 @@ func (siw *ServerInterfaceWrapper) UpdateScan(w http.ResponseWriter, r *http.Req
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateScanParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateScan(w, r, scanId)
+		siw.Handler.UpdateScan(w, r, scanId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2672,7 +5499,7 @@ func (siw *ServerInterfaceWrapper) CancelScan(w http.ResponseWriter, r *http.Req
 	_ = err
 
 	// ------------- Path parameter "scan_id" -------------
-	var scanId ScanID
+	var scanId WaitingScanID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "scan_id", r.PathValue("scan_id"), &scanId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
 	if err != nil {
@@ -2682,6 +5509,32 @@ func (siw *ServerInterfaceWrapper) CancelScan(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CancelScan(w, r, scanId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FailScan operation middleware
+func (siw *ServerInterfaceWrapper) FailScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "scan_id" -------------
+	var scanId RunningScanID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "scan_id", r.PathValue("scan_id"), &scanId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FailScan(w, r, scanId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2821,7 +5674,7 @@ func (siw *ServerInterfaceWrapper) IngestFindings(w http.ResponseWriter, r *http
 	_ = err
 
 	// ------------- Path parameter "scan_id" -------------
-	var scanId ScanID
+	var scanId RunningScanID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "scan_id", r.PathValue("scan_id"), &scanId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
 	if err != nil {
@@ -2847,7 +5700,7 @@ func (siw *ServerInterfaceWrapper) FinishScan(w http.ResponseWriter, r *http.Req
 	_ = err
 
 	// ------------- Path parameter "scan_id" -------------
-	var scanId ScanID
+	var scanId RunningScanID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "scan_id", r.PathValue("scan_id"), &scanId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
 	if err != nil {
@@ -2857,6 +5710,32 @@ func (siw *ServerInterfaceWrapper) FinishScan(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.FinishScan(w, r, scanId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReportScanProgress operation middleware
+func (siw *ServerInterfaceWrapper) ReportScanProgress(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "scan_id" -------------
+	var scanId RunningScanID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "scan_id", r.PathValue("scan_id"), &scanId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReportScanProgress(w, r, scanId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2881,8 +5760,32 @@ func (siw *ServerInterfaceWrapper) CreateReport(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateReportParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateReport(w, r, scanId)
+		siw.Handler.CreateReport(w, r, scanId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2899,7 +5802,7 @@ func (siw *ServerInterfaceWrapper) StartScan(w http.ResponseWriter, r *http.Requ
 	_ = err
 
 	// ------------- Path parameter "scan_id" -------------
-	var scanId ScanID
+	var scanId WaitingScanID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "scan_id", r.PathValue("scan_id"), &scanId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
 	if err != nil {
@@ -2935,6 +5838,358 @@ func (siw *ServerInterfaceWrapper) ListScanSummaries(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListScanSummaries(w, r, scanId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSubscription operation middleware
+func (siw *ServerInterfaceWrapper) GetSubscription(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSubscription(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSummary operation middleware
+func (siw *ServerInterfaceWrapper) GetSummary(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSummaryParams
+
+	// ------------- Optional query parameter "provider_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "provider_id", r.URL.Query(), &params.ProviderId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "provider_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSummary(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListUsers operation middleware
+func (siw *ServerInterfaceWrapper) ListUsers(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsersParams
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", r.URL.Query(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "active"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "active", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUsers(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeactivateUser operation middleware
+func (siw *ServerInterfaceWrapper) DeactivateUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", r.PathValue("user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeactivateUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeactivateUser(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetUser operation middleware
+func (siw *ServerInterfaceWrapper) GetUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", r.PathValue("user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetUser(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateUser operation middleware
+func (siw *ServerInterfaceWrapper) UpdateUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", r.PathValue("user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateUser(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListUserRoles operation middleware
+func (siw *ServerInterfaceWrapper) ListUserRoles(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", r.PathValue("user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUserRoles(w, r, userId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeRole operation middleware
+func (siw *ServerInterfaceWrapper) RevokeRole(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", r.PathValue("user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "role_id" -------------
+	var roleId RoleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "role_id", r.PathValue("role_id"), &roleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "role_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeRole(w, r, userId, roleId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GrantRole operation middleware
+func (siw *ServerInterfaceWrapper) GrantRole(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId UserID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", r.PathValue("user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "role_id" -------------
+	var roleId RoleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "role_id", r.PathValue("role_id"), &roleId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "role_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GrantRole(w, r, userId, roleId)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3080,15 +6335,49 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/version", wrapper.GetVersion)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/plans", wrapper.ListPlans)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/plans/{plan_name}", wrapper.GetPlan)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/subscription", wrapper.GetSubscription)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/me", wrapper.GetMe)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/users", wrapper.ListUsers)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/users/{user_id}", wrapper.DeactivateUser)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/users/{user_id}", wrapper.GetUser)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/users/{user_id}", wrapper.UpdateUser)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/users/{user_id}/roles", wrapper.ListUserRoles)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/users/{user_id}/roles/{role_id}", wrapper.RevokeRole)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/users/{user_id}/roles/{role_id}", wrapper.GrantRole)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/roles", wrapper.ListRoles)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/roles", wrapper.CreateRole)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/roles/{role_id}", wrapper.DeleteRole)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/roles/{role_id}", wrapper.GetRole)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/roles/{role_id}", wrapper.UpdateRole)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/invitations", wrapper.ListInvitations)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/invitations", wrapper.CreateInvitation)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/invitations/{invitation_id}", wrapper.RevokeInvitation)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/invitations/{invitation_id}", wrapper.GetInvitation)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/accepted-invitations", wrapper.AcceptInvitation)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/api-keys/{api_key_id}", wrapper.RevokeAPIKey)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/api-keys/{api_key_id}", wrapper.GetAPIKey)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/findings", wrapper.GetFindingTotals)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/severities", wrapper.CountFindingsBySeverity)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/services", wrapper.CountFindingsByService)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/categories", wrapper.CountFindingsByCategory)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/frameworks", wrapper.CountFindingsByFramework)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/providers", wrapper.ListProviderPostures)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/provider-kinds", wrapper.CountProvidersByKind)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/resources", wrapper.CountResourcesByKind)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/trend", wrapper.ListFindingTrend)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/overview/scans", wrapper.GetScanStatistics)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/summary", wrapper.GetSummary)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/providers", wrapper.ListProviders)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/providers", wrapper.CreateProvider)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/providers/{provider_id}", wrapper.DeleteProvider)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/providers/{provider_id}", wrapper.GetProvider)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/providers/{provider_id}", wrapper.UpdateProvider)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/providers/{provider_id}/connection", wrapper.RecordProviderConnection)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/providers/{provider_id}/secret", wrapper.DeleteProviderSecret)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/providers/{provider_id}/secret", wrapper.GetProviderSecret)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/providers/{provider_id}/secret", wrapper.PutProviderSecret)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/providers/{provider_id}/posture", wrapper.GetProviderPosture)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/scans", wrapper.ListScans)
@@ -3097,27 +6386,49 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/scans/{scan_id}", wrapper.GetScan)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/scans/{scan_id}", wrapper.UpdateScan)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/start", wrapper.StartScan)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/scans/{scan_id}/progress", wrapper.ReportScanProgress)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/finish", wrapper.FinishScan)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/fail", wrapper.FailScan)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/cancel", wrapper.CancelScan)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/scans/{scan_id}/summaries", wrapper.ListScanSummaries)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/scans/{scan_id}/failing-checks", wrapper.ListFailingChecks)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/scans/{scan_id}/findings", wrapper.ListScanFindings)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/findings", wrapper.IngestFindings)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/findings", wrapper.ListFindings)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/finding-values", wrapper.ListFindingValues)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/findings/{finding_id}", wrapper.GetFinding)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/findings/{finding_id}/mute", wrapper.UnmuteFinding)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/findings/{finding_id}/mute", wrapper.MuteFinding)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/findings/{finding_id}/resources", wrapper.ListFindingResources)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/findings/{finding_id}/history", wrapper.ListFindingHistory)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/mute-rules", wrapper.ListMuteRules)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/mute-rules", wrapper.CreateMuteRule)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/mute-rules/{mute_rule_id}", wrapper.DeleteMuteRule)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/mute-rules/{mute_rule_id}", wrapper.GetMuteRule)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/mute-rules/{mute_rule_id}", wrapper.UpdateMuteRule)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/mute-rules/{mute_rule_id}/apply", wrapper.ApplyMuteRule)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/resources", wrapper.ListResources)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/resources/{resource_id}", wrapper.GetResource)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/resources/{resource_id}/findings", wrapper.ListResourceFindings)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/checks", wrapper.ListChecks)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/checks/{check_id}", wrapper.GetCheck)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/reports", wrapper.ListReports)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/reports", wrapper.CreateReport)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/reports/{report_id}", wrapper.DeleteReport)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/reports/{report_id}", wrapper.GetReport)
 
 	return m
 }
+
+type BadRequestApplicationProblemPlusJSONResponse Problem
+
+type ConflictApplicationProblemPlusJSONResponse Problem
+
+type ContentTooLargeApplicationProblemPlusJSONResponse Problem
+
+type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type NotModifiedResponseHeaders struct {
 	ETag *string
@@ -3129,6 +6440,817 @@ type NotModifiedResponse struct {
 type PreconditionFailedApplicationProblemPlusJSONResponse Problem
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type TooManyRequestsResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
+}
+
+type UnauthorizedApplicationProblemPlusJSONResponse Problem
+
+type UnprocessableApplicationProblemPlusJSONResponse Problem
+
+type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
+
+type AcceptInvitationRequestObject struct {
+	Body *AcceptInvitationJSONRequestBody
+}
+
+type AcceptInvitationResponseObject interface {
+	VisitAcceptInvitationResponse(w http.ResponseWriter) error
+}
+
+type AcceptInvitation200JSONResponse NewMember
+
+func (response AcceptInvitation200JSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation400ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation401ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation403ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation404ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation409ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation413ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation415ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation422ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptInvitation429ApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptInvitationdefaultApplicationProblemPlusJSONResponse) VisitAcceptInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeysRequestObject struct {
+	Params ListAPIKeysParams
+}
+
+type ListAPIKeysResponseObject interface {
+	VisitListAPIKeysResponse(w http.ResponseWriter) error
+}
+
+type ListAPIKeys200JSONResponse APIKeyPage
+
+func (response ListAPIKeys200JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys400ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys401ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys404ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys429ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAPIKeysdefaultApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKeyRequestObject struct {
+	Body *CreateAPIKeyJSONRequestBody
+}
+
+type CreateAPIKeyResponseObject interface {
+	VisitCreateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIKey201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateAPIKey201JSONResponse struct {
+	Body    CreatedAPIKey
+	Headers CreateAPIKey201ResponseHeaders
+}
+
+func (response CreateAPIKey201JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey400ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey401ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey404ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey413ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey415ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey422ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey429ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAPIKeydefaultApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKeyRequestObject struct {
+	ApiKeyId APIKeyID `json:"api_key_id"`
+	Params   RevokeAPIKeyParams
+}
+
+type RevokeAPIKeyResponseObject interface {
+	VisitRevokeAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type RevokeAPIKey204Response struct {
+}
+
+func (response RevokeAPIKey204Response) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey400ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey401ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey403ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey404ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey412ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey429ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeAPIKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeyRequestObject struct {
+	ApiKeyId APIKeyID `json:"api_key_id"`
+	Params   GetAPIKeyParams
+}
+
+type GetAPIKeyResponseObject interface {
+	VisitGetAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type GetAPIKey200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetAPIKey200JSONResponse struct {
+	Body    APIKey
+	Headers GetAPIKey200ResponseHeaders
+}
+
+func (response GetAPIKey200JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey304Response = NotModifiedResponse
+
+func (response GetAPIKey304Response) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey400ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey401ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey403ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey404ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAPIKey429ApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAPIKeydefaultApplicationProblemPlusJSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListChecksRequestObject struct {
 	Params ListChecksParams
@@ -3152,6 +7274,95 @@ func (response ListChecks200JSONResponse) VisitListChecksResponse(w http.Respons
 	return err
 }
 
+type ListChecks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListChecks400ApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListChecks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListChecks401ApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListChecks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListChecks403ApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListChecks404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListChecks404ApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListChecks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListChecks429ApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListChecksdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -3171,15 +7382,164 @@ func (response ListChecksdefaultApplicationProblemPlusJSONResponse) VisitListChe
 
 type GetCheckRequestObject struct {
 	CheckId string `json:"check_id"`
+	Params  GetCheckParams
 }
 
 type GetCheckResponseObject interface {
 	VisitGetCheckResponse(w http.ResponseWriter) error
 }
 
-type GetCheck200JSONResponse CheckDetail
+type GetCheck200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetCheck200JSONResponse struct {
+	Body    CheckDetail
+	Headers GetCheck200ResponseHeaders
+}
 
 func (response GetCheck200JSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheck304Response = NotModifiedResponse
+
+func (response GetCheck304Response) VisitGetCheckResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetCheck400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCheck400ApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheck401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetCheck401ApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheck403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetCheck403ApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheck404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCheck404ApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheck429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetCheck429ApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCheckdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCheckdefaultApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingValuesRequestObject struct {
+	Params ListFindingValuesParams
+}
+
+type ListFindingValuesResponseObject interface {
+	VisitListFindingValuesResponse(w http.ResponseWriter) error
+}
+
+type ListFindingValues200JSONResponse FindingValueList
+
+func (response ListFindingValues200JSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3191,12 +7551,101 @@ func (response GetCheck200JSONResponse) VisitGetCheckResponse(w http.ResponseWri
 	return err
 }
 
-type GetCheckdefaultApplicationProblemPlusJSONResponse struct {
+type ListFindingValues400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingValues400ApplicationProblemPlusJSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingValues401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingValues401ApplicationProblemPlusJSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingValues403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingValues403ApplicationProblemPlusJSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingValues404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingValues404ApplicationProblemPlusJSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingValues429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingValues429ApplicationProblemPlusJSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingValuesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response GetCheckdefaultApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+func (response ListFindingValuesdefaultApplicationProblemPlusJSONResponse) VisitListFindingValuesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3230,6 +7679,95 @@ func (response ListFindings200JSONResponse) VisitListFindingsResponse(w http.Res
 	return err
 }
 
+type ListFindings400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings400ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings401ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings403ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings404ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings429ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFindingsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -3249,22 +7787,132 @@ func (response ListFindingsdefaultApplicationProblemPlusJSONResponse) VisitListF
 
 type GetFindingRequestObject struct {
 	FindingId FindingID `json:"finding_id"`
+	Params    GetFindingParams
 }
 
 type GetFindingResponseObject interface {
 	VisitGetFindingResponse(w http.ResponseWriter) error
 }
 
-type GetFinding200JSONResponse FindingDetail
+type GetFinding200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetFinding200JSONResponse struct {
+	Body    FindingDetail
+	Headers GetFinding200ResponseHeaders
+}
 
 func (response GetFinding200JSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding304Response = NotModifiedResponse
+
+func (response GetFinding304Response) VisitGetFindingResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFinding400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding400ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding401ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding403ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding404ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding429ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3286,8 +7934,137 @@ func (response GetFindingdefaultApplicationProblemPlusJSONResponse) VisitGetFind
 	return err
 }
 
-type UnmuteFindingRequestObject struct {
+type ListFindingHistoryRequestObject struct {
 	FindingId FindingID `json:"finding_id"`
+	Params    ListFindingHistoryParams
+}
+
+type ListFindingHistoryResponseObject interface {
+	VisitListFindingHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListFindingHistory200JSONResponse FindingPage
+
+func (response ListFindingHistory200JSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingHistory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingHistory400ApplicationProblemPlusJSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingHistory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingHistory401ApplicationProblemPlusJSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingHistory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingHistory403ApplicationProblemPlusJSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingHistory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingHistory404ApplicationProblemPlusJSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingHistory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingHistory429ApplicationProblemPlusJSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFindingHistorydefaultApplicationProblemPlusJSONResponse) VisitListFindingHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmuteFindingRequestObject struct {
+	FindingId MutedFindingID `json:"finding_id"`
 }
 
 type UnmuteFindingResponseObject interface {
@@ -3300,6 +8077,95 @@ type UnmuteFinding204Response struct {
 func (response UnmuteFinding204Response) VisitUnmuteFindingResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
 	return nil
+}
+
+type UnmuteFinding400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UnmuteFinding400ApplicationProblemPlusJSONResponse) VisitUnmuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmuteFinding401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UnmuteFinding401ApplicationProblemPlusJSONResponse) VisitUnmuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmuteFinding403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UnmuteFinding403ApplicationProblemPlusJSONResponse) VisitUnmuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmuteFinding404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UnmuteFinding404ApplicationProblemPlusJSONResponse) VisitUnmuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmuteFinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UnmuteFinding429ApplicationProblemPlusJSONResponse) VisitUnmuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type UnmuteFindingdefaultApplicationProblemPlusJSONResponse struct {
@@ -3338,6 +8204,143 @@ func (response MuteFinding200JSONResponse) VisitMuteFindingResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding400ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding401ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding403ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding404ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding413ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding415ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding422ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteFinding429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response MuteFinding429ApplicationProblemPlusJSONResponse) VisitMuteFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3381,12 +8384,1981 @@ func (response ListFindingResources200JSONResponse) VisitListFindingResourcesRes
 	return err
 }
 
+type ListFindingResources400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingResources400ApplicationProblemPlusJSONResponse) VisitListFindingResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingResources401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingResources401ApplicationProblemPlusJSONResponse) VisitListFindingResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingResources403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingResources403ApplicationProblemPlusJSONResponse) VisitListFindingResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingResources404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingResources404ApplicationProblemPlusJSONResponse) VisitListFindingResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingResources429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingResources429ApplicationProblemPlusJSONResponse) VisitListFindingResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFindingResourcesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response ListFindingResourcesdefaultApplicationProblemPlusJSONResponse) VisitListFindingResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitationsRequestObject struct {
+	Params ListInvitationsParams
+}
+
+type ListInvitationsResponseObject interface {
+	VisitListInvitationsResponse(w http.ResponseWriter) error
+}
+
+type ListInvitations200JSONResponse InvitationPage
+
+func (response ListInvitations200JSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitations400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListInvitations400ApplicationProblemPlusJSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitations401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListInvitations401ApplicationProblemPlusJSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitations403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListInvitations403ApplicationProblemPlusJSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitations404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListInvitations404ApplicationProblemPlusJSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitations429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListInvitations429ApplicationProblemPlusJSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvitationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListInvitationsdefaultApplicationProblemPlusJSONResponse) VisitListInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitationRequestObject struct {
+	Body *CreateInvitationJSONRequestBody
+}
+
+type CreateInvitationResponseObject interface {
+	VisitCreateInvitationResponse(w http.ResponseWriter) error
+}
+
+type CreateInvitation201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateInvitation201JSONResponse struct {
+	Body    CreatedInvitation
+	Headers CreateInvitation201ResponseHeaders
+}
+
+func (response CreateInvitation201JSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation400ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation401ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation403ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation404ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation409ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation413ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation415ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation422ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInvitation429ApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateInvitationdefaultApplicationProblemPlusJSONResponse) VisitCreateInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitationRequestObject struct {
+	InvitationId InvitationID `json:"invitation_id"`
+	Params       RevokeInvitationParams
+}
+
+type RevokeInvitationResponseObject interface {
+	VisitRevokeInvitationResponse(w http.ResponseWriter) error
+}
+
+type RevokeInvitation204Response struct {
+}
+
+func (response RevokeInvitation204Response) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeInvitation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeInvitation400ApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeInvitation401ApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeInvitation403ApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeInvitation404ApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitation412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeInvitation412ApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeInvitation429ApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeInvitationdefaultApplicationProblemPlusJSONResponse) VisitRevokeInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitationRequestObject struct {
+	InvitationId InvitationID `json:"invitation_id"`
+	Params       GetInvitationParams
+}
+
+type GetInvitationResponseObject interface {
+	VisitGetInvitationResponse(w http.ResponseWriter) error
+}
+
+type GetInvitation200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetInvitation200JSONResponse struct {
+	Body    Invitation
+	Headers GetInvitation200ResponseHeaders
+}
+
+func (response GetInvitation200JSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitation304Response = NotModifiedResponse
+
+func (response GetInvitation304Response) VisitGetInvitationResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetInvitation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvitation400ApplicationProblemPlusJSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvitation401ApplicationProblemPlusJSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvitation403ApplicationProblemPlusJSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvitation404ApplicationProblemPlusJSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInvitation429ApplicationProblemPlusJSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetInvitationdefaultApplicationProblemPlusJSONResponse) VisitGetInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMeRequestObject struct {
+	Params GetMeParams
+}
+
+type GetMeResponseObject interface {
+	VisitGetMeResponse(w http.ResponseWriter) error
+}
+
+type GetMe200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetMe200JSONResponse struct {
+	Body    User
+	Headers GetMe200ResponseHeaders
+}
+
+func (response GetMe200JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe304Response = NotModifiedResponse
+
+func (response GetMe304Response) VisitGetMeResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetMe400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe400ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe401ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe403ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe404ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe429ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMedefaultApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRulesRequestObject struct {
+	Params ListMuteRulesParams
+}
+
+type ListMuteRulesResponseObject interface {
+	VisitListMuteRulesResponse(w http.ResponseWriter) error
+}
+
+type ListMuteRules200JSONResponse MuteRulePage
+
+func (response ListMuteRules200JSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRules400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMuteRules400ApplicationProblemPlusJSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRules401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMuteRules401ApplicationProblemPlusJSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRules403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMuteRules403ApplicationProblemPlusJSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRules404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListMuteRules404ApplicationProblemPlusJSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRules429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMuteRules429ApplicationProblemPlusJSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMuteRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMuteRulesdefaultApplicationProblemPlusJSONResponse) VisitListMuteRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRuleRequestObject struct {
+	Params CreateMuteRuleParams
+	Body   *CreateMuteRuleJSONRequestBody
+}
+
+type CreateMuteRuleResponseObject interface {
+	VisitCreateMuteRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateMuteRule201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *string
+}
+
+type CreateMuteRule201JSONResponse struct {
+	Body    MuteRule
+	Headers CreateMuteRule201ResponseHeaders
+}
+
+func (response CreateMuteRule201JSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule400ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule401ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule403ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule404ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule409ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule413ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule415ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule422ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRule429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateMuteRule429ApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMuteRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMuteRuledefaultApplicationProblemPlusJSONResponse) VisitCreateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRuleRequestObject struct {
+	MuteRuleId MuteRuleID `json:"mute_rule_id"`
+	Params     DeleteMuteRuleParams
+}
+
+type DeleteMuteRuleResponseObject interface {
+	VisitDeleteMuteRuleResponse(w http.ResponseWriter) error
+}
+
+type DeleteMuteRule204Response struct {
+}
+
+func (response DeleteMuteRule204Response) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMuteRule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMuteRule400ApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRule401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMuteRule401ApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMuteRule403ApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRule404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMuteRule404ApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRule412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMuteRule412ApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRule429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMuteRule429ApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMuteRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteMuteRuledefaultApplicationProblemPlusJSONResponse) VisitDeleteMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRuleRequestObject struct {
+	MuteRuleId MuteRuleID `json:"mute_rule_id"`
+	Params     GetMuteRuleParams
+}
+
+type GetMuteRuleResponseObject interface {
+	VisitGetMuteRuleResponse(w http.ResponseWriter) error
+}
+
+type GetMuteRule200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetMuteRule200JSONResponse struct {
+	Body    MuteRule
+	Headers GetMuteRule200ResponseHeaders
+}
+
+func (response GetMuteRule200JSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRule304Response = NotModifiedResponse
+
+func (response GetMuteRule304Response) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetMuteRule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMuteRule400ApplicationProblemPlusJSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRule401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMuteRule401ApplicationProblemPlusJSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMuteRule403ApplicationProblemPlusJSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRule404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMuteRule404ApplicationProblemPlusJSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRule429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMuteRule429ApplicationProblemPlusJSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMuteRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMuteRuledefaultApplicationProblemPlusJSONResponse) VisitGetMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRuleRequestObject struct {
+	MuteRuleId MuteRuleID `json:"mute_rule_id"`
+	Params     UpdateMuteRuleParams
+	Body       *UpdateMuteRuleApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMuteRuleResponseObject interface {
+	VisitUpdateMuteRuleResponse(w http.ResponseWriter) error
+}
+
+type UpdateMuteRule200ResponseHeaders struct {
+	ETag *string
+}
+
+type UpdateMuteRule200JSONResponse struct {
+	Body    MuteRule
+	Headers UpdateMuteRule200ResponseHeaders
+}
+
+func (response UpdateMuteRule200JSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule400ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule401ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule403ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule404ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule409ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule412ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule413ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule415ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule422ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRule429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMuteRule429ApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMuteRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMuteRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRuleRequestObject struct {
+	MuteRuleId MuteRuleID `json:"mute_rule_id"`
+}
+
+type ApplyMuteRuleResponseObject interface {
+	VisitApplyMuteRuleResponse(w http.ResponseWriter) error
+}
+
+type ApplyMuteRule200JSONResponse AppliedMuteRule
+
+func (response ApplyMuteRule200JSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyMuteRule400ApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRule401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyMuteRule401ApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyMuteRule403ApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRule404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyMuteRule404ApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyMuteRule409ApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRule429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyMuteRule429ApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyMuteRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApplyMuteRuledefaultApplicationProblemPlusJSONResponse) VisitApplyMuteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategoryRequestObject struct {
+}
+
+type CountFindingsByCategoryResponseObject interface {
+	VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error
+}
+
+type CountFindingsByCategory200JSONResponse CategoryCountList
+
+func (response CountFindingsByCategory200JSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByCategory400ApplicationProblemPlusJSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByCategory401ApplicationProblemPlusJSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByCategory403ApplicationProblemPlusJSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByCategory404ApplicationProblemPlusJSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByCategory429ApplicationProblemPlusJSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByCategorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CountFindingsByCategorydefaultApplicationProblemPlusJSONResponse) VisitCountFindingsByCategoryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3420,12 +10392,610 @@ func (response GetFindingTotals200JSONResponse) VisitGetFindingTotalsResponse(w 
 	return err
 }
 
+type GetFindingTotals400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFindingTotals400ApplicationProblemPlusJSONResponse) VisitGetFindingTotalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingTotals401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetFindingTotals401ApplicationProblemPlusJSONResponse) VisitGetFindingTotalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingTotals403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetFindingTotals403ApplicationProblemPlusJSONResponse) VisitGetFindingTotalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingTotals404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFindingTotals404ApplicationProblemPlusJSONResponse) VisitGetFindingTotalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingTotals429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFindingTotals429ApplicationProblemPlusJSONResponse) VisitGetFindingTotalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetFindingTotalsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response GetFindingTotalsdefaultApplicationProblemPlusJSONResponse) VisitGetFindingTotalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFrameworkRequestObject struct {
+}
+
+type CountFindingsByFrameworkResponseObject interface {
+	VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error
+}
+
+type CountFindingsByFramework200JSONResponse FrameworkCountList
+
+func (response CountFindingsByFramework200JSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFramework400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByFramework400ApplicationProblemPlusJSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFramework401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByFramework401ApplicationProblemPlusJSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFramework403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByFramework403ApplicationProblemPlusJSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFramework404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByFramework404ApplicationProblemPlusJSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFramework429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByFramework429ApplicationProblemPlusJSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByFrameworkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CountFindingsByFrameworkdefaultApplicationProblemPlusJSONResponse) VisitCountFindingsByFrameworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKindRequestObject struct {
+}
+
+type CountProvidersByKindResponseObject interface {
+	VisitCountProvidersByKindResponse(w http.ResponseWriter) error
+}
+
+type CountProvidersByKind200JSONResponse ProviderKindCountList
+
+func (response CountProvidersByKind200JSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKind400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CountProvidersByKind400ApplicationProblemPlusJSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKind401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountProvidersByKind401ApplicationProblemPlusJSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKind403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountProvidersByKind403ApplicationProblemPlusJSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKind404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountProvidersByKind404ApplicationProblemPlusJSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKind429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CountProvidersByKind429ApplicationProblemPlusJSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountProvidersByKinddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CountProvidersByKinddefaultApplicationProblemPlusJSONResponse) VisitCountProvidersByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPosturesRequestObject struct {
+}
+
+type ListProviderPosturesResponseObject interface {
+	VisitListProviderPosturesResponse(w http.ResponseWriter) error
+}
+
+type ListProviderPostures200JSONResponse ProviderPostureList
+
+func (response ListProviderPostures200JSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPostures400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviderPostures400ApplicationProblemPlusJSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPostures401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviderPostures401ApplicationProblemPlusJSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPostures403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviderPostures403ApplicationProblemPlusJSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPostures404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviderPostures404ApplicationProblemPlusJSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPostures429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviderPostures429ApplicationProblemPlusJSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviderPosturesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListProviderPosturesdefaultApplicationProblemPlusJSONResponse) VisitListProviderPosturesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKindRequestObject struct {
+	Params CountResourcesByKindParams
+}
+
+type CountResourcesByKindResponseObject interface {
+	VisitCountResourcesByKindResponse(w http.ResponseWriter) error
+}
+
+type CountResourcesByKind200JSONResponse ResourceCountList
+
+func (response CountResourcesByKind200JSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKind400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CountResourcesByKind400ApplicationProblemPlusJSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKind401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountResourcesByKind401ApplicationProblemPlusJSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKind403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountResourcesByKind403ApplicationProblemPlusJSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKind404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountResourcesByKind404ApplicationProblemPlusJSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKind429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CountResourcesByKind429ApplicationProblemPlusJSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountResourcesByKinddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CountResourcesByKinddefaultApplicationProblemPlusJSONResponse) VisitCountResourcesByKindResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3459,12 +11029,228 @@ func (response GetScanStatistics200JSONResponse) VisitGetScanStatisticsResponse(
 	return err
 }
 
+type GetScanStatistics400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetScanStatistics400ApplicationProblemPlusJSONResponse) VisitGetScanStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScanStatistics401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetScanStatistics401ApplicationProblemPlusJSONResponse) VisitGetScanStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScanStatistics403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetScanStatistics403ApplicationProblemPlusJSONResponse) VisitGetScanStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScanStatistics404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetScanStatistics404ApplicationProblemPlusJSONResponse) VisitGetScanStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScanStatistics429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetScanStatistics429ApplicationProblemPlusJSONResponse) VisitGetScanStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetScanStatisticsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response GetScanStatisticsdefaultApplicationProblemPlusJSONResponse) VisitGetScanStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByServiceRequestObject struct {
+}
+
+type CountFindingsByServiceResponseObject interface {
+	VisitCountFindingsByServiceResponse(w http.ResponseWriter) error
+}
+
+type CountFindingsByService200JSONResponse ServiceCountList
+
+func (response CountFindingsByService200JSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByService400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByService400ApplicationProblemPlusJSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByService401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByService401ApplicationProblemPlusJSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByService403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByService403ApplicationProblemPlusJSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByService404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByService404ApplicationProblemPlusJSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByService429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsByService429ApplicationProblemPlusJSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsByServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CountFindingsByServicedefaultApplicationProblemPlusJSONResponse) VisitCountFindingsByServiceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3493,6 +11279,95 @@ func (response CountFindingsBySeverity200JSONResponse) VisitCountFindingsBySever
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsBySeverity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsBySeverity400ApplicationProblemPlusJSONResponse) VisitCountFindingsBySeverityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsBySeverity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsBySeverity401ApplicationProblemPlusJSONResponse) VisitCountFindingsBySeverityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsBySeverity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsBySeverity403ApplicationProblemPlusJSONResponse) VisitCountFindingsBySeverityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsBySeverity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsBySeverity404ApplicationProblemPlusJSONResponse) VisitCountFindingsBySeverityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountFindingsBySeverity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CountFindingsBySeverity429ApplicationProblemPlusJSONResponse) VisitCountFindingsBySeverityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3536,6 +11411,95 @@ func (response ListFindingTrend200JSONResponse) VisitListFindingTrendResponse(w 
 	return err
 }
 
+type ListFindingTrend400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingTrend400ApplicationProblemPlusJSONResponse) VisitListFindingTrendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingTrend401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingTrend401ApplicationProblemPlusJSONResponse) VisitListFindingTrendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingTrend403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingTrend403ApplicationProblemPlusJSONResponse) VisitListFindingTrendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingTrend404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingTrend404ApplicationProblemPlusJSONResponse) VisitListFindingTrendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingTrend429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindingTrend429ApplicationProblemPlusJSONResponse) VisitListFindingTrendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFindingTrenddefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -3574,12 +11538,170 @@ func (response ListPlans200JSONResponse) VisitListPlansResponse(w http.ResponseW
 	return err
 }
 
+type ListPlans400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPlans400ApplicationProblemPlusJSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPlans429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPlans429ApplicationProblemPlusJSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPlansdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response ListPlansdefaultApplicationProblemPlusJSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPlanRequestObject struct {
+	PlanName string `json:"plan_name"`
+	Params   GetPlanParams
+}
+
+type GetPlanResponseObject interface {
+	VisitGetPlanResponse(w http.ResponseWriter) error
+}
+
+type GetPlan200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetPlan200JSONResponse struct {
+	Body    Plan
+	Headers GetPlan200ResponseHeaders
+}
+
+func (response GetPlan200JSONResponse) VisitGetPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPlan304Response = NotModifiedResponse
+
+func (response GetPlan304Response) VisitGetPlanResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetPlan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPlan400ApplicationProblemPlusJSONResponse) VisitGetPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPlan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPlan404ApplicationProblemPlusJSONResponse) VisitGetPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPlan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPlan429ApplicationProblemPlusJSONResponse) VisitGetPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPlandefaultApplicationProblemPlusJSONResponse) VisitGetPlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3609,6 +11731,95 @@ func (response ListProviders200JSONResponse) VisitListProvidersResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders400ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders401ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders403ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders404ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders429ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3667,6 +11878,159 @@ func (response CreateProvider201JSONResponse) VisitCreateProviderResponse(w http
 	return err
 }
 
+type CreateProvider400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider400ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider401ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider403ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider404ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider409ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider413ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider415ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider422ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider429ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateProviderdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -3701,6 +12065,70 @@ func (response DeleteProvider204Response) VisitDeleteProviderResponse(w http.Res
 	return nil
 }
 
+type DeleteProvider400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider400ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider401ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider403ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider404ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteProvider412ApplicationProblemPlusJSONResponse struct {
 	PreconditionFailedApplicationProblemPlusJSONResponse
 }
@@ -3713,6 +12141,31 @@ func (response DeleteProvider412ApplicationProblemPlusJSONResponse) VisitDeleteP
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider429ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3777,6 +12230,95 @@ func (response GetProvider304Response) VisitGetProviderResponse(w http.ResponseW
 	return nil
 }
 
+type GetProvider400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider400ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider401ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider403ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider404ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider429ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetProviderdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -3797,7 +12339,7 @@ func (response GetProviderdefaultApplicationProblemPlusJSONResponse) VisitGetPro
 type UpdateProviderRequestObject struct {
 	ProviderId ProviderID `json:"provider_id"`
 	Params     UpdateProviderParams
-	Body       *UpdateProviderJSONRequestBody
+	Body       *UpdateProviderApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateProviderResponseObject interface {
@@ -3828,6 +12370,70 @@ func (response UpdateProvider200JSONResponse) VisitUpdateProviderResponse(w http
 	return err
 }
 
+type UpdateProvider400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider400ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider401ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider403ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider404ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProvider412ApplicationProblemPlusJSONResponse struct {
 	PreconditionFailedApplicationProblemPlusJSONResponse
 }
@@ -3844,12 +12450,262 @@ func (response UpdateProvider412ApplicationProblemPlusJSONResponse) VisitUpdateP
 	return err
 }
 
+type UpdateProvider413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider413ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider415ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider422ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProvider429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProvider429ApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateProviderdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response UpdateProviderdefaultApplicationProblemPlusJSONResponse) VisitUpdateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnectionRequestObject struct {
+	ProviderId ProviderID `json:"provider_id"`
+	Body       *RecordProviderConnectionJSONRequestBody
+}
+
+type RecordProviderConnectionResponseObject interface {
+	VisitRecordProviderConnectionResponse(w http.ResponseWriter) error
+}
+
+type RecordProviderConnection200JSONResponse Provider
+
+func (response RecordProviderConnection200JSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection400ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection401ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection403ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection404ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection413ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection415ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection422ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnection429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RecordProviderConnection429ApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordProviderConnectiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordProviderConnectiondefaultApplicationProblemPlusJSONResponse) VisitRecordProviderConnectionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3883,12 +12739,389 @@ func (response GetProviderPosture200JSONResponse) VisitGetProviderPostureRespons
 	return err
 }
 
+type GetProviderPosture400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderPosture400ApplicationProblemPlusJSONResponse) VisitGetProviderPostureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderPosture401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderPosture401ApplicationProblemPlusJSONResponse) VisitGetProviderPostureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderPosture403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderPosture403ApplicationProblemPlusJSONResponse) VisitGetProviderPostureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderPosture404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderPosture404ApplicationProblemPlusJSONResponse) VisitGetProviderPostureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderPosture429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderPosture429ApplicationProblemPlusJSONResponse) VisitGetProviderPostureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetProviderPosturedefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response GetProviderPosturedefaultApplicationProblemPlusJSONResponse) VisitGetProviderPostureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecretRequestObject struct {
+	ProviderId ProviderID `json:"provider_id"`
+	Params     DeleteProviderSecretParams
+}
+
+type DeleteProviderSecretResponseObject interface {
+	VisitDeleteProviderSecretResponse(w http.ResponseWriter) error
+}
+
+type DeleteProviderSecret204Response struct {
+}
+
+func (response DeleteProviderSecret204Response) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteProviderSecret400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProviderSecret400ApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecret401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProviderSecret401ApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecret403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProviderSecret403ApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecret404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProviderSecret404ApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecret412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProviderSecret412ApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecret429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProviderSecret429ApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteProviderSecretdefaultApplicationProblemPlusJSONResponse) VisitDeleteProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecretRequestObject struct {
+	ProviderId ProviderID `json:"provider_id"`
+	Params     GetProviderSecretParams
+}
+
+type GetProviderSecretResponseObject interface {
+	VisitGetProviderSecretResponse(w http.ResponseWriter) error
+}
+
+type GetProviderSecret200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetProviderSecret200JSONResponse struct {
+	Body    ProviderSecret
+	Headers GetProviderSecret200ResponseHeaders
+}
+
+func (response GetProviderSecret200JSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecret304Response = NotModifiedResponse
+
+func (response GetProviderSecret304Response) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetProviderSecret400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderSecret400ApplicationProblemPlusJSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecret401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderSecret401ApplicationProblemPlusJSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecret403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderSecret403ApplicationProblemPlusJSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecret404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderSecret404ApplicationProblemPlusJSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecret429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProviderSecret429ApplicationProblemPlusJSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProviderSecretdefaultApplicationProblemPlusJSONResponse) VisitGetProviderSecretResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3909,12 +13142,155 @@ type PutProviderSecretResponseObject interface {
 	VisitPutProviderSecretResponse(w http.ResponseWriter) error
 }
 
-type PutProviderSecret204Response struct {
+type PutProviderSecret200JSONResponse ProviderSecret
+
+func (response PutProviderSecret200JSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
-func (response PutProviderSecret204Response) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
-	w.WriteHeader(204)
-	return nil
+type PutProviderSecret400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret400ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret401ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret403ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret404ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret413ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret415ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret422ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutProviderSecret429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PutProviderSecret429ApplicationProblemPlusJSONResponse) VisitPutProviderSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type PutProviderSecretdefaultApplicationProblemPlusJSONResponse struct {
@@ -3956,6 +13332,95 @@ func (response ListReports200JSONResponse) VisitListReportsResponse(w http.Respo
 	return err
 }
 
+type ListReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListReports400ApplicationProblemPlusJSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListReports401ApplicationProblemPlusJSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListReports403ApplicationProblemPlusJSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListReports404ApplicationProblemPlusJSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListReports429ApplicationProblemPlusJSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReportsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -3973,24 +13438,273 @@ func (response ListReportsdefaultApplicationProblemPlusJSONResponse) VisitListRe
 	return err
 }
 
+type DeleteReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+	Params   DeleteReportParams
+}
+
+type DeleteReportResponseObject interface {
+	VisitDeleteReportResponse(w http.ResponseWriter) error
+}
+
+type DeleteReport204Response struct {
+}
+
+func (response DeleteReport204Response) VisitDeleteReportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteReport400ApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteReport401ApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteReport403ApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteReport404ApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteReport412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteReport412ApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteReport429ApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteReportdefaultApplicationProblemPlusJSONResponse) VisitDeleteReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetReportRequestObject struct {
-	ReportId int64 `json:"report_id"`
+	ReportId ReportID `json:"report_id"`
+	Params   GetReportParams
 }
 
 type GetReportResponseObject interface {
 	VisitGetReportResponse(w http.ResponseWriter) error
 }
 
-type GetReport200JSONResponse Report
+type GetReport200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetReport200JSONResponse struct {
+	Body    Report
+	Headers GetReport200ResponseHeaders
+}
 
 func (response GetReport200JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport304Response = NotModifiedResponse
+
+func (response GetReport304Response) VisitGetReportResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetReport400ApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetReport401ApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetReport403ApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetReport404ApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetReport429ApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4034,6 +13748,95 @@ func (response ListResources200JSONResponse) VisitListResourcesResponse(w http.R
 	return err
 }
 
+type ListResources400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListResources400ApplicationProblemPlusJSONResponse) VisitListResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResources401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListResources401ApplicationProblemPlusJSONResponse) VisitListResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResources403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListResources403ApplicationProblemPlusJSONResponse) VisitListResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResources404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListResources404ApplicationProblemPlusJSONResponse) VisitListResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResources429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListResources429ApplicationProblemPlusJSONResponse) VisitListResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListResourcesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -4052,16 +13855,166 @@ func (response ListResourcesdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type GetResourceRequestObject struct {
-	ResourceId openapi_types.UUID `json:"resource_id"`
+	ResourceId ResourceID `json:"resource_id"`
+	Params     GetResourceParams
 }
 
 type GetResourceResponseObject interface {
 	VisitGetResourceResponse(w http.ResponseWriter) error
 }
 
-type GetResource200JSONResponse ResourceDetail
+type GetResource200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetResource200JSONResponse struct {
+	Body    ResourceDetail
+	Headers GetResource200ResponseHeaders
+}
 
 func (response GetResource200JSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource304Response = NotModifiedResponse
+
+func (response GetResource304Response) VisitGetResourceResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetResource400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource400ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource401ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource403ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource404ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource429ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResourcedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetResourcedefaultApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResourceFindingsRequestObject struct {
+	ResourceId ResourceID `json:"resource_id"`
+	Params     ListResourceFindingsParams
+}
+
+type ListResourceFindingsResponseObject interface {
+	VisitListResourceFindingsResponse(w http.ResponseWriter) error
+}
+
+type ListResourceFindings200JSONResponse FindingPage
+
+func (response ListResourceFindings200JSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4073,12 +14026,959 @@ func (response GetResource200JSONResponse) VisitGetResourceResponse(w http.Respo
 	return err
 }
 
-type GetResourcedefaultApplicationProblemPlusJSONResponse struct {
+type ListResourceFindings400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListResourceFindings400ApplicationProblemPlusJSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResourceFindings401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListResourceFindings401ApplicationProblemPlusJSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResourceFindings403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListResourceFindings403ApplicationProblemPlusJSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResourceFindings404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListResourceFindings404ApplicationProblemPlusJSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResourceFindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListResourceFindings429ApplicationProblemPlusJSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResourceFindingsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response GetResourcedefaultApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+func (response ListResourceFindingsdefaultApplicationProblemPlusJSONResponse) VisitListResourceFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRolesRequestObject struct {
+}
+
+type ListRolesResponseObject interface {
+	VisitListRolesResponse(w http.ResponseWriter) error
+}
+
+type ListRoles200JSONResponse RoleList
+
+func (response ListRoles200JSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRoles400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRoles400ApplicationProblemPlusJSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRoles401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRoles401ApplicationProblemPlusJSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRoles403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRoles403ApplicationProblemPlusJSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRoles404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRoles404ApplicationProblemPlusJSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRoles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRoles429ApplicationProblemPlusJSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRolesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRolesdefaultApplicationProblemPlusJSONResponse) VisitListRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRoleRequestObject struct {
+	Params CreateRoleParams
+	Body   *CreateRoleJSONRequestBody
+}
+
+type CreateRoleResponseObject interface {
+	VisitCreateRoleResponse(w http.ResponseWriter) error
+}
+
+type CreateRole201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *string
+}
+
+type CreateRole201JSONResponse struct {
+	Body    Role
+	Headers CreateRole201ResponseHeaders
+}
+
+func (response CreateRole201JSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole400ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole401ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole403ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole404ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole409ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole413ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole415ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole422ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRole429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateRole429ApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateRoledefaultApplicationProblemPlusJSONResponse) VisitCreateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRoleRequestObject struct {
+	RoleId RoleID `json:"role_id"`
+	Params DeleteRoleParams
+}
+
+type DeleteRoleResponseObject interface {
+	VisitDeleteRoleResponse(w http.ResponseWriter) error
+}
+
+type DeleteRole204Response struct {
+}
+
+func (response DeleteRole204Response) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteRole400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole400ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRole401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole401ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRole403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole403ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRole404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole404ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRole409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole409ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRole412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole412ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRole429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteRole429ApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteRoledefaultApplicationProblemPlusJSONResponse) VisitDeleteRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoleRequestObject struct {
+	RoleId RoleID `json:"role_id"`
+	Params GetRoleParams
+}
+
+type GetRoleResponseObject interface {
+	VisitGetRoleResponse(w http.ResponseWriter) error
+}
+
+type GetRole200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetRole200JSONResponse struct {
+	Body    Role
+	Headers GetRole200ResponseHeaders
+}
+
+func (response GetRole200JSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRole304Response = NotModifiedResponse
+
+func (response GetRole304Response) VisitGetRoleResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetRole400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRole400ApplicationProblemPlusJSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRole401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRole401ApplicationProblemPlusJSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRole403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRole403ApplicationProblemPlusJSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRole404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRole404ApplicationProblemPlusJSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRole429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRole429ApplicationProblemPlusJSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRoledefaultApplicationProblemPlusJSONResponse) VisitGetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRoleRequestObject struct {
+	RoleId RoleID `json:"role_id"`
+	Params UpdateRoleParams
+	Body   *UpdateRoleApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateRoleResponseObject interface {
+	VisitUpdateRoleResponse(w http.ResponseWriter) error
+}
+
+type UpdateRole200ResponseHeaders struct {
+	ETag *string
+}
+
+type UpdateRole200JSONResponse struct {
+	Body    Role
+	Headers UpdateRole200ResponseHeaders
+}
+
+func (response UpdateRole200JSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole400ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole401ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole403ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole404ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole409ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole412ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole413ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole415ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole422ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRole429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateRole429ApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateRoledefaultApplicationProblemPlusJSONResponse) VisitUpdateRoleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4107,6 +15007,95 @@ func (response ListRunningScans200JSONResponse) VisitListRunningScansResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningScans400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRunningScans400ApplicationProblemPlusJSONResponse) VisitListRunningScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningScans401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRunningScans401ApplicationProblemPlusJSONResponse) VisitListRunningScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningScans403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRunningScans403ApplicationProblemPlusJSONResponse) VisitListRunningScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningScans404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRunningScans404ApplicationProblemPlusJSONResponse) VisitListRunningScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningScans429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRunningScans429ApplicationProblemPlusJSONResponse) VisitListRunningScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4150,6 +15139,95 @@ func (response ListScans200JSONResponse) VisitListScansResponse(w http.ResponseW
 	return err
 }
 
+type ListScans400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListScans400ApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScans401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListScans401ApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScans403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListScans403ApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScans404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListScans404ApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScans429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListScans429ApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScansdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -4168,23 +15246,187 @@ func (response ListScansdefaultApplicationProblemPlusJSONResponse) VisitListScan
 }
 
 type CreateScanRequestObject struct {
-	Body *CreateScanJSONRequestBody
+	Params CreateScanParams
+	Body   *CreateScanJSONRequestBody
 }
 
 type CreateScanResponseObject interface {
 	VisitCreateScanResponse(w http.ResponseWriter) error
 }
 
-type CreateScan201JSONResponse Scan
+type CreateScan201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type CreateScan201JSONResponse struct {
+	Body    Scan
+	Headers CreateScan201ResponseHeaders
+}
 
 func (response CreateScan201JSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan400ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(201)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan401ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan403ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan404ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan409ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan413ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan415ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan422ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateScan429ApplicationProblemPlusJSONResponse) VisitCreateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4208,22 +15450,132 @@ func (response CreateScandefaultApplicationProblemPlusJSONResponse) VisitCreateS
 
 type GetScanRequestObject struct {
 	ScanId ScanID `json:"scan_id"`
+	Params GetScanParams
 }
 
 type GetScanResponseObject interface {
 	VisitGetScanResponse(w http.ResponseWriter) error
 }
 
-type GetScan200JSONResponse ScanDetail
+type GetScan200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetScan200JSONResponse struct {
+	Body    ScanDetail
+	Headers GetScan200ResponseHeaders
+}
 
 func (response GetScan200JSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScan304Response = NotModifiedResponse
+
+func (response GetScan304Response) VisitGetScanResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetScan400ApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetScan401ApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetScan403ApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetScan404ApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetScan429ApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4247,7 +15599,8 @@ func (response GetScandefaultApplicationProblemPlusJSONResponse) VisitGetScanRes
 
 type UpdateScanRequestObject struct {
 	ScanId ScanID `json:"scan_id"`
-	Body   *UpdateScanJSONRequestBody
+	Params UpdateScanParams
+	Body   *UpdateScanApplicationMergePatchPlusJSONRequestBody
 }
 
 type UpdateScanResponseObject interface {
@@ -4264,6 +15617,159 @@ func (response UpdateScan200JSONResponse) VisitUpdateScanResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan400ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan401ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan403ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan404ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan412ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan413ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan415ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan422ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateScan429ApplicationProblemPlusJSONResponse) VisitUpdateScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4286,7 +15792,7 @@ func (response UpdateScandefaultApplicationProblemPlusJSONResponse) VisitUpdateS
 }
 
 type CancelScanRequestObject struct {
-	ScanId ScanID `json:"scan_id"`
+	ScanId WaitingScanID `json:"scan_id"`
 }
 
 type CancelScanResponseObject interface {
@@ -4307,12 +15813,310 @@ func (response CancelScan200JSONResponse) VisitCancelScanResponse(w http.Respons
 	return err
 }
 
+type CancelScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelScan400ApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelScan401ApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelScan403ApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelScan404ApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScan409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelScan409ApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelScan429ApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CancelScandefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response CancelScandefaultApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScanRequestObject struct {
+	ScanId RunningScanID `json:"scan_id"`
+	Body   *FailScanJSONRequestBody
+}
+
+type FailScanResponseObject interface {
+	VisitFailScanResponse(w http.ResponseWriter) error
+}
+
+type FailScan200JSONResponse Scan
+
+func (response FailScan200JSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan400ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan401ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan403ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan404ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan409ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan413ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan415ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan422ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response FailScan429ApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FailScandefaultApplicationProblemPlusJSONResponse) VisitFailScanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4343,6 +16147,95 @@ func (response ListFailingChecks200JSONResponse) VisitListFailingChecksResponse(
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailingChecks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailingChecks400ApplicationProblemPlusJSONResponse) VisitListFailingChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailingChecks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailingChecks401ApplicationProblemPlusJSONResponse) VisitListFailingChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailingChecks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailingChecks403ApplicationProblemPlusJSONResponse) VisitListFailingChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailingChecks404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailingChecks404ApplicationProblemPlusJSONResponse) VisitListFailingChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailingChecks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailingChecks429ApplicationProblemPlusJSONResponse) VisitListFailingChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4387,6 +16280,95 @@ func (response ListScanFindings200JSONResponse) VisitListScanFindingsResponse(w 
 	return err
 }
 
+type ListScanFindings400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanFindings400ApplicationProblemPlusJSONResponse) VisitListScanFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanFindings401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanFindings401ApplicationProblemPlusJSONResponse) VisitListScanFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanFindings403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanFindings403ApplicationProblemPlusJSONResponse) VisitListScanFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanFindings404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanFindings404ApplicationProblemPlusJSONResponse) VisitListScanFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanFindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanFindings429ApplicationProblemPlusJSONResponse) VisitListScanFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScanFindingsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -4405,7 +16387,7 @@ func (response ListScanFindingsdefaultApplicationProblemPlusJSONResponse) VisitL
 }
 
 type IngestFindingsRequestObject struct {
-	ScanId ScanID `json:"scan_id"`
+	ScanId RunningScanID `json:"scan_id"`
 	Body   *IngestFindingsJSONRequestBody
 }
 
@@ -4423,6 +16405,159 @@ func (response IngestFindings200JSONResponse) VisitIngestFindingsResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings400ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings401ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings403ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings404ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings409ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings413ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings415ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings422ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IngestFindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response IngestFindings429ApplicationProblemPlusJSONResponse) VisitIngestFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4445,7 +16580,7 @@ func (response IngestFindingsdefaultApplicationProblemPlusJSONResponse) VisitIng
 }
 
 type FinishScanRequestObject struct {
-	ScanId ScanID `json:"scan_id"`
+	ScanId RunningScanID `json:"scan_id"`
 }
 
 type FinishScanResponseObject interface {
@@ -4462,6 +16597,111 @@ func (response FinishScan200JSONResponse) VisitFinishScanResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response FinishScan400ApplicationProblemPlusJSONResponse) VisitFinishScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FinishScan401ApplicationProblemPlusJSONResponse) VisitFinishScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response FinishScan403ApplicationProblemPlusJSONResponse) VisitFinishScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response FinishScan404ApplicationProblemPlusJSONResponse) VisitFinishScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishScan409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response FinishScan409ApplicationProblemPlusJSONResponse) VisitFinishScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response FinishScan429ApplicationProblemPlusJSONResponse) VisitFinishScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4483,8 +16723,202 @@ func (response FinishScandefaultApplicationProblemPlusJSONResponse) VisitFinishS
 	return err
 }
 
+type ReportScanProgressRequestObject struct {
+	ScanId RunningScanID `json:"scan_id"`
+	Body   *ReportScanProgressJSONRequestBody
+}
+
+type ReportScanProgressResponseObject interface {
+	VisitReportScanProgressResponse(w http.ResponseWriter) error
+}
+
+type ReportScanProgress200JSONResponse Scan
+
+func (response ReportScanProgress200JSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress400ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress401ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress403ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress404ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress409ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress413ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress415ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress422ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgress429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportScanProgress429ApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportScanProgressdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReportScanProgressdefaultApplicationProblemPlusJSONResponse) VisitReportScanProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateReportRequestObject struct {
 	ScanId ScanID `json:"scan_id"`
+	Params CreateReportParams
 	Body   *CreateReportJSONRequestBody
 }
 
@@ -4492,16 +16926,179 @@ type CreateReportResponseObject interface {
 	VisitCreateReportResponse(w http.ResponseWriter) error
 }
 
-type CreateReport201JSONResponse Report
+type CreateReport201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type CreateReport201JSONResponse struct {
+	Body    Report
+	Headers CreateReport201ResponseHeaders
+}
 
 func (response CreateReport201JSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport400ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(201)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport401ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport403ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport404ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport409ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport413ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport415ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport422ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateReport429ApplicationProblemPlusJSONResponse) VisitCreateReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4524,7 +17121,7 @@ func (response CreateReportdefaultApplicationProblemPlusJSONResponse) VisitCreat
 }
 
 type StartScanRequestObject struct {
-	ScanId ScanID `json:"scan_id"`
+	ScanId WaitingScanID `json:"scan_id"`
 }
 
 type StartScanResponseObject interface {
@@ -4541,6 +17138,111 @@ func (response StartScan200JSONResponse) VisitStartScanResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScan400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartScan400ApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScan401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StartScan401ApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScan403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartScan403ApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScan404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartScan404ApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScan409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartScan409ApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScan429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StartScan429ApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4584,12 +17286,1350 @@ func (response ListScanSummaries200JSONResponse) VisitListScanSummariesResponse(
 	return err
 }
 
+type ListScanSummaries400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanSummaries400ApplicationProblemPlusJSONResponse) VisitListScanSummariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanSummaries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanSummaries401ApplicationProblemPlusJSONResponse) VisitListScanSummariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanSummaries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanSummaries403ApplicationProblemPlusJSONResponse) VisitListScanSummariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanSummaries404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanSummaries404ApplicationProblemPlusJSONResponse) VisitListScanSummariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScanSummaries429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListScanSummaries429ApplicationProblemPlusJSONResponse) VisitListScanSummariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScanSummariesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response ListScanSummariesdefaultApplicationProblemPlusJSONResponse) VisitListScanSummariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscriptionRequestObject struct {
+}
+
+type GetSubscriptionResponseObject interface {
+	VisitGetSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type GetSubscription200JSONResponse Subscription
+
+func (response GetSubscription200JSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscription400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubscription400ApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscription401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubscription401ApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscription403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubscription403ApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscription404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubscription404ApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscription429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubscription429ApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummaryRequestObject struct {
+	Params GetSummaryParams
+}
+
+type GetSummaryResponseObject interface {
+	VisitGetSummaryResponse(w http.ResponseWriter) error
+}
+
+type GetSummary200JSONResponse FindingTotals
+
+func (response GetSummary200JSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummary400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSummary400ApplicationProblemPlusJSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummary401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSummary401ApplicationProblemPlusJSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummary403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSummary403ApplicationProblemPlusJSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummary404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSummary404ApplicationProblemPlusJSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummary429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSummary429ApplicationProblemPlusJSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSummarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSummarydefaultApplicationProblemPlusJSONResponse) VisitGetSummaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsersRequestObject struct {
+	Params ListUsersParams
+}
+
+type ListUsersResponseObject interface {
+	VisitListUsersResponse(w http.ResponseWriter) error
+}
+
+type ListUsers200JSONResponse UserPage
+
+func (response ListUsers200JSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers400ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers401ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers403ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers404ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsers429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsers429ApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListUsersdefaultApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUserRequestObject struct {
+	UserId UserID `json:"user_id"`
+	Params DeactivateUserParams
+}
+
+type DeactivateUserResponseObject interface {
+	VisitDeactivateUserResponse(w http.ResponseWriter) error
+}
+
+type DeactivateUser204Response struct {
+}
+
+func (response DeactivateUser204Response) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeactivateUser400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeactivateUser400ApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUser401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeactivateUser401ApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUser403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeactivateUser403ApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUser404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeactivateUser404ApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUser412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeactivateUser412ApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeactivateUser429ApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeactivateUserdefaultApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserRequestObject struct {
+	UserId UserID `json:"user_id"`
+	Params GetUserParams
+}
+
+type GetUserResponseObject interface {
+	VisitGetUserResponse(w http.ResponseWriter) error
+}
+
+type GetUser200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetUser200JSONResponse struct {
+	Body    User
+	Headers GetUser200ResponseHeaders
+}
+
+func (response GetUser200JSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUser304Response = NotModifiedResponse
+
+func (response GetUser304Response) VisitGetUserResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetUser400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser400ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUser401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser401ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUser403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser403ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUser404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser404ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetUser429ApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetUserdefaultApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserRequestObject struct {
+	UserId UserID `json:"user_id"`
+	Params UpdateUserParams
+	Body   *UpdateUserApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateUserResponseObject interface {
+	VisitUpdateUserResponse(w http.ResponseWriter) error
+}
+
+type UpdateUser200ResponseHeaders struct {
+	ETag *string
+}
+
+type UpdateUser200JSONResponse struct {
+	Body    User
+	Headers UpdateUser200ResponseHeaders
+}
+
+func (response UpdateUser200JSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser400ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser401ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser403ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser404ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser412ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser413ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser415ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser422ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUser429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateUser429ApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateUserdefaultApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRolesRequestObject struct {
+	UserId UserID `json:"user_id"`
+}
+
+type ListUserRolesResponseObject interface {
+	VisitListUserRolesResponse(w http.ResponseWriter) error
+}
+
+type ListUserRoles200JSONResponse GrantedRoleList
+
+func (response ListUserRoles200JSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRoles400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserRoles400ApplicationProblemPlusJSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRoles401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserRoles401ApplicationProblemPlusJSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRoles403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserRoles403ApplicationProblemPlusJSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRoles404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserRoles404ApplicationProblemPlusJSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRoles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListUserRoles429ApplicationProblemPlusJSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserRolesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListUserRolesdefaultApplicationProblemPlusJSONResponse) VisitListUserRolesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRoleRequestObject struct {
+	UserId UserID `json:"user_id"`
+	RoleId RoleID `json:"role_id"`
+}
+
+type RevokeRoleResponseObject interface {
+	VisitRevokeRoleResponse(w http.ResponseWriter) error
+}
+
+type RevokeRole204Response struct {
+}
+
+func (response RevokeRole204Response) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeRole400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeRole400ApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRole401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeRole401ApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRole403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeRole403ApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRole404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeRole404ApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRole429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeRole429ApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeRoledefaultApplicationProblemPlusJSONResponse) VisitRevokeRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantRoleRequestObject struct {
+	UserId UserID `json:"user_id"`
+	RoleId RoleID `json:"role_id"`
+}
+
+type GrantRoleResponseObject interface {
+	VisitGrantRoleResponse(w http.ResponseWriter) error
+}
+
+type GrantRole204Response struct {
+}
+
+func (response GrantRole204Response) VisitGrantRoleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GrantRole400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GrantRole400ApplicationProblemPlusJSONResponse) VisitGrantRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantRole401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GrantRole401ApplicationProblemPlusJSONResponse) VisitGrantRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantRole403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GrantRole403ApplicationProblemPlusJSONResponse) VisitGrantRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantRole404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GrantRole404ApplicationProblemPlusJSONResponse) VisitGrantRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantRole429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GrantRole429ApplicationProblemPlusJSONResponse) VisitGrantRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrantRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GrantRoledefaultApplicationProblemPlusJSONResponse) VisitGrantRoleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4622,6 +18662,47 @@ func (response GetVersion200JSONResponse) VisitGetVersionResponse(w http.Respons
 	return err
 }
 
+type GetVersion400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetVersion400ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVersion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetVersion429ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersiondefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -4641,18 +18722,39 @@ func (response GetVersiondefaultApplicationProblemPlusJSONResponse) VisitGetVers
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// AcceptInvitation Accept an invitation
+	// (POST /v1/accepted-invitations)
+	AcceptInvitation(ctx context.Context, request AcceptInvitationRequestObject) (AcceptInvitationResponseObject, error)
+	// ListAPIKeys List the API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
+	// CreateAPIKey Create an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// RevokeAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{api_key_id})
+	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
+	// GetAPIKey Get an API key
+	// (GET /v1/api-keys/{api_key_id})
+	GetAPIKey(ctx context.Context, request GetAPIKeyRequestObject) (GetAPIKeyResponseObject, error)
 	// ListChecks List the checks
 	// (GET /v1/checks)
 	ListChecks(ctx context.Context, request ListChecksRequestObject) (ListChecksResponseObject, error)
 	// GetCheck Get a check
 	// (GET /v1/checks/{check_id})
 	GetCheck(ctx context.Context, request GetCheckRequestObject) (GetCheckResponseObject, error)
+	// ListFindingValues The values that findings have
+	// (GET /v1/finding-values)
+	ListFindingValues(ctx context.Context, request ListFindingValuesRequestObject) (ListFindingValuesResponseObject, error)
 	// ListFindings Search the findings
 	// (GET /v1/findings)
 	ListFindings(ctx context.Context, request ListFindingsRequestObject) (ListFindingsResponseObject, error)
 	// GetFinding Get a finding
 	// (GET /v1/findings/{finding_id})
 	GetFinding(ctx context.Context, request GetFindingRequestObject) (GetFindingResponseObject, error)
+	// ListFindingHistory How a finding came out before
+	// (GET /v1/findings/{finding_id}/history)
+	ListFindingHistory(ctx context.Context, request ListFindingHistoryRequestObject) (ListFindingHistoryResponseObject, error)
 	// UnmuteFinding Count a muted finding again
 	// (DELETE /v1/findings/{finding_id}/mute)
 	UnmuteFinding(ctx context.Context, request UnmuteFindingRequestObject) (UnmuteFindingResponseObject, error)
@@ -4662,12 +18764,63 @@ type StrictServerInterface interface {
 	// ListFindingResources The resources that a finding is about
 	// (GET /v1/findings/{finding_id}/resources)
 	ListFindingResources(ctx context.Context, request ListFindingResourcesRequestObject) (ListFindingResourcesResponseObject, error)
+	// ListInvitations List the invitations
+	// (GET /v1/invitations)
+	ListInvitations(ctx context.Context, request ListInvitationsRequestObject) (ListInvitationsResponseObject, error)
+	// CreateInvitation Invite somebody
+	// (POST /v1/invitations)
+	CreateInvitation(ctx context.Context, request CreateInvitationRequestObject) (CreateInvitationResponseObject, error)
+	// RevokeInvitation Take back an invitation
+	// (DELETE /v1/invitations/{invitation_id})
+	RevokeInvitation(ctx context.Context, request RevokeInvitationRequestObject) (RevokeInvitationResponseObject, error)
+	// GetInvitation Get an invitation
+	// (GET /v1/invitations/{invitation_id})
+	GetInvitation(ctx context.Context, request GetInvitationRequestObject) (GetInvitationResponseObject, error)
+	// GetMe Who the caller is
+	// (GET /v1/me)
+	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ListMuteRules List the mute rules
+	// (GET /v1/mute-rules)
+	ListMuteRules(ctx context.Context, request ListMuteRulesRequestObject) (ListMuteRulesResponseObject, error)
+	// CreateMuteRule Create a mute rule
+	// (POST /v1/mute-rules)
+	CreateMuteRule(ctx context.Context, request CreateMuteRuleRequestObject) (CreateMuteRuleResponseObject, error)
+	// DeleteMuteRule Delete a mute rule
+	// (DELETE /v1/mute-rules/{mute_rule_id})
+	DeleteMuteRule(ctx context.Context, request DeleteMuteRuleRequestObject) (DeleteMuteRuleResponseObject, error)
+	// GetMuteRule Get a mute rule
+	// (GET /v1/mute-rules/{mute_rule_id})
+	GetMuteRule(ctx context.Context, request GetMuteRuleRequestObject) (GetMuteRuleResponseObject, error)
+	// UpdateMuteRule Change a mute rule
+	// (PATCH /v1/mute-rules/{mute_rule_id})
+	UpdateMuteRule(ctx context.Context, request UpdateMuteRuleRequestObject) (UpdateMuteRuleResponseObject, error)
+	// ApplyMuteRule Apply a mute rule
+	// (POST /v1/mute-rules/{mute_rule_id}/apply)
+	ApplyMuteRule(ctx context.Context, request ApplyMuteRuleRequestObject) (ApplyMuteRuleResponseObject, error)
+	// CountFindingsByCategory The current findings by category
+	// (GET /v1/overview/categories)
+	CountFindingsByCategory(ctx context.Context, request CountFindingsByCategoryRequestObject) (CountFindingsByCategoryResponseObject, error)
 	// GetFindingTotals Totals of the current findings
 	// (GET /v1/overview/findings)
 	GetFindingTotals(ctx context.Context, request GetFindingTotalsRequestObject) (GetFindingTotalsResponseObject, error)
+	// CountFindingsByFramework The posture by compliance framework
+	// (GET /v1/overview/frameworks)
+	CountFindingsByFramework(ctx context.Context, request CountFindingsByFrameworkRequestObject) (CountFindingsByFrameworkResponseObject, error)
+	// CountProvidersByKind The providers by kind
+	// (GET /v1/overview/provider-kinds)
+	CountProvidersByKind(ctx context.Context, request CountProvidersByKindRequestObject) (CountProvidersByKindResponseObject, error)
+	// ListProviderPostures How the providers stand
+	// (GET /v1/overview/providers)
+	ListProviderPostures(ctx context.Context, request ListProviderPosturesRequestObject) (ListProviderPosturesResponseObject, error)
+	// CountResourcesByKind The resources by kind
+	// (GET /v1/overview/resources)
+	CountResourcesByKind(ctx context.Context, request CountResourcesByKindRequestObject) (CountResourcesByKindResponseObject, error)
 	// GetScanStatistics How the scans went
 	// (GET /v1/overview/scans)
 	GetScanStatistics(ctx context.Context, request GetScanStatisticsRequestObject) (GetScanStatisticsResponseObject, error)
+	// CountFindingsByService The current findings by service
+	// (GET /v1/overview/services)
+	CountFindingsByService(ctx context.Context, request CountFindingsByServiceRequestObject) (CountFindingsByServiceResponseObject, error)
 	// CountFindingsBySeverity What fails, by severity
 	// (GET /v1/overview/severities)
 	CountFindingsBySeverity(ctx context.Context, request CountFindingsBySeverityRequestObject) (CountFindingsBySeverityResponseObject, error)
@@ -4677,6 +18830,9 @@ type StrictServerInterface interface {
 	// ListPlans The plans on offer
 	// (GET /v1/plans)
 	ListPlans(ctx context.Context, request ListPlansRequestObject) (ListPlansResponseObject, error)
+	// GetPlan Get a plan
+	// (GET /v1/plans/{plan_name})
+	GetPlan(ctx context.Context, request GetPlanRequestObject) (GetPlanResponseObject, error)
 	// ListProviders List the providers
 	// (GET /v1/providers)
 	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
@@ -4692,15 +18848,27 @@ type StrictServerInterface interface {
 	// UpdateProvider Change a provider
 	// (PATCH /v1/providers/{provider_id})
 	UpdateProvider(ctx context.Context, request UpdateProviderRequestObject) (UpdateProviderResponseObject, error)
+	// RecordProviderConnection Report a connection test
+	// (PUT /v1/providers/{provider_id}/connection)
+	RecordProviderConnection(ctx context.Context, request RecordProviderConnectionRequestObject) (RecordProviderConnectionResponseObject, error)
 	// GetProviderPosture How a provider stands
 	// (GET /v1/providers/{provider_id}/posture)
 	GetProviderPosture(ctx context.Context, request GetProviderPostureRequestObject) (GetProviderPostureResponseObject, error)
+	// DeleteProviderSecret Forget the credentials of a provider
+	// (DELETE /v1/providers/{provider_id}/secret)
+	DeleteProviderSecret(ctx context.Context, request DeleteProviderSecretRequestObject) (DeleteProviderSecretResponseObject, error)
+	// GetProviderSecret Which credentials are stored
+	// (GET /v1/providers/{provider_id}/secret)
+	GetProviderSecret(ctx context.Context, request GetProviderSecretRequestObject) (GetProviderSecretResponseObject, error)
 	// PutProviderSecret Store the credentials of a provider
 	// (PUT /v1/providers/{provider_id}/secret)
 	PutProviderSecret(ctx context.Context, request PutProviderSecretRequestObject) (PutProviderSecretResponseObject, error)
 	// ListReports List the reports
 	// (GET /v1/reports)
 	ListReports(ctx context.Context, request ListReportsRequestObject) (ListReportsResponseObject, error)
+	// DeleteReport Delete a report
+	// (DELETE /v1/reports/{report_id})
+	DeleteReport(ctx context.Context, request DeleteReportRequestObject) (DeleteReportResponseObject, error)
 	// GetReport Get a report
 	// (GET /v1/reports/{report_id})
 	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
@@ -4710,6 +18878,24 @@ type StrictServerInterface interface {
 	// GetResource Get a resource
 	// (GET /v1/resources/{resource_id})
 	GetResource(ctx context.Context, request GetResourceRequestObject) (GetResourceResponseObject, error)
+	// ListResourceFindings The findings about a resource
+	// (GET /v1/resources/{resource_id}/findings)
+	ListResourceFindings(ctx context.Context, request ListResourceFindingsRequestObject) (ListResourceFindingsResponseObject, error)
+	// ListRoles List the roles
+	// (GET /v1/roles)
+	ListRoles(ctx context.Context, request ListRolesRequestObject) (ListRolesResponseObject, error)
+	// CreateRole Create a role
+	// (POST /v1/roles)
+	CreateRole(ctx context.Context, request CreateRoleRequestObject) (CreateRoleResponseObject, error)
+	// DeleteRole Delete a role
+	// (DELETE /v1/roles/{role_id})
+	DeleteRole(ctx context.Context, request DeleteRoleRequestObject) (DeleteRoleResponseObject, error)
+	// GetRole Get a role
+	// (GET /v1/roles/{role_id})
+	GetRole(ctx context.Context, request GetRoleRequestObject) (GetRoleResponseObject, error)
+	// UpdateRole Change a role
+	// (PATCH /v1/roles/{role_id})
+	UpdateRole(ctx context.Context, request UpdateRoleRequestObject) (UpdateRoleResponseObject, error)
 	// ListRunningScans What is being scanned now
 	// (GET /v1/running-scans)
 	ListRunningScans(ctx context.Context, request ListRunningScansRequestObject) (ListRunningScansResponseObject, error)
@@ -4728,6 +18914,9 @@ type StrictServerInterface interface {
 	// CancelScan Cancel a scan
 	// (POST /v1/scans/{scan_id}/cancel)
 	CancelScan(ctx context.Context, request CancelScanRequestObject) (CancelScanResponseObject, error)
+	// FailScan Give a scan up
+	// (POST /v1/scans/{scan_id}/fail)
+	FailScan(ctx context.Context, request FailScanRequestObject) (FailScanResponseObject, error)
 	// ListFailingChecks The checks that fail most in a scan
 	// (GET /v1/scans/{scan_id}/failing-checks)
 	ListFailingChecks(ctx context.Context, request ListFailingChecksRequestObject) (ListFailingChecksResponseObject, error)
@@ -4740,7 +18929,10 @@ type StrictServerInterface interface {
 	// FinishScan Finish a scan
 	// (POST /v1/scans/{scan_id}/finish)
 	FinishScan(ctx context.Context, request FinishScanRequestObject) (FinishScanResponseObject, error)
-	// CreateReport Ask for a report of a scan
+	// ReportScanProgress Report the progress of a scan
+	// (PUT /v1/scans/{scan_id}/progress)
+	ReportScanProgress(ctx context.Context, request ReportScanProgressRequestObject) (ReportScanProgressResponseObject, error)
+	// CreateReport Make a report of a scan
 	// (POST /v1/scans/{scan_id}/reports)
 	CreateReport(ctx context.Context, request CreateReportRequestObject) (CreateReportResponseObject, error)
 	// StartScan Start a scan
@@ -4749,6 +18941,35 @@ type StrictServerInterface interface {
 	// ListScanSummaries The counts of a finished scan
 	// (GET /v1/scans/{scan_id}/summaries)
 	ListScanSummaries(ctx context.Context, request ListScanSummariesRequestObject) (ListScanSummariesResponseObject, error)
+	// GetSubscription What the tenant is subscribed to
+	// (GET /v1/subscription)
+	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
+	// GetSummary Totals of the current findings
+	// (GET /v1/summary)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetSummary(ctx context.Context, request GetSummaryRequestObject) (GetSummaryResponseObject, error)
+	// ListUsers List the users
+	// (GET /v1/users)
+	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
+	// DeactivateUser Deactivate a user
+	// (DELETE /v1/users/{user_id})
+	DeactivateUser(ctx context.Context, request DeactivateUserRequestObject) (DeactivateUserResponseObject, error)
+	// GetUser Get a user
+	// (GET /v1/users/{user_id})
+	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
+	// UpdateUser Change a user
+	// (PATCH /v1/users/{user_id})
+	UpdateUser(ctx context.Context, request UpdateUserRequestObject) (UpdateUserResponseObject, error)
+	// ListUserRoles List the roles of a user
+	// (GET /v1/users/{user_id}/roles)
+	ListUserRoles(ctx context.Context, request ListUserRolesRequestObject) (ListUserRolesResponseObject, error)
+	// RevokeRole Take a role from a user
+	// (DELETE /v1/users/{user_id}/roles/{role_id})
+	RevokeRole(ctx context.Context, request RevokeRoleRequestObject) (RevokeRoleResponseObject, error)
+	// GrantRole Grant a role to a user
+	// (PUT /v1/users/{user_id}/roles/{role_id})
+	GrantRole(ctx context.Context, request GrantRoleRequestObject) (GrantRoleResponseObject, error)
 	// GetVersion Which build answers
 	// (GET /v1/version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -4793,6 +19014,148 @@ type strictHandler struct {
 	options     StrictHTTPServerOptions
 }
 
+// AcceptInvitation operation middleware
+func (sh *strictHandler) AcceptInvitation(w http.ResponseWriter, r *http.Request) {
+	var request AcceptInvitationRequestObject
+
+	var body AcceptInvitationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptInvitation(ctx, request.(AcceptInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptInvitation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AcceptInvitationResponseObject); ok {
+		if err := validResponse.VisitAcceptInvitationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAPIKeys operation middleware
+func (sh *strictHandler) ListAPIKeys(w http.ResponseWriter, r *http.Request, params ListAPIKeysParams) {
+	var request ListAPIKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAPIKeys(ctx, request.(ListAPIKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAPIKeys")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAPIKeysResponseObject); ok {
+		if err := validResponse.VisitListAPIKeysResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAPIKey operation middleware
+func (sh *strictHandler) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
+	var request CreateAPIKeyRequestObject
+
+	var body CreateAPIKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAPIKey(ctx, request.(CreateAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateAPIKeyResponseObject); ok {
+		if err := validResponse.VisitCreateAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeAPIKey operation middleware
+func (sh *strictHandler) RevokeAPIKey(w http.ResponseWriter, r *http.Request, apiKeyId APIKeyID, params RevokeAPIKeyParams) {
+	var request RevokeAPIKeyRequestObject
+
+	request.ApiKeyId = apiKeyId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAPIKey(ctx, request.(RevokeAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeAPIKeyResponseObject); ok {
+		if err := validResponse.VisitRevokeAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAPIKey operation middleware
+func (sh *strictHandler) GetAPIKey(w http.ResponseWriter, r *http.Request, apiKeyId APIKeyID, params GetAPIKeyParams) {
+	var request GetAPIKeyRequestObject
+
+	request.ApiKeyId = apiKeyId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAPIKey(ctx, request.(GetAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAPIKeyResponseObject); ok {
+		if err := validResponse.VisitGetAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListChecks operation middleware
 func (sh *strictHandler) ListChecks(w http.ResponseWriter, r *http.Request, params ListChecksParams) {
 	var request ListChecksRequestObject
@@ -4820,10 +19183,11 @@ func (sh *strictHandler) ListChecks(w http.ResponseWriter, r *http.Request, para
 }
 
 // GetCheck operation middleware
-func (sh *strictHandler) GetCheck(w http.ResponseWriter, r *http.Request, checkId string) {
+func (sh *strictHandler) GetCheck(w http.ResponseWriter, r *http.Request, checkId string, params GetCheckParams) {
 	var request GetCheckRequestObject
 
 	request.CheckId = checkId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetCheck(ctx, request.(GetCheckRequestObject))
@@ -4838,6 +19202,32 @@ func (sh *strictHandler) GetCheck(w http.ResponseWriter, r *http.Request, checkI
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetCheckResponseObject); ok {
 		if err := validResponse.VisitGetCheckResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListFindingValues operation middleware
+func (sh *strictHandler) ListFindingValues(w http.ResponseWriter, r *http.Request, params ListFindingValuesParams) {
+	var request ListFindingValuesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFindingValues(ctx, request.(ListFindingValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFindingValues")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListFindingValuesResponseObject); ok {
+		if err := validResponse.VisitListFindingValuesResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -4872,10 +19262,11 @@ func (sh *strictHandler) ListFindings(w http.ResponseWriter, r *http.Request, pa
 }
 
 // GetFinding operation middleware
-func (sh *strictHandler) GetFinding(w http.ResponseWriter, r *http.Request, findingId FindingID) {
+func (sh *strictHandler) GetFinding(w http.ResponseWriter, r *http.Request, findingId FindingID, params GetFindingParams) {
 	var request GetFindingRequestObject
 
 	request.FindingId = findingId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetFinding(ctx, request.(GetFindingRequestObject))
@@ -4897,8 +19288,35 @@ func (sh *strictHandler) GetFinding(w http.ResponseWriter, r *http.Request, find
 	}
 }
 
+// ListFindingHistory operation middleware
+func (sh *strictHandler) ListFindingHistory(w http.ResponseWriter, r *http.Request, findingId FindingID, params ListFindingHistoryParams) {
+	var request ListFindingHistoryRequestObject
+
+	request.FindingId = findingId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFindingHistory(ctx, request.(ListFindingHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFindingHistory")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListFindingHistoryResponseObject); ok {
+		if err := validResponse.VisitListFindingHistoryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // UnmuteFinding operation middleware
-func (sh *strictHandler) UnmuteFinding(w http.ResponseWriter, r *http.Request, findingId FindingID) {
+func (sh *strictHandler) UnmuteFinding(w http.ResponseWriter, r *http.Request, findingId MutedFindingID) {
 	var request UnmuteFindingRequestObject
 
 	request.FindingId = findingId
@@ -4982,6 +19400,340 @@ func (sh *strictHandler) ListFindingResources(w http.ResponseWriter, r *http.Req
 	}
 }
 
+// ListInvitations operation middleware
+func (sh *strictHandler) ListInvitations(w http.ResponseWriter, r *http.Request, params ListInvitationsParams) {
+	var request ListInvitationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListInvitations(ctx, request.(ListInvitationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListInvitations")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListInvitationsResponseObject); ok {
+		if err := validResponse.VisitListInvitationsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateInvitation operation middleware
+func (sh *strictHandler) CreateInvitation(w http.ResponseWriter, r *http.Request) {
+	var request CreateInvitationRequestObject
+
+	var body CreateInvitationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateInvitation(ctx, request.(CreateInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateInvitation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateInvitationResponseObject); ok {
+		if err := validResponse.VisitCreateInvitationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeInvitation operation middleware
+func (sh *strictHandler) RevokeInvitation(w http.ResponseWriter, r *http.Request, invitationId InvitationID, params RevokeInvitationParams) {
+	var request RevokeInvitationRequestObject
+
+	request.InvitationId = invitationId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeInvitation(ctx, request.(RevokeInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeInvitation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeInvitationResponseObject); ok {
+		if err := validResponse.VisitRevokeInvitationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetInvitation operation middleware
+func (sh *strictHandler) GetInvitation(w http.ResponseWriter, r *http.Request, invitationId InvitationID, params GetInvitationParams) {
+	var request GetInvitationRequestObject
+
+	request.InvitationId = invitationId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetInvitation(ctx, request.(GetInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetInvitation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetInvitationResponseObject); ok {
+		if err := validResponse.VisitGetInvitationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMe operation middleware
+func (sh *strictHandler) GetMe(w http.ResponseWriter, r *http.Request, params GetMeParams) {
+	var request GetMeRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMe(ctx, request.(GetMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMe")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMeResponseObject); ok {
+		if err := validResponse.VisitGetMeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMuteRules operation middleware
+func (sh *strictHandler) ListMuteRules(w http.ResponseWriter, r *http.Request, params ListMuteRulesParams) {
+	var request ListMuteRulesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMuteRules(ctx, request.(ListMuteRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMuteRules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListMuteRulesResponseObject); ok {
+		if err := validResponse.VisitListMuteRulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateMuteRule operation middleware
+func (sh *strictHandler) CreateMuteRule(w http.ResponseWriter, r *http.Request, params CreateMuteRuleParams) {
+	var request CreateMuteRuleRequestObject
+
+	request.Params = params
+
+	var body CreateMuteRuleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMuteRule(ctx, request.(CreateMuteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMuteRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateMuteRuleResponseObject); ok {
+		if err := validResponse.VisitCreateMuteRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteMuteRule operation middleware
+func (sh *strictHandler) DeleteMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID, params DeleteMuteRuleParams) {
+	var request DeleteMuteRuleRequestObject
+
+	request.MuteRuleId = muteRuleId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteMuteRule(ctx, request.(DeleteMuteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteMuteRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteMuteRuleResponseObject); ok {
+		if err := validResponse.VisitDeleteMuteRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMuteRule operation middleware
+func (sh *strictHandler) GetMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID, params GetMuteRuleParams) {
+	var request GetMuteRuleRequestObject
+
+	request.MuteRuleId = muteRuleId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMuteRule(ctx, request.(GetMuteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMuteRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMuteRuleResponseObject); ok {
+		if err := validResponse.VisitGetMuteRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateMuteRule operation middleware
+func (sh *strictHandler) UpdateMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID, params UpdateMuteRuleParams) {
+	var request UpdateMuteRuleRequestObject
+
+	request.MuteRuleId = muteRuleId
+	request.Params = params
+
+	var body UpdateMuteRuleApplicationMergePatchPlusJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMuteRule(ctx, request.(UpdateMuteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMuteRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateMuteRuleResponseObject); ok {
+		if err := validResponse.VisitUpdateMuteRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApplyMuteRule operation middleware
+func (sh *strictHandler) ApplyMuteRule(w http.ResponseWriter, r *http.Request, muteRuleId MuteRuleID) {
+	var request ApplyMuteRuleRequestObject
+
+	request.MuteRuleId = muteRuleId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyMuteRule(ctx, request.(ApplyMuteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyMuteRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ApplyMuteRuleResponseObject); ok {
+		if err := validResponse.VisitApplyMuteRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CountFindingsByCategory operation middleware
+func (sh *strictHandler) CountFindingsByCategory(w http.ResponseWriter, r *http.Request) {
+	var request CountFindingsByCategoryRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CountFindingsByCategory(ctx, request.(CountFindingsByCategoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountFindingsByCategory")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CountFindingsByCategoryResponseObject); ok {
+		if err := validResponse.VisitCountFindingsByCategoryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetFindingTotals operation middleware
 func (sh *strictHandler) GetFindingTotals(w http.ResponseWriter, r *http.Request, params GetFindingTotalsParams) {
 	var request GetFindingTotalsRequestObject
@@ -5008,6 +19760,104 @@ func (sh *strictHandler) GetFindingTotals(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// CountFindingsByFramework operation middleware
+func (sh *strictHandler) CountFindingsByFramework(w http.ResponseWriter, r *http.Request) {
+	var request CountFindingsByFrameworkRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CountFindingsByFramework(ctx, request.(CountFindingsByFrameworkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountFindingsByFramework")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CountFindingsByFrameworkResponseObject); ok {
+		if err := validResponse.VisitCountFindingsByFrameworkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CountProvidersByKind operation middleware
+func (sh *strictHandler) CountProvidersByKind(w http.ResponseWriter, r *http.Request) {
+	var request CountProvidersByKindRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CountProvidersByKind(ctx, request.(CountProvidersByKindRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountProvidersByKind")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CountProvidersByKindResponseObject); ok {
+		if err := validResponse.VisitCountProvidersByKindResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListProviderPostures operation middleware
+func (sh *strictHandler) ListProviderPostures(w http.ResponseWriter, r *http.Request) {
+	var request ListProviderPosturesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProviderPostures(ctx, request.(ListProviderPosturesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProviderPostures")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProviderPosturesResponseObject); ok {
+		if err := validResponse.VisitListProviderPosturesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CountResourcesByKind operation middleware
+func (sh *strictHandler) CountResourcesByKind(w http.ResponseWriter, r *http.Request, params CountResourcesByKindParams) {
+	var request CountResourcesByKindRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CountResourcesByKind(ctx, request.(CountResourcesByKindRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountResourcesByKind")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CountResourcesByKindResponseObject); ok {
+		if err := validResponse.VisitCountResourcesByKindResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetScanStatistics operation middleware
 func (sh *strictHandler) GetScanStatistics(w http.ResponseWriter, r *http.Request, params GetScanStatisticsParams) {
 	var request GetScanStatisticsRequestObject
@@ -5027,6 +19877,30 @@ func (sh *strictHandler) GetScanStatistics(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetScanStatisticsResponseObject); ok {
 		if err := validResponse.VisitGetScanStatisticsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CountFindingsByService operation middleware
+func (sh *strictHandler) CountFindingsByService(w http.ResponseWriter, r *http.Request) {
+	var request CountFindingsByServiceRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CountFindingsByService(ctx, request.(CountFindingsByServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountFindingsByService")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CountFindingsByServiceResponseObject); ok {
+		if err := validResponse.VisitCountFindingsByServiceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5101,6 +19975,33 @@ func (sh *strictHandler) ListPlans(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListPlansResponseObject); ok {
 		if err := validResponse.VisitListPlansResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPlan operation middleware
+func (sh *strictHandler) GetPlan(w http.ResponseWriter, r *http.Request, planName string, params GetPlanParams) {
+	var request GetPlanRequestObject
+
+	request.PlanName = planName
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPlan(ctx, request.(GetPlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPlan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetPlanResponseObject); ok {
+		if err := validResponse.VisitGetPlanResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5228,7 +20129,7 @@ func (sh *strictHandler) UpdateProvider(w http.ResponseWriter, r *http.Request, 
 	request.ProviderId = providerId
 	request.Params = params
 
-	var body UpdateProviderJSONRequestBody
+	var body UpdateProviderApplicationMergePatchPlusJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
 		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
 		return
@@ -5255,6 +20156,39 @@ func (sh *strictHandler) UpdateProvider(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// RecordProviderConnection operation middleware
+func (sh *strictHandler) RecordProviderConnection(w http.ResponseWriter, r *http.Request, providerId ProviderID) {
+	var request RecordProviderConnectionRequestObject
+
+	request.ProviderId = providerId
+
+	var body RecordProviderConnectionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordProviderConnection(ctx, request.(RecordProviderConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordProviderConnection")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RecordProviderConnectionResponseObject); ok {
+		if err := validResponse.VisitRecordProviderConnectionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetProviderPosture operation middleware
 func (sh *strictHandler) GetProviderPosture(w http.ResponseWriter, r *http.Request, providerId ProviderID) {
 	var request GetProviderPostureRequestObject
@@ -5274,6 +20208,60 @@ func (sh *strictHandler) GetProviderPosture(w http.ResponseWriter, r *http.Reque
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetProviderPostureResponseObject); ok {
 		if err := validResponse.VisitGetProviderPostureResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteProviderSecret operation middleware
+func (sh *strictHandler) DeleteProviderSecret(w http.ResponseWriter, r *http.Request, providerId ProviderID, params DeleteProviderSecretParams) {
+	var request DeleteProviderSecretRequestObject
+
+	request.ProviderId = providerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProviderSecret(ctx, request.(DeleteProviderSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProviderSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteProviderSecretResponseObject); ok {
+		if err := validResponse.VisitDeleteProviderSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProviderSecret operation middleware
+func (sh *strictHandler) GetProviderSecret(w http.ResponseWriter, r *http.Request, providerId ProviderID, params GetProviderSecretParams) {
+	var request GetProviderSecretRequestObject
+
+	request.ProviderId = providerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProviderSecret(ctx, request.(GetProviderSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProviderSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProviderSecretResponseObject); ok {
+		if err := validResponse.VisitGetProviderSecretResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5340,11 +20328,39 @@ func (sh *strictHandler) ListReports(w http.ResponseWriter, r *http.Request, par
 	}
 }
 
+// DeleteReport operation middleware
+func (sh *strictHandler) DeleteReport(w http.ResponseWriter, r *http.Request, reportId ReportID, params DeleteReportParams) {
+	var request DeleteReportRequestObject
+
+	request.ReportId = reportId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteReport(ctx, request.(DeleteReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteReportResponseObject); ok {
+		if err := validResponse.VisitDeleteReportResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetReport operation middleware
-func (sh *strictHandler) GetReport(w http.ResponseWriter, r *http.Request, reportId int64) {
+func (sh *strictHandler) GetReport(w http.ResponseWriter, r *http.Request, reportId ReportID, params GetReportParams) {
 	var request GetReportRequestObject
 
 	request.ReportId = reportId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetReport(ctx, request.(GetReportRequestObject))
@@ -5393,10 +20409,11 @@ func (sh *strictHandler) ListResources(w http.ResponseWriter, r *http.Request, p
 }
 
 // GetResource operation middleware
-func (sh *strictHandler) GetResource(w http.ResponseWriter, r *http.Request, resourceId openapi_types.UUID) {
+func (sh *strictHandler) GetResource(w http.ResponseWriter, r *http.Request, resourceId ResourceID, params GetResourceParams) {
 	var request GetResourceRequestObject
 
 	request.ResourceId = resourceId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetResource(ctx, request.(GetResourceRequestObject))
@@ -5411,6 +20428,178 @@ func (sh *strictHandler) GetResource(w http.ResponseWriter, r *http.Request, res
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetResourceResponseObject); ok {
 		if err := validResponse.VisitGetResourceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListResourceFindings operation middleware
+func (sh *strictHandler) ListResourceFindings(w http.ResponseWriter, r *http.Request, resourceId ResourceID, params ListResourceFindingsParams) {
+	var request ListResourceFindingsRequestObject
+
+	request.ResourceId = resourceId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListResourceFindings(ctx, request.(ListResourceFindingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListResourceFindings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListResourceFindingsResponseObject); ok {
+		if err := validResponse.VisitListResourceFindingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRoles operation middleware
+func (sh *strictHandler) ListRoles(w http.ResponseWriter, r *http.Request) {
+	var request ListRolesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRoles(ctx, request.(ListRolesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRoles")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRolesResponseObject); ok {
+		if err := validResponse.VisitListRolesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateRole operation middleware
+func (sh *strictHandler) CreateRole(w http.ResponseWriter, r *http.Request, params CreateRoleParams) {
+	var request CreateRoleRequestObject
+
+	request.Params = params
+
+	var body CreateRoleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRole(ctx, request.(CreateRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRole")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateRoleResponseObject); ok {
+		if err := validResponse.VisitCreateRoleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteRole operation middleware
+func (sh *strictHandler) DeleteRole(w http.ResponseWriter, r *http.Request, roleId RoleID, params DeleteRoleParams) {
+	var request DeleteRoleRequestObject
+
+	request.RoleId = roleId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRole(ctx, request.(DeleteRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRole")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteRoleResponseObject); ok {
+		if err := validResponse.VisitDeleteRoleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRole operation middleware
+func (sh *strictHandler) GetRole(w http.ResponseWriter, r *http.Request, roleId RoleID, params GetRoleParams) {
+	var request GetRoleRequestObject
+
+	request.RoleId = roleId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRole(ctx, request.(GetRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRole")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRoleResponseObject); ok {
+		if err := validResponse.VisitGetRoleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateRole operation middleware
+func (sh *strictHandler) UpdateRole(w http.ResponseWriter, r *http.Request, roleId RoleID, params UpdateRoleParams) {
+	var request UpdateRoleRequestObject
+
+	request.RoleId = roleId
+	request.Params = params
+
+	var body UpdateRoleApplicationMergePatchPlusJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRole(ctx, request.(UpdateRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRole")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateRoleResponseObject); ok {
+		if err := validResponse.VisitUpdateRoleResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5469,8 +20658,10 @@ func (sh *strictHandler) ListScans(w http.ResponseWriter, r *http.Request, param
 }
 
 // CreateScan operation middleware
-func (sh *strictHandler) CreateScan(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateScan(w http.ResponseWriter, r *http.Request, params CreateScanParams) {
 	var request CreateScanRequestObject
+
+	request.Params = params
 
 	var body CreateScanJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -5500,10 +20691,11 @@ func (sh *strictHandler) CreateScan(w http.ResponseWriter, r *http.Request) {
 }
 
 // GetScan operation middleware
-func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, scanId ScanID, params GetScanParams) {
 	var request GetScanRequestObject
 
 	request.ScanId = scanId
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetScan(ctx, request.(GetScanRequestObject))
@@ -5526,12 +20718,13 @@ func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, scanId 
 }
 
 // UpdateScan operation middleware
-func (sh *strictHandler) UpdateScan(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) UpdateScan(w http.ResponseWriter, r *http.Request, scanId ScanID, params UpdateScanParams) {
 	var request UpdateScanRequestObject
 
 	request.ScanId = scanId
+	request.Params = params
 
-	var body UpdateScanJSONRequestBody
+	var body UpdateScanApplicationMergePatchPlusJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
 		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
 		return
@@ -5559,7 +20752,7 @@ func (sh *strictHandler) UpdateScan(w http.ResponseWriter, r *http.Request, scan
 }
 
 // CancelScan operation middleware
-func (sh *strictHandler) CancelScan(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) CancelScan(w http.ResponseWriter, r *http.Request, scanId WaitingScanID) {
 	var request CancelScanRequestObject
 
 	request.ScanId = scanId
@@ -5577,6 +20770,39 @@ func (sh *strictHandler) CancelScan(w http.ResponseWriter, r *http.Request, scan
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CancelScanResponseObject); ok {
 		if err := validResponse.VisitCancelScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FailScan operation middleware
+func (sh *strictHandler) FailScan(w http.ResponseWriter, r *http.Request, scanId RunningScanID) {
+	var request FailScanRequestObject
+
+	request.ScanId = scanId
+
+	var body FailScanJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.FailScan(ctx, request.(FailScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FailScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(FailScanResponseObject); ok {
+		if err := validResponse.VisitFailScanResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5639,7 +20865,7 @@ func (sh *strictHandler) ListScanFindings(w http.ResponseWriter, r *http.Request
 }
 
 // IngestFindings operation middleware
-func (sh *strictHandler) IngestFindings(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) IngestFindings(w http.ResponseWriter, r *http.Request, scanId RunningScanID) {
 	var request IngestFindingsRequestObject
 
 	request.ScanId = scanId
@@ -5672,7 +20898,7 @@ func (sh *strictHandler) IngestFindings(w http.ResponseWriter, r *http.Request, 
 }
 
 // FinishScan operation middleware
-func (sh *strictHandler) FinishScan(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) FinishScan(w http.ResponseWriter, r *http.Request, scanId RunningScanID) {
 	var request FinishScanRequestObject
 
 	request.ScanId = scanId
@@ -5697,11 +20923,45 @@ func (sh *strictHandler) FinishScan(w http.ResponseWriter, r *http.Request, scan
 	}
 }
 
+// ReportScanProgress operation middleware
+func (sh *strictHandler) ReportScanProgress(w http.ResponseWriter, r *http.Request, scanId RunningScanID) {
+	var request ReportScanProgressRequestObject
+
+	request.ScanId = scanId
+
+	var body ReportScanProgressJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportScanProgress(ctx, request.(ReportScanProgressRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportScanProgress")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReportScanProgressResponseObject); ok {
+		if err := validResponse.VisitReportScanProgressResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // CreateReport operation middleware
-func (sh *strictHandler) CreateReport(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) CreateReport(w http.ResponseWriter, r *http.Request, scanId ScanID, params CreateReportParams) {
 	var request CreateReportRequestObject
 
 	request.ScanId = scanId
+	request.Params = params
 
 	var body CreateReportJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -5731,7 +20991,7 @@ func (sh *strictHandler) CreateReport(w http.ResponseWriter, r *http.Request, sc
 }
 
 // StartScan operation middleware
-func (sh *strictHandler) StartScan(w http.ResponseWriter, r *http.Request, scanId ScanID) {
+func (sh *strictHandler) StartScan(w http.ResponseWriter, r *http.Request, scanId WaitingScanID) {
 	var request StartScanRequestObject
 
 	request.ScanId = scanId
@@ -5782,6 +21042,250 @@ func (sh *strictHandler) ListScanSummaries(w http.ResponseWriter, r *http.Reques
 	}
 }
 
+// GetSubscription operation middleware
+func (sh *strictHandler) GetSubscription(w http.ResponseWriter, r *http.Request) {
+	var request GetSubscriptionRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubscription(ctx, request.(GetSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSubscriptionResponseObject); ok {
+		if err := validResponse.VisitGetSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSummary operation middleware
+func (sh *strictHandler) GetSummary(w http.ResponseWriter, r *http.Request, params GetSummaryParams) {
+	var request GetSummaryRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSummary(ctx, request.(GetSummaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSummary")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSummaryResponseObject); ok {
+		if err := validResponse.VisitGetSummaryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUsers operation middleware
+func (sh *strictHandler) ListUsers(w http.ResponseWriter, r *http.Request, params ListUsersParams) {
+	var request ListUsersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUsers(ctx, request.(ListUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUsers")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUsersResponseObject); ok {
+		if err := validResponse.VisitListUsersResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeactivateUser operation middleware
+func (sh *strictHandler) DeactivateUser(w http.ResponseWriter, r *http.Request, userId UserID, params DeactivateUserParams) {
+	var request DeactivateUserRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeactivateUser(ctx, request.(DeactivateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeactivateUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeactivateUserResponseObject); ok {
+		if err := validResponse.VisitDeactivateUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUser operation middleware
+func (sh *strictHandler) GetUser(w http.ResponseWriter, r *http.Request, userId UserID, params GetUserParams) {
+	var request GetUserRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUser(ctx, request.(GetUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetUserResponseObject); ok {
+		if err := validResponse.VisitGetUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateUser operation middleware
+func (sh *strictHandler) UpdateUser(w http.ResponseWriter, r *http.Request, userId UserID, params UpdateUserParams) {
+	var request UpdateUserRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	var body UpdateUserApplicationMergePatchPlusJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateUser(ctx, request.(UpdateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateUserResponseObject); ok {
+		if err := validResponse.VisitUpdateUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUserRoles operation middleware
+func (sh *strictHandler) ListUserRoles(w http.ResponseWriter, r *http.Request, userId UserID) {
+	var request ListUserRolesRequestObject
+
+	request.UserId = userId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUserRoles(ctx, request.(ListUserRolesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUserRoles")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUserRolesResponseObject); ok {
+		if err := validResponse.VisitListUserRolesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeRole operation middleware
+func (sh *strictHandler) RevokeRole(w http.ResponseWriter, r *http.Request, userId UserID, roleId RoleID) {
+	var request RevokeRoleRequestObject
+
+	request.UserId = userId
+	request.RoleId = roleId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeRole(ctx, request.(RevokeRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeRole")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeRoleResponseObject); ok {
+		if err := validResponse.VisitRevokeRoleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GrantRole operation middleware
+func (sh *strictHandler) GrantRole(w http.ResponseWriter, r *http.Request, userId UserID, roleId RoleID) {
+	var request GrantRoleRequestObject
+
+	request.UserId = userId
+	request.RoleId = roleId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GrantRole(ctx, request.(GrantRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GrantRole")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GrantRoleResponseObject); ok {
+		if err := validResponse.VisitGrantRoleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetVersion operation middleware
 func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 	var request GetVersionRequestObject
@@ -5811,163 +21315,306 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9u2vuhXweM7M7fNpWR5S1PnjzdZmjb3tGkmdk9mXpznQCQkoaYAHQK0opPx++x38ANAgiS4ybTT",
-	"3Dn/tJG5Ab99x5cg4usNZ4RJEZx9CVYExySFf/50gZfq/zERUUo3knIWnAXnErNYoAVPkVwRJCSWBPEF",
-	"/JArypYhXHu9mLzhjEx+wzJaIcxi9Rf4MQ3CgHzG601CgrPgMoiWL9NfDt/tdv93/ir6c7N4vlq/fLO8",
-	"DIIwENGKrLFag9xt1N1CppQtg9vbMHgdk/WGS8Ki3TuySfCOxJ7FEibRdkUYLA8zsSUpogLJFZZIcoQZ",
-	"IjhNKElRSv6ZESHRlsqV3hleE+R8ZfJ3spuWFkVYtg7OPgQyzUjwMawt8jYMNjjFayINRF9kqeBpfZkX",
-	"K4I+MfJZXkVwxycL0A1eEjQnC54S9Wmqbv5nRtJdEAYMr9XX9BOlda3x518JW8pVcHY4OzoJPdB7iXei",
-	"vo5f+BatMduhGO+Egk/C+TWa4+g6RJLHeIcoi5IsJnHTatSDpbXEZIGzRAZnx7MwWPB0jWVwFlAmj4+C",
-	"UK2UrhUQjx+fhsGaMv3rMF8yZZIsSQprfkVZTNny9Us/ABf6cr6yDZarYmHm6hWNgzBQuKapIhiFOne5",
-	"+QqzDO5spbu/k119KX+wmKQIo2uyU1jc8SxF0YrTiIRIZIoXBMIoxSzma/THH69fhoBpS35UoAinKSXx",
-	"JeOZRJxF5AwJRcd4iSkD+qQMHZ2gFc9SgSg8o0mbxOrthl7QhSXia7K7ZEDXmHG5coidCnQy+3F6yUo8",
-	"eTqf4cNFfDT5kZxGk5NoRib4h8XpZDY/jp8sDudP8OmphbKWFwWcKwzTRJdHpxrfOZ0qVpGSpOqd/+/D",
-	"/5r8/4//+Tc//BcgRfw0EK0wWxK1rTWOCeIs2aHtiiakEE9ISJokaIUF4sxKLkGQknZigGzy797IuC7Z",
-	"tVCysWEfsBAjodSWEqqQv8LiKTqenSABrKmuFstfqx3rfaV0uZIjbKMQ3h17+ZWuqWwRJVSStaJ4EGUr",
-	"nsQCYYnWXMgmGZLAG71C5LRViBzNZp1C5G3Kb2hM0lc0kcQjin/XJIMlmpOEsyWIQbmiAm3Mk03Ltte1",
-	"iBkiUuyamiRb7ctl0Vb+8F1k23mEWdMiRIRZwwLUpRE+Tm5ISuWuFTNGjAtF+CX2FfppSso8/CFY0aVa",
-	"aqQuRjhRetqHPfN8WWAB7ap//C0li+As+N8HhbF0oG8TB3bdwS2Q4mv9zGm+RZymeKetgZSIDWeCwDvf",
-	"cPkbj+mC+gyXixLna0GQpan6rS0unKQEx2CQeEw233rNbQdwz62mOxJxFlP1zVeYJnohEWeSMGBpvNkk",
-	"NMLq+sEm5fOErP/zT6EW+KUAsVq6xDRRjKZXq6VwjARlEXmKlkQqLaXVl7IEYxLRWJljZKvALbHMRHB2",
-	"cngUBpJKkFkXubimAjFliLAlSTVjWiGLFOpEQUsrKTfi7OBgjmlCtzS6nsbkxq5bHGyc3U4Weru3Lrbb",
-	"kPxWv0XDrY4qvdTa3l0BrtCFqJwGmuHhbXtBO4fX7KQEr5QYWIGVASvqDRvG5WTBMzYORN4rLG3B9E45",
-	"W6Lv3r16gX48Of3h+ylwunkFWMQrEl2rf2xSviGp4l+ACpZkyVPzK2fDitCoslgY0LgErEAcX82z6JrI",
-	"q002T2h0haOICHE1T3h0TTxyKMylaflFeCt8N6ckIViQ+EpjKRdyMZbEf79U4tHcXvFVgGJyZyVSkClT",
-	"f5qBBK5+hWVJgudqmVro1r4qSHpDI1IFTeC91QizAULP0KD78ucAdIEAzkjDHmnYe2V/oTc+BKAeciwU",
-	"q7cfCl1Z7RBKGRslWBe+GZ//SSKpVg2U99JIrrHor4RRz/1K7Kh/NptLroKjEqkHENUUIQnDTP6HQAmW",
-	"ynhXaleUCIIy+fgkqNs9YbBQbuiWp9ewDxxrMYiTt862NfXUhZtBzloRgGOXAn2KbLPhqRQhmu+QopOE",
-	"YkXG+fdK2vhL8OL1+eTZ+/PJ8XSmcH00PZyeBB9vPfjRrNzKniOw45rEFFt0dTKSc/9VliY9n3FZ/i68",
-	"Oy6z3pUJXTopsaQL1DrIKizr0GUL/xaM08jJb/GS1Pk459xelpxWRh62dkIzDaYaXLNRG3U7+DtPkcIv",
-	"4pp/EyzAaZt2472KDVh9eR0+SLzSUGpSqurPVw185UimPuKEpkJeCULYFZadqownsZJX1ldVnxI1RTaR",
-	"dN3ApEvKmSda9ZqhlRWb5iYrMvuKxcECgIrrKxHxlJSZmUR0jZPgIfm3DIs3is4K2wFLnPBlRlDMibIg",
-	"JLpmfFvI7eEkmBOPKwscrrf0U+CrBK0qyRRyxEVBF03/SoW8K5OXeKTG617G8y6LkiT+KU21RCgvKM6t",
-	"isIiWmdCojmxsQ90NJv5yIV6DMO3WK5CBP5qiLQXF6KI82tKEE/RnGs3sPiWdW3rytNGo/1STPlTReTZ",
-	"3Fp+tY3N1F/NFVs1vHiT4IjowOd/nf/+Bpmby68+aAoMlBDCQPUAfP1oAfOpXfjdyT+IUoIliY3c6yfC",
-	"YpJIcKhwkvy+CM4+dJCo3sRLeOr2Y9Ume6YcaaGtMGUDmoCvUTYgBBjXHqnxRqd9LI1G2/T9ikDQmEoU",
-	"8YxJcZaLWXDnqZYw60zqL5k3zzlPCGZeddEPbBpbHZGjMIAPOwLW+bCWRWWck2yyJUJODoNOAV889OSH",
-	"6emspLJaRL4Jh/VZ+z27ZjZW0IvezvXN+WNXPjmmPTtE2Q2nERGFgvG4elPfNjLqCXe9wWuio1zG/0E4",
-	"SrkQhY/Tw1wtwpAa2F6VZSiipLsMlKr7tnzbocg0+bka0BERLTLquQ3/+72xBU4ECStSzHqHvbXdG7K1",
-	"IrEcnpyZWLn5fdihCPMPt2zopZVyHeLKahjjXRjxpYPsxjy2mVUdITRSzJNidb49riPfaivriw9miX0d",
-	"ndO5KKKwx7Ts6h9QeF+JH+BtCwQKEnOU019IvcCltm92AlG/Yb7r5X3om1OCRU93xc0M9dlqoS6/Tqhk",
-	"uHe1n6r9S+nWJg1Z//smHigF2rVkOW9Y05mulOuO6oypYUsRolzMNGveEl84POUwaIN6LgG1RbWNEV1y",
-	"9PA3G18yxMxTWUrLBxMH11Z3u39z/jlR+IM/wf8mCvOGAOoKPgw+T9T7Jjc41dm+sw/Bzym+IUK+UtQQ",
-	"hPbnrxh+/QqxcXtN/zKX3lFxTZ2L9jdc/uhsL2fsMiJ+wyzDCVoTzEwcHKMNSQVnCLz7hPNr13jZYMh2",
-	"rOExQ4FtNswFlzgRdTLDNyTFS3IFICpxPs/mSYuaYdl6ruNcwMutBV90sSCQXta3ohSzvqmFQZHDFV2u",
-	"iJD5ZpqMJ+vBeoKFuTropzB7LkwHKa/Mbu6k1BXi+0NEKrT3urfCtfpBV7LZDxei0SC+AvewTFO+zbew",
-	"/0VKWHxXaQgveanF394hOEbFisTnEWb15Qjz11Z1Hmk7TmTrNa45CV1PnsNT3TuAlbgf8W3mNVsSId8R",
-	"AQK1Hr3SHlDf6HzhJXalGbckJUhInurYTY+3D2Eq5b/1uzMlgmdpRNoWnd+j1N0O4ZQgPOeZ7LXwJofW",
-	"/XRYcTjtZn0I+y2TZKD3XljuRTzlmQ2Z6Dik0uWbLN1wQZ4iKpEyq0xkZEvmgkrQ7k4h5anx4+3v4y5d",
-	"bxbRtKW4VwS1LXhYd5P+5ztaw/yQB/M1HsqT8MTb6qb/ntZ6h4HuBLiGMWM5MpSbsh8+hoUGKBXSz3yE",
-	"kgfUjmbtQaQhOYfqZ8t10nsHYmqw64qOD1xHSYT3jU6+Mw/VodkSnKyGCgpHZFZKKbVE7d1q89nkx49f",
-	"DsOT2+8uL6f219Ht9//nb8NC9gPh9TWDDgXEyus+mXnpPKsSMd6KSQchT2yOoF1hHXbJmn2D+QU5NsiN",
-	"t04p0QDBgROqaxcLaGxSHmeRiY20U0GnKrmm2rjuqL2Elf+d6orNBM9J0qOyy+D8y22pJksSvFabSLBU",
-	"jBLcNoqKuqh0Cq0LybGnCHWv54wOSkbrqQLes+Oz49nZrMTaSm9NEh718wzhtYpoPB08zyRKCBYSYQY9",
-	"NuU09dvDlyWJkqU2KNb50RoXHR4dn5w+/uHJj7PDozLlHJ0ONOuAbPQnGsj9HdmYuM2QhJPZZzs96le/",
-	"0vcqGiZkc7XwBbOOZ7q3DHz8hCwkMva7A+AfZ3tDeENSyuMr458OLrYzjwuJU7lntZ7tQmg2KkboJfDW",
-	"3L6yLp1tzcRZDLUaLlkNFb42/Gsg0UhaRokPIy4r6oo9aH0yXJXqJo6KWite26KJ6plAvGyRpF+6X+BI",
-	"VsJujHbwCtW6Vk3ZGd6KM3F8dnbmX/TR7OTJPvoTYN2APhtAGYA6C3AHdTaL6yW8fTTh0OyVYqI4S+7o",
-	"KBrrolXVgbVH8XpcTfcwsqNCHS6QfeTxNvEF13QvUrQrk8BPf7zzZ6JLRfHdhUgEyywlZRtLh9Fsb7FC",
-	"s7bxoPq8hIfO3L5tBU6JJMyuqh5ySjhbFnEynBJ0TTZVXXX4pFFZ+fB/ZcEtGmLfVECDL88kglK7amgL",
-	"Gh4bIOjG6PDnq0zc/2c4k6tkd7VJaw7R4cmP01nfiqm6NAGb1Ced63rvwntrhczhC0XRaXnhYUHPVSy5",
-	"oPRRjkOtTdwzRtEqcOH+kXKn36xi6iLTAoZiHmVrwmSIbLPWNAgb61o9NR0UOmXnBAlMY52ppALxyICW",
-	"eIvBSJpyH5HaN+r+sXwkg2lbD6H1kzCZ7sDYIThaoQ1OdUdxv1xsXr3rERCiIQF4sSLol4uLt0jf4GUa",
-	"T37HXyekXqaUsgKVQUKIKENbnsb+yjn9h+bSucrbSsvLUjpJCaT4ou7wHlx1+q00PBooK/ehh7nJ3UVP",
-	"nDESyabuWMh2m3soZ0gSIcslsIygLdaTAFpS4k6UuXjbFYQb7mhJOK8jtlD8Xkq9CFOvjFsrd9d4B8wZ",
-	"YcaaynR72ln3F6EYGJTgbM5xGg/p92poJdFtbrqFRHKA0lNE1hu5g+EaSVKSLJ0WhhO08PQKU11lH+Md",
-	"MPwfFy9C9RujGNNklzfaP1S4wxoEMCyDMxSTNWbx2EGP5qkG/yEQ3zJEY6VSF7TaFlCJkdxTLsMJn4RG",
-	"dBV85cqiJinhYXe3FcbQfwkTBZ1USHlYiVKJ1VrVDC5NkrBlKrq1Gf8rg9qrZbRR4MjmJGVEau/z+PGp",
-	"ukLlKpt7C1jsEsYok8o1yjdcJ1XAo0+JtyP1jNJ0NCX6jmTfO6RyplZcZujg7cXh0S9gj1Pmvv+wMXR9",
-	"R8/cUTh1LdJP1LdFmO8jeDyK4NxDAN62kQcXynVosZ2GNO30KLLYR3MPKfcYVvg0PL6TJ9l95iD0xEML",
-	"OpEkztVo9bW9UM7uGkQqMpOlTj6Soogw2wqr26lIXEQZoKpQQbGsA58cTo9O96yBa6wBYPSfGbmyWbIr",
-	"WEsVc73iAC0RpQbFWlQOOMBuWpJb1laUBdhqAg3pNiF8TqKUDM17XJNdI6ldk51GlCA4ITE0NZfxdT05",
-	"mh09nsz2SKL3YVG9I8ug9eCJBmqKUq6DHZUV9AiB4qTJ7TJ7jlIC9hpOKqQaHf1jNf/5H9cutc53srKO",
-	"Jz8cPzkpweKkZ4LLrC20GPJhvsh0VaKWXFQTidPZYRNnjdOFQ5dE+Drkf3k2OTp9bAXBgiYEnIE5FuTx",
-	"ydQDvW6l/HlDUyIGLW+/9B7trQ++cjoORmTdSZCbiFNeOjZG5degOlO39b9q3dB/kStFHU1R3oxJmpjA",
-	"mcKg8vLyqWE19HWHe4fMDilEfCWFWAJDBccliiltMOekUHNxBTMOqkuM0NmLWSJtZ6RrJG6CMFjJtZIE",
-	"fwrOrngkFl7nR79iDNfHyK1v2PFxE8HVztX77NFrySTX7lVQGL6QupZ18rMjNt717FMf0DfeldB+iAT2",
-	"gGFDbkWpydp4Cr6MNQB7qzeGlVDcRqdNbcM60zHYBWuoW4dRXqKw8t2hXs4sr779Ng/CSSOzzX22prY1",
-	"dg4m/iYav2cKtgTXQcvtg7AsVY+RcXTrcvfMOtpXjKMam5bzDSnHjDHKlv52JXeuXd/waP8WJ39HUv7N",
-	"jtWOQk/O5vcnKT/s8qDP3dJ1+7h3Ng5Yo7tXKV8jsGqR5DYsRXkls/P24uS3w6PzfXMreVqxmvbbFdM2",
-	"9KTbXmMmeopiK9P7FHAtUyJEj0CYbjqFqMoK35DaqNParO/D0qzv2Rjxxaqv1zbXwxYhoZj2g+19FKfV",
-	"YzP66igpzEo1Wv1b9rr6mvYvW763t4+rOOiuQJNYt+p1NnTCjWoVKV0uu2WxeubC3Dooolqn1XGymGUL",
-	"xNY8mRVaQDh82RxyzQmt4q5XvG6b6CxRdwlrYVk6h658G5LlVLB+AcdolOt8tf3spDPzP+Ak6TlQQE8J",
-	"ODf1hc+SRP/zo/ls42yhv4TauZvi+Ko6YRTpPsRgqkr4ryC195XA/5akDypJv1nZ2WHVK0CP4Y/57fhv",
-	"xxfTcBhYnWGOCsELSVKTtvncp+zCCsc7Vl2MIYxuG2Bxbjm7VkCYEoS1J0EFogwiWQldEBgCusXq53f4",
-	"BlP4aoh4mtvGMVrw9JIphZx+HyLymUSZJCKEoaGExQJ9l9N3aPyUEEWYRSRJSPy9OZbKlinZb7gsA86U",
-	"eq2Z7GRfZwIlul7LvtAbvbebp0LSqGX4zp1Vbj5xxe2S3meUT77HnsNA8oNdetwMwaZx7BrdrrHHWBvb",
-	"5+FFZh2KYR1Fvn00CQE7xKWesMA08SueprkoMOdp2CMw8CB/ojJuKnNLQ0K0XdFoBX0o1FQ3GyGqj3TT",
-	"o3l7xpAZ2Q5a6AYLMeiBpjm6h4dHAwbp3udw3CrV+YaaO9sOXYKoILuMSBe6JUB0kOAYUbYhY4nao2wX",
-	"heFmJXA+yKwQv16JWlSnOA8r+4lGCiA8cSLiVziykLrO5iTibEGXDa8tMFzPsyxTfEPMWYiVI3TyCWJ2",
-	"KZRp4gONr4QF3yoUkphmazMpq3JgWONiXliWqMuO/nVwZkhS5bQze7AZcDgjJjgW0xiGyEIKqTgYtMdX",
-	"RuAQz7B/tXYvCbkAGoWySxDfn7bzuWP1nB/e9WoiaMz3ucPrtMW0xcKpSNQIxPtWXzTN0hpYnqe22QeD",
-	"/yCpMPZOGU5LfnVTXCsE85IfTo8eT2f9suf5QWT+SOwNFd6wOrgQfL2mMkRUq795RpMYpioLpDsZa+/z",
-	"rvdmNj30rdbfOWhfEbr7r8MNGC3KFKWeK8rVIJsTnGpZqv9l602C/3p/EdTG+yPJrwnLW+j0sU9PwfD+",
-	"pH98QlGC6VofgOecDWUtgpU5XROYRzdnwwJKx8Hpk9uUMLTn0OFIOm7OcwdDMME3P0ROdwJMI74uzpOb",
-	"xOSm+FVr+w2eIbHGSYIsdCYbXfyMnr19PUXP7AZME4WA3T56lDdiPnqEvosSnsWXzGgMEaIoyYQkqVBe",
-	"xxIzKkCmi+9DlGZMPQ6m5KNH9uQZ7XmkBMcAtEv26JE1rx49OtOSNpMR1/05ysLSGoQz+GFtzuklu2Q/",
-	"3ZB0Z1e9wnrBfMs07NGz/IhdQazszs/virHEsBTGL/WBvE81JQOWDPrtgSEGpXCQr34DfF/JVBAuYA4q",
-	"F1qorzqnrH4CIfgJPlQ6XPopWtIboiFg3PE5jq4RFuiTPX/azpDIHfTQVJNpFatkzhRBAyW0Rl+yah+p",
-	"cE/9A0cuoRFhwnWkn21wtCKTI+DCMoltt9sphstTni4PzLPi4NfXL356c/4TPFNUpBW0ivImR1RYdDn7",
-	"B4fTmX6QbwjDGxqcBcfT2fRYD4RaAbMe3BweFPNSl6ShjSuf7B4W+IFmVIcwQlvlwdOY5EEPqvs7lUwF",
-	"gn0dB2eBwucLO6zTPTX8g/ccVJMw02iiwu39LBp8KqcXth1a23RO8+nMIx/bVmSlloF+eR16boL39NXc",
-	"+vafYu5fhs9gKGB3oI8m7nGjOZf99mPliNaj2azljE57Nme/8zKLU8o8J2YaxuULA8apFqB2XpP3xflK",
-	"naM47ZTRnaEoJ7lqa03sWU5gHn2eaESU6E+9pmCCgy929NZtIz+8p3JVnMXlHmHoaDBT9iTrtP8z0Z/u",
-	"ovwL99CEIQP1PGcWO/PEmg8t7iLBe6cXk3pqOHXWwOLupPIzkQjr13WQSY4qSyTurFkvbejjnPUAjT85",
-	"ZSRG8x16hFn8SEvOG5xkJD/QeQG3wy08faQ1R11Sviqmt7ZSjG2AlhwJgtNo5dbclXuF1AL0IAEjEiGW",
-	"CSaLPYPGK7mcqSTdSHWymH0EWOWw8h5PVA7RbpDVzadoQ6c/ad5tPsd/2BnZtYGERePecd2Va1+z8YMX",
-	"C5IiwdEi5evqUVhNy7enDfRDVvlIlKGgtIK8MjioXVQ1HE5uOdMD9QEtkqezoaCuH7KuM1vTAWr8YVZK",
-	"WXmlppu0An63pJpkk4gwmeLETCz07KeYL/nA24Gx1qZzQzsduTLNdMGRf7mmSLJBh+nZYf3MuTK7KeEN",
-	"MU4QijApQK44RKfMVcZl07KKVj27pmrTcH0N73kaO4cN6/LY3BcCMaI9JOXrhMp1oQxhtCVzI+ibSVRd",
-	"bYZQ93y8dnDpSigSIyxBf5hcobKC6Jo0r4qwKyXJSgvrl7zuuR73lK3OpYCvN8JaLqzv8xRhtKYsE0jQ",
-	"JaQS1Y0EFtm4Eg4tQYOENRxN8s35Bu4pM63egUXrGEbfeWEQOcPwrfFXHPhWtfQOvtgxWJ0uwTY/7Cs/",
-	"Bk3gnRVvVAqtJSGUR2UphlfzEOyU75rF14E/89zrlw+CwnaD3QBuPJN9kQOljreK2Z4fP9SGzoN1ZssA",
-	"lGXsOXM5P/hziSkLka4PYLENdIA5rOX2gicJ39Zx+QdTHynQWUHJiT/cYs+F1LE//fkx4Aj5BCWc3Gyr",
-	"fn0nVMs7ub0bZW4y6QV3fm4guM/Kv17zlPSBPIIpalssLpkdNADZCcV3ujTcHKCiFKriSqFLOoSdS+Dz",
-	"vn6r4A6CnM95vBuNk+BgjdtyGF455rf3yL2lky/amTdEjG/tYbd3pz/15f6M/CXAqfa1i/MsApzJ1VRk",
-	"eebGqE8XU7ftXF+qSfGK89f1OCZNlS3aEMo0H37nlGn8JcV2qWWqAfE5dMbAd+mF9hQxK3aoUY0+MqgM",
-	"tC9H7mrgtvjmN8olI9vuOM15thYo23QESCC4XYqQaB+xTWWbc82GUkA1+PEA2tustIEO4LytcYgA3pQ3",
-	"v8CETOmzwiz6mrR5vuAKtvPiKy+qXxgdymJkaqcEUo9CtCtPuXlRWimXG4rTl3gn7heTlQV6UOnd/cLR",
-	"oeYHFKHGeDcKxn8xZ/7qL2wJk32wXNtMFc2lEnEvrnWe0tZuKAmTUAGOPExV/RdJubIKtAdfPnGvjHwA",
-	"m427Pt+dF9Ug94fLWhFJUyDcJISX+ihIBD20Y6ANLCgASIjmBRg7cdcErBoGpT1Lz4u857uqaQfHtRVy",
-	"Geqli6qSRj2sj+z763FraXke5P5en/MLYzP1eYX3gGfFGDHeKWTrQpl2PNdAbBG8SdoEsB5/SSMCzNiS",
-	"QJ6iN9zUA1CBGCGxbuWsI/ptovMQ94aqfJR1Aw/CjkPl0OPNGLgxdSJ6AH7ZfoJPQVXGYqGrWgySbPy5",
-	"hiMLnc8TEXGIWen4e4Evdy67F2e/l0jOiwJnanh3Bj//Yh7ZvaasMbRrp1/1Q1VphF9DhFDHb7fwX98s",
-	"ZVBSSPCmFbkjUdsju99SJK40ybQ1FOfYSSPm6t3J85aqi7/V6Tq/dBsGGy6aZA2mYKhDlYgyfDIa5wVG",
-	"jGxDRBJTaoqZ2JJUSZuT2Y8eKwDajt4WVSPDNMrrmKw3XBIW7f5OdgaV44cQ3MO9ekUSDkcnoEYx6RTo",
-	"rAi2IuenC7xserW57QDuuQ0DB4iTd2ST4B2Ju551nskfMSu8Y/gMpIAzWribcCs0VBPBB1+cPubb9mik",
-	"jmSJ0EmdQYmfdbBxSpB+OkZYGd66L71M1C/hhv2JevEbdJJ5BNNJ++hrxWZL8J5vw+Dk8KgPFkjEmW5X",
-	"e6WbYu6OxJdURHvgsQK227AlE6BjjmZmgkJRpdhSNkz09zqhd8DUG85II7Zm344UUK891uTVjvE3XP7G",
-	"Y7qgo1CKzjr0JxEXWbf7BoBsgNy2a3qOCoHqWR7vUEKUB6goqxTUpmKKoDw/SghOhd7DhqRyd4bwJftU",
-	"jHn+pKgRelGF5BtRGvbhi4f/Aa23I8mO8TVheRL5A0fV+3JBjiTEdMJob5b4ejL0BRwZPog5KqTToQcP",
-	"NsW08KZgAfTm+mK3T/PjnjgjaM2F1EPp8lruNjFrx5TfkX/v32Y362yiNn15rGhegWklaVgsBknDYq3t",
-	"SBf58GpvfhBsOZ1IyKtxIEQkVyQlU3Rhz8k3Y5vnOqAUJVQ5dxACTcklY0r0QVcAg1YAn6B7m8nKRO07",
-	"08P9iTuzwl7yrsFGcyZcawhKno6T8juX9qBE9xul8zm6aamODktK9ky8Jjmhp920BTLemTf0CWOYrxV1",
-	"/2aQZVOtrB37Xqsr8k+W+dbiB84w4NbogQHbqLGDNEebpR3neMRy3MBiuEIzB1/0P1oreyCDybchFCXY",
-	"4eVP0Sc7gfkTkiRJnDZcdR2OhwOZ5NM0ZvBxj/J/vb6pv6Y/X3xrUX+tgTKfM3ToaZ68f2JpTjvrrY5l",
-	"tacWyK3UUWCjoI2xiwP2rwrwFMR7ZZJ1/z3dSCO2H7V+GspyYOD60ox97Flh/D+s76k0BbZDJo5YZ+FI",
-	"xYLYCspvrKSol1DkNyvpaEY97dEMZWseIc3UIAXz8u0ectD0ojZJwnyh/WRhg/Z9CMJoL5ksNjqeHMzB",
-	"3EEPLk5yatBzbCftFRbnRcYWI3scywoLZKZ7me5fWZTg7UiTMVYMzr3X/F513m8DPkwBgzmRlaZFxiKE",
-	"E5OVaWlgNHJ6lgo0J+q15swgxGBuR5770zMba/zsgs8isR153QayRcZ9KC8N4Go/C4yfa23LIsO7skqT",
-	"+op2lcc9u1X0Si1FN2cKnSF6vUt48mGA35q6ywfstao601I4opqzfYgd7GD4oC1ZaCaXUClMy38hwQDX",
-	"AlGpjX/TUvLJHUz3aXrJSrE9SDOSz2qdSujNCTKnBzYkHU98wQedMjrXY8vvKWNoJqU/aLaw+KYfD2OQ",
-	"yDNxDXUlGo2tJFKUF5cnpTaVGDtouS3J1oMvxte/7aiBMUQS8TURCMOR+9sVT0holgwMow9bW/GtQHMu",
-	"V42FicE983W7pTIWvrSVornQps48cSEPg1swDM60qKfuNcsybcib3CNHFxM+Hzjr0cXTlWzH3QnmHVHs",
-	"iHiqTNs8x9rN7S4OGrj3QA/PhPizV2E801syg/sFIiyu9JPAX8I859tVXwLfM2SxNxF/Ndzq5pB84ugo",
-	"DUrwskZ8NiHODPiadEyyOc/WaxKjbFMUgNtz0EuFFA3VpfojTXNreiIsbDw4yR4LwaFOstG+5JuSbZkD",
-	"/HDW/wSJh479uaBrLW0GENxDafNF5dgNaC+DzCB0UnupLfTNBCmMBqWsrxKwxg2Spgo3hb1Qp5nbRvrt",
-	"6lf5uQyQJjet76SQ2uADHTeETvMB0zAGDMHYb5rHv9ua+3pELjIb6dnf2FkjnjtZVF7F+QoGZYNbJabo",
-	"Al8T3X3F0Wk4m82cub9KJpsBdkrHM850YveSgeq1ZZz5HOzGYk70rlQWZybIXzKeonnKs+VKmhUoq8Ck",
-	"inUc/6nu5IYS9K1ahFL1EVQ8xEhQFpFLlldw2V4xWSl0W+P0GuIE2hiottyCzXDJdGMler8iSgplNDa+",
-	"wVrnTNWrWURKU+Lt6GOP3/gaAlKv3B668S1N8/rnX8PY1Bt8R4TiGA+P2RbgEdPXOj20D4u1yHoqVs1G",
-	"ZplXXpjKFpHHPULbFa5cJaf2k8XqL5eszEtYAglNEYh8zArO0aSrxwjlkVnNTpq+y/zkobdX8NBf1nx9",
-	"ZfbU04wthvMbUOZDxu9ORXopg81ap7ihI4Jl5aKzi4Z4U0O0qSkpPQSP9xKoctPGDxeq6pOs1mFBKATQ",
-	"CY0xo1fmDGufqCkqH8aKabm79dFhfiZ5H4n1rKQHbfpivgPlpUMCEmGYynOGtiuakEuG9WBYuKU4OYOn",
-	"tqyCCriUT4fYYiqd6RAw3LVTXJ2rXXzjznYuvccpzcKpHCyU9PNtXbjPd7YEAUSp7SNtdlvO81f+VTHj",
-	"nlrw0G25xcu1OCgGmXTGvOoAtlh1hoT78/o2BJpQdk2UIQ6J3HxSm55DrmPVJL0B+4SKfBZ3LWL9j3yi",
-	"+L3hyX6iAT+w4vFbNN/DQSUaHFoEiaYeTduNqZwavUrnpcXc9A8fFTkDVBsrIlamqLmYhj7Np0ofADuY",
-	"FbScnKlsHJIsgEe1xyN1jymEACrFQvW4FYzQgDgatBLodnpnOvtWeQjEfVfeVeyZgGc8Lv1QfIaKueci",
-	"m+d3ilApF6XDnIHo0/qAZ+H5xLusmHZgQkEw+Ei4TR7T6qzThqUWjeoLnulGVvPYovCiO54UeDutF7H4",
-	"HixN4HbnJpdnZvoe/emzU7Hq82Gm1YpCEdx+vP3vAAAA//8=",
+	"7L2Jcxs3ujj4r2C5r2oSDymR1GXJldrnI5r4JXa8tvLy9lkeCewGSURNgGmgRXNc3r/9V/gAdKOb6Esk",
+	"JSvDqalYJPsAPnz3+aUT8NmcM8Kk6Jx96UwJDkkMf/54gSfq35CIIKZzSTnrnHU+SMxCgcY8RnJKkJBY",
+	"EsTH8EFOKZt04bfX495bzkjvDZbBFGEWqm/gw16n2yGf8Wwekc5Z57ITTF7FPw3eL5f/OzoP/piPX0xn",
+	"r95OLjudbkcEUzLDag1yOVdXCxlTNul8/drtvA7JbM4lYcHyPZlHeElCz2IJk2gxJQyWh5lYkBhRgeQU",
+	"SyQ5wgwRHEeUxCgmfyZESLSgcqp3hmcEOW/p/UyWe7lFEZbMOmcfOzJOSOdT17PIX3iA9VKKK7uYEjTH",
+	"cqpAt1CrWWCBgphgScI8hPZvB/vzmN9SdS77x/3xKSGnYY+Qk0Hv6IiMe6eHeNg7JGEQjIajo+HwaW6R",
+	"Yx7PsOycdZKY9mIyJjFhAen4VvseS/ILnVG5utzf1RKpQBEZS3vakbq0C2erTnzKFyjibLKH3hNB4lsS",
+	"PlOXxUTdx7i+HEke4mURBUIyxkkkLzvP4h/6z+QPg2HN4acrfccjGiz94NUvpFKQaLzWov784bjff7b4",
+	"4bhftywi4+XzsSTx6orgawDSDLMlEiTgio4kRzJeIjzBlOVWMBh6T5EyeaCgM6OMzhT69dOTpEySCYk7",
+	"X9VS5jjGMyINKT9/9/pnsnz9yg+o5+9eoxuSB8Cg26Hqd4WjnW6H4Zl6BZ7TqxuyvKJhp9tRFENjRXaK",
+	"AMpWe3zornbgWW238zKJBY/9i7tm5LO8CuCKa4t6czwhaETGPCZq1bDSPxMSL7Ol6jtyBzbDn38hbCKn",
+	"nbNBf3joI4FXeClW1/GTPbUQL+HIIs5v0AgHN12NO4iyIErCAume+FemHpJbl8G0ztlBv+s5afxZw+7g",
+	"+KgWkueUhZRNyk56rH/Oo3rf/K8H/zlU/3lqP9r/dbzoYB7XGB2SBK6sZOY/Ew85/8ZCEiOssFShwJIn",
+	"MQqmnAaki0SiBIxAGMWYhXyGfvvt9asuoInl6VSgAMcxJeEl44lEnAXkDAklHIDwgOlThoaHaMqTWCAK",
+	"92h5QUL1dINs6MJKhhuyvGQgLDDjiqW4bzvsn+5dshyUj0Z9PBiHw94pOQp6h0Gf9PDJ+KjXHx2ET8eD",
+	"0VN8dGShrIVwBueCFCpD6uGRRpAUyRUbkJLE6pn//Ph/9f7/T3//Dz/8xyCa/UgTTDGbAMOc4ZAgzqIl",
+	"WkxpRDKZj4SkUYSmWCDOrDogCFIqhHiGSCRIQQIfDoZ7pds1mkI58fb7/l0olaNkJ7AUI/jVpiKqjn+K",
+	"xTN00D9EAihb/ZptYKYWqncW08lUVi04U3Zar5rdUglaQhnV0vSKPOEe98nByeH4oBc+PQ16R/2nJz18",
+	"ODjpjceHwxAPTvrH4amfcLMnrk+7JRpDyjOpJDNFncCzpzwKBcISzbiQud0M/cwSBLSfWx5VcsuhgnYN",
+	"t3yTSPI+iUgZ4OMkInmQHw6OB6NwNOwdjcKj3tHpcNh7GpB+73g4wMN+0B8Nj4gf5LNEkiv1wPUhrpYd",
+	"PlJO/85osuc08qpJv2rugiUaEaVNag1pSgWyOnCRBhrpwz7Usg/Um7rLJsqAv/5S89DPr3Qd8L8ncx7L",
+	"UnyHXxvogfrCTauB74ngSRyUk6P5fVNIbZ+3AbDyCibCC0zk0L8Y3oI1NAVowhhlkw8BLpUtIsAFqXI4",
+	"6of4ZNDvHR8S3DsaHB/2RiQ86uHB6PR4RA5PgkEJmqpnrQ9Ltdr23GF1H0c4ODw4DoLe8el42Dt6Gp72",
+	"np4eHPWORweng6cno9Hx4WEJZ8g20nbhzcHcZnlbATO5JTGVy0pQG7YvlEKUU+yEvpsSkdvVx86UTtRS",
+	"A/VjgKPOpxIIm7fnQAyagvrjP2Iy7px1/u/9zDe1ry8T+3bdna8g7F/re47SLeI4xku9Q4llIhrvT6MR",
+	"3JM/qTGmURmiwOW5TVSt3chsvTBnjUTc8RTM3YUzgAV/arziRmAvLN2F/YEH9r+JcumYiKJkfDocjMJg",
+	"1O/1Tw+GvaNgcNw7PT456AXDk6f9ED89OD448tOCetb6tPA7prI1nxyehCeDQTjo9Z8enfaOxk9JDwcH",
+	"R72D0YnazvERJsfbI+Cv6mYx50wQOLsXOHyv7U/1KeBMEgZ/4vk8otoLuT+P+Sgis7//IbRLMt3MF4sX",
+	"Z4dgpFAJW7zI29CMS3SLI3c9Uynn4mx/f4RpRBc0uNkLya19j9gf4bBnHqBwphmVvNN3600WnGgo9WvZ",
+	"BS2sRRfyIJkpm06ZcnvqdS85G0c0WBsipxlEXksUmKcK7SpeGM8oeBUbA8Y+ZCNQqVmUhYXa/wXnv+B4",
+	"QtYEyeAgjyQjHi7hfZyjCJ7fAhBqET3JeU/fuQmIeNcEcDjn8YiGIWHrIkUOAlRYdMRRxBekOYWM0/Vs",
+	"at+S3xBml2PlmiQMMwkQeMvlOU9YuC4ADnMokHrUwR0HTqHGMGBc9sawpA3BwLMYRJkLiS7icXZBDjhv",
+	"eEjH1BdNusj5jbQbKYlj4DkQBsNRTHAIjnRPHM23H3PZPlzzVduWEBmg6p3nmEZk3YMaDPO0asChwx+c",
+	"TUis2YX1uiElpUTjw5s76+2N9YI3hsqwVAVr7YMMkaAsIK4DTwEcUX149mlrweuoX+BtgsS3NCAowAwI",
+	"XLswGV80BlHC8C2mER5Fm+FuEIxbQGgz5myCvnt//hKdHh6dfA9guOD8DWZLow6INdFn6Ei/C861Ty+2",
+	"z24KAsXe1Z299M6N4EhxPQ3DfA5x5mKeVRSaXejGH3tZALLRzeZyGyvspcHCyruzsCIA4TeGEznlMf3X",
+	"2syhP8hO93kmOlK9tAWKZ0vaNBcHnVMvDhD8NzaPeUCEAIpaE72HG1R3k9zCNq3IlGu7IM0Mfxops5DH",
+	"JDSgEsl8zmNJwjckpPgC9rGePDnKQ2ymnosUgOwi01e2AFx6Tw+e14P7Ng1BPkbYXa80arJadMIUrUnO",
+	"Q2SU5vTtTghd/TWP+ZzEkmrDy+RsXGGZM9tCLElP0pkn00IZkXMaE2Huya/3bRJFsCZyq81k7yNZEml5",
+	"YgzHlVfQ0OswLDoJu50IC3mViOod1L5OW7YOwnQYnUxltETkszpXHxTmJJ5RIShnorEb4l16j3pC3u3Q",
+	"7cxjMqafS3zyySiigbIf0wSWYs5DZ7S4wsGM9Pv9gW/BMbnlN2sCyjosPJ4etJhyQdCITHGULhDhQIoc",
+	"GpR6MTJnwscOXJI5R+B4UvjkQZ9DxwI+5PbcdXE9S3fioz+INmQ1ibzD2rzMk0l6uo2O2RCb54idbJAS",
+	"BR1+s0esLofI4zOkjgZxnQmmNok4A798zZEVAQvLz6/DCwvFVUloI4yrAJkl0mdjpGHT1Om3UIIQru6i",
+	"ERE0JMr04MKwL/g5S4WppfjCfvQyfDt4iSWZ8Hj5kidaUBT4nvk5T/XqNTEjsqfIXpDQR0bKSFB/NuNP",
+	"KZwaXCu5xFGjawtQSDdjn5GtstsURL9QIdfF+zzMv3ocq6u46F3YlAQ3pWdWXNrKCRWJTvOr7JTFwdUo",
+	"CW6IvNJc9QoHSuu5GkU8uPEfug1h5h+EF8LPaCOCFQvSWkiO0/qvlwomV75Eyw9gMaY5oIGCTN76jRO2",
+	"ImebsHJjGBZB0/FeaoIWLYIbRsdyH/4CgC4QwNlKNA37ZhIhPYVs9fZFXTcm4yBK/jRysC7FvFdEYhpt",
+	"Dv9yJ/qlkqPUcVM+RlQidYP2CBHj/fmbQBGWSvMXAWaiESvtdsYxnpEFj29gHzjUbhAcvXO2rbHHF82G",
+	"w1FKvJuXBPhptGHRRaMlUngSUazQOH1fTm/50nn5+kPv+e8fegd7fXXWw73B3mHn01fP+WhSriTPDZAj",
+	"6Nj2uGoJybn+Komjhve4JL8O7W6WWNclQhdPciTpAnUVZAWSdfCygn4zwiml5E0oc1oYPWJd7iVnjARq",
+	"XRcmvuan9DGOBOkWeZ6+mbh0N+I8IhhMGBLHvt3/Pl0qPrXA2jhNH7KnU9zyOYXtdp0tyLtXreKXWbsm",
+	"Aby5/n5DSrLzb8jyDFEpXMOsizAKwccawk+CBDGRKzba0eTPfjC8HewNR4Plf80OxP/0/7xgR7f/3+LF",
+	"0/Dn8cn0PT4NfpkfTv6XHCf/L+3zD/KNy8/nWIgFj+utqBvItbV7rgBXlsPpIZbcb1VQc54CyuwN8egz",
+	"56bwZqZEGGS/mATRYt3ItoGj19d19+eD0LlmMWUaqfr6qkQotTMUxjQW8koQwrx+lYIeyKNQCXub6Kte",
+	"JUq9LR7pM7Fui0IolmUlHuYiq2801SlaS08qbq5EwGOSl4QkoDOwZO5P+Hk8WZnijSWO+CQhKOREc7Ub",
+	"xheZ0tOef6fI4wpSR2RmJpw9rxy0iiiTCWH3COpwehNmX45G7m71nVMShT9agZJfUJiq5BmHmCUC/MUm",
+	"HRsNIVFy1ZXo4ULvsJx2EeQWdZGOU3RRwPkNJYjH4HDNcyObhrSqedqEDr+YYHhGsqofc2n+0TZFfPXR",
+	"HNwRJf7ACAdE143814df3yJzcaH2rpGvjYHeJk3WledYwPaoZn5rGdd38UGHJJLgV8dR9Ou4c/axUf7X",
+	"K7jr66eVxJwJpkxoE0YZUMYjZTQ1YAKM63CuCeXuNVHTSw2736cEam6o0o0SJsVZyma19qA5DLhu9rLt",
+	"O4rXirhoBraCX93vjHW8Vqsv1rwof+Yk6S2IkD2/2znH4J2suZO9o35OZFWwfJNy1mTtW/Zr2EBSy3xD",
+	"fduVj49pt4jSgjgNiMgEjMdPsufbRuJzyL/FM6KTPIzzAOEg5kJkDoIGtl6W6qeB7RVZBiNysivL08zt",
+	"29JtjSDT6OdKwBrXvQH3C1s71cLAsa6VxtLuLVlYlpjP4e2bkh3zeVAjCNMXV2zoleVyNezKShhjmhv2",
+	"pTOGjG1pq70ZWcBBAhfzlH07796sF6xSV9Y/3psm9jAyp3ZRRJ0e07yruTfu94LzDS8qIJChmCOcHkK8",
+	"pMVkpaVr2qsIvABR6cpijOYkFpyhkIa+4GItoCvkG/y0VoxUP2G0bGT+6ItjgkVDe8ktpmoC60xeP4yj",
+	"s715dzdZ/00J9zIRvfr9PGzJhqrFdL7UbkVou2y23ie7SRGf8++mfK5c9OfowqEph0C7xaJUr7qQg3GF",
+	"qAXr022L4tk9gK8ECnbXTiw2LdC7ocwjarudzz31st4tjnXS6tlHbQR/SF8NH9/b98Onl2YR5sp0Jfqz",
+	"XQ58emXWpO/LFmaeqlf3MywuA8QmfOaOgvRYveaWyHksXazouWef/dlTGAxfwT+9DK1zOK5+UmRhqMPF",
+	"n15GT+np9zw42FvBxp7+oxl+qf38I8a3RMhztaxO1/3qF5x+8wuEE91r9DfOJW/JonDJr+CWdL95T8UN",
+	"LfnOedSLZYq57sdXfMGyr1Jg5D7nrklJxf2Yu8KSj/MJfnco4EMqBfLY+QazBEdoRjAzIc9UEQFfVMT5",
+	"jatqzzEEtmdwm+FPVRr3BZc4Ep6oxS2J8YRcAcrkxARPRlGFTsKS2Uh7ZQFFKlvD0DH0VpJaixQoxqxp",
+	"FLmVn3tKJ1MiZLqZMlXf+ls8ru1Ud2iu5zVYmHapX5ndrKUBqoNvDpE7p/2s5vrYF2dy1Bx8Ae7dPE75",
+	"Nl/BEy9ioutv1hER8JBXeLmWwxiW8984SjwSyzXs69IqpviWQBlGI4S/tS+s9i8V9qHv6jay+2FLG3HN",
+	"uyBaC9JUTEn4IcCeEKEw31Zq2YE2r0Qym+EV50HdnR/grnpcgZW4L/FuxmYXlKUGfjO8Ms2DyCObmy6z",
+	"NvdJbbNChITEKFBbNHoYuKlJmJEMyD/1qkIt9GBveHQnbl10j6V7d5hYxt8ynqc3UH/QGyGnPOrcnaD+",
+	"EWMFzvfcl1s7SmgkKfP7JwrJZLWyaKLf1MqNY+8ZlSQ/4DCMiRC6+SNH5vKCkyZLTkMjMsG6S5lhspvL",
+	"/7eZ+1tPz/fZ3SYvPZ/0lE9Ot2eZO4gchGvQYxNo62Lb3XH2NZsQId8TAe2rVrmm9ig3zXZoLpwhRdwW",
+	"BXU3nXTNyKLhldacr1p0eo1C/yXCMUF4xBN5l9z2FEbuq7sFB35VfndVWg8OAjJf19N5p+Kh2UoAjJHF",
+	"f+JgRvbsVy1rjn5jkhqmQyXS4VtkN9g8K6apQ5X7YhTFYP9K26QOZjhaCln2yKvGLA+KtZsnY32Ay738",
+	"S59F123exHUutdSJqDk/Wq7OxsWfatx7DlfiyrCGNzIXUjGP8PJqtTjrPR9Rht4CIbgNJE0AzttA8uM/",
+	"0Scf7NM8NV8KWcXDh/2mGWa5fVTDahO+t0Ia3iN1vxXx13HBzYl2LmZImCJnmJV8eR0tbxLZFguz0EyG",
+	"f89tUF5nuiiozJN4zgV5pjgQlHDr2PuCjASVpJD3elTApYM6qJlF+ABVXqLlBlw9XpYZlsGUCERuSbzc",
+	"cuTU3qMVylXmztQby1KMKzj/ecxnmvFz4P1KForUdTQrFpWtU4JaJg5KFdAMcUrCtXlTKl39hN5CYpec",
+	"Ehoj/ZS96shescuQ/gXKqjEyLBBRhhZTGkzR9ZNrJLI2+EptCaY4xoEksdhDHuTQz8uLM5L0lH0Y46j3",
+	"pGXJQi0ymmv3mj03C/M1i8tnAb+VPDDvWvTVjRazmXCeMSvS4FfjrBtLRwVZ7VBfu9CY5S2bEEspn3rE",
+	"QimDR5M8oxll7reDbgV/zhdFFLWY+sSR5gx0vQL56nXWa1sZU6wWh02eZLnfmrBzGNPaT1qLFdXjrBch",
+	"w0YJulW5qasos36a6LeeRtMuy+TeMknuK0/Ek865mtLQKhcjc8jWCJW3ZJGVZ7VQxDfJxir6fKzL4db3",
+	"O2YppccFUdntJIz+mRDzs9pkvidHuy4bqw02nLWXHJ3DbNpUEeZyRtMW+B8/dTMAFQG/SuMpXBzb25te",
+	"2qYaofq875yiuQK7urz5luvIOSOb5i3blJ9VaFakLRdz+NLT6/TzkZ/yfH53jEe/d/rpy6B7+PW7y8s9",
+	"+2n49fv/5z/aJfO3hNdDZgNmEMuv+7DvxfOkiMR4IXo1iNyz1QPVjoZBLUu4Y5p/ho4lfCPvi27D9lf9",
+	"xTd0VvQXO3s+GFZok//8+M//RJ/+/p/6n/+occb6u+Fn3Q5M4apNApoQ6a+SrOpzD+kENLwa+2wf8G9g",
+	"NKMskQRJjk77MMSpi070MCfwfeipZkmh0vjdwascNSaxzfRsZxwVncQlB/yGQK7RauVewYtbHhBY1yHf",
+	"QAGye8ktyjyhbF+Of62NxNuKcZdyktylO1vvL2jrubibdwiVIOo7pwdKC0TFEcUiz1/nMQ+TwDCLNeEE",
+	"qc/17Q9h5ZCJDD39RiRq0JLG0MKXr7lmMpLgmdpEhKXC/87XUmVsVRl1phBkutkdlVT391SVAgtME6cz",
+	"Aubg7KB/1s8pT4pYexEPmuU5wmPBX+lxB0sUESwkwgzGwxWkxOCOUsKjpwyGB4dHxydPT/uDYSF4dtQy",
+	"4AFoo19Rg+4foMlGW+4ck5AwSXEk7lBrxeeEiVzBXTctQj8Yop/pC4QFlGUX+hyBCMXA6nDMzvBCnFE8",
+	"OztzAXemLtpXB8pMMgP+7K7KQLLgWcxDqNtZxFSSX1m0TK3EJoSoYWnJcNVYNqtCJkq8FmvwH7h7MCUH",
+	"r2dAta3yNAhevX/96HN9LXR/IXO/YnbQr9e/Tvt3Jq05iSkPr0yabev2UOZ2IXEs79hfys7HKbfXNzDl",
+	"xtsl7tyGxeyMZpyEVNZG+mti8abkyUCiFLWMfdwOuSxpOV1+wFRrb6VakstZjG57ylIjbzWvAU8qeNuX",
+	"+gc4fIuwW6MWeKXpqsFqmJs4ODs78y962D98ehfTtFBKlT8+3lpNL2RTFoFyB4eiHmuj+6Nt2JfYng7X",
+	"cSz6dNASwNu08BaAXwVcWrPupfi76J5tS2UV1MIkWjNuYWyMSuUSPFgUzzarW94P0y7ghQtkH3o4KOjk",
+	"8MwwwxNylQgSmxIp9TGdE599Bd0qso9OTuQtJQv3s/bgX+nZjsKb/vMu8pUv6CEoQaEV8I+/vff3AGiX",
+	"fj0mWCYxyVtYulDBjjFTKKd9aOnKm3dVsJNNYyKV3uTLB/nJTLbPEk5wTNANmRcVlsHTUo3Fh4vOcZW2",
+	"gV9QOeWJ1BMsir4xmHhbAkE3mxd/Noiy3ddwJqfR8moerzicB4ene/2mvWpWORtYpD4Rvar8XHgv9bsD",
+	"rE6TX3g3w+fiKbmg9GGOg61eSo4w20Q2OlDh3dPQnTE5K9PV9E/pdIkusqNl9jrd0o5iHgsP5m7BLApM",
+	"w3QKFQ8MaIk3Hwt6YYryJ+ppN1AF4Ux378JMRMJkvASNl+BgCt0kYVx3sxqvtG+ah0GIkmLWiylBP11c",
+	"vHNmRq4QjadW0d+hBTpiUgagMofQhYQzHof+nkXSTPIoa1pUeFq+y0dMezGBEqygPvINvzptojU8SjAr",
+	"9aC1c5LVJ026bVRXYQepS0HapxVJImS++Rgj0E11hsOq/CbHE5w97Qp80eum+mePS3u+bqc+wPV2l/RM",
+	"m+ElECe4I0oapDXU+bbnn2zpkuRsxHEctmlTXdLEU3fn1s07JQcoPUNkNpcwRAZHUY6z1GoYjsvSM+KM",
+	"6pKHEC+B4H+7eNnVc2pCTKOlZ+7odp2dViHgLFoizlBIZpiFm3Z5lo9M/5tAfMEQBSfWmBYbMhY8pFtK",
+	"83Gcp13Dutzc0IwXlXEJD7m7TUgN/udOIsOTAiq3yzjNkVqlmMH5MfXGrtATGfC/Emg6MwnmChzJCIZ6",
+	"aBfEwfGR+oXKaTLyGwnOEsoqhF1u3qBi5y5MJqdcty0dMxjgqn7VfbNXNr0RRW8FkmtpffCsTaQip3L+",
+	"EaciZ/BokorsyCKjyjj6C/qOJN87BHymVpxns513F4PhT2Al1SQ1p5rSNjOamwngqqjfNgJ6GxFnd8vX",
+	"KEcPLpRBV6HRtmliuyVW16Zct11zg/YewDQr2Kekw4AVmGdCJAlT5aZ1+0GjuK7nZvxW+jZUJC2DT/kq",
+	"bYMWWGna2jtT4XMsUXeyVGcH2GVL8jeWsOnP5Q0mClS2SZlpCXd9iZkFyNef/HhDlqXkcUOWGrkIC+Ll",
+	"XCGdnGrL3UndG9zVCGsZm958H00uHXCtmKZMF/xDrwKQ/vNC0X9zHd6L3cbnZw4gt5za7shZxHy7sz+9",
+	"dfghX7CI47BNJf7dovWNC+jz0fXiHMtoWWCWcKbQww8JoktNwR0Y4iUCh10cURJb8/dOs9iKAft116RE",
+	"1XorMt7J8prdOxTQ+GKuZka5/d1ONdOxkAq3RePhHmUJB63KZQrpA7kdFU4vh14FOJbUZVaS7XlKC9bG",
+	"DcStOsHwj3wyYAZufeMmLCXDOR6xneSmdBT7w22zxXVFTsjKtTCztvVCVkWgk2mxwbbRDcc8tBi7UJea",
+	"ch+pKC0G3bkVc0YMe6oijJyGva22Nc4dcRWelnicto9O7ed6uBVITdrWNEWQYk+/Uli7XZHaAXgTmnr+",
+	"xO6up9vnlM1b0IHK1rZ6SYMqGCAqMm3CHSXqTBBt2s7wXnjohhnmNlvqVzWkb832yrjblnmXRbgaLlY9",
+	"ftNi9SYpbQNEthmlqGw5j0gtqms8WT6vCs9IlsSgGzx2YWiVMfgYoXCt6VCHGI9RSMBj5o/U3m0US7s0",
+	"rMa24QzK2Kpa/EH+TMuOwau6GqQ4Qlxt650rN9yWplm3SwvHduG/TTW8XLPTpbp9Mz1eNpVf/Ni6Evik",
+	"1/uEMcom/h7S7gTvprG75n2n/W2i03d+ql7tRjDS2fzdEdMPuzQice/NPNMglb9yGTwiSHIbM1lpIvbu",
+	"4vDNYPjhrukYFdOn09FoSklpOK6xZce3Ji7mSUyEaBCl0X3EwbUHkiVOmDcjb4Y/m0pywwX0p/4mgl9F",
+	"l1/VEDabt2wncDUIV20+t37Vjah/3UjWU3OXpeTbc1cCBa0LtCb9YqHLvu4U2+3ImE4m9bxY3XNhLm0V",
+	"7lvF1c1oKHmrx6ZJmxVmXW1TuiyPB6aIVnD1Ft25Jjcqh925U+vmuXPX5W9tNCMF65dTnnZQtPVh2mZ3",
+	"MqDSL3AUNZwJpAf7fDAlCc+jSP/5yby2dBDkNyF21hMcDyoTNsLd2yhMRQ7/AFz7rhx4x0nvlZM+Wt5Z",
+	"o9UrQJ9jGpmcqDZ9iCzLyJtiLeuQ9VPKVrYJ75Tfwng8nikNh5ZJjZr9dvBYktj0Vv7cJFuxmXl9L2zy",
+	"axksHIHRAl0f1PZYTWjRayk777TF+4rXMSYIazuOQm4AlQJFdExgXv4Cq4/f4VtMAbLQ8Do9CzTm8SWD",
+	"TIjvu4h8JkEiidCuSsJCgb5LuUvXWIldFGAWkCgi4fd7l8zNK7fvcBkWmLLqsWboqH2ccY3rBHv7QG+k",
+	"3m6eCkmDisl/ays86bg3b9CuxRzBdI8N57xoODS7GMILm9EqdX3tHTLnbWGu9zBXodhdPSLfPkoR38w1",
+	"W01OwDTyi/0yvzUMmWx3CzRvTe8ozLpM3KzRrmkdj2OiqBDK0Qz74NrZr54imnrDyaLVQudYiFY35BtW",
+	"OuU3g2Fpj8p1EhraN5csjXE7zRWdbXddhCgcdv4gXejmAFGDgpvwcbaZ1Fft47zI1GanY4CeopqxXy9H",
+	"zdJE3VnOiscGznwbDe8rHFhI3SQjEnA2ppOSx8INJdkZ7VLkJ3rW7kYGFijFzTwvnVSgRTnMTc3XkOqp",
+	"GCEnopHLzkC8BTPZSg7/+nkj3uRui042y9ueihclndPfCKG42LQGpThsZzVYCRtSahIVmd8WlL1spq6l",
+	"D8r0QYBuqSQYh9FKJKTJzMyOBZuLShrgqIRC9GI2QiJmKFshDRYEjtAtYjgjRmcNaahwW2ey6CYyDeXQ",
+	"Bth2yqwzzFJrrzqtDWKRC/E10CgZ5YKUvu4o8qqiJVn52J/8vf5+ZOVePipKlBPHhBmbPnw0SDWSebRS",
+	"c9y8e8c8qo8p2gYWgmDpMbDOeYym+WwBZxbmHC+bNlto5m5yTs91O+FInZUoqSZvZ7sDUDIfkN63c0DF",
+	"F5acfNeHTHUYuTL+C15l539Jems4vLwKYbyyNrhKtIN06PRqlh1eNqq6L82wcyeXa4t1gYVTLKZ5FV56",
+	"eVN9d5qyMZUtK6dC3IxZ/Sa8bTA0vEvTgxSaK4SHBg2CThiibIM5P6XzAN9yHqP/wkwQVjlysnSSbRdp",
+	"Z2baSCgmExyHELrGojjIUafu1I6sbBg6AGsx4hPK1ps5X+wV5505pvRfgeBaiSSfwLk1jlRWZxnBswt9",
+	"rmyaU6ueVmrLV//ijPh6/LhDNl8/f/tct6BQV6MQSzxaOa4fE4XD+29wGPsPYDMe85LW4imLyjZlIVVM",
+	"nsojQrvwoKLXTXiPge4fsfdYw2ETmVsZr/PM4C5worVnkLoI3zTV658fn/f+F/f+1e+dXv19v+edZuBz",
+	"Kv83iYVX05vwq9vst4yAJnywNzz2z5r3tHFUsmVBgxt/isktFd58IcAhPptR2UVUI9EooVGIbhhfCJNp",
+	"ufI873pv+3sD32r9XdTsI7ru/ldRC9S9IFH69gdFKyZhluBYC0r9ly3W6vzX7xed7grvgomwaTsxrRA+",
+	"A5/2tf5wjYII0xkwuZzWaOhqygUAAshVN82EBaTLnUo573xVq1UmnelVInEgnSjJC+eEkjgyd4mz/X3d",
+	"FWUv4LP99Bh7IbnNPq3k3naeIwuX3lzXLKPn717voed26abxiIB9PnmS9iR58gR9F0Q8CS+ZccOILgqi",
+	"REgSiy7i8QQzKsAmFd93UZwwdTv4Z588MQCZaXd+THAI4LpkT55Yn+WTJ2faUkxkwLXMUEJCW8CcwQfr",
+	"yN27ZOrWC1ix2HvyBP0Iwx/NFqZYr54vmD4C9Ny2b0OCWENUX/w3ccmUIIKFMa79o880QsNhGSyYJUKi",
+	"USrKhBJr+gl7SInrSzYiEYeCT44w025Wsx4qEBYIj4SygbAy77FETJmDSuk8Q4f9Q7MjZWcqcAEEKAOe",
+	"LNTy1R9oyqNQoGtgrtew4GuHwV4/07NIAa6Gv49wcKPeeG0uSZs0pxxfqVKSRsbxoLj8HnoJF0PfyUum",
+	"9EISwtsmnIf2CTQG8EYURES0VFDQ4R/4Sh0BRteSSxxdd/XTLxkIl4RFRAh0/Q56wp1pX/QP5DMO5DXC",
+	"4kZ3kqbSgOQl5KXDIT9H1++eX7z86RogCh3b0YzEE4LmSoag796fv0QnB6fH359pGMMp8nB5ySKCb4lQ",
+	"yIWExEs4EFhUV0u8ICI4Fnvod5spf/3jBZ5cq+OGJynjQKEtwuKSXb8e996oN153ETaJ82pJMRkngoQ6",
+	"3f5wMNT2heAzohaBSCR0V7gxVkSzd8ngbZih69chmc25JCxY9n4mS/1cpU9AdznTkFCjzwRTiK4xLlGo",
+	"iAK+ObtkOo4aw+QAsSCxukghhCKdgOjpuhqk0HxQoRmOyUoTRqHBeHp4dPL9HrqAk75W7OraYXOmq9Ml",
+	"s3cr9Ai5HuZrIPLMaf0Wk4iSEHEGK9DEalYJmMLQ9f/03msS7b1+df0M4ZRi4RFKJFia1qG+iAaECTec",
+	"/HyOgynpDUGY5DnlYrHYw/DzHo8n++Zesf/L65c/vv3wI9yTVRtnLBelfQtR5p9MpVhnsNfXN/I5YXhO",
+	"O2edg73+3oGeoTUFmbN/O9i3g697NB2rpKOHXPhiOfjGgLkwsAhray1rScmjlCFlTwZerniWQgmNOQlT",
+	"Ypl11f1hF5mR20hRMueIR6G6SHOhDmxGx8ZehwqqsHZnHlSaGfKCh0srsoj2++D5PKIBXLf/R3EOd3G4",
+	"UG4uvJnr3lFWWi8kM+7Aqgc/9vppOzY8CkIytqH8GW4+Y92Zbv81r2GYuQu6H7jQ+sKw32+wwWZryGYu",
+	"wYtX1SlGFnC+e2pfh/rNvgemK9x/gUNDM/qWQf0tvzGcyCmP6b9IqG86qL/pnMcjGoaE6TsO6+94y+U5",
+	"T5h5xWn9DS85G0dUa7yHg4NGN6gzueD8FxxPiL7vqAkARDKf81iS8A0JKb5Qipi6eThscvM85gERAiwh",
+	"uKvB3i44f4PZ0hyV0DqZHYZTc6/tngsKrY0+G5pUbJO6dKkrFj92XC7zqdv53PszIc59Di2rxwKDmtPe",
+	"DVlqu4J4m0dyQZxeForNGzbStYWoIHx8LERpNXqGKFjROMYzIqFq66O3d4ZaSap2a5LIjTLHh+HJ05On",
+	"vePB01Hv6GAw6p0enh72ngYY98cnh/gwGHWURt056+idW8PHGaGZEW3tEE7/GWXb2P+FzqjC3NoLtWIF",
+	"ccGt8RkNaHAueBiN0ST5WGn9AOi/HLt5GJJUOA6C2MLVoceUunLE6FLF126JLgBOT6MogfYvTesmKgWJ",
+	"xnvotVYNp2DrgAKu7BiwLUAxfKZ7q+JLdkOWJFTq1lRXlcN9ksckVBqDemaAGQq5soJmerQD1hlcimrO",
+	"0OFw6CPul+D2MiOC19ANDIWuDPjNOUo/NhgjkM7X7RwcDPHT0clRb9QfD3pHg6fHPXyAn/YOT3CfnByc",
+	"HI7HuLkSkQ1CbqQ5DDZG0RrCoftybzsvxSWnBNsmpL/wIE1C8z3eXLqfXgdP/itxgp0eUcO0NGYpPcJw",
+	"LS/TKioJ+1/wnF7p1mZfNcuKiC8h9LWdvWZzWTBbajsUOXxNmx5pHzJtaWsDxaQHeLjOe7gi5ToFnaJG",
+	"DOvbXr9qIrJfj8HS98nsw/LGejTdw19OvA6GTbCNBJxpb/65zsZ8OCTXqFKH5K5kziHX165fI/7dhB6V",
+	"gBSQxWazLhUGa4HMWeDF3n8QeS+o+5YzUoq+m1Y5m0umHy/wpE4qwTXwxIOGKPqGh3RMLSHs9Nn1qOYf",
+	"RLYhmQyjrbTQdQoVBiVBAZY44pOEdDOfOsxUcZz5XdvtiMchSQOWNBRlhuZL/d4mdqYppdAebSrcISZZ",
+	"p3p3rHuJVZmWMLmqZK53hNeqLF+RtX2NzzG/Dj2MzLMMJyvZtwpfv+zHZtzC4dbbthqMO8t2s5ZtYCnL",
+	"sgLzxYpVa0gwzwn2v9gZ619LmQLEQ9JcvLTpWT4Ca3qgyRLBCi+vI/8Lu50iaV3pPn1X82QU0eAKB0pL",
+	"vxpFPLiBtGOguzmW04zs0tHxRZtws3R4b9IcAGiKyEtEegq6nVB/fEJdn14NGaeEZInYEGPvFkcJKRfr",
+	"NnMtJmYo25hGksRotNTR/ZCOIaAmkX5QOhpmTmK5tOLdUr6JYOmv1HMEgkBuV8fAVjkFFEQSHEzLtAMz",
+	"rfi/9S4acAm7tAKjSEWtTxCPKYmq2UH1fDhYIoyJ8ykKafYmRxHnN8gAyDvuQAFUT6hLJ5/zWN2Bowgu",
+	"KIwVSLtRePULZwhm/TacDhhN2Jvte3AO59xE37D59C3ugFlyRDh31HbuxjFBUHMCkANfqsxiIViHQnJA",
+	"NAlrPghmIwosBIvJaqtrShvZGYJRx05F/pUH/tdJPs+9LOUeIILKC4aPcgXDA0+W8jblj0uiUHdRIoQ0",
+	"PLTpALP8x+B7ZjYQtRMZmxAZGaRNnZrLah0hkrrkPxUkRrmsODcsXRHRH5wyEqLREj3BLHyiTzUTEZyR",
+	"TJKgJzx+UsPga3m7w0UFwXEwbc1E/wIcNMDsW+O3WkFAgqNxzGdZX7isUiyDNYPMER+gQxJJ3GkpcV/B",
+	"TV/rlmnQkdvyNmtsFiaGV1sSn/zrtqpZtu7SyVeVbUxyE8H7q6Vm7XZoO8Ss7LFsGz5PxENshLL8RsxE",
+	"scI+3LbpJOkFhMkYR71B2e7SPszf1ikFWJIJj+nKOSmxHTMie+TznIsK5NMPWD74zvCIJ6b+xST8Ztkg",
+	"tDAdtGxggP/gTCfoEst82D98WtsfqMnScbZw06cFWgzaelg8EV0tUbBA12pxP4Couy4iJrv9AUYnlByY",
+	"xJPaszpWZ+VWIfzzh09//6FTMzmv7Yl9G6ry7zwObXK3sjXBh5FmbIMw0nncUx6FXUgBZgijBRkZHSCP",
+	"WpqBI83AS32u6r5yhOqviU86r4GEymZTSofpmKRsazoriMNhf3jc6w96/cFFv38G///f0mUTdqUErD8T",
+	"qrKWquGCtcAuXeug32+zVkhS3/hivbOZNgtppyf/VuDt3cLGYO+sflMncGFjOc8QRjPKEmFKTwVSFxLY",
+	"l04Q0DuCCkLBY2lsPShdgH4CC+1nkshk96dAIX8mOCow055T/d+LqbhRXJV8nkc8rOZEQuchecxo96Gf",
+	"Gk//hzV+MHOaMqZ7CJzCcuAGPbu7HSGXcKBmSPnjCuUYQNQHc+yp7gz6jRj0HzJr10mjqzfj97+Yv+oj",
+	"OGntTRrgRQJqbkY2YQLsHKgcpDIrGfQHdAyitE6VMPd9Y7kSqa1ZFV8xkN5FWB5phGWcouwqXRWiLBa7",
+	"K8ltf0qF5LrxXGXYRXuk0s4qxiOExgoqudLFhIZdrR+Y1yA842wCVWSzZhn9ZuU/maVtlTx3kmtHWxAJ",
+	"SWlLDzZS8kQru7W05kHZappTFmhVdmtJCqsjWG2ZJtiyPjL6jamf7irgoOejQ0aNM1RTEEIVt64T2OHo",
+	"ZjKqFUiVYeP249QQrsXQPDZ87XbmifQmVaeFtpAJY5Oqu1n9B2WOMNBhGx5FfKFL1dECi0tmJ82bvGth",
+	"xq9QRsWUhLkqad0ZCS73YfGbNXC4iL53LB6JCRaW+YK7BhnnDWdonsRzLnQ5siDxramtXZCRoJLsNS8A",
+	"Ufu876pRl8ZrtMUuYnxheE1nV8nx71XJofCkueL5pYNjHZjVvWhHS+iTJad7Ikkbzxj3h0vdX6slZq5b",
+	"tVdPfb2ay0tjpYyKGi3zvdPCeT0OsyVCzQ3QLCHUFD47Ybux3IQUpibK4Ope4G/w0YI7i7hMScwwziJ9",
+	"oXmDF8F/aWA4vXae0yRN3XmvluxQuIllwa07J5b2vV5M2wyyZcME06Pysdlo2QbqzTQHvjvC3GzKOM2h",
+	"em1/giJ1tCuL1o2abIejmdKNJXf7qPirpS+Zp1y6pE76LYdOPjDcQrdmkQsaEMiohEjLGTrsn5aXSW+m",
+	"jYppkNm5obNiV8uYRwSKnw+6nVsc0fBqzOPOWefdwatWlc65HhEPUe1cXMDq+WdYpG0eKTQG7Mqgd/1X",
+	"tszfADlJ2tmrjLV5FIf9L9mH+vJpg9HQycv2XmtcSw194BwiSb0GC0wlPAozc195hXWOYbVTvLNbt1Vp",
+	"7WxuV3D97RRcX+AbYjoPtm1QtIJ0TaqvgUZaFV/fK1bfU2CxjcDcBRYfaz12O3LKo7oVR7oFcGlVNvQY",
+	"tMPmcBSR+G8ZjdnWgwlTXNd2x9RuHLdZ+d4lq4iPwNP+JpDxNuk4ifPitNazhH7fkPZ0e190qFty+ynQ",
+	"9jLb0d6jor3fp9yhBkRdWxYGhpQ4V62dVuJZ1Yic+lRniSS9OInIet6lN4kk75OINPMtwfuyBF3ClGbd",
+	"PIFX1zX6/E3mSbUZvI/JqWRBW+9SArDunEmbdSYpAtGQdejPoZoVV1JGCqWOpNc6Om96clMnfxnKjxhf",
+	"IM6eIYUzS2TMJnupLnPGUUxwuNy7ZM8hEVWPTEi7UHRt9UzXVJ+AsyKd/WbbikOjZt1jT9lzlwyyXu2v",
+	"jCxqHEt2q+3lYtZ5Grq3rBOFTTshuJ0UTLdkyiZXGU8wTOItR+Zn8Gyfx5jdjBNIt00jui9wcJPMdZXg",
+	"DIcE2mhD5u8eXDbRB+kU7jxp5elKIXfPfq78ez3BoiQid9YVuh23o/h7Mo/wUs/7q7rXuSe9ZecN23nD",
+	"GnYRzBh0PX/OlCQ7NqcqBl3gcR6Vaf+L+vtK/V3nVoMUGKqLsnSajs51Kc3SegUPujOHtTduywum9qw9",
+	"hIzsnF8P7fzSyNKOGIoYVur0Mpg7UxhiZ6MvpssyK/m+MPaeLOutSsyddf2wKfNtyMXFbZhPbAaIrcnn",
+	"f4OZbQ/C55so3DDppgeb/bsvKGyUa1vKRj7PaUwEjMljSRS1SnPUVi6s7/7zHetoPJ3do8yztQj+31uv",
+	"vbto3anEdSqxngnVjq0V+E+tkrsPXomKOUKZY0Na0jGqg80QL+93Ay1Y04Y3lwxHEVRGs4DAODX1MDte",
+	"KKQAbxgopLitZj2hMxKr1HvxXG1hIyx3qw2O1Z0krGJOP630onNFz26mzwMNygG/XT0ZWlrjtyS+pWSx",
+	"nzVTKXXGP09TTflYO/Rw5DRhsdU1lJU2JIRiEduw6sXyZdZ/ZXvNPc07sqn2ZS0+zYRHU8YLN2XhP91v",
+	"DdMoiaHuftdvbZM5zWbsesZKRkvkNOexCGyRNS9FypBqBcVr+7N9SGYCJfNWggLpocKckepq7gsucdQ+",
+	"mb/Y4+weyjzNSkvIBAZc7iI9G8J9AGaae1CgglrMX8GuVZRXiLTg8U0VV9cTZw33hnb0OJii9Nasv1DW",
+	"3SCiQjpjS+sY/bl91jY5ffqSWlafQUWze87IjtPfD6e3I5gVg1eslWIWOAfSltlniLWC+pZD924oC0XD",
+	"DuxmajPE3sxcaL/rBNZhmbN4sfyZsnCbyG1fpd7TUJXZYe3msNYetMLbG33UDfC0iB+lOFqOni+W9W1a",
+	"nwHz4omOwwP/Sus4YL51SeKMXd47TZPiPvDXvKsKe1Og7JjzPfeakDlUFxI3QHQvIq0gen2hrDp523bV",
+	"Zo4IiPcA/06VkJgo5lzsh58VRSqCuGRTLEq5dlrnmHLtb1clt2ttbL2Olt70GwXDHaFsoQa3lTwoYt4K",
+	"meh22VWqim62WpADKVkgxhG+JTGeEFFijn4IMJS4UiFp0N4efYWXYrsoX1igB99fmi4uLEw3m7Z6crtB",
+	"RVhIFOLdxN8NiwgN5IU66QYW6sp5FnHeMP1NemUamKQf0o7d28Nk/YpWnkcDjZ3G83COx6yXeytT1CKU",
+	"B8Eh9bXKs/4jYG+aI0sFOFhIaNScf5GYm96vthhSYYRohOZpD9gt4rl+R2NEn8T4Nkvr32HzZko2sOYT",
+	"VglMz70lFpv7VtBYxoSFFV7EEC9TO3RFQ5liKHgyjonqzjcX8KJvTzHJLc+D4b8yggiT8TLzoYZ42UU8",
+	"CnfIviVkVyxSId5oqf5pZKwWjlFj+TyqUry1V0KJZcWWK2a37qG3PKtgZ4SEfu8hGM2RHo2zPZdLhFml",
+	"n0UtoIuCKcHz9RH0XhGBBAkwqbOPn1ZcdRFYAEopHMOAWosRVqyvei/MQXzuiYBDvZYZgJBDjv0v6p8r",
+	"hmfkawUXVBelaSJ2FU3R4h8EFtNoSl+EWb4bkiR45p/XmS686cDOg0GDIQ7fSpIsQKwCxR9Hguw3zXdL",
+	"yE3nsc41xlaSWYbY5URW6wr/1ZWjNS7tZrWgma/TFmFrP1mzIdjG79M+flM640LXni7gv+C8MCEoyhkC",
+	"u1fZ3EjwhhWpaQDrL1WTmjqba2tS0+PdaV2brUudO1Rm6T77rjQ8UNPebI4ppNLAUHrMQpTQ0C0I7UIh",
+	"JCzA7bJQUSP6LhtT/3A1ojiiWCjZiVk44p87Xc04LGeJ8IhEQCQgwEFaSzPfxBR7ivzMNsWDA8wgz73T",
+	"Pzg76J/1+x3zJWijnbPOu8GrTreTQGnqweBwcHQ6PD46OHraqlI0hd89V4rm31seIdxVi+6qRR9BarwW",
+	"w3rqt+VHNWyzwL9WlKT9L/bPJj3VwGHfTZ2cXSd+pfhsEJOQMElxpIvO9aNChAVaEH/6gK7fuzN/tTdu",
+	"q0I0nQOyqxL9VqpEqQjuQAcFPKtqjqaTRRIZ8JluciuFV4kuM7zvC5fvyyzetgzd1Y8+bP1ocyJysbum",
+	"elTREDT8NQMGeSJzgzGo2ENvkyhCQURwLPQy5iSWyzOEL9l1poNeKxpk6lIh+VyYwPGUhElEymtRH0Si",
+	"bKAW1Sr585iHieY135Hk+46jqitYFJX0i8Hwp+YaeWb5PkCdalN+sqtV3bC83unXTUtPm3PEArOpUa/3",
+	"Mw0Cak99Q4rOeQxqNiOxOEOLKZFTotuyu9o1nxNGwpwPRfe0oGPdqNjf2uI9CXgc2uW+zFazDpdcq+9V",
+	"6llMi+/jGNquQ3YcjyDWH4WwqRFBWIhkZopCG5btpZu8IDaE9c0zu90Mon8vzvMeWudBtkPOxKhlQE4z",
+	"qPTOK0tCSv/a0x+yhlClLOBrHfMyFTdVFQbaVPJk1t2lssDRNk0++Pps6n6KEkqpXf+8iyJscKhlykGh",
+	"ykC0MmKy46rGfEGC2GJ8mXMMKZmthZQW3yGCue9uTjVZwPT1ej/YB/3Cb80bVvTv7Txi34JH7JzHEyJX",
+	"VcTxGg4yg4BlbrIL6Fp+QxmMQlZ/Q9NV3VRNdypfooXC+3kinyE9JaiwwBqWf08kcM9ONAvXVfnwe1aW",
+	"RLNCbgdcO/fa40supMF0hWnqgVit5FRGjV6TEWKIeo5f2nIciA/QCboiL02P8iBezpVOpic/azqNIcMU",
+	"Zt6EWOIRFqSLRjD3HIaApSMFgL7hc97m1LJNkTj0YoYBJnuX7F0i9WSwrn5PfgVpXYLNnL8hXpP1XbJJ",
+	"lrCWrZodpP5FkpjhSHdtPjwZDOwQMRyrU8ExO8MLcUbx7OxsMDw4PDo+eXraHwzP1EX7xsZXh2rC+Opr",
+	"Z+qg/h1s4DvF2l1Wc/8G790Z3c4C/ne0gD9Iw4/a6jBWd9fd59cbAPHePKMth/kQYGaLeB9ZEpzecoOx",
+	"DBo0O9N1swlwcYpxFrXtNyvJbxY5Cwi//0X/UZe+4Yw7NzXwVKKA35oC/WW5Uapf3Joo9G1ba92tPWa7",
+	"tIxvrXl3bLGlEqFzmFXXtFtj6TPwLhqmB70z+YJFHIckRHiO47J8jHtB33syIy3Ayoakq193huIjzcNo",
+	"RjkZRmeCoK4lymvdspbHYTqfjsYooaEo14TsM9dtauIvUMjyBm3BhCn3yNdMiIOymexpabW37mjQ73tL",
+	"jSpXYgfE61zp/EKypGn/eswwnU0up7ySRI8HalpM0mAdj0th1QBqorIaUO6U1k0rrRlzyHiV/c6juNqf",
+	"VjiWUl71n1Z9bdZaT2kCqTI7xjQqlf366XeQ/vrGb07+62W9IhLTqFwP0FftNIFHqwmkaFtDXy6O11BX",
+	"fdfiX8flrXFWmm3UKA7nWevZbVLeB4llIh6p78XAqF6S2ZPbCbKN9etJpQce6T4jlTTX7aTEUyreUoxP",
+	"6ZBHlW0K01hNgGdOnyYn1qLEHF+wUlrj0XZ7baoXVDV+gB1ClxilfO6wc8NqFs/Pa12dl+xgQWVBbHEi",
+	"avsC2Pf8gQek+uazKBIhn41f2jHFFHxN6j+JZ1QIW/p6S8niymmKPsMMT4j7jX7cVWp5twm8AYzuucA1",
+	"e6efOneFrbvC1kc0BtWEwCs4nsOOcnJ2/wuE3hvUsMJDUaSkL5V2EKRusxORMeSlEhaSEFF2SyUQpUCS",
+	"m2TVMY8nXEqihPJFkX9CGye9i3LJrl85hjHx+rJLJviMQLUUFfq1JESSV4Rk7sKO1U1bC8fwv/Ak1fuc",
+	"D/fQ0ZtaAnQQsLKINnXXaHqb4ltSMuJD2bDbxuf78s9sSxzvPDIP7JGppQuLxeV1sb8BISym3BIDCjBD",
+	"IUczHhPEYxQRIXKTAv1y5JIZEzHLOA+gcq18VqAuU7tXqbGBWtgCV+HxjciE6RwvZ4RJJAme7dWp+s31",
+	"eLXdBymLrWMdu3LY3ejWx1I/W88tHYaUqvEJY5RNetWjCxQ5kM8kSCRlE9tA3vAEGjud2sp8ZvotH4It",
+	"90x13lPlQTOu9YizCRESGRjsWvxuusUvFWhELMYwEiom6vaaBHRYda25yGLxtBo/m6SZWuTbRmKFpgjK",
+	"wLjUqR6CICHVsnJZBB87aYCn0+3oFsgKAt5sC3V7LqmASjITTQdwAE+a4c+v9U3HaQ4CjmO8LE2F0FsR",
+	"EscQhOKF1BDTAiQsyYOQMZ1MwAnYfFrIhbnn0SVFqMXXh5EAoDuuslkvvTDEXMNKDA+p8tJDf/sFplKY",
+	"ylFsG0FoIhDgr9IaP1TvXKc0cIXlNdT5XLK0Hhb8/eSzWidmobISCINZ4yXe/8Ny779a/IN6/w1NZ1VL",
+	"CCchhaTOrE63c9Y57o9PCTkNe4ScDHpHR2TcOz3Ew94hCYNgNBwdDYdPFUdIJ8V8NClmeNbO1w8QuWdf",
+	"f/ZOP+4UjIKd/37nv7+vWfHixri+RZDv4b3CDLOGFYYZkPBqpJ6h8GBPJKM/iIa6IXmHAX3NaWD7X6AD",
+	"VqO0sTGOTc+x8lFmdyr6+cbcj2pJ1alhHj6xc0I+FiekVhAUUisdwVMW59E9LHaXuyWf29F/WBrtQ30c",
+	"Qek+4uPxszROpcxTgXgMQ3h0jIzrnGVFrGG543Hr9LVhx6PhPXgsTduCMf3cvAZXK+MP4EKsUxD+4k2m",
+	"dp69LfanghQiHqOYWKOjibR36b9Eeu8HmAUkgn54XtPI5U8Z43F7icI3XdOdoElKE7zxTkzpd0yl8Qht",
+	"u6dUHTUrU3CBNPQiEu6i7g/k9IYDKCWGMqwfKyWtFOfdJpB7yNZBjqEnh+CgzwIBdNEokWYYnkIH3e8D",
+	"vGeYXbK8oxzkunpvm/Q/xSXvRCmO73TdxhtuS8jUvRFS3RTS7ECZH5IwNKMskabkpzmdneuxqN+awNYk",
+	"rn2zO/reSek6K4HeWqmMknk7XkTZpBdMSXBTPTVcp8pBmw4sccQnCUECJDGk0cspmZUO5dRvealfsoY1",
+	"kF/VTzbPSK8eSQ6zFXPBgmFJiIDPc+GBFPyDfrcz5vEMBuNQJg+GkCz8mc6SmaminFFmPqXRDMok0dGD",
+	"rRaNOGCsHJEL4NiNyN3awGeDbnaAqG5qSlmZJtDtGPLye8PmeEKuIogpGTzdU+iZOcJWSehrKT3XFXr9",
+	"o0kll25qc8cqrubGe9sKLjtXeFfztSPZu8Tr0sIv6C1VQqrl1V45qigN5+X19wt8QwRK5ko2HXX7/b4z",
+	"QAlHkQnTz5R5zTjzDrV4Dfkhdy+qXFMZb4XbLx7C96UB9J4IhSNlXecWWJj2iztteqdNN+vJfgeeUSGX",
+	"qZg2tfpfmvQckaYZdK2lT6UoTF5zGyIAU7lkaSKxcQcgjzdgBHujYlqaFeB3CsA9G3MLbE/Uws4aOtJs",
+	"NlQ3BaiG9o5VPFBbazi+1o61ecwnMRGi0YAVyJlB9hbbxJYTAT1sz4AaJhCBBu3BiBBdHUrCS2YwpIzE",
+	"plikD29DX5r1QBzJ7uYB3W8ZRI/77YJg9sZdHGynCfw1NIGUVZRrAqWcyelQW5MEaEv1HZlUkrKHnF6Y",
+	"WqBfMrcvotYBuiahkEpEPs9p7B9BYUpr79YusUW0foN5gamTLhC3nW7nhpD51RhiBe9O+68g0w+8BVTn",
+	"+k3pZNrpdgL1TYAjZd1JKiGd+DztJsVjJ8GwVf2/05zxHjsAtG8JucsM3LHOe2Kdb/BN1hTWyzSzDsib",
+	"ShZ0KcLHhyGZuqkV9jw3AtpWj4yWkBSllQmJMJJ0Rs7QYkojxaE5zOzjjNgQLBFdxGM7G4UKuDtUeiYM",
+	"68NUIsyWUAjabaYiflCb+GukMKRK804Ve6je+ziWrdUZfT+taHH1Ymm7uoJJbWTxsirg8CF96F0VkG3j",
+	"s17hsjL0BlbhLvS2tdCb9oKBNLHuqwa5aKs4lqJ2MnLOsKLy1NZnujekjXoLjdvmkWJwC5gBNMNLpc9n",
+	"DV+o5vxw95jEKfcvS1B3F7hNBHffU8a4nWt2SL25ElWn95/SNDSUR9AIyMVr0/gaMFsEHDIP5skoooGD",
+	"zubBDibPYxJgaQ0S37nySCk5Os9zjK7Vg/itehtZpBHla4vQWj8xrmk8K8dbvZJ1a13vISJ7wSWORBnS",
+	"S/h1h+6b4eEAzHT0k5n/5XThs8hu8W+lpKF4ZhrvdZ+Bdk3wcRjGRAhS2jAAurasIrCnXjlJ+7sodi/o",
+	"hCHKQO+HKgk9nM3+zHg+RUlTpS9LCQeS3uarr03C0YjziOjM6seVBKFgWp8BAfDckdxm0x8Sg841TUU1",
+	"1ucIa/+L+qfJmCF1nW1OZMggVXBslj6N0fN3r9ENWeqpiDG55TckfKYTDGMyJrG4ZDB/kMx0srN2dub8",
+	"n860URhCyCXS5IJwFBMclkw1gmuwJGqXrWWTumlbbfQAckY3tBuxmuGuXufBm+RZvEEYTqquUV4OzSqb",
+	"5WmCgEaWWUNK3boD+lqV9c3bOgLfU+GqhpBf9VKg3ZWsPtKS1XoysVhcVaAKbFFpTnnWmBcx5eWn98rm",
+	"N9H3jop5hJdXRgF8y3mMbjFDr+gfNwqYdEau/sWZ+u3HJOZzsv98JiSJQzxrHrDSOtgDZOrV0TrCwpXo",
+	"u153uwLXe2xdV8+wHJ5Soh/XTH4wdTQcTWLMoNPzlMy66fD8KkPUTny4GyvbpgT/h97LbmLEg0+M0H7x",
+	"ejzO41QlKjdrrl5unWm+nsY7K3pBvwcz8E6NapsLbNvStp1Zll++TNuy/lXtswfyDZqEAQXaccxnjVDZ",
+	"wRqlRibeLgJZN+UUI6dYWEdBrqHAAgvLnL2Gl/rpm8TRqdadTK/xHUJuwo6JIahn0Ic3wccsbcUgUWXS",
+	"SoZNacbKLYlFVSjyHHJJOGQrm/wZPSdfrT+bLzHjjEoeUzbZQ285kvyGMDChCAlLMJvI/zbv3qKuYF9R",
+	"oiOMEhrdvUDnXrGEBElM5bJz9vFTPp5Hg6neh42U1YXwmLLnvhYe+qUzIjgmsXq+4gTqTn8AQsFtyoW0",
+	"QRUdSFSmUxJHnbPOPnASswJv3qlJ1KBSkGjsTEWROkLtTliyG1gtxv6QzATiCi0Vbi7llLKJG9hcKIOT",
+	"uM9KQzyrD4PUfMLnEcnvKuchW0I0JeTOIzVBeprKwj4UDf/BKSuAydzrzHzxPOEXzia9iN6SEAUxCQmT",
+	"1ASyZjiYUpbbGZ7T3g1Z+p5jWxJrcIRnCAc2Z8SNrouuomnFLkQXBVGibHz3DWmza88r3kOrLhNh06XK",
+	"eIIpE1JzCrjRPVPTn9S71LTPqW5B4tw2zkohV+9URJCWToUclCfYp/OAWSJJL070CLOalwu8yM/5smNl",
+	"vaiTNSjgYwMC525TjL166496oJiF3WrpV24JOnfx66ev/ycAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

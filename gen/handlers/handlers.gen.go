@@ -29,16 +29,32 @@ const _ = tenant.GeneratedV1
 type Custom interface {
 	// GetVersion answers GET /v1/version: Which build answers.
 	GetVersion(ctx context.Context, req api.GetVersionRequestObject) (api.GetVersionResponseObject, error)
+	// GetSubscription answers GET /v1/subscription: What the tenant is subscribed to.
+	GetSubscription(ctx context.Context, q *publicdb.Queries, req api.GetSubscriptionRequestObject) (api.GetSubscriptionResponseObject, error)
+	// CreateInvitation answers POST /v1/invitations: Invite somebody.
+	CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api.CreateInvitationRequestObject) (api.CreateInvitationResponseObject, error)
+	// CreateAPIKey answers POST /v1/api-keys: Create an API key.
+	CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error)
+	// PutProviderSecret answers PUT /v1/providers/{provider_id}/secret: Store the credentials of a provider.
+	PutProviderSecret(ctx context.Context, q *tenantdb.Queries, req api.PutProviderSecretRequestObject) (api.PutProviderSecretResponseObject, error)
 	// StartScan answers POST /v1/scans/{scan_id}/start: Start a scan.
 	StartScan(ctx context.Context, q *tenantdb.Queries, req api.StartScanRequestObject) (api.StartScanResponseObject, error)
+	// ReportScanProgress answers PUT /v1/scans/{scan_id}/progress: Report the progress of a scan.
+	ReportScanProgress(ctx context.Context, q *tenantdb.Queries, req api.ReportScanProgressRequestObject) (api.ReportScanProgressResponseObject, error)
 	// FinishScan answers POST /v1/scans/{scan_id}/finish: Finish a scan.
 	FinishScan(ctx context.Context, q *tenantdb.Queries, req api.FinishScanRequestObject) (api.FinishScanResponseObject, error)
+	// FailScan answers POST /v1/scans/{scan_id}/fail: Give a scan up.
+	FailScan(ctx context.Context, q *tenantdb.Queries, req api.FailScanRequestObject) (api.FailScanResponseObject, error)
 	// CancelScan answers POST /v1/scans/{scan_id}/cancel: Cancel a scan.
 	CancelScan(ctx context.Context, q *tenantdb.Queries, req api.CancelScanRequestObject) (api.CancelScanResponseObject, error)
 	// IngestFindings answers POST /v1/scans/{scan_id}/findings: Report the findings of a scan.
 	IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error)
 	// ListFindings answers GET /v1/findings: Search the findings.
 	ListFindings(ctx context.Context, q *tenantdb.Queries, req api.ListFindingsRequestObject) (api.ListFindingsResponseObject, error)
+	// ListFindingValues answers GET /v1/finding-values: The values that findings have.
+	ListFindingValues(ctx context.Context, q *tenantdb.Queries, req api.ListFindingValuesRequestObject) (api.ListFindingValuesResponseObject, error)
+	// ApplyMuteRule answers POST /v1/mute-rules/{mute_rule_id}/apply: Apply a mute rule.
+	ApplyMuteRule(ctx context.Context, q *tenantdb.Queries, req api.ApplyMuteRuleRequestObject) (api.ApplyMuteRuleResponseObject, error)
 }
 
 // Config is what the handlers need.
@@ -110,6 +126,640 @@ func (s *server) ListPlans(ctx context.Context, _ api.ListPlansRequestObject) (a
 	return api.ListPlans200JSONResponse(body), nil
 }
 
+// GetPlan answers GET /v1/plans/{plan_name} with the query GetPlan of queries/public/plans.sql.
+func (s *server) GetPlan(ctx context.Context, req api.GetPlanRequestObject) (api.GetPlanResponseObject, error) {
+	q := s.public()
+	row, err := q.GetPlan(ctx, req.PlanName)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toPlanFromGetPlanRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetPlan200JSONResponse{Body: body}, nil
+}
+
+// GetMe answers GET /v1/me with the query GetMe of queries/tenant/users.sql.
+func (s *server) GetMe(ctx context.Context, _ api.GetMeRequestObject) (api.GetMeResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	arg1 := rest.SubjectArg(ctx, &in, rest.Same[string])
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetMe(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toUserFromMember(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetMe200JSONResponse{Body: body}, nil
+}
+
+// ListUsers answers GET /v1/users with the query ListUsers of queries/tenant/users.sql.
+func (s *server) ListUsers(ctx context.Context, req api.ListUsersRequestObject) (api.ListUsersResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
+	cursor := rest.ParseCursor(ctx, &in, "listUsers", 1, req.Params.Cursor)
+	arg := tenantdb.ListUsersParams{
+		Active:     req.Params.Active,
+		AfterEmail: rest.CursorValue(&in, cursor, 0, rest.Same[*string]),
+		PageLimit:  rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListUsers(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	rows, next := rest.NextPage(ctx, &out, "listUsers", rows, limit, func(_ *rest.Fields, row tenantdb.Member) []any {
+		return []any{row.Email}
+	})
+	body := api.UserPage{Items: rest.Rows(&out, rows, toUserFromMember), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListUsers200JSONResponse(body), nil
+}
+
+// GetUser answers GET /v1/users/{user_id} with the query GetUser of queries/tenant/users.sql.
+func (s *server) GetUser(ctx context.Context, req api.GetUserRequestObject) (api.GetUserResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.getUserWith(ctx, q, req)
+}
+
+func (s *server) getUserWith(ctx context.Context, q *tenantdb.Queries, req api.GetUserRequestObject) (api.GetUserResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.user_id", rest.UUID[api.UserID, uuid.UUID], req.UserId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetUser(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toUserFromMember(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetUser200JSONResponse{Body: body}, nil
+}
+
+// UpdateUser answers PATCH /v1/users/{user_id} with the query UpdateUser of queries/tenant/users.sql.
+func (s *server) UpdateUser(ctx context.Context, req api.UpdateUserRequestObject) (api.UpdateUserResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetUserResponseObject, error) {
+		return s.getUserWith(ctx, q, api.GetUserRequestObject{UserId: req.UserId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateUserResponseObject, error) {
+		return s.updateUserWith(ctx, q, req)
+	})
+}
+
+func (s *server) updateUserWith(ctx context.Context, q *tenantdb.Queries, req api.UpdateUserRequestObject) (api.UpdateUserResponseObject, error) {
+	var in rest.Fields
+	arg := tenantdb.UpdateUserParams{
+		SetDisplayName: req.Body.DisplayName != nil,
+		DisplayName:    req.Body.DisplayName,
+		SetActive:      req.Body.Active != nil,
+		Active:         req.Body.Active,
+		SetTimeZone:    req.Body.TimeZone != nil,
+		TimeZone:       req.Body.TimeZone,
+		UserID:         rest.Take(&in, "path.user_id", rest.UUID[api.UserID, uuid.UUID], req.UserId),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.UpdateUser(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toUserFromUpdateUserRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.UpdateUser200JSONResponse{Body: body}, nil
+}
+
+// DeactivateUser answers DELETE /v1/users/{user_id} with the query DeactivateUser of queries/tenant/users.sql.
+func (s *server) DeactivateUser(ctx context.Context, req api.DeactivateUserRequestObject) (api.DeactivateUserResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetUserResponseObject, error) {
+		return s.getUserWith(ctx, q, api.GetUserRequestObject{UserId: req.UserId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.DeactivateUserResponseObject, error) {
+		return s.deactivateUserWith(ctx, q, req)
+	})
+}
+
+func (s *server) deactivateUserWith(ctx context.Context, q *tenantdb.Queries, req api.DeactivateUserRequestObject) (api.DeactivateUserResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.user_id", rest.UUID[api.UserID, uuid.UUID], req.UserId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.DeactivateUser(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.DeactivateUser204Response{}, nil
+}
+
+// ListUserRoles answers GET /v1/users/{user_id}/roles with the query ListUserRoles of queries/tenant/roles.sql.
+func (s *server) ListUserRoles(ctx context.Context, req api.ListUserRolesRequestObject) (api.ListUserRolesResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.user_id", rest.UUID[api.UserID, uuid.UUID], req.UserId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListUserRoles(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.GrantedRoleList{Items: rest.Rows(&out, rows, toGrantedRoleFromListUserRolesRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListUserRoles200JSONResponse(body), nil
+}
+
+// GrantRole answers PUT /v1/users/{user_id}/roles/{role_id} with the query GrantRole of queries/tenant/roles.sql.
+func (s *server) GrantRole(ctx context.Context, req api.GrantRoleRequestObject) (api.GrantRoleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	arg := tenantdb.GrantRoleParams{
+		GrantedBy: rest.SubjectArg(ctx, &in, rest.Same[string]),
+		UserID:    rest.Take(&in, "path.user_id", rest.UUID[api.UserID, uuid.UUID], req.UserId),
+		RoleID:    rest.Take(&in, "path.role_id", rest.Int[api.RoleID, int64], req.RoleId),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.GrantRole(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.GrantRole204Response{}, nil
+}
+
+// RevokeRole answers DELETE /v1/users/{user_id}/roles/{role_id} with the query RevokeRole of queries/tenant/roles.sql.
+func (s *server) RevokeRole(ctx context.Context, req api.RevokeRoleRequestObject) (api.RevokeRoleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	arg := tenantdb.RevokeRoleParams{
+		UserID: rest.Take(&in, "path.user_id", rest.UUID[api.UserID, uuid.UUID], req.UserId),
+		RoleID: rest.Take(&in, "path.role_id", rest.Int[api.RoleID, int64], req.RoleId),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.RevokeRole(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.RevokeRole204Response{}, nil
+}
+
+// ListRoles answers GET /v1/roles with the query ListRoles of queries/tenant/roles.sql.
+func (s *server) ListRoles(ctx context.Context, _ api.ListRolesRequestObject) (api.ListRolesResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := q.ListRoles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.RoleList{Items: rest.Rows(&out, rows, toRoleFromListRolesRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListRoles200JSONResponse(body), nil
+}
+
+// CreateRole answers POST /v1/roles with the query CreateRole of queries/tenant/roles.sql.
+func (s *server) CreateRole(ctx context.Context, req api.CreateRoleRequestObject) (api.CreateRoleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.CreateRoleResponseObject]{
+		Operation: "createRole", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.CreateRoleResponseObject.VisitCreateRoleResponse,
+		Stored: func(a rest.Stored) api.CreateRoleResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateRoleResponseObject, error) {
+		return s.createRoleWith(ctx, q, req)
+	})
+}
+
+func (s *server) createRoleWith(ctx context.Context, q *tenantdb.Queries, req api.CreateRoleRequestObject) (api.CreateRoleResponseObject, error) {
+	var in rest.Fields
+	arg := tenantdb.CreateRoleParams{
+		Name:        req.Body.Name,
+		Description: rest.Take(&in, "body.description", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Description),
+		Permissions: rest.Take(&in, "body.permissions", rest.Must(rest.OpenPointer[[]api.Permission], rest.Slice[[]api.Permission, []tenantdb.Permission](rest.String[api.Permission, tenantdb.Permission])), req.Body.Permissions),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.CreateRole(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toRoleFromCreateRoleRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.CreateRole201JSONResponse{Body: body}, nil
+}
+
+// GetRole answers GET /v1/roles/{role_id} with the query GetRole of queries/tenant/roles.sql.
+func (s *server) GetRole(ctx context.Context, req api.GetRoleRequestObject) (api.GetRoleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.getRoleWith(ctx, q, req)
+}
+
+func (s *server) getRoleWith(ctx context.Context, q *tenantdb.Queries, req api.GetRoleRequestObject) (api.GetRoleResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.role_id", rest.Int[api.RoleID, int64], req.RoleId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetRole(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toRoleFromGetRoleRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetRole200JSONResponse{Body: body}, nil
+}
+
+// UpdateRole answers PATCH /v1/roles/{role_id} with the query UpdateRole of queries/tenant/roles.sql.
+func (s *server) UpdateRole(ctx context.Context, req api.UpdateRoleRequestObject) (api.UpdateRoleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetRoleResponseObject, error) {
+		return s.getRoleWith(ctx, q, api.GetRoleRequestObject{RoleId: req.RoleId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateRoleResponseObject, error) {
+		return s.updateRoleWith(ctx, q, req)
+	})
+}
+
+func (s *server) updateRoleWith(ctx context.Context, q *tenantdb.Queries, req api.UpdateRoleRequestObject) (api.UpdateRoleResponseObject, error) {
+	var in rest.Fields
+	arg := tenantdb.UpdateRoleParams{
+		SetName:        req.Body.Name != nil,
+		Name:           req.Body.Name,
+		SetDescription: req.Body.Description.IsSpecified(),
+		Description:    rest.Take(&in, "body.description", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Description),
+		SetPermissions: req.Body.Permissions != nil,
+		Permissions:    rest.Take(&in, "body.permissions", rest.Null(rest.OpenPointer[[]api.Permission], rest.Slice[[]api.Permission, []tenantdb.Permission](rest.String[api.Permission, tenantdb.Permission]), rest.BuildSlice[[]tenantdb.Permission]), req.Body.Permissions),
+		RoleID:         rest.Take(&in, "path.role_id", rest.Int[api.RoleID, int64], req.RoleId),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.UpdateRole(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toRoleFromUpdateRoleRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.UpdateRole200JSONResponse{Body: body}, nil
+}
+
+// DeleteRole answers DELETE /v1/roles/{role_id} with the query DeleteRole of queries/tenant/roles.sql.
+func (s *server) DeleteRole(ctx context.Context, req api.DeleteRoleRequestObject) (api.DeleteRoleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetRoleResponseObject, error) {
+		return s.getRoleWith(ctx, q, api.GetRoleRequestObject{RoleId: req.RoleId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.DeleteRoleResponseObject, error) {
+		return s.deleteRoleWith(ctx, q, req)
+	})
+}
+
+func (s *server) deleteRoleWith(ctx context.Context, q *tenantdb.Queries, req api.DeleteRoleRequestObject) (api.DeleteRoleResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.role_id", rest.Int[api.RoleID, int64], req.RoleId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.DeleteRole(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.DeleteRole204Response{}, nil
+}
+
+// ListInvitations answers GET /v1/invitations with the query ListInvitations of queries/tenant/access.sql.
+func (s *server) ListInvitations(ctx context.Context, req api.ListInvitationsRequestObject) (api.ListInvitationsResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
+	cursor := rest.ParseCursor(ctx, &in, "listInvitations", 2, req.Params.Cursor)
+	arg := tenantdb.ListInvitationsParams{
+		State:          rest.Take(&in, "query.state", rest.Null(rest.OpenPointer[api.InvitationState], rest.String[api.InvitationState, tenantdb.InvitationState], rest.BuildPointer[tenantdb.InvitationState]), req.Params.State),
+		AfterCreatedAt: rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildPointer[time.Time])),
+		AfterID:        rest.CursorValue(&in, cursor, 1, rest.Same[*uuid.UUID]),
+		PageLimit:      rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListInvitations(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	rows, next := rest.NextPage(ctx, &out, "listInvitations", rows, limit, func(_ *rest.Fields, row tenantdb.CurrentInvitation) []any {
+		return []any{row.CreatedAt, row.ID}
+	})
+	body := api.InvitationPage{Items: rest.Rows(&out, rows, toInvitationFromCurrentInvitation), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListInvitations200JSONResponse(body), nil
+}
+
+// GetInvitation answers GET /v1/invitations/{invitation_id} with the query GetInvitation of queries/tenant/access.sql.
+func (s *server) GetInvitation(ctx context.Context, req api.GetInvitationRequestObject) (api.GetInvitationResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.getInvitationWith(ctx, q, req)
+}
+
+func (s *server) getInvitationWith(ctx context.Context, q *tenantdb.Queries, req api.GetInvitationRequestObject) (api.GetInvitationResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.invitation_id", rest.UUID[api.InvitationID, uuid.UUID], req.InvitationId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetInvitation(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toInvitationFromCurrentInvitation(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetInvitation200JSONResponse{Body: body}, nil
+}
+
+// RevokeInvitation answers DELETE /v1/invitations/{invitation_id} with the query RevokeInvitation of queries/tenant/access.sql.
+func (s *server) RevokeInvitation(ctx context.Context, req api.RevokeInvitationRequestObject) (api.RevokeInvitationResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetInvitationResponseObject, error) {
+		return s.getInvitationWith(ctx, q, api.GetInvitationRequestObject{InvitationId: req.InvitationId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.RevokeInvitationResponseObject, error) {
+		return s.revokeInvitationWith(ctx, q, req)
+	})
+}
+
+func (s *server) revokeInvitationWith(ctx context.Context, q *tenantdb.Queries, req api.RevokeInvitationRequestObject) (api.RevokeInvitationResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.invitation_id", rest.UUID[api.InvitationID, uuid.UUID], req.InvitationId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.RevokeInvitation(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.RevokeInvitation204Response{}, nil
+}
+
+// AcceptInvitation answers POST /v1/accepted-invitations with the query AcceptInvitation of queries/tenant/access.sql.
+func (s *server) AcceptInvitation(ctx context.Context, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	row, err := q.AcceptInvitation(ctx, tenantdb.AcceptInvitationParams{
+		Token:       req.Body.Token,
+		DisplayName: req.Body.DisplayName,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toNewMemberFromAcceptInvitationRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.AcceptInvitation200JSONResponse(body), nil
+}
+
+// ListAPIKeys answers GET /v1/api-keys with the query ListAPIKeys of queries/tenant/access.sql.
+func (s *server) ListAPIKeys(ctx context.Context, req api.ListAPIKeysRequestObject) (api.ListAPIKeysResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
+	cursor := rest.ParseCursor(ctx, &in, "listAPIKeys", 1, req.Params.Cursor)
+	arg := tenantdb.ListAPIKeysParams{
+		UserID:    rest.Take(&in, "query.user_id", rest.Null(rest.OpenPointer[openapi_types.UUID], rest.UUID[openapi_types.UUID, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.UserId),
+		AfterID:   rest.CursorValue(&in, cursor, 0, rest.Same[*int64]),
+		PageLimit: rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListAPIKeys(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	rows, next := rest.NextPage(ctx, &out, "listAPIKeys", rows, limit, func(_ *rest.Fields, row tenantdb.ListAPIKeysRow) []any {
+		return []any{row.ID}
+	})
+	body := api.APIKeyPage{Items: rest.Rows(&out, rows, toAPIKeyFromListAPIKeysRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListAPIKeys200JSONResponse(body), nil
+}
+
+// GetAPIKey answers GET /v1/api-keys/{api_key_id} with the query GetAPIKey of queries/tenant/access.sql.
+func (s *server) GetAPIKey(ctx context.Context, req api.GetAPIKeyRequestObject) (api.GetAPIKeyResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.getAPIKeyWith(ctx, q, req)
+}
+
+func (s *server) getAPIKeyWith(ctx context.Context, q *tenantdb.Queries, req api.GetAPIKeyRequestObject) (api.GetAPIKeyResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.api_key_id", rest.Int[api.APIKeyID, int64], req.ApiKeyId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetAPIKey(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toAPIKeyFromGetAPIKeyRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetAPIKey200JSONResponse{Body: body}, nil
+}
+
+// RevokeAPIKey answers DELETE /v1/api-keys/{api_key_id} with the query RevokeAPIKey of queries/tenant/access.sql.
+func (s *server) RevokeAPIKey(ctx context.Context, req api.RevokeAPIKeyRequestObject) (api.RevokeAPIKeyResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetAPIKeyResponseObject, error) {
+		return s.getAPIKeyWith(ctx, q, api.GetAPIKeyRequestObject{ApiKeyId: req.ApiKeyId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.RevokeAPIKeyResponseObject, error) {
+		return s.revokeAPIKeyWith(ctx, q, req)
+	})
+}
+
+func (s *server) revokeAPIKeyWith(ctx context.Context, q *tenantdb.Queries, req api.RevokeAPIKeyRequestObject) (api.RevokeAPIKeyResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.api_key_id", rest.Int[api.APIKeyID, int64], req.ApiKeyId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.RevokeAPIKey(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.RevokeAPIKey204Response{}, nil
+}
+
 // GetFindingTotals answers GET /v1/overview/findings with the query GetFindingTotals of queries/tenant/findings.sql.
 func (s *server) GetFindingTotals(ctx context.Context, req api.GetFindingTotalsRequestObject) (api.GetFindingTotalsResponseObject, error) {
 	q, done, err := s.tenant(ctx)
@@ -151,6 +801,125 @@ func (s *server) CountFindingsBySeverity(ctx context.Context, _ api.CountFinding
 		return nil, err
 	}
 	return api.CountFindingsBySeverity200JSONResponse(body), nil
+}
+
+// CountFindingsByService answers GET /v1/overview/services with the query CountFindingsByService of queries/tenant/findings.sql.
+func (s *server) CountFindingsByService(ctx context.Context, _ api.CountFindingsByServiceRequestObject) (api.CountFindingsByServiceResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := q.CountFindingsByService(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.ServiceCountList{Items: rest.Rows(&out, rows, toServiceCountFromCountFindingsByServiceRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CountFindingsByService200JSONResponse(body), nil
+}
+
+// CountFindingsByCategory answers GET /v1/overview/categories with the query CountFindingsByCategory of queries/tenant/findings.sql.
+func (s *server) CountFindingsByCategory(ctx context.Context, _ api.CountFindingsByCategoryRequestObject) (api.CountFindingsByCategoryResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := q.CountFindingsByCategory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.CategoryCountList{Items: rest.Rows(&out, rows, toCategoryCountFromCountFindingsByCategoryRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CountFindingsByCategory200JSONResponse(body), nil
+}
+
+// CountFindingsByFramework answers GET /v1/overview/frameworks with the query CountFindingsByFramework of queries/tenant/findings.sql.
+func (s *server) CountFindingsByFramework(ctx context.Context, _ api.CountFindingsByFrameworkRequestObject) (api.CountFindingsByFrameworkResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := q.CountFindingsByFramework(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.FrameworkCountList{Items: rest.Rows(&out, rows, toFrameworkCountFromCountFindingsByFrameworkRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CountFindingsByFramework200JSONResponse(body), nil
+}
+
+// ListProviderPostures answers GET /v1/overview/providers with the query ListProviderPostures of queries/tenant/providers.sql.
+func (s *server) ListProviderPostures(ctx context.Context, _ api.ListProviderPosturesRequestObject) (api.ListProviderPosturesResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := q.ListProviderPostures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.ProviderPostureList{Items: rest.Rows(&out, rows, toProviderPostureFromProviderPosture)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListProviderPostures200JSONResponse(body), nil
+}
+
+// CountProvidersByKind answers GET /v1/overview/provider-kinds with the query CountProvidersByKind of queries/tenant/providers.sql.
+func (s *server) CountProvidersByKind(ctx context.Context, _ api.CountProvidersByKindRequestObject) (api.CountProvidersByKindResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := q.CountProvidersByKind(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.ProviderKindCountList{Items: rest.Rows(&out, rows, toProviderKindCountFromCountProvidersByKindRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CountProvidersByKind200JSONResponse(body), nil
+}
+
+// CountResourcesByKind answers GET /v1/overview/resources with the query CountResourcesByKind of queries/tenant/resources.sql.
+func (s *server) CountResourcesByKind(ctx context.Context, req api.CountResourcesByKindRequestObject) (api.CountResourcesByKindResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	arg1 := rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.CountResourcesByKind(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := api.ResourceCountList{Items: rest.Rows(&out, rows, toResourceCountFromCountResourcesByKindRow)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CountResourcesByKind200JSONResponse(body), nil
 }
 
 // ListFindingTrend answers GET /v1/overview/trend with the query ListFindingTrend of queries/tenant/findings.sql.
@@ -199,6 +968,30 @@ func (s *server) GetScanStatistics(ctx context.Context, req api.GetScanStatistic
 		return nil, err
 	}
 	return api.GetScanStatistics200JSONResponse(body), nil
+}
+
+// GetSummary answers GET /v1/summary with the query GetFindingTotals of queries/tenant/findings.sql.
+func (s *server) GetSummary(ctx context.Context, req api.GetSummaryRequestObject) (api.GetSummaryResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	arg1 := rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetFindingTotals(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toFindingTotalsFromGetFindingTotalsRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.GetSummary200JSONResponse(body), nil
 }
 
 // ListProviders answers GET /v1/providers with the query ListProviders of queries/tenant/providers.sql.
@@ -393,28 +1186,93 @@ func (s *server) deleteProviderWith(ctx context.Context, q *tenantdb.Queries, re
 	return api.DeleteProvider204Response{}, nil
 }
 
-// PutProviderSecret answers PUT /v1/providers/{provider_id}/secret with the query PutProviderSecret of queries/tenant/providers.sql.
-func (s *server) PutProviderSecret(ctx context.Context, req api.PutProviderSecretRequestObject) (api.PutProviderSecretResponseObject, error) {
+// RecordProviderConnection answers PUT /v1/providers/{provider_id}/connection with the query RecordProviderConnection of queries/tenant/providers.sql.
+func (s *server) RecordProviderConnection(ctx context.Context, req api.RecordProviderConnectionRequestObject) (api.RecordProviderConnectionResponseObject, error) {
 	q, done, err := s.tenant(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	var in rest.Fields
-	arg := tenantdb.PutProviderSecretParams{
-		ProviderID: rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId),
-		Kind:       rest.Take(&in, "body.kind", rest.String[api.SecretKind, tenantdb.SecretKind], req.Body.Kind),
-		Name:       rest.Take(&in, "body.name", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Name),
-		Sealed:     req.Body.Sealed,
-		KeyID:      req.Body.KeyId,
+	arg := tenantdb.RecordProviderConnectionParams{
+		Connected:       req.Body.Connected,
+		ConnectionError: rest.Take(&in, "body.error", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Error),
+		ProviderID:      rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId),
 	}
 	if err := in.Invalid(); err != nil {
 		return nil, err
 	}
-	if err = q.PutProviderSecret(ctx, arg); err != nil {
+	row, err := q.RecordProviderConnection(ctx, arg)
+	if err != nil {
 		return nil, err
 	}
-	return api.PutProviderSecret204Response{}, nil
+	var out rest.Fields
+	body := toProviderFromProvider(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.RecordProviderConnection200JSONResponse(body), nil
+}
+
+// GetProviderSecret answers GET /v1/providers/{provider_id}/secret with the query GetProviderSecret of queries/tenant/providers.sql.
+func (s *server) GetProviderSecret(ctx context.Context, req api.GetProviderSecretRequestObject) (api.GetProviderSecretResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.getProviderSecretWith(ctx, q, req)
+}
+
+func (s *server) getProviderSecretWith(ctx context.Context, q *tenantdb.Queries, req api.GetProviderSecretRequestObject) (api.GetProviderSecretResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetProviderSecret(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toProviderSecretFromGetProviderSecretRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetProviderSecret200JSONResponse{Body: body}, nil
+}
+
+// DeleteProviderSecret answers DELETE /v1/providers/{provider_id}/secret with the query DeleteProviderSecret of queries/tenant/providers.sql.
+func (s *server) DeleteProviderSecret(ctx context.Context, req api.DeleteProviderSecretRequestObject) (api.DeleteProviderSecretResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetProviderSecretResponseObject, error) {
+		return s.getProviderSecretWith(ctx, q, api.GetProviderSecretRequestObject{ProviderId: req.ProviderId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.DeleteProviderSecretResponseObject, error) {
+		return s.deleteProviderSecretWith(ctx, q, req)
+	})
+}
+
+func (s *server) deleteProviderSecretWith(ctx context.Context, q *tenantdb.Queries, req api.DeleteProviderSecretRequestObject) (api.DeleteProviderSecretResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.provider_id", rest.UUID[api.ProviderID, uuid.UUID], req.ProviderId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.DeleteProviderSecret(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.DeleteProviderSecret204Response{}, nil
 }
 
 // GetProviderPosture answers GET /v1/providers/{provider_id}/posture with the query GetProviderPosture of queries/tenant/providers.sql.
@@ -484,6 +1342,18 @@ func (s *server) CreateScan(ctx context.Context, req api.CreateScanRequestObject
 		return nil, err
 	}
 	defer done()
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.CreateScanResponseObject]{
+		Operation: "createScan", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.CreateScanResponseObject.VisitCreateScanResponse,
+		Stored: func(a rest.Stored) api.CreateScanResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateScanResponseObject, error) {
+		return s.createScanWith(ctx, q, req)
+	})
+}
+
+func (s *server) createScanWith(ctx context.Context, q *tenantdb.Queries, req api.CreateScanRequestObject) (api.CreateScanResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.CreateScanParams{
 		Name:        rest.Take(&in, "body.name", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Name),
@@ -505,7 +1375,7 @@ func (s *server) CreateScan(ctx context.Context, req api.CreateScanRequestObject
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.CreateScan201JSONResponse(body), nil
+	return api.CreateScan201JSONResponse{Body: body}, nil
 }
 
 // ListRunningScans answers GET /v1/running-scans with the query ListRunningScans of queries/tenant/scans.sql.
@@ -534,6 +1404,10 @@ func (s *server) GetScan(ctx context.Context, req api.GetScanRequestObject) (api
 		return nil, err
 	}
 	defer done()
+	return s.getScanWith(ctx, q, req)
+}
+
+func (s *server) getScanWith(ctx context.Context, q *tenantdb.Queries, req api.GetScanRequestObject) (api.GetScanResponseObject, error) {
 	var in rest.Fields
 	arg1 := rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId)
 	if err := in.Invalid(); err != nil {
@@ -548,7 +1422,10 @@ func (s *server) GetScan(ctx context.Context, req api.GetScanRequestObject) (api
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetScan200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetScan200JSONResponse{Body: body}, nil
 }
 
 // UpdateScan answers PATCH /v1/scans/{scan_id} with the query UpdateScan of queries/tenant/scans.sql.
@@ -558,6 +1435,14 @@ func (s *server) UpdateScan(ctx context.Context, req api.UpdateScanRequestObject
 		return nil, err
 	}
 	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetScanResponseObject, error) {
+		return s.getScanWith(ctx, q, api.GetScanRequestObject{ScanId: req.ScanId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateScanResponseObject, error) {
+		return s.updateScanWith(ctx, q, req)
+	})
+}
+
+func (s *server) updateScanWith(ctx context.Context, q *tenantdb.Queries, req api.UpdateScanRequestObject) (api.UpdateScanResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.UpdateScanParams{
 		SetName:        req.Body.Name.IsSpecified(),
@@ -644,7 +1529,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 	cursor := rest.ParseCursor(ctx, &in, "listScanFindings", 2, req.Params.Cursor)
 	arg := tenantdb.ListScanFindingsParams{
 		ScanID:        rest.Take(&in, "path.scan_id", rest.UUID[api.ScanID, uuid.UUID], req.ScanId),
-		Status:        rest.Take(&in, "query.status", rest.Null(rest.OpenPointer[api.FindingStatus], rest.String[api.FindingStatus, tenantdb.FindingStatus], rest.BuildPointer[tenantdb.FindingStatus]), req.Params.Status),
+		Status:        rest.Take(&in, "query.status", rest.Null(rest.OpenPointer[api.StatusFilter], rest.String[api.StatusFilter, tenantdb.FindingStatus], rest.BuildPointer[tenantdb.FindingStatus]), req.Params.Status),
 		Severity:      rest.Take(&in, "query.severity", rest.Null(rest.OpenPointer[api.SeverityFilter], rest.Slice[api.SeverityFilter, []tenantdb.Severity](rest.String[api.Severity, tenantdb.Severity]), rest.BuildSlice[[]tenantdb.Severity]), req.Params.Severity),
 		AfterSeverity: rest.CursorValue(&in, cursor, 0, rest.Same[*tenantdb.Severity]),
 		AfterID:       rest.CursorValue(&in, cursor, 1, rest.Same[*uuid.UUID]),
@@ -689,7 +1574,10 @@ func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetFinding200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetFinding200JSONResponse{Body: body}, nil
 }
 
 // MuteFinding answers PUT /v1/findings/{finding_id}/mute with the query MuteFinding of queries/tenant/findings.sql.
@@ -728,7 +1616,7 @@ func (s *server) UnmuteFinding(ctx context.Context, req api.UnmuteFindingRequest
 	}
 	defer done()
 	var in rest.Fields
-	arg1 := rest.Take(&in, "path.finding_id", rest.UUID[api.FindingID, uuid.UUID], req.FindingId)
+	arg1 := rest.Take(&in, "path.finding_id", rest.UUID[api.MutedFindingID, uuid.UUID], req.FindingId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
 	}
@@ -766,6 +1654,237 @@ func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingRe
 	return api.ListFindingResources200JSONResponse(body), nil
 }
 
+// ListFindingHistory answers GET /v1/findings/{finding_id}/history with the query ListFindingHistory of queries/tenant/findings.sql.
+func (s *server) ListFindingHistory(ctx context.Context, req api.ListFindingHistoryRequestObject) (api.ListFindingHistoryResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
+	cursor := rest.ParseCursor(ctx, &in, "listFindingHistory", 2, req.Params.Cursor)
+	arg := tenantdb.ListFindingHistoryParams{
+		FindingID:      rest.Take(&in, "path.finding_id", rest.UUID[api.FindingID, uuid.UUID], req.FindingId),
+		AfterCreatedAt: rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildPointer[time.Time])),
+		AfterID:        rest.CursorValue(&in, cursor, 1, rest.Same[*uuid.UUID]),
+		PageLimit:      rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListFindingHistory(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	rows, next := rest.NextPage(ctx, &out, "listFindingHistory", rows, limit, func(_ *rest.Fields, row tenantdb.ListFindingHistoryRow) []any {
+		return []any{row.CreatedAt, row.ID}
+	})
+	body := api.FindingPage{Items: rest.Rows(&out, rows, toFindingFromListFindingHistoryRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListFindingHistory200JSONResponse(body), nil
+}
+
+// ListMuteRules answers GET /v1/mute-rules with the query ListMuteRules of queries/tenant/mute_rules.sql.
+func (s *server) ListMuteRules(ctx context.Context, req api.ListMuteRulesRequestObject) (api.ListMuteRulesResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
+	cursor := rest.ParseCursor(ctx, &in, "listMuteRules", 2, req.Params.Cursor)
+	arg := tenantdb.ListMuteRulesParams{
+		Enabled:        req.Params.Enabled,
+		AfterCreatedAt: rest.CursorValue(&in, cursor, 0, rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildPointer[time.Time])),
+		AfterID:        rest.CursorValue(&in, cursor, 1, rest.Same[*uuid.UUID]),
+		PageLimit:      rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListMuteRules(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	rows, next := rest.NextPage(ctx, &out, "listMuteRules", rows, limit, func(_ *rest.Fields, row tenantdb.MuteRule) []any {
+		return []any{row.CreatedAt, row.ID}
+	})
+	body := api.MuteRulePage{Items: rest.Rows(&out, rows, toMuteRuleFromMuteRule), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListMuteRules200JSONResponse(body), nil
+}
+
+// CreateMuteRule answers POST /v1/mute-rules with the query CreateMuteRule of queries/tenant/mute_rules.sql.
+func (s *server) CreateMuteRule(ctx context.Context, req api.CreateMuteRuleRequestObject) (api.CreateMuteRuleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.CreateMuteRuleResponseObject]{
+		Operation: "createMuteRule", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.CreateMuteRuleResponseObject.VisitCreateMuteRuleResponse,
+		Stored: func(a rest.Stored) api.CreateMuteRuleResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateMuteRuleResponseObject, error) {
+		return s.createMuteRuleWith(ctx, q, req)
+	})
+}
+
+func (s *server) createMuteRuleWith(ctx context.Context, q *tenantdb.Queries, req api.CreateMuteRuleRequestObject) (api.CreateMuteRuleResponseObject, error) {
+	var in rest.Fields
+	arg := tenantdb.CreateMuteRuleParams{
+		Name:      req.Body.Name,
+		Reason:    req.Body.Reason,
+		CheckID:   rest.Take(&in, "body.check_id", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.CheckId),
+		Service:   rest.Take(&in, "body.service", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Service),
+		Region:    rest.Take(&in, "body.region", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Region),
+		Severity:  rest.Take(&in, "body.severity", rest.Null(rest.OpenNullable[api.Severity], rest.String[api.Severity, tenantdb.Severity], rest.BuildPointer[tenantdb.Severity]), req.Body.Severity),
+		Enabled:   rest.Take(&in, "body.enabled", rest.Must(rest.OpenPointer[bool], rest.Same[bool]), req.Body.Enabled),
+		ExpiresAt: rest.Take(&in, "body.expires_at", rest.Null(rest.OpenNullable[time.Time], rest.UTC, rest.BuildPointer[time.Time]), req.Body.ExpiresAt),
+		CreatedBy: rest.SubjectArg(ctx, &in, rest.Same[string]),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.CreateMuteRule(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toMuteRuleFromMuteRule(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.CreateMuteRule201JSONResponse{Body: body}, nil
+}
+
+// GetMuteRule answers GET /v1/mute-rules/{mute_rule_id} with the query GetMuteRule of queries/tenant/mute_rules.sql.
+func (s *server) GetMuteRule(ctx context.Context, req api.GetMuteRuleRequestObject) (api.GetMuteRuleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.getMuteRuleWith(ctx, q, req)
+}
+
+func (s *server) getMuteRuleWith(ctx context.Context, q *tenantdb.Queries, req api.GetMuteRuleRequestObject) (api.GetMuteRuleResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.mute_rule_id", rest.UUID[api.MuteRuleID, uuid.UUID], req.MuteRuleId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetMuteRule(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toMuteRuleFromMuteRule(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetMuteRule200JSONResponse{Body: body}, nil
+}
+
+// UpdateMuteRule answers PATCH /v1/mute-rules/{mute_rule_id} with the query UpdateMuteRule of queries/tenant/mute_rules.sql.
+func (s *server) UpdateMuteRule(ctx context.Context, req api.UpdateMuteRuleRequestObject) (api.UpdateMuteRuleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetMuteRuleResponseObject, error) {
+		return s.getMuteRuleWith(ctx, q, api.GetMuteRuleRequestObject{MuteRuleId: req.MuteRuleId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateMuteRuleResponseObject, error) {
+		return s.updateMuteRuleWith(ctx, q, req)
+	})
+}
+
+func (s *server) updateMuteRuleWith(ctx context.Context, q *tenantdb.Queries, req api.UpdateMuteRuleRequestObject) (api.UpdateMuteRuleResponseObject, error) {
+	var in rest.Fields
+	arg := tenantdb.UpdateMuteRuleParams{
+		SetName:      req.Body.Name != nil,
+		Name:         req.Body.Name,
+		SetReason:    req.Body.Reason != nil,
+		Reason:       req.Body.Reason,
+		SetCheckID:   req.Body.CheckId.IsSpecified(),
+		CheckID:      rest.Take(&in, "body.check_id", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.CheckId),
+		SetService:   req.Body.Service.IsSpecified(),
+		Service:      rest.Take(&in, "body.service", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Service),
+		SetRegion:    req.Body.Region.IsSpecified(),
+		Region:       rest.Take(&in, "body.region", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Region),
+		SetSeverity:  req.Body.Severity.IsSpecified(),
+		Severity:     rest.Take(&in, "body.severity", rest.Null(rest.OpenNullable[api.Severity], rest.String[api.Severity, tenantdb.Severity], rest.BuildPointer[tenantdb.Severity]), req.Body.Severity),
+		SetEnabled:   req.Body.Enabled != nil,
+		Enabled:      req.Body.Enabled,
+		SetExpiresAt: req.Body.ExpiresAt.IsSpecified(),
+		ExpiresAt:    rest.Take(&in, "body.expires_at", rest.Null(rest.OpenNullable[time.Time], rest.UTC, rest.BuildPointer[time.Time]), req.Body.ExpiresAt),
+		MuteRuleID:   rest.Take(&in, "path.mute_rule_id", rest.UUID[api.MuteRuleID, uuid.UUID], req.MuteRuleId),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.UpdateMuteRule(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := toMuteRuleFromMuteRule(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.UpdateMuteRule200JSONResponse{Body: body}, nil
+}
+
+// DeleteMuteRule answers DELETE /v1/mute-rules/{mute_rule_id} with the query DeleteMuteRule of queries/tenant/mute_rules.sql.
+func (s *server) DeleteMuteRule(ctx context.Context, req api.DeleteMuteRuleRequestObject) (api.DeleteMuteRuleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetMuteRuleResponseObject, error) {
+		return s.getMuteRuleWith(ctx, q, api.GetMuteRuleRequestObject{MuteRuleId: req.MuteRuleId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.DeleteMuteRuleResponseObject, error) {
+		return s.deleteMuteRuleWith(ctx, q, req)
+	})
+}
+
+func (s *server) deleteMuteRuleWith(ctx context.Context, q *tenantdb.Queries, req api.DeleteMuteRuleRequestObject) (api.DeleteMuteRuleResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.mute_rule_id", rest.UUID[api.MuteRuleID, uuid.UUID], req.MuteRuleId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.DeleteMuteRule(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.DeleteMuteRule204Response{}, nil
+}
+
 // ListResources answers GET /v1/resources with the query ListResources of queries/tenant/resources.sql.
 func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequestObject) (api.ListResourcesResponseObject, error) {
 	q, done, err := s.tenant(ctx)
@@ -780,6 +1899,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 		ProviderID: rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
 		Service:    req.Params.Service,
 		Region:     req.Params.Region,
+		Kind:       req.Params.Kind,
 		AfterUid:   rest.CursorValue(&in, cursor, 0, rest.Same[*string]),
 		AfterID:    rest.CursorValue(&in, cursor, 1, rest.Same[*uuid.UUID]),
 		PageLimit:  rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
@@ -810,7 +1930,7 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 	}
 	defer done()
 	var in rest.Fields
-	arg1 := rest.Take(&in, "path.resource_id", rest.UUID[openapi_types.UUID, uuid.UUID], req.ResourceId)
+	arg1 := rest.Take(&in, "path.resource_id", rest.UUID[api.ResourceID, uuid.UUID], req.ResourceId)
 	if err := in.Invalid(); err != nil {
 		return nil, err
 	}
@@ -823,7 +1943,45 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetResource200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetResource200JSONResponse{Body: body}, nil
+}
+
+// ListResourceFindings answers GET /v1/resources/{resource_id}/findings with the query ListResourceFindings of queries/tenant/resources.sql.
+func (s *server) ListResourceFindings(ctx context.Context, req api.ListResourceFindingsRequestObject) (api.ListResourceFindingsResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var in rest.Fields
+	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
+	cursor := rest.ParseCursor(ctx, &in, "listResourceFindings", 2, req.Params.Cursor)
+	arg := tenantdb.ListResourceFindingsParams{
+		ResourceID:    rest.Take(&in, "path.resource_id", rest.UUID[api.ResourceID, uuid.UUID], req.ResourceId),
+		Status:        rest.Take(&in, "query.status", rest.Null(rest.OpenPointer[api.StatusFilter], rest.String[api.StatusFilter, tenantdb.FindingStatus], rest.BuildPointer[tenantdb.FindingStatus]), req.Params.Status),
+		AfterSeverity: rest.CursorValue(&in, cursor, 0, rest.Same[*tenantdb.Severity]),
+		AfterID:       rest.CursorValue(&in, cursor, 1, rest.Same[*uuid.UUID]),
+		PageLimit:     rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.ListResourceFindings(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	rows, next := rest.NextPage(ctx, &out, "listResourceFindings", rows, limit, func(_ *rest.Fields, row tenantdb.ListResourceFindingsRow) []any {
+		return []any{row.Severity, row.ID}
+	})
+	body := api.FindingPage{Items: rest.Rows(&out, rows, toFindingFromListResourceFindingsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.ListResourceFindings200JSONResponse(body), nil
 }
 
 // ListChecks answers GET /v1/checks with the query ListChecks of queries/tenant/checks.sql.
@@ -876,7 +2034,10 @@ func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (a
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetCheck200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetCheck200JSONResponse{Body: body}, nil
 }
 
 // ListReports answers GET /v1/reports with the query ListReports of queries/tenant/reports.sql.
@@ -890,7 +2051,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(ctx, &in, "listReports", 1, req.Params.Cursor)
 	arg := tenantdb.ListReportsParams{
-		ScanID:    rest.Take(&in, "query.scan_id", rest.Null(rest.OpenPointer[openapi_types.UUID], rest.UUID[openapi_types.UUID, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ScanId),
+		ScanID:    rest.Take(&in, "query.scan_id", rest.Null(rest.OpenPointer[api.ScanFilter], rest.UUID[api.ScanFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ScanId),
 		AfterID:   rest.CursorValue(&in, cursor, 0, rest.Same[*int64]),
 		PageLimit: rest.Take(&in, "query.limit", rest.Int[int64, int32], limit+1),
 	}
@@ -919,6 +2080,18 @@ func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestOb
 		return nil, err
 	}
 	defer done()
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.CreateReportResponseObject]{
+		Operation: "createReport", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.CreateReportResponseObject.VisitCreateReportResponse,
+		Stored: func(a rest.Stored) api.CreateReportResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateReportResponseObject, error) {
+		return s.createReportWith(ctx, q, req)
+	})
+}
+
+func (s *server) createReportWith(ctx context.Context, q *tenantdb.Queries, req api.CreateReportRequestObject) (api.CreateReportResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.CreateReportParams{
 		Title:       req.Body.Title,
@@ -942,7 +2115,7 @@ func (s *server) CreateReport(ctx context.Context, req api.CreateReportRequestOb
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.CreateReport201JSONResponse(body), nil
+	return api.CreateReport201JSONResponse{Body: body}, nil
 }
 
 // GetReport answers GET /v1/reports/{report_id} with the query GetReport of queries/tenant/reports.sql.
@@ -952,7 +2125,16 @@ func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) 
 		return nil, err
 	}
 	defer done()
-	row, err := q.GetReport(ctx, req.ReportId)
+	return s.getReportWith(ctx, q, req)
+}
+
+func (s *server) getReportWith(ctx context.Context, q *tenantdb.Queries, req api.GetReportRequestObject) (api.GetReportResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.report_id", rest.Int[api.ReportID, int64], req.ReportId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	row, err := q.GetReport(ctx, arg1)
 	if err != nil {
 		return nil, err
 	}
@@ -961,12 +2143,81 @@ func (s *server) GetReport(ctx context.Context, req api.GetReportRequestObject) 
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetReport200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetReport200JSONResponse{Body: body}, nil
+}
+
+// DeleteReport answers DELETE /v1/reports/{report_id} with the query DeleteReport of queries/tenant/reports.sql.
+func (s *server) DeleteReport(ctx context.Context, req api.DeleteReportRequestObject) (api.DeleteReportResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetReportResponseObject, error) {
+		return s.getReportWith(ctx, q, api.GetReportRequestObject{ReportId: req.ReportId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.DeleteReportResponseObject, error) {
+		return s.deleteReportWith(ctx, q, req)
+	})
+}
+
+func (s *server) deleteReportWith(ctx context.Context, q *tenantdb.Queries, req api.DeleteReportRequestObject) (api.DeleteReportResponseObject, error) {
+	var in rest.Fields
+	arg1 := rest.Take(&in, "path.report_id", rest.Int[api.ReportID, int64], req.ReportId)
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	rows, err := q.DeleteReport(ctx, arg1)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest.Affected(rows); err != nil {
+		return nil, err
+	}
+	return api.DeleteReport204Response{}, nil
 }
 
 // GetVersion answers GET /v1/version: Which build answers.
 func (s *server) GetVersion(ctx context.Context, req api.GetVersionRequestObject) (api.GetVersionResponseObject, error) {
 	return rest.Answer(s.custom.GetVersion(ctx, req))
+}
+
+// GetSubscription answers GET /v1/subscription: What the tenant is subscribed to.
+func (s *server) GetSubscription(ctx context.Context, req api.GetSubscriptionRequestObject) (api.GetSubscriptionResponseObject, error) {
+	q := s.public()
+	return rest.Answer(s.custom.GetSubscription(ctx, q, req))
+}
+
+// CreateInvitation answers POST /v1/invitations: Invite somebody.
+func (s *server) CreateInvitation(ctx context.Context, req api.CreateInvitationRequestObject) (api.CreateInvitationResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.CreateInvitation(ctx, q, req))
+}
+
+// CreateAPIKey answers POST /v1/api-keys: Create an API key.
+func (s *server) CreateAPIKey(ctx context.Context, req api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.CreateAPIKey(ctx, q, req))
+}
+
+// PutProviderSecret answers PUT /v1/providers/{provider_id}/secret: Store the credentials of a provider.
+func (s *server) PutProviderSecret(ctx context.Context, req api.PutProviderSecretRequestObject) (api.PutProviderSecretResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.PutProviderSecret(ctx, q, req))
 }
 
 // StartScan answers POST /v1/scans/{scan_id}/start: Start a scan.
@@ -979,6 +2230,16 @@ func (s *server) StartScan(ctx context.Context, req api.StartScanRequestObject) 
 	return rest.Answer(s.custom.StartScan(ctx, q, req))
 }
 
+// ReportScanProgress answers PUT /v1/scans/{scan_id}/progress: Report the progress of a scan.
+func (s *server) ReportScanProgress(ctx context.Context, req api.ReportScanProgressRequestObject) (api.ReportScanProgressResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.ReportScanProgress(ctx, q, req))
+}
+
 // FinishScan answers POST /v1/scans/{scan_id}/finish: Finish a scan.
 func (s *server) FinishScan(ctx context.Context, req api.FinishScanRequestObject) (api.FinishScanResponseObject, error) {
 	q, done, err := s.tenant(ctx)
@@ -987,6 +2248,16 @@ func (s *server) FinishScan(ctx context.Context, req api.FinishScanRequestObject
 	}
 	defer done()
 	return rest.Answer(s.custom.FinishScan(ctx, q, req))
+}
+
+// FailScan answers POST /v1/scans/{scan_id}/fail: Give a scan up.
+func (s *server) FailScan(ctx context.Context, req api.FailScanRequestObject) (api.FailScanResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.FailScan(ctx, q, req))
 }
 
 // CancelScan answers POST /v1/scans/{scan_id}/cancel: Cancel a scan.
@@ -1019,11 +2290,43 @@ func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestOb
 	return rest.Answer(s.custom.ListFindings(ctx, q, req))
 }
 
+// ListFindingValues answers GET /v1/finding-values: The values that findings have.
+func (s *server) ListFindingValues(ctx context.Context, req api.ListFindingValuesRequestObject) (api.ListFindingValuesResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.ListFindingValues(ctx, q, req))
+}
+
+// ApplyMuteRule answers POST /v1/mute-rules/{mute_rule_id}/apply: Apply a mute rule.
+func (s *server) ApplyMuteRule(ctx context.Context, req api.ApplyMuteRuleRequestObject) (api.ApplyMuteRuleResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.ApplyMuteRule(ctx, q, req))
+}
+
 // stored is an answer that was kept for an Idempotency-Key.
 type stored struct{ rest.Stored }
 
+// VisitCreateRoleResponse writes the answer to POST /v1/roles again.
+func (a stored) VisitCreateRoleResponse(w http.ResponseWriter) error { return a.Send(w) }
+
 // VisitCreateProviderResponse writes the answer to POST /v1/providers again.
 func (a stored) VisitCreateProviderResponse(w http.ResponseWriter) error { return a.Send(w) }
+
+// VisitCreateScanResponse writes the answer to POST /v1/scans again.
+func (a stored) VisitCreateScanResponse(w http.ResponseWriter) error { return a.Send(w) }
+
+// VisitCreateMuteRuleResponse writes the answer to POST /v1/mute-rules again.
+func (a stored) VisitCreateMuteRuleResponse(w http.ResponseWriter) error { return a.Send(w) }
+
+// VisitCreateReportResponse writes the answer to POST /v1/scans/{scan_id}/reports again.
+func (a stored) VisitCreateReportResponse(w http.ResponseWriter) error { return a.Send(w) }
 
 func toPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan {
 	return api.Plan{
@@ -1036,6 +2339,164 @@ func toPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan 
 		MonthlyPrice:     rest.Take(f, "items.monthly_price", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.MonthlyPrice),
 		Name:             row.Name,
 		Title:            row.Title,
+	}
+}
+
+func toPlanFromGetPlanRow(f *rest.Fields, row publicdb.GetPlanRow) api.Plan {
+	return api.Plan{
+		Currency:         row.Currency,
+		Description:      rest.Take(f, "description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		Features:         rest.Take(f, "features", rest.Slice[[]string, []string](rest.Same[string]), row.Features),
+		FindingRetention: rest.Take(f, "finding_retention", rest.Must(rest.OpenInterval, rest.IntervalToString[string]), row.FindingRetention),
+		MaxProviders:     rest.Take(f, "max_providers", rest.Null(rest.OpenPointer[int32], rest.Same[int32], rest.BuildNullable[int32]), row.MaxProviders),
+		MaxUsers:         rest.Take(f, "max_users", rest.Null(rest.OpenPointer[int32], rest.Same[int32], rest.BuildNullable[int32]), row.MaxUsers),
+		MonthlyPrice:     rest.Take(f, "monthly_price", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.MonthlyPrice),
+		Name:             row.Name,
+		Title:            row.Title,
+	}
+}
+
+func toUserFromMember(f *rest.Fields, row tenantdb.Member) api.User {
+	return api.User{
+		Active:      row.Active,
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		DisplayName: row.DisplayName,
+		Email:       row.Email,
+		Id:          rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		LastLoginAt: rest.Take(f, "last_login_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.LastLoginAt),
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		Roles:       rest.Take(f, "roles", rest.Slice[[]string, []string](rest.Same[string]), row.Roles),
+		TimeZone:    row.TimeZone,
+		UpdatedAt:   rest.Take(f, "updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
+func toUserFromUpdateUserRow(f *rest.Fields, row tenantdb.UpdateUserRow) api.User {
+	return api.User{
+		Active:      row.Active,
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		DisplayName: row.DisplayName,
+		Email:       row.Email,
+		Id:          rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		LastLoginAt: rest.Take(f, "last_login_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.LastLoginAt),
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		Roles:       rest.Take(f, "roles", rest.Slice[[]string, []string](rest.Same[string]), row.Roles),
+		TimeZone:    row.TimeZone,
+		UpdatedAt:   rest.Take(f, "updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
+func toGrantedRoleFromListUserRolesRow(f *rest.Fields, row tenantdb.ListUserRolesRow) api.GrantedRole {
+	return api.GrantedRole{
+		Builtin:     row.Builtin,
+		Description: rest.Take(f, "items.description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		GrantedAt:   rest.Take(f, "items.granted_at", rest.UTC, row.GrantedAt),
+		GrantedBy:   rest.Take(f, "items.granted_by", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.GrantedBy),
+		Id:          row.ID,
+		Name:        row.Name,
+		Permissions: rest.Take(f, "items.permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+	}
+}
+
+func toRoleFromListRolesRow(f *rest.Fields, row tenantdb.ListRolesRow) api.Role {
+	return api.Role{
+		Builtin:     row.Builtin,
+		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
+		Description: rest.Take(f, "items.description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		Id:          row.ID,
+		Members:     row.Members,
+		Name:        row.Name,
+		Permissions: rest.Take(f, "items.permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		UpdatedAt:   rest.Take(f, "items.updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
+func toRoleFromCreateRoleRow(f *rest.Fields, row tenantdb.CreateRoleRow) api.Role {
+	return api.Role{
+		Builtin:     row.Builtin,
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		Description: rest.Take(f, "description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		Id:          row.ID,
+		Members:     row.Members,
+		Name:        row.Name,
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		UpdatedAt:   rest.Take(f, "updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
+func toRoleFromGetRoleRow(f *rest.Fields, row tenantdb.GetRoleRow) api.Role {
+	return api.Role{
+		Builtin:     row.Builtin,
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		Description: rest.Take(f, "description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		Id:          row.ID,
+		Members:     row.Members,
+		Name:        row.Name,
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		UpdatedAt:   rest.Take(f, "updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
+func toRoleFromUpdateRoleRow(f *rest.Fields, row tenantdb.UpdateRoleRow) api.Role {
+	return api.Role{
+		Builtin:     row.Builtin,
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		Description: rest.Take(f, "description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		Id:          row.ID,
+		Members:     row.Members,
+		Name:        row.Name,
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		UpdatedAt:   rest.Take(f, "updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
+func toInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvitation) api.Invitation {
+	return api.Invitation{
+		AcceptedAt: rest.Take(f, "items.accepted_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.AcceptedAt),
+		CreatedAt:  rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
+		Email:      row.Email,
+		ExpiresAt:  rest.Take(f, "items.expires_at", rest.UTC, row.ExpiresAt),
+		Id:         rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		Role:       row.Role,
+		RoleId:     row.RoleID,
+		State:      rest.Take(f, "items.state", rest.String[tenantdb.InvitationState, api.InvitationState], row.State),
+	}
+}
+
+func toNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvitationRow) api.NewMember {
+	return api.NewMember{
+		DisplayName: row.DisplayName,
+		Email:       row.Email,
+		Id:          rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		Role:        row.Role,
+	}
+}
+
+func toAPIKeyFromListAPIKeysRow(f *rest.Fields, row tenantdb.ListAPIKeysRow) api.APIKey {
+	return api.APIKey{
+		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
+		ExpiresAt:   rest.Take(f, "items.expires_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ExpiresAt),
+		Id:          row.ID,
+		LastUsedAt:  rest.Take(f, "items.last_used_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.LastUsedAt),
+		Name:        row.Name,
+		Permissions: rest.Take(f, "items.permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		Prefix:      row.Prefix,
+		RevokedAt:   rest.Take(f, "items.revoked_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.RevokedAt),
+		UserId:      rest.Take(f, "items.user_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.UserID),
+	}
+}
+
+func toAPIKeyFromGetAPIKeyRow(f *rest.Fields, row tenantdb.GetAPIKeyRow) api.APIKey {
+	return api.APIKey{
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		ExpiresAt:   rest.Take(f, "expires_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ExpiresAt),
+		Id:          row.ID,
+		LastUsedAt:  rest.Take(f, "last_used_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.LastUsedAt),
+		Name:        row.Name,
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		Prefix:      row.Prefix,
+		RevokedAt:   rest.Take(f, "revoked_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.RevokedAt),
+		UserId:      rest.Take(f, "user_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.UserID),
 	}
 }
 
@@ -1057,6 +2518,70 @@ func toSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.
 		Failing:  row.Failing,
 		New:      row.New,
 		Severity: rest.Take(f, "items.severity", rest.String[tenantdb.Severity, api.Severity], row.Severity),
+	}
+}
+
+func toServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.CountFindingsByServiceRow) api.ServiceCount {
+	return api.ServiceCount{
+		Failing: row.Failing,
+		Gravest: rest.Take(f, "items.gravest", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.Severity], rest.BuildNullable[api.Severity]), row.Gravest),
+		Manual:  row.Manual,
+		Muted:   row.Muted,
+		Passing: row.Passing,
+		Service: row.Service,
+	}
+}
+
+func toCategoryCountFromCountFindingsByCategoryRow(_ *rest.Fields, row tenantdb.CountFindingsByCategoryRow) api.CategoryCount {
+	return api.CategoryCount{
+		Category: row.Category,
+		Failing:  row.Failing,
+		Muted:    row.Muted,
+		Total:    row.Total,
+	}
+}
+
+func toFrameworkCountFromCountFindingsByFrameworkRow(f *rest.Fields, row tenantdb.CountFindingsByFrameworkRow) api.FrameworkCount {
+	return api.FrameworkCount{
+		Checks:    row.Checks,
+		Failing:   row.Failing,
+		Framework: row.Framework,
+		Passing:   row.Passing,
+		Score:     rest.Take(f, "items.score", rest.Null(rest.OpenNumeric, rest.DecimalToString[string], rest.BuildNullable[string]), row.Score),
+	}
+}
+
+func toProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderPosture) api.ProviderPosture {
+	return api.ProviderPosture{
+		Alias:               rest.Take(f, "items.alias", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Alias),
+		Failing:             row.Failing,
+		Kind:                rest.Take(f, "items.kind", rest.String[tenantdb.ProviderKind, api.ProviderKind], row.Kind),
+		Muted:               row.Muted,
+		Passing:             row.Passing,
+		ProviderId:          rest.Take(f, "items.provider_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ProviderID),
+		ScanId:              rest.Take(f, "items.scan_id", rest.Null(rest.OpenPointer[uuid.UUID], rest.UUID[uuid.UUID, openapi_types.UUID], rest.BuildNullable[openapi_types.UUID]), row.ScanID),
+		ScannedAt:           rest.Take(f, "items.scanned_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ScannedAt),
+		Score:               rest.Take(f, "items.score", rest.Null(rest.OpenNumeric, rest.DecimalToString[string], rest.BuildNullable[string]), row.Score),
+		Uid:                 row.Uid,
+		UniqueResourceCount: rest.Take(f, "items.unique_resource_count", rest.Null(rest.OpenPointer[int32], rest.Same[int32], rest.BuildNullable[int32]), row.UniqueResourceCount),
+	}
+}
+
+func toProviderKindCountFromCountProvidersByKindRow(f *rest.Fields, row tenantdb.CountProvidersByKindRow) api.ProviderKindCount {
+	return api.ProviderKindCount{
+		Connected: row.Connected,
+		Kind:      rest.Take(f, "items.kind", rest.String[tenantdb.ProviderKind, api.ProviderKind], row.Kind),
+		Providers: row.Providers,
+	}
+}
+
+func toResourceCountFromCountResourcesByKindRow(f *rest.Fields, row tenantdb.CountResourcesByKindRow) api.ResourceCount {
+	return api.ResourceCount{
+		Kind:       row.Kind,
+		LastSeenAt: rest.Take(f, "items.last_seen_at", rest.UTC, row.LastSeenAt),
+		Region:     row.Region,
+		Resources:  row.Resources,
+		Service:    row.Service,
 	}
 }
 
@@ -1099,19 +2624,14 @@ func toProviderFromProvider(f *rest.Fields, row tenantdb.Provider) api.Provider 
 	}
 }
 
-func toProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderPosture) api.ProviderPosture {
-	return api.ProviderPosture{
-		Alias:               rest.Take(f, "alias", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Alias),
-		Failing:             row.Failing,
-		Kind:                rest.Take(f, "kind", rest.String[tenantdb.ProviderKind, api.ProviderKind], row.Kind),
-		Muted:               row.Muted,
-		Passing:             row.Passing,
-		ProviderId:          rest.Take(f, "provider_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ProviderID),
-		ScanId:              rest.Take(f, "scan_id", rest.Null(rest.OpenPointer[uuid.UUID], rest.UUID[uuid.UUID, openapi_types.UUID], rest.BuildNullable[openapi_types.UUID]), row.ScanID),
-		ScannedAt:           rest.Take(f, "scanned_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ScannedAt),
-		Score:               rest.Take(f, "score", rest.Null(rest.OpenNumeric, rest.DecimalToString[string], rest.BuildNullable[string]), row.Score),
-		Uid:                 row.Uid,
-		UniqueResourceCount: rest.Take(f, "unique_resource_count", rest.Null(rest.OpenPointer[int32], rest.Same[int32], rest.BuildNullable[int32]), row.UniqueResourceCount),
+func toProviderSecretFromGetProviderSecretRow(f *rest.Fields, row tenantdb.GetProviderSecretRow) api.ProviderSecret {
+	return api.ProviderSecret{
+		CreatedAt:  rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		KeyId:      row.KeyID,
+		Kind:       rest.Take(f, "kind", rest.String[tenantdb.SecretKind, api.SecretKind], row.Kind),
+		Name:       rest.Take(f, "name", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Name),
+		ProviderId: rest.Take(f, "provider_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ProviderID),
+		RotatedAt:  rest.Take(f, "rotated_at", rest.UTC, row.RotatedAt),
 	}
 }
 
@@ -1224,6 +2744,7 @@ func toFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow
 		Failing:        row.Failing,
 		FirstSeenAt:    rest.Take(f, "first_seen_at", rest.UTC, row.FirstSeenAt),
 		Id:             rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		MuteRuleId:     rest.Take(f, "mute_rule_id", rest.Null(rest.OpenPointer[uuid.UUID], rest.UUID[uuid.UUID, openapi_types.UUID], rest.BuildNullable[openapi_types.UUID]), row.MuteRuleID),
 		Muted:          row.Muted,
 		MutedAt:        rest.Take(f, "muted_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.MutedAt),
 		MutedBy:        rest.Take(f, "muted_by", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.MutedBy),
@@ -1275,6 +2796,43 @@ func toResourceFromListFindingResourcesRow(f *rest.Fields, row tenantdb.ListFind
 	}
 }
 
+func toFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFindingHistoryRow) api.Finding {
+	return api.Finding{
+		CheckId:      row.CheckID,
+		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
+		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.FindingDelta], rest.BuildNullable[api.FindingDelta]), row.Delta),
+		Failing:      row.Failing,
+		FirstSeenAt:  rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
+		Id:           rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		Muted:        row.Muted,
+		Region:       row.Region,
+		RiskScore:    rest.Take(f, "items.risk_score", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.RiskScore),
+		ScanId:       rest.Take(f, "items.scan_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ScanID),
+		Service:      row.Service,
+		Severity:     rest.Take(f, "items.severity", rest.String[tenantdb.Severity, api.Severity], row.Severity),
+		Status:       rest.Take(f, "items.status", rest.String[tenantdb.FindingStatus, api.FindingStatus], row.Status),
+		StatusDetail: row.StatusDetail,
+		Uid:          row.Uid,
+	}
+}
+
+func toMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule {
+	return api.MuteRule{
+		CheckId:   rest.Take(f, "items.check_id", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.CheckID),
+		CreatedAt: rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
+		CreatedBy: row.CreatedBy,
+		Enabled:   row.Enabled,
+		ExpiresAt: rest.Take(f, "items.expires_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ExpiresAt),
+		Id:        rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		Name:      row.Name,
+		Reason:    row.Reason,
+		Region:    rest.Take(f, "items.region", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Region),
+		Service:   rest.Take(f, "items.service", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Service),
+		Severity:  rest.Take(f, "items.severity", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.Severity], rest.BuildNullable[api.Severity]), row.Severity),
+		UpdatedAt: rest.Take(f, "items.updated_at", rest.UTC, row.UpdatedAt),
+	}
+}
+
 func toResourceFromListResourcesRow(f *rest.Fields, row tenantdb.ListResourcesRow) api.Resource {
 	return api.Resource{
 		FirstSeenAt: rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
@@ -1304,6 +2862,26 @@ func toResourceDetailFromGetResourceRow(f *rest.Fields, row tenantdb.GetResource
 		Service:     row.Service,
 		Tags:        rest.Take(f, "tags", rest.FromJSON[[]byte, map[string]string], row.Tags),
 		Uid:         row.Uid,
+	}
+}
+
+func toFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResourceFindingsRow) api.Finding {
+	return api.Finding{
+		CheckId:      row.CheckID,
+		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
+		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.FindingDelta], rest.BuildNullable[api.FindingDelta]), row.Delta),
+		Failing:      row.Failing,
+		FirstSeenAt:  rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
+		Id:           rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		Muted:        row.Muted,
+		Region:       row.Region,
+		RiskScore:    rest.Take(f, "items.risk_score", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.RiskScore),
+		ScanId:       rest.Take(f, "items.scan_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ScanID),
+		Service:      row.Service,
+		Severity:     rest.Take(f, "items.severity", rest.String[tenantdb.Severity, api.Severity], row.Severity),
+		Status:       rest.Take(f, "items.status", rest.String[tenantdb.FindingStatus, api.FindingStatus], row.Status),
+		StatusDetail: row.StatusDetail,
+		Uid:          row.Uid,
 	}
 }
 
@@ -1340,19 +2918,15 @@ func toCheckDetailFromGetCheckRow(f *rest.Fields, row tenantdb.GetCheckRow) api.
 
 func toReportFromReport(f *rest.Fields, row tenantdb.Report) api.Report {
 	return api.Report{
-		Cost:        rest.Take(f, "items.cost", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.Cost),
 		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
-		Digest:      rest.Take(f, "items.digest", rest.Null(rest.OpenSlice[[]byte], rest.Same[[]byte], rest.BuildNullable[[]byte]), row.Digest),
 		ExpiresAt:   rest.Take(f, "items.expires_at", rest.UTC, row.ExpiresAt),
 		Format:      rest.Take(f, "items.format", rest.String[tenantdb.ReportFormat, api.ReportFormat], row.Format),
 		Id:          row.ID,
 		PeriodEnd:   rest.Take(f, "items.period_end", rest.Null(rest.OpenDate, rest.TimeToDate, rest.BuildNullable[openapi_types.Date]), row.PeriodEnd),
 		PeriodStart: rest.Take(f, "items.period_start", rest.Null(rest.OpenDate, rest.TimeToDate, rest.BuildNullable[openapi_types.Date]), row.PeriodStart),
-		ReadyAt:     rest.Take(f, "items.ready_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ReadyAt),
 		RequestedBy: row.RequestedBy,
 		ScanId:      rest.Take(f, "items.scan_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ScanID),
 		Severities:  rest.Take(f, "items.severities", rest.Slice[[]tenantdb.Severity, []api.Severity](rest.String[tenantdb.Severity, api.Severity]), row.Severities),
-		SizeBytes:   rest.Take(f, "items.size_bytes", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), row.SizeBytes),
 		Title:       row.Title,
 	}
 }

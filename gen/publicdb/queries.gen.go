@@ -60,17 +60,17 @@ func (q *Queries) CountTenantsByState(ctx context.Context) ([]CountTenantsByStat
 	return q.bound().CountTenantsByState(ctx)
 }
 
-// GetPlan runs the query of this name.
+// GetPlan returns a plan that is on offer.
 //
-// Query GetPlan (:one), queries/public/plans.sql:8.
-func (q *Queries) GetPlan(ctx context.Context, name string) (Plan, error) {
-	return q.bound().GetPlan(ctx, name)
+// Query GetPlan (:one), queries/public/plans.sql:9.
+func (q *Queries) GetPlan(ctx context.Context, planName string) (GetPlanRow, error) {
+	return q.bound().GetPlan(ctx, planName)
 }
 
 // GetRevenueByPlan sums the monthly price of the live subscriptions. A plan
 // without any has a revenue of zero and no first date.
 //
-// Query GetRevenueByPlan (:many), queries/public/plans.sql:20.
+// Query GetRevenueByPlan (:many), queries/public/plans.sql:24.
 func (q *Queries) GetRevenueByPlan(ctx context.Context) ([]GetRevenueByPlanRow, error) {
 	return q.bound().GetRevenueByPlan(ctx)
 }
@@ -82,9 +82,10 @@ func (q *Queries) GetTenantByHost(ctx context.Context, host string) (GetTenantBy
 	return q.bound().GetTenantByHost(ctx, host)
 }
 
-// GetTenantPlan returns what a tenant is subscribed to, and the plan itself.
+// GetTenantPlan returns what a tenant is subscribed to, and the plan itself,
+// which may be one that is not on offer any more.
 //
-// Query GetTenantPlan (:one), queries/public/plans.sql:12.
+// Query GetTenantPlan (:one), queries/public/plans.sql:16.
 func (q *Queries) GetTenantPlan(ctx context.Context, tenantID uuid.UUID) (GetTenantPlanRow, error) {
 	return q.bound().GetTenantPlan(ctx, tenantID)
 }

@@ -10,6 +10,9 @@ import (
 // CountTenantsByStateRow is a row of CountTenantsByState.
 type CountTenantsByStateRow = sqlcgen.CountTenantsByStateRow
 
+// GetPlanRow is a row of GetPlan.
+type GetPlanRow = sqlcgen.GetPlanRow
+
 // GetRevenueByPlanRow is a row of GetRevenueByPlan.
 type GetRevenueByPlanRow = sqlcgen.GetRevenueByPlanRow
 

@@ -13,17 +13,38 @@ type AcceptInvitationParams = sqlcgen.AcceptInvitationParams
 // AcceptInvitationRow is a row of AcceptInvitation.
 type AcceptInvitationRow = sqlcgen.AcceptInvitationRow
 
+// ApplyMuteRulesParams are the parameters of ApplyMuteRules.
+type ApplyMuteRulesParams = sqlcgen.ApplyMuteRulesParams
+
 // CheckSeverity is the type of this name in the schema.
 type CheckSeverity = sqlcgen.CheckSeverity
 
-// CompleteReportParams are the parameters of CompleteReport.
-type CompleteReportParams = sqlcgen.CompleteReportParams
+// CountFindingsByCategoryRow is a row of CountFindingsByCategory.
+type CountFindingsByCategoryRow = sqlcgen.CountFindingsByCategoryRow
+
+// CountFindingsByFrameworkRow is a row of CountFindingsByFramework.
+type CountFindingsByFrameworkRow = sqlcgen.CountFindingsByFrameworkRow
+
+// CountFindingsByServiceRow is a row of CountFindingsByService.
+type CountFindingsByServiceRow = sqlcgen.CountFindingsByServiceRow
 
 // CountFindingsBySeverityRow is a row of CountFindingsBySeverity.
 type CountFindingsBySeverityRow = sqlcgen.CountFindingsBySeverityRow
 
 // CountProvidersByKindRow is a row of CountProvidersByKind.
 type CountProvidersByKindRow = sqlcgen.CountProvidersByKindRow
+
+// CountProvidersParams are the parameters of CountProviders.
+type CountProvidersParams = sqlcgen.CountProvidersParams
+
+// CountResourcesByKindRow is a row of CountResourcesByKind.
+type CountResourcesByKindRow = sqlcgen.CountResourcesByKindRow
+
+// CountResourcesParams are the parameters of CountResources.
+type CountResourcesParams = sqlcgen.CountResourcesParams
+
+// CountScansParams are the parameters of CountScans.
+type CountScansParams = sqlcgen.CountScansParams
 
 // CreateAPIKeyParams are the parameters of CreateAPIKey.
 type CreateAPIKeyParams = sqlcgen.CreateAPIKeyParams
@@ -34,8 +55,8 @@ type CreateAPIKeyRow = sqlcgen.CreateAPIKeyRow
 // CreateInvitationParams are the parameters of CreateInvitation.
 type CreateInvitationParams = sqlcgen.CreateInvitationParams
 
-// CreateInvitationRow is a row of CreateInvitation.
-type CreateInvitationRow = sqlcgen.CreateInvitationRow
+// CreateMuteRuleParams are the parameters of CreateMuteRule.
+type CreateMuteRuleParams = sqlcgen.CreateMuteRuleParams
 
 // CreateProviderParams are the parameters of CreateProvider.
 type CreateProviderParams = sqlcgen.CreateProviderParams
@@ -43,14 +64,17 @@ type CreateProviderParams = sqlcgen.CreateProviderParams
 // CreateReportParams are the parameters of CreateReport.
 type CreateReportParams = sqlcgen.CreateReportParams
 
+// CreateRoleParams are the parameters of CreateRole.
+type CreateRoleParams = sqlcgen.CreateRoleParams
+
+// CreateRoleRow is a row of CreateRole.
+type CreateRoleRow = sqlcgen.CreateRoleRow
+
 // CreateScanParams are the parameters of CreateScan.
 type CreateScanParams = sqlcgen.CreateScanParams
 
-// DeleteExpiredReportsRow is a row of DeleteExpiredReports.
-type DeleteExpiredReportsRow = sqlcgen.DeleteExpiredReportsRow
-
-// DeleteScanFindingsParams are the parameters of DeleteScanFindings.
-type DeleteScanFindingsParams = sqlcgen.DeleteScanFindingsParams
+// The invitations as they stand at this moment, without what was sent to the invited.
+type CurrentInvitation = sqlcgen.CurrentInvitation
 
 // FailScanParams are the parameters of FailScan.
 type FailScanParams = sqlcgen.FailScanParams
@@ -60,6 +84,9 @@ type FindingDelta = sqlcgen.FindingDelta
 
 // FindingStatus is the type of this name in the schema.
 type FindingStatus = sqlcgen.FindingStatus
+
+// GetAPIKeyRow is a row of GetAPIKey.
+type GetAPIKeyRow = sqlcgen.GetAPIKeyRow
 
 // GetCheckRow is a row of GetCheck.
 type GetCheckRow = sqlcgen.GetCheckRow
@@ -73,8 +100,17 @@ type GetFindingTotalsRow = sqlcgen.GetFindingTotalsRow
 // GetProviderRiskRow is a row of GetProviderRisk.
 type GetProviderRiskRow = sqlcgen.GetProviderRiskRow
 
+// GetProviderSecretRow is a row of GetProviderSecret.
+type GetProviderSecretRow = sqlcgen.GetProviderSecretRow
+
+// GetReportExtentRow is a row of GetReportExtent.
+type GetReportExtentRow = sqlcgen.GetReportExtentRow
+
 // GetResourceRow is a row of GetResource.
 type GetResourceRow = sqlcgen.GetResourceRow
+
+// GetRoleRow is a row of GetRole.
+type GetRoleRow = sqlcgen.GetRoleRow
 
 // GetScanRow is a row of GetScan.
 type GetScanRow = sqlcgen.GetScanRow
@@ -100,6 +136,9 @@ type InvitationState = sqlcgen.InvitationState
 // LinkFindingResourcesParams are the parameters of LinkFindingResources.
 type LinkFindingResourcesParams = sqlcgen.LinkFindingResourcesParams
 
+// ListAPIKeysParams are the parameters of ListAPIKeys.
+type ListAPIKeysParams = sqlcgen.ListAPIKeysParams
+
 // ListAPIKeysRow is a row of ListAPIKeys.
 type ListAPIKeysRow = sqlcgen.ListAPIKeysRow
 
@@ -114,6 +153,12 @@ type ListFailingChecksParams = sqlcgen.ListFailingChecksParams
 
 // ListFailingChecksRow is a row of ListFailingChecks.
 type ListFailingChecksRow = sqlcgen.ListFailingChecksRow
+
+// ListFindingHistoryParams are the parameters of ListFindingHistory.
+type ListFindingHistoryParams = sqlcgen.ListFindingHistoryParams
+
+// ListFindingHistoryRow is a row of ListFindingHistory.
+type ListFindingHistoryRow = sqlcgen.ListFindingHistoryRow
 
 // ListFindingResourcesRow is a row of ListFindingResources.
 type ListFindingResourcesRow = sqlcgen.ListFindingResourcesRow
@@ -130,11 +175,17 @@ type ListFindingsOfResourcesParams = sqlcgen.ListFindingsOfResourcesParams
 // ListFindingsOfResourcesRow is a row of ListFindingsOfResources.
 type ListFindingsOfResourcesRow = sqlcgen.ListFindingsOfResourcesRow
 
+// ListInvitationsParams are the parameters of ListInvitations.
+type ListInvitationsParams = sqlcgen.ListInvitationsParams
+
 // ListKnownFindingsParams are the parameters of ListKnownFindings.
 type ListKnownFindingsParams = sqlcgen.ListKnownFindingsParams
 
 // ListKnownFindingsRow is a row of ListKnownFindings.
 type ListKnownFindingsRow = sqlcgen.ListKnownFindingsRow
+
+// ListMuteRulesParams are the parameters of ListMuteRules.
+type ListMuteRulesParams = sqlcgen.ListMuteRulesParams
 
 // ListOverdueProvidersRow is a row of ListOverdueProviders.
 type ListOverdueProvidersRow = sqlcgen.ListOverdueProvidersRow
@@ -142,8 +193,20 @@ type ListOverdueProvidersRow = sqlcgen.ListOverdueProvidersRow
 // ListProvidersParams are the parameters of ListProviders.
 type ListProvidersParams = sqlcgen.ListProvidersParams
 
+// ListReportRowsParams are the parameters of ListReportRows.
+type ListReportRowsParams = sqlcgen.ListReportRowsParams
+
+// ListReportRowsRow is a row of ListReportRows.
+type ListReportRowsRow = sqlcgen.ListReportRowsRow
+
 // ListReportsParams are the parameters of ListReports.
 type ListReportsParams = sqlcgen.ListReportsParams
+
+// ListResourceFindingsParams are the parameters of ListResourceFindings.
+type ListResourceFindingsParams = sqlcgen.ListResourceFindingsParams
+
+// ListResourceFindingsRow is a row of ListResourceFindings.
+type ListResourceFindingsRow = sqlcgen.ListResourceFindingsRow
 
 // ListResourceIDsParams are the parameters of ListResourceIDs.
 type ListResourceIDsParams = sqlcgen.ListResourceIDsParams
@@ -178,14 +241,20 @@ type ListScanSummariesRow = sqlcgen.ListScanSummariesRow
 // ListScansParams are the parameters of ListScans.
 type ListScansParams = sqlcgen.ListScansParams
 
+// ListUserRolesRow is a row of ListUserRoles.
+type ListUserRolesRow = sqlcgen.ListUserRolesRow
+
 // ListUsersParams are the parameters of ListUsers.
 type ListUsersParams = sqlcgen.ListUsersParams
 
-// ListUsersRow is a row of ListUsers.
-type ListUsersRow = sqlcgen.ListUsersRow
+// LockMuteRuleRow is a row of LockMuteRule.
+type LockMuteRuleRow = sqlcgen.LockMuteRuleRow
 
 // LockScanRow is a row of LockScan.
 type LockScanRow = sqlcgen.LockScanRow
+
+// The users with their roles and what these let them do.
+type Member = sqlcgen.Member
 
 // MuteFindingParams are the parameters of MuteFinding.
 type MuteFindingParams = sqlcgen.MuteFindingParams
@@ -193,8 +262,8 @@ type MuteFindingParams = sqlcgen.MuteFindingParams
 // MuteFindingRow is a row of MuteFinding.
 type MuteFindingRow = sqlcgen.MuteFindingRow
 
-// MuteFindingsParams are the parameters of MuteFindings.
-type MuteFindingsParams = sqlcgen.MuteFindingsParams
+// Which findings do not count, as they come in and when a rule is applied. Null matches everything.
+type MuteRule = sqlcgen.MuteRule
 
 // NullCheckSeverity is a CheckSeverity or NULL.
 type NullCheckSeverity = sqlcgen.NullCheckSeverity
@@ -229,6 +298,9 @@ type NullSecretKind = sqlcgen.NullSecretKind
 // NullSeverity is a Severity or NULL.
 type NullSeverity = sqlcgen.NullSeverity
 
+// OpenProviderSecretRow is a row of OpenProviderSecret.
+type OpenProviderSecretRow = sqlcgen.OpenProviderSecretRow
+
 // Permission is the type of this name in the schema.
 type Permission = sqlcgen.Permission
 
@@ -241,11 +313,11 @@ type ProviderKind = sqlcgen.ProviderKind
 // How each provider stands by its latest completed scan.
 type ProviderPosture = sqlcgen.ProviderPosture
 
-// The credentials of a provider, one set each.
-type ProviderSecret = sqlcgen.ProviderSecret
-
 // PutProviderSecretParams are the parameters of PutProviderSecret.
 type PutProviderSecretParams = sqlcgen.PutProviderSecretParams
+
+// PutProviderSecretRow is a row of PutProviderSecret.
+type PutProviderSecretRow = sqlcgen.PutProviderSecretRow
 
 // RecordProviderConnectionParams are the parameters of RecordProviderConnection.
 type RecordProviderConnectionParams = sqlcgen.RecordProviderConnectionParams
@@ -253,7 +325,7 @@ type RecordProviderConnectionParams = sqlcgen.RecordProviderConnectionParams
 // RecordScanProgressParams are the parameters of RecordScanProgress.
 type RecordScanProgressParams = sqlcgen.RecordScanProgressParams
 
-// Exports of the findings of a scan.
+// Exports of the findings of a scan. What they hold is read from the findings as they are downloaded.
 type Report = sqlcgen.Report
 
 // ReportFormat is the type of this name in the schema.
@@ -280,14 +352,26 @@ type SecretKind = sqlcgen.SecretKind
 // Severity is the type of this name in the schema.
 type Severity = sqlcgen.Severity
 
+// UpdateMuteRuleParams are the parameters of UpdateMuteRule.
+type UpdateMuteRuleParams = sqlcgen.UpdateMuteRuleParams
+
 // UpdateProviderParams are the parameters of UpdateProvider.
 type UpdateProviderParams = sqlcgen.UpdateProviderParams
+
+// UpdateRoleParams are the parameters of UpdateRole.
+type UpdateRoleParams = sqlcgen.UpdateRoleParams
+
+// UpdateRoleRow is a row of UpdateRole.
+type UpdateRoleRow = sqlcgen.UpdateRoleRow
 
 // UpdateScanParams are the parameters of UpdateScan.
 type UpdateScanParams = sqlcgen.UpdateScanParams
 
-// UpsertResourcesBatchResults are the results of UpsertResources.
-type UpsertResourcesBatchResults = sqlcgen.UpsertResourcesBatchResults
+// UpdateUserParams are the parameters of UpdateUser.
+type UpdateUserParams = sqlcgen.UpdateUserParams
+
+// UpdateUserRow is a row of UpdateUser.
+type UpdateUserRow = sqlcgen.UpdateUserRow
 
 // UpsertResourcesParams are the parameters of UpsertResources.
 type UpsertResourcesParams = sqlcgen.UpsertResourcesParams
@@ -339,8 +423,7 @@ const (
 	ProviderKindM365           = sqlcgen.ProviderKindM365
 	ProviderKindGithub         = sqlcgen.ProviderKindGithub
 	ReportFormatCsv            = sqlcgen.ReportFormatCsv
-	ReportFormatHtml           = sqlcgen.ReportFormatHtml
-	ReportFormatJsonOcsf       = sqlcgen.ReportFormatJsonOcsf
+	ReportFormatNdjson         = sqlcgen.ReportFormatNdjson
 	ScanStateAvailable         = sqlcgen.ScanStateAvailable
 	ScanStateScheduled         = sqlcgen.ScanStateScheduled
 	ScanStateExecuting         = sqlcgen.ScanStateExecuting

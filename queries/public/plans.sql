@@ -5,10 +5,14 @@ FROM public.plans
 WHERE listed
 ORDER BY position, name;
 
+-- GetPlan returns a plan that is on offer.
 -- name: GetPlan :one
-SELECT * FROM public.plans WHERE name = $1;
+SELECT name, title, description, monthly_price, currency, max_providers, max_users, finding_retention, features
+FROM public.plans
+WHERE name = sqlc.arg('plan_name') AND listed;
 
--- GetTenantPlan returns what a tenant is subscribed to, and the plan itself.
+-- GetTenantPlan returns what a tenant is subscribed to, and the plan itself,
+-- which may be one that is not on offer any more.
 -- name: GetTenantPlan :one
 SELECT sqlc.embed(subscriptions), sqlc.embed(plans)
 FROM public.subscriptions

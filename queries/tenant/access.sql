@@ -17,22 +17,55 @@ WHERE u.id = k.user_id AND u.active
   AND (k.expires_at IS NULL OR k.expires_at > now())
 RETURNING k.id, k.secret_hash, k.permissions, u.id AS user_id, u.email;
 
--- name: ListAPIKeys :many
-SELECT id, name, prefix, permissions, expires_at, last_used_at, created_at
+-- name: GetAPIKey :one
+SELECT id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at
 FROM api_keys
-WHERE user_id = $1 AND revoked_at IS NULL
-ORDER BY created_at DESC, id DESC;
+WHERE id = sqlc.arg('api_key_id');
+
+-- ListAPIKeys pages through the keys that were not revoked, latest first.
+-- name: ListAPIKeys :many
+SELECT k.id, k.user_id, k.name, k.prefix, k.permissions, k.expires_at, k.last_used_at, k.revoked_at, k.created_at
+FROM api_keys k
+WHERE k.revoked_at IS NULL
+  AND (sqlc.narg('user_id')::uuid IS NULL OR k.user_id = sqlc.narg('user_id'))
+  AND (sqlc.narg('after_id')::bigint IS NULL OR k.id < sqlc.narg('after_id'))
+ORDER BY k.id DESC
+LIMIT sqlc.arg('page_limit');
 
 -- name: RevokeAPIKey :execrows
-UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL;
+UPDATE api_keys SET revoked_at = now() WHERE id = sqlc.arg('api_key_id') AND revoked_at IS NULL;
 
+-- CreateInvitation invites anew whoever did not come in time.
 -- name: CreateInvitation :one
+WITH late AS (
+    UPDATE invitations i
+    SET state = 'expired'
+    WHERE lower(i.email) = lower(sqlc.arg('email')) AND i.state = 'pending' AND i.created_at + i.valid_for <= now()
+)
 INSERT INTO invitations (email, role_id, token_hash, invited_by, valid_for)
 VALUES (
-    sqlc.arg('email'), sqlc.arg('role_id'), sqlc.arg('token_hash'), sqlc.narg('invited_by'),
+    sqlc.arg('email'), sqlc.arg('role_id'), sqlc.arg('token_hash'),
+    (SELECT u.id FROM users u WHERE lower(u.email) = lower(sqlc.arg('invited_by'))),
     coalesce(sqlc.narg('valid_for')::interval, '7 days')
 )
-RETURNING id, email, role_id, state, valid_for, created_at;
+RETURNING id;
+
+-- name: GetInvitation :one
+SELECT * FROM current_invitations WHERE id = sqlc.arg('invitation_id');
+
+-- ListInvitations pages through the invitations, latest first.
+-- name: ListInvitations :many
+SELECT *
+FROM current_invitations i
+WHERE (sqlc.narg('state')::invitation_state IS NULL OR i.state = sqlc.narg('state'))
+  AND (sqlc.narg('after_created_at')::timestamptz IS NULL
+       OR (i.created_at, i.id) < (sqlc.narg('after_created_at')::timestamptz, sqlc.narg('after_id')::uuid))
+ORDER BY i.created_at DESC, i.id DESC
+LIMIT sqlc.arg('page_limit');
+
+-- RevokeInvitation takes back an invitation that nobody has accepted.
+-- name: RevokeInvitation :execrows
+UPDATE invitations SET state = 'revoked' WHERE id = sqlc.arg('invitation_id') AND state = 'pending';
 
 -- AcceptInvitation turns a pending invitation into a user with the role, all
 -- in one statement: without a pending invitation nothing happens.
@@ -40,7 +73,7 @@ RETURNING id, email, role_id, state, valid_for, created_at;
 WITH accepted AS (
     UPDATE invitations i
     SET state = 'accepted', accepted_at = now()
-    WHERE i.token_hash = sqlc.arg('token_hash')
+    WHERE i.token_hash = sha256(convert_to(sqlc.arg('token')::text, 'UTF8'))
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
     RETURNING i.email, i.role_id, i.invited_by
@@ -48,13 +81,15 @@ WITH accepted AS (
     INSERT INTO users (email, display_name)
     SELECT a.email, sqlc.arg('display_name')::text FROM accepted a
     ON CONFLICT (lower(email)) DO UPDATE SET active = true
-    RETURNING id, email
+    RETURNING id, email, display_name
 ), granted AS (
     INSERT INTO user_roles (user_id, role_id, granted_by)
     SELECT m.id, a.role_id, a.invited_by FROM member m, accepted a
     ON CONFLICT DO NOTHING
 )
-SELECT m.id, m.email FROM member m;
+SELECT m.id, m.email, m.display_name, r.name AS role
+FROM member m, accepted a
+JOIN roles r ON r.id = a.role_id;
 
 -- name: ExpireInvitations :execrows
 UPDATE invitations SET state = 'expired'

@@ -20,6 +20,12 @@ WHERE (sqlc.narg('kind')::provider_kind IS NULL OR p.kind = sqlc.narg('kind'))
 ORDER BY p.created_at, p.id
 LIMIT sqlc.arg('page_limit');
 
+-- name: CountProviders :one
+SELECT count(*)
+FROM providers p
+WHERE (sqlc.narg('kind')::provider_kind IS NULL OR p.kind = sqlc.narg('kind'))
+  AND (sqlc.narg('connected')::boolean IS NULL OR p.connected = sqlc.narg('connected'));
+
 -- name: ListProvidersByID :many
 SELECT * FROM providers WHERE id = ANY (sqlc.arg('ids')::uuid[]) ORDER BY created_at, id;
 
@@ -39,12 +45,13 @@ RETURNING *;
 -- name: DeleteProvider :execrows
 DELETE FROM providers WHERE id = sqlc.arg('provider_id');
 
--- name: RecordProviderConnection :execrows
+-- name: RecordProviderConnection :one
 UPDATE providers
 SET connected = sqlc.arg('connected')::boolean,
     connection_error = sqlc.narg('connection_error'),
     connection_checked_at = now()
-WHERE id = sqlc.arg('provider_id');
+WHERE id = sqlc.arg('provider_id')
+RETURNING *;
 
 -- CountProvidersByKind counts the providers, and those that are connected.
 -- name: CountProvidersByKind :many
@@ -56,6 +63,10 @@ ORDER BY kind;
 -- GetProviderPosture returns how a provider stands by its latest completed scan.
 -- name: GetProviderPosture :one
 SELECT * FROM provider_posture WHERE provider_id = sqlc.arg('provider_id');
+
+-- ListProviderPostures returns how all the providers stand, the worst first.
+-- name: ListProviderPostures :many
+SELECT * FROM provider_posture ORDER BY failing DESC, provider_id;
 
 -- GetProviderRisk weighs what fails in the latest completed scan. It is null
 -- for a provider that was never scanned.
@@ -71,11 +82,26 @@ LEFT JOIN weighed ON weighed.scan_id = pp.scan_id
 WHERE pp.provider_id = sqlc.arg('provider_id');
 
 -- PutProviderSecret stores or replaces the sealed credentials of a provider.
--- name: PutProviderSecret :exec
+-- Without such a provider it returns no row.
+-- name: PutProviderSecret :one
 INSERT INTO provider_secrets (provider_id, kind, name, sealed, key_id)
-VALUES (sqlc.arg('provider_id'), sqlc.arg('kind'), sqlc.narg('name'), sqlc.arg('sealed'), sqlc.arg('key_id'))
+SELECT
+    p.id, sqlc.arg('kind')::secret_kind, sqlc.narg('name'), sqlc.arg('sealed')::bytea, sqlc.arg('key_id')::text
+FROM providers p
+WHERE p.id = sqlc.arg('provider_id')
 ON CONFLICT (provider_id) DO UPDATE
-SET kind = excluded.kind, name = excluded.name, sealed = excluded.sealed, key_id = excluded.key_id, rotated_at = now();
+SET kind = excluded.kind, name = excluded.name, sealed = excluded.sealed, key_id = excluded.key_id, rotated_at = now()
+RETURNING provider_id, kind, name, key_id, rotated_at, created_at;
 
+-- GetProviderSecret tells what there is of the credentials, not what they are.
 -- name: GetProviderSecret :one
-SELECT * FROM provider_secrets WHERE provider_id = $1;
+SELECT provider_id, kind, name, key_id, rotated_at, created_at
+FROM provider_secrets
+WHERE provider_id = sqlc.arg('provider_id');
+
+-- OpenProviderSecret is for scanners, which open what is sealed.
+-- name: OpenProviderSecret :one
+SELECT kind, sealed, key_id FROM provider_secrets WHERE provider_id = sqlc.arg('provider_id');
+
+-- name: DeleteProviderSecret :execrows
+DELETE FROM provider_secrets WHERE provider_id = sqlc.arg('provider_id');

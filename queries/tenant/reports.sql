@@ -20,12 +20,35 @@ WHERE (sqlc.narg('scan_id')::uuid IS NULL OR r.scan_id = sqlc.narg('scan_id'))
 ORDER BY r.id DESC
 LIMIT sqlc.arg('page_limit');
 
--- name: CompleteReport :execrows
-UPDATE reports
-SET digest = sqlc.arg('digest'), size_bytes = sqlc.arg('size_bytes'), location = sqlc.arg('location'),
-    cost = sqlc.arg('cost'), ready_at = now()
-WHERE id = sqlc.arg('report_id') AND ready_at IS NULL;
+-- name: DeleteReport :execrows
+DELETE FROM reports WHERE id = sqlc.arg('report_id');
 
--- DeleteExpiredReports returns where the deleted reports' files lie.
--- name: DeleteExpiredReports :many
-DELETE FROM reports WHERE expires_at < now() RETURNING id, location;
+-- name: DeleteExpiredReports :execrows
+DELETE FROM reports WHERE expires_at < now();
+
+-- GetReportExtent returns what a report covers, while it may be downloaded.
+-- name: GetReportExtent :one
+SELECT id, scan_id, title, format, severities, period_start, period_end
+FROM reports
+WHERE id = sqlc.arg('report_id') AND expires_at > now();
+
+-- ListReportRows pages through the findings of a report in the order of their
+-- uids: rows that come or go meanwhile move none of the others.
+-- name: ListReportRows :many
+SELECT
+    f.id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.risk_score, f.categories,
+    f.first_seen_at, f.muted, f.muted_reason, f.created_at,
+    coalesce((
+        SELECT array_agg(r.uid ORDER BY r.uid)
+        FROM finding_resources fr
+        JOIN resources r ON r.id = fr.resource_id
+        WHERE fr.finding_id = f.id
+    ), '{}')::text[] AS resources
+FROM findings f
+WHERE f.scan_id = sqlc.arg('scan_id')
+  AND (cardinality(sqlc.arg('severities')::severity[]) = 0 OR f.severity = ANY (sqlc.arg('severities')::severity[]))
+  AND (sqlc.narg('period_start')::date IS NULL OR f.first_seen_at >= (sqlc.narg('period_start')::date)::timestamp AT TIME ZONE 'UTC')
+  AND (sqlc.narg('period_end')::date IS NULL OR f.first_seen_at < (sqlc.narg('period_end')::date + 1)::timestamp AT TIME ZONE 'UTC')
+  AND f.uid > sqlc.arg('after_uid')::text
+ORDER BY f.uid
+LIMIT sqlc.arg('page_limit');

@@ -1,11 +1,16 @@
--- UpsertResources notes that the resources were seen and returns their ids,
--- one statement each, in one round trip.
--- name: UpsertResources :batchone
+-- UpsertResources notes that the resources were seen and returns their ids.
+-- The lists are as long as each other, and no uid comes twice; in their order,
+-- so that two reports about the same resources do not wait for each other.
+-- name: UpsertResources :many
 INSERT INTO resources AS r (provider_id, uid, name, service, region, kind, tags)
-VALUES (
-    sqlc.arg('provider_id'), sqlc.arg('uid'), sqlc.arg('name'), sqlc.arg('service'),
-    sqlc.arg('region'), sqlc.arg('kind'), sqlc.arg('tags')
-)
+SELECT sqlc.arg('provider_id')::uuid, seen.uid, seen.name, seen.service, seen.region, seen.kind, seen.tags::jsonb
+FROM (
+    SELECT
+        unnest(sqlc.arg('uids')::text[]) AS uid, unnest(sqlc.arg('names')::text[]) AS name,
+        unnest(sqlc.arg('services')::text[]) AS service, unnest(sqlc.arg('regions')::text[]) AS region,
+        unnest(sqlc.arg('kinds')::text[]) AS kind, unnest(sqlc.arg('tags')::text[]) AS tags
+) AS seen
+ORDER BY seen.uid
 ON CONFLICT (provider_id, uid) DO UPDATE
 SET name = excluded.name, service = excluded.service, region = excluded.region, kind = excluded.kind,
     tags = excluded.tags, last_seen_at = greatest(r.last_seen_at, now())
@@ -18,9 +23,42 @@ FROM resources r
 WHERE (sqlc.narg('provider_id')::uuid IS NULL OR r.provider_id = sqlc.narg('provider_id'))
   AND (sqlc.narg('service')::text IS NULL OR r.service = sqlc.narg('service'))
   AND (sqlc.narg('region')::text IS NULL OR r.region = sqlc.narg('region'))
+  AND (sqlc.narg('kind')::text IS NULL OR r.kind = sqlc.narg('kind'))
   AND (sqlc.narg('after_uid')::text IS NULL
        OR (r.uid, r.id) > (sqlc.narg('after_uid')::text, sqlc.narg('after_id')::uuid))
 ORDER BY r.uid, r.id
+LIMIT sqlc.arg('page_limit');
+
+-- name: CountResources :one
+SELECT count(*)
+FROM resources r
+WHERE (sqlc.narg('provider_id')::uuid IS NULL OR r.provider_id = sqlc.narg('provider_id'))
+  AND (sqlc.narg('service')::text IS NULL OR r.service = sqlc.narg('service'))
+  AND (sqlc.narg('region')::text IS NULL OR r.region = sqlc.narg('region'))
+  AND (sqlc.narg('kind')::text IS NULL OR r.kind = sqlc.narg('kind'));
+
+-- CountResourcesByKind counts the resources of each kind, by service and region.
+-- name: CountResourcesByKind :many
+SELECT r.service, r.region, r.kind, count(*) AS resources, max(r.last_seen_at)::timestamptz AS last_seen_at
+FROM resources r
+WHERE (sqlc.narg('provider_id')::uuid IS NULL OR r.provider_id = sqlc.narg('provider_id'))
+GROUP BY r.service, r.region, r.kind
+ORDER BY r.service, r.region, r.kind;
+
+-- ListResourceFindings pages through what the latest completed scans found of
+-- a resource, worst first.
+-- name: ListResourceFindings :many
+SELECT
+    f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
+    f.risk_score, f.first_seen_at, f.muted, f.failing, f.created_at
+FROM finding_resources fr
+JOIN findings f ON f.id = fr.finding_id
+WHERE fr.resource_id = sqlc.arg('resource_id')
+  AND f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)
+  AND (sqlc.narg('status')::finding_status IS NULL OR f.status = sqlc.narg('status'))
+  AND (sqlc.narg('after_severity')::severity IS NULL
+       OR (f.severity, f.id) < (sqlc.narg('after_severity')::severity, sqlc.narg('after_id')::uuid))
+ORDER BY f.severity DESC, f.id DESC
 LIMIT sqlc.arg('page_limit');
 
 -- GetResource returns a resource and how many of its findings fail in the

@@ -33,6 +33,13 @@ WHERE (sqlc.narg('provider_id')::uuid IS NULL OR s.provider_id = sqlc.narg('prov
 ORDER BY s.created_at DESC, s.id DESC
 LIMIT sqlc.arg('page_limit');
 
+-- name: CountScans :one
+SELECT count(*)
+FROM scans s
+WHERE (sqlc.narg('provider_id')::uuid IS NULL OR s.provider_id = sqlc.narg('provider_id'))
+  AND (sqlc.narg('state')::scan_state[] IS NULL OR s.state = ANY (sqlc.narg('state')::scan_state[]))
+  AND (sqlc.narg('trigger')::scan_trigger IS NULL OR s.trigger = sqlc.narg('trigger'));
+
 -- ListRunningScans returns what is being scanned now, with the providers.
 -- name: ListRunningScans :many
 SELECT sqlc.embed(scans), sqlc.embed(providers)
@@ -82,10 +89,11 @@ WHERE id = sqlc.arg('scan_id')
 RETURNING *;
 
 -- RecordScanProgress never goes back.
--- name: RecordScanProgress :execrows
+-- name: RecordScanProgress :one
 UPDATE scans
 SET progress = greatest(progress, sqlc.arg('progress')::smallint)
-WHERE id = sqlc.arg('scan_id') AND state = 'executing';
+WHERE id = sqlc.arg('scan_id') AND state = 'executing'
+RETURNING *;
 
 -- FinishScan completes a scan and counts the resources that it saw.
 -- name: FinishScan :one
@@ -110,9 +118,10 @@ SET state = 'cancelled', completed_at = CASE WHEN started_at IS NULL THEN NULL E
 WHERE id = sqlc.arg('scan_id')
 RETURNING *;
 
--- name: FailScan :execrows
+-- name: FailScan :one
 UPDATE scans SET state = 'failed', error = sqlc.arg('error')::text, completed_at = now()
-WHERE id = sqlc.arg('scan_id') AND state = 'executing';
+WHERE id = sqlc.arg('scan_id') AND state = 'executing'
+RETURNING *;
 
 -- GetScanStatistics sums up the scans of the last days. Without a completed
 -- scan in that time there are no averages and no last scan.

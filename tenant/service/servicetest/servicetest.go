@@ -59,7 +59,7 @@ func (s *Service) Token(t testing.TB, i int) string {
 }
 
 // Request makes a request at the host of the i-th tenant, with its token. A body
-// that is not empty is JSON.
+// that is not empty is JSON, and a merge patch when the method is PATCH.
 func (s *Service) Request(t testing.TB, i int, method, path, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Tenants[i].Slug+"."+BaseDomain+path, strings.NewReader(body))
@@ -67,7 +67,11 @@ func (s *Service) Request(t testing.TB, i int, method, path, body string) *http.
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+s.Token(t, i))
-	if body != "" {
+	switch {
+	case body == "":
+	case method == http.MethodPatch:
+		r.Header.Set("Content-Type", "application/merge-patch+json")
+	default:
 		r.Header.Set("Content-Type", "application/json")
 	}
 	return r

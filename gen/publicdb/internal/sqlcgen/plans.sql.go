@@ -14,12 +14,27 @@ import (
 )
 
 const getPlan = `-- name: GetPlan :one
-SELECT name, title, description, monthly_price, currency, max_providers, max_users, finding_retention, features, listed, position, created_at FROM public.plans WHERE name = $1
+SELECT name, title, description, monthly_price, currency, max_providers, max_users, finding_retention, features
+FROM public.plans
+WHERE name = $1 AND listed
 `
 
-func (q *Queries) GetPlan(ctx context.Context, name string) (Plan, error) {
-	row := q.db.QueryRow(ctx, getPlan, name)
-	var i Plan
+type GetPlanRow struct {
+	Name             string
+	Title            string
+	Description      *string
+	MonthlyPrice     pgtype.Numeric
+	Currency         string
+	MaxProviders     *int32
+	MaxUsers         *int32
+	FindingRetention pgtype.Interval
+	Features         []string
+}
+
+// GetPlan returns a plan that is on offer.
+func (q *Queries) GetPlan(ctx context.Context, planName string) (GetPlanRow, error) {
+	row := q.db.QueryRow(ctx, getPlan, planName)
+	var i GetPlanRow
 	err := row.Scan(
 		&i.Name,
 		&i.Title,
@@ -30,9 +45,6 @@ func (q *Queries) GetPlan(ctx context.Context, name string) (Plan, error) {
 		&i.MaxUsers,
 		&i.FindingRetention,
 		&i.Features,
-		&i.Listed,
-		&i.Position,
-		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -108,7 +120,8 @@ type GetTenantPlanRow struct {
 	Plan         Plan
 }
 
-// GetTenantPlan returns what a tenant is subscribed to, and the plan itself.
+// GetTenantPlan returns what a tenant is subscribed to, and the plan itself,
+// which may be one that is not on offer any more.
 func (q *Queries) GetTenantPlan(ctx context.Context, tenantID uuid.UUID) (GetTenantPlanRow, error) {
 	row := q.db.QueryRow(ctx, getTenantPlan, tenantID)
 	var i GetTenantPlanRow

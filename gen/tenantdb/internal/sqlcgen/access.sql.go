@@ -17,7 +17,7 @@ const acceptInvitation = `-- name: AcceptInvitation :one
 WITH accepted AS (
     UPDATE invitations i
     SET state = 'accepted', accepted_at = now()
-    WHERE i.token_hash = $1
+    WHERE i.token_hash = sha256(convert_to($1::text, 'UTF8'))
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
     RETURNING i.email, i.role_id, i.invited_by
@@ -25,31 +25,40 @@ WITH accepted AS (
     INSERT INTO users (email, display_name)
     SELECT a.email, $2::text FROM accepted a
     ON CONFLICT (lower(email)) DO UPDATE SET active = true
-    RETURNING id, email
+    RETURNING id, email, display_name
 ), granted AS (
     INSERT INTO user_roles (user_id, role_id, granted_by)
     SELECT m.id, a.role_id, a.invited_by FROM member m, accepted a
     ON CONFLICT DO NOTHING
 )
-SELECT m.id, m.email FROM member m
+SELECT m.id, m.email, m.display_name, r.name AS role
+FROM member m, accepted a
+JOIN roles r ON r.id = a.role_id
 `
 
 type AcceptInvitationParams struct {
-	TokenHash   []byte
+	Token       string
 	DisplayName string
 }
 
 type AcceptInvitationRow struct {
-	ID    uuid.UUID
-	Email string
+	ID          uuid.UUID
+	Email       string
+	DisplayName string
+	Role        string
 }
 
 // AcceptInvitation turns a pending invitation into a user with the role, all
 // in one statement: without a pending invitation nothing happens.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (AcceptInvitationRow, error) {
-	row := q.db.QueryRow(ctx, acceptInvitation, arg.TokenHash, arg.DisplayName)
+	row := q.db.QueryRow(ctx, acceptInvitation, arg.Token, arg.DisplayName)
 	var i AcceptInvitationRow
-	err := row.Scan(&i.ID, &i.Email)
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.DisplayName,
+		&i.Role,
+	)
 	return i, err
 }
 
@@ -104,32 +113,30 @@ func (q *Queries) CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (Cre
 }
 
 const createInvitation = `-- name: CreateInvitation :one
+WITH late AS (
+    UPDATE invitations i
+    SET state = 'expired'
+    WHERE lower(i.email) = lower($1) AND i.state = 'pending' AND i.created_at + i.valid_for <= now()
+)
 INSERT INTO invitations (email, role_id, token_hash, invited_by, valid_for)
 VALUES (
-    $1, $2, $3, $4,
+    $1, $2, $3,
+    (SELECT u.id FROM users u WHERE lower(u.email) = lower($4)),
     coalesce($5::interval, '7 days')
 )
-RETURNING id, email, role_id, state, valid_for, created_at
+RETURNING id
 `
 
 type CreateInvitationParams struct {
 	Email     string
 	RoleID    int64
 	TokenHash []byte
-	InvitedBy *uuid.UUID
+	InvitedBy string
 	ValidFor  pgtype.Interval
 }
 
-type CreateInvitationRow struct {
-	ID        uuid.UUID
-	Email     string
-	RoleID    int64
-	State     InvitationState
-	ValidFor  pgtype.Interval
-	CreatedAt time.Time
-}
-
-func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (CreateInvitationRow, error) {
+// CreateInvitation invites anew whoever did not come in time.
+func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, createInvitation,
 		arg.Email,
 		arg.RoleID,
@@ -137,16 +144,9 @@ func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationPara
 		arg.InvitedBy,
 		arg.ValidFor,
 	)
-	var i CreateInvitationRow
-	err := row.Scan(
-		&i.ID,
-		&i.Email,
-		&i.RoleID,
-		&i.State,
-		&i.ValidFor,
-		&i.CreatedAt,
-	)
-	return i, err
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const expireInvitations = `-- name: ExpireInvitations :execrows
@@ -162,25 +162,92 @@ func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT id, name, prefix, permissions, expires_at, last_used_at, created_at
+const getAPIKey = `-- name: GetAPIKey :one
+SELECT id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at
 FROM api_keys
-WHERE user_id = $1 AND revoked_at IS NULL
-ORDER BY created_at DESC, id DESC
+WHERE id = $1
 `
 
-type ListAPIKeysRow struct {
+type GetAPIKeyRow struct {
 	ID          int64
+	UserID      uuid.UUID
 	Name        string
 	Prefix      string
 	Permissions []Permission
 	ExpiresAt   *time.Time
 	LastUsedAt  *time.Time
+	RevokedAt   *time.Time
 	CreatedAt   time.Time
 }
 
-func (q *Queries) ListAPIKeys(ctx context.Context, userID uuid.UUID) ([]ListAPIKeysRow, error) {
-	rows, err := q.db.Query(ctx, listAPIKeys, userID)
+func (q *Queries) GetAPIKey(ctx context.Context, apiKeyID int64) (GetAPIKeyRow, error) {
+	row := q.db.QueryRow(ctx, getAPIKey, apiKeyID)
+	var i GetAPIKeyRow
+	err := row.Scan(
+		&i.ID,
+		&i.UserID,
+		&i.Name,
+		&i.Prefix,
+		&i.Permissions,
+		&i.ExpiresAt,
+		&i.LastUsedAt,
+		&i.RevokedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const getInvitation = `-- name: GetInvitation :one
+SELECT id, email, role_id, role, state, created_at, expires_at, accepted_at FROM current_invitations WHERE id = $1
+`
+
+func (q *Queries) GetInvitation(ctx context.Context, invitationID uuid.UUID) (CurrentInvitation, error) {
+	row := q.db.QueryRow(ctx, getInvitation, invitationID)
+	var i CurrentInvitation
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.RoleID,
+		&i.Role,
+		&i.State,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.AcceptedAt,
+	)
+	return i, err
+}
+
+const listAPIKeys = `-- name: ListAPIKeys :many
+SELECT k.id, k.user_id, k.name, k.prefix, k.permissions, k.expires_at, k.last_used_at, k.revoked_at, k.created_at
+FROM api_keys k
+WHERE k.revoked_at IS NULL
+  AND ($1::uuid IS NULL OR k.user_id = $1)
+  AND ($2::bigint IS NULL OR k.id < $2)
+ORDER BY k.id DESC
+LIMIT $3
+`
+
+type ListAPIKeysParams struct {
+	UserID    *uuid.UUID
+	AfterID   *int64
+	PageLimit int32
+}
+
+type ListAPIKeysRow struct {
+	ID          int64
+	UserID      uuid.UUID
+	Name        string
+	Prefix      string
+	Permissions []Permission
+	ExpiresAt   *time.Time
+	LastUsedAt  *time.Time
+	RevokedAt   *time.Time
+	CreatedAt   time.Time
+}
+
+// ListAPIKeys pages through the keys that were not revoked, latest first.
+func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]ListAPIKeysRow, error) {
+	rows, err := q.db.Query(ctx, listAPIKeys, arg.UserID, arg.AfterID, arg.PageLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -190,12 +257,66 @@ func (q *Queries) ListAPIKeys(ctx context.Context, userID uuid.UUID) ([]ListAPIK
 		var i ListAPIKeysRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.UserID,
 			&i.Name,
 			&i.Prefix,
 			&i.Permissions,
 			&i.ExpiresAt,
 			&i.LastUsedAt,
+			&i.RevokedAt,
 			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listInvitations = `-- name: ListInvitations :many
+SELECT id, email, role_id, role, state, created_at, expires_at, accepted_at
+FROM current_invitations i
+WHERE ($1::invitation_state IS NULL OR i.state = $1)
+  AND ($2::timestamptz IS NULL
+       OR (i.created_at, i.id) < ($2::timestamptz, $3::uuid))
+ORDER BY i.created_at DESC, i.id DESC
+LIMIT $4
+`
+
+type ListInvitationsParams struct {
+	State          *InvitationState
+	AfterCreatedAt *time.Time
+	AfterID        *uuid.UUID
+	PageLimit      int32
+}
+
+// ListInvitations pages through the invitations, latest first.
+func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams) ([]CurrentInvitation, error) {
+	rows, err := q.db.Query(ctx, listInvitations,
+		arg.State,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.PageLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CurrentInvitation
+	for rows.Next() {
+		var i CurrentInvitation
+		if err := rows.Scan(
+			&i.ID,
+			&i.Email,
+			&i.RoleID,
+			&i.Role,
+			&i.State,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.AcceptedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -211,8 +332,21 @@ const revokeAPIKey = `-- name: RevokeAPIKey :execrows
 UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
 `
 
-func (q *Queries) RevokeAPIKey(ctx context.Context, id int64) (int64, error) {
-	result, err := q.db.Exec(ctx, revokeAPIKey, id)
+func (q *Queries) RevokeAPIKey(ctx context.Context, apiKeyID int64) (int64, error) {
+	result, err := q.db.Exec(ctx, revokeAPIKey, apiKeyID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const revokeInvitation = `-- name: RevokeInvitation :execrows
+UPDATE invitations SET state = 'revoked' WHERE id = $1 AND state = 'pending'
+`
+
+// RevokeInvitation takes back an invitation that nobody has accepted.
+func (q *Queries) RevokeInvitation(ctx context.Context, invitationID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, revokeInvitation, invitationID)
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,174 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const countFindingsByCategory = `-- name: CountFindingsByCategory :many
+SELECT
+    category.name::text AS category,
+    count(*) AS total,
+    count(*) FILTER (WHERE f.failing) AS failing,
+    count(*) FILTER (WHERE f.muted) AS muted
+FROM findings f
+JOIN provider_posture pp ON pp.scan_id = f.scan_id
+CROSS JOIN LATERAL unnest(f.categories) AS category (name)
+GROUP BY category.name
+ORDER BY count(*) FILTER (WHERE f.failing) DESC, category.name
+`
+
+type CountFindingsByCategoryRow struct {
+	Category string
+	Total    int64
+	Failing  int64
+	Muted    int64
+}
+
+// CountFindingsByCategory counts the latest findings in each category. A
+// finding of several categories counts in each.
+func (q *Queries) CountFindingsByCategory(ctx context.Context) ([]CountFindingsByCategoryRow, error) {
+	rows, err := q.db.Query(ctx, countFindingsByCategory)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountFindingsByCategoryRow
+	for rows.Next() {
+		var i CountFindingsByCategoryRow
+		if err := rows.Scan(
+			&i.Category,
+			&i.Total,
+			&i.Failing,
+			&i.Muted,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countFindingsByFramework = `-- name: CountFindingsByFramework :many
+WITH counted AS (
+    SELECT
+        framework.name::text AS framework,
+        count(DISTINCT ss.check_id) AS checks,
+        sum(ss.pass_count)::bigint AS passing,
+        sum(ss.fail_count)::bigint AS failing
+    FROM scan_summaries ss
+    JOIN provider_posture pp ON pp.scan_id = ss.scan_id
+    JOIN public.checks c ON c.id = ss.check_id
+    CROSS JOIN LATERAL jsonb_object_keys(c.frameworks) AS framework (name)
+    GROUP BY framework.name
+), scored AS (
+    SELECT framework, round(100.0 * passing / (passing + failing), 2)::numeric(5,2) AS score
+    FROM counted
+    WHERE passing + failing > 0
+)
+SELECT counted.framework, counted.checks, counted.passing, counted.failing, scored.score
+FROM counted
+LEFT JOIN scored ON scored.framework = counted.framework
+ORDER BY counted.failing DESC, counted.framework
+`
+
+type CountFindingsByFrameworkRow struct {
+	Framework string
+	Checks    int64
+	Passing   int64
+	Failing   int64
+	Score     pgtype.Numeric
+}
+
+// CountFindingsByFramework tells how the tenant does on each compliance
+// framework, by the latest scans. The score is per cent of what passes, and
+// null when nothing was counted.
+func (q *Queries) CountFindingsByFramework(ctx context.Context) ([]CountFindingsByFrameworkRow, error) {
+	rows, err := q.db.Query(ctx, countFindingsByFramework)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountFindingsByFrameworkRow
+	for rows.Next() {
+		var i CountFindingsByFrameworkRow
+		if err := rows.Scan(
+			&i.Framework,
+			&i.Checks,
+			&i.Passing,
+			&i.Failing,
+			&i.Score,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countFindingsByService = `-- name: CountFindingsByService :many
+WITH latest AS (
+    SELECT ss.service, ss.severity, ss.pass_count, ss.fail_count, ss.manual_count, ss.muted_count
+    FROM scan_summaries ss
+    JOIN provider_posture pp ON pp.scan_id = ss.scan_id
+), counted AS (
+    SELECT
+        service,
+        sum(pass_count)::bigint AS passing,
+        sum(fail_count)::bigint AS failing,
+        sum(manual_count)::bigint AS manual,
+        sum(muted_count)::bigint AS muted
+    FROM latest
+    GROUP BY service
+), worst AS (
+    SELECT service, max(severity)::severity AS gravest FROM latest WHERE fail_count > 0 GROUP BY service
+)
+SELECT counted.service, counted.passing, counted.failing, counted.manual, counted.muted, worst.gravest
+FROM counted
+LEFT JOIN worst ON worst.service = counted.service
+ORDER BY counted.failing DESC, counted.service
+`
+
+type CountFindingsByServiceRow struct {
+	Service string
+	Passing int64
+	Failing int64
+	Manual  int64
+	Muted   int64
+	Gravest *Severity
+}
+
+// CountFindingsByService rolls the latest completed scans up by service, the
+// service with the most failures first.
+func (q *Queries) CountFindingsByService(ctx context.Context) ([]CountFindingsByServiceRow, error) {
+	rows, err := q.db.Query(ctx, countFindingsByService)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountFindingsByServiceRow
+	for rows.Next() {
+		var i CountFindingsByServiceRow
+		if err := rows.Scan(
+			&i.Service,
+			&i.Passing,
+			&i.Failing,
+			&i.Manual,
+			&i.Muted,
+			&i.Gravest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countFindingsBySeverity = `-- name: CountFindingsBySeverity :many
 SELECT level.severity::severity AS severity, count(f.id) AS failing, count(f.id) FILTER (WHERE f.delta = 'new') AS new
 FROM unnest(enum_range(NULL::severity)) AS level (severity)
@@ -54,28 +222,10 @@ func (q *Queries) CountFindingsBySeverity(ctx context.Context) ([]CountFindingsB
 	return items, nil
 }
 
-const deleteScanFindings = `-- name: DeleteScanFindings :execrows
-DELETE FROM findings WHERE scan_id = $1 AND uid = ANY ($2::text[])
-`
-
-type DeleteScanFindingsParams struct {
-	ScanID uuid.UUID
-	Uids   []string
-}
-
-// DeleteScanFindings makes room for a report that is sent again.
-func (q *Queries) DeleteScanFindings(ctx context.Context, arg DeleteScanFindingsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteScanFindings, arg.ScanID, arg.Uids)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const getFinding = `-- name: GetFinding :one
 SELECT
     f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
-    f.risk_score, f.categories, f.evidence, f.first_seen_at, f.muted, f.muted_reason, f.muted_by, f.muted_at,
+    f.risk_score, f.categories, f.evidence, f.first_seen_at, f.muted, f.muted_reason, f.muted_by, f.muted_at, f.mute_rule_id,
     f.failing, f.created_at, f.updated_at,
     s.provider_id,
     c.title AS check_title, c.remediation, c.remediation_url
@@ -104,6 +254,7 @@ type GetFindingRow struct {
 	MutedReason    *string
 	MutedBy        *string
 	MutedAt        *time.Time
+	MuteRuleID     *uuid.UUID
 	Failing        bool
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -137,6 +288,7 @@ func (q *Queries) GetFinding(ctx context.Context, findingID uuid.UUID) (GetFindi
 		&i.MutedReason,
 		&i.MutedBy,
 		&i.MutedAt,
+		&i.MuteRuleID,
 		&i.Failing,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -231,6 +383,89 @@ type InsertFindingsParams struct {
 type LinkFindingResourcesParams struct {
 	FindingID  uuid.UUID
 	ResourceID uuid.UUID
+}
+
+const listFindingHistory = `-- name: ListFindingHistory :many
+SELECT
+    f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
+    f.risk_score, f.first_seen_at, f.muted, f.failing, f.created_at
+FROM findings given
+JOIN scans given_scan ON given_scan.id = given.scan_id
+JOIN findings f ON f.uid = given.uid
+JOIN scans s ON s.id = f.scan_id AND s.provider_id = given_scan.provider_id
+WHERE given.id = $1
+  AND ($2::timestamptz IS NULL
+       OR (f.created_at, f.id) < ($2::timestamptz, $3::uuid))
+ORDER BY f.created_at DESC, f.id DESC
+LIMIT $4
+`
+
+type ListFindingHistoryParams struct {
+	FindingID      uuid.UUID
+	AfterCreatedAt *time.Time
+	AfterID        *uuid.UUID
+	PageLimit      int32
+}
+
+type ListFindingHistoryRow struct {
+	ID           uuid.UUID
+	ScanID       uuid.UUID
+	Uid          string
+	CheckID      string
+	Service      string
+	Region       string
+	Severity     Severity
+	Status       FindingStatus
+	StatusDetail string
+	Delta        *FindingDelta
+	RiskScore    pgtype.Numeric
+	FirstSeenAt  time.Time
+	Muted        bool
+	Failing      bool
+	CreatedAt    time.Time
+}
+
+// ListFindingHistory pages through what the scans of a provider found of the
+// same uid, the latest first.
+func (q *Queries) ListFindingHistory(ctx context.Context, arg ListFindingHistoryParams) ([]ListFindingHistoryRow, error) {
+	rows, err := q.db.Query(ctx, listFindingHistory,
+		arg.FindingID,
+		arg.AfterCreatedAt,
+		arg.AfterID,
+		arg.PageLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListFindingHistoryRow
+	for rows.Next() {
+		var i ListFindingHistoryRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.ScanID,
+			&i.Uid,
+			&i.CheckID,
+			&i.Service,
+			&i.Region,
+			&i.Severity,
+			&i.Status,
+			&i.StatusDetail,
+			&i.Delta,
+			&i.RiskScore,
+			&i.FirstSeenAt,
+			&i.Muted,
+			&i.Failing,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listFindingResources = `-- name: ListFindingResources :many
@@ -329,7 +564,7 @@ func (q *Queries) ListFindingTrend(ctx context.Context, days int32) ([]ListFindi
 }
 
 const listKnownFindings = `-- name: ListKnownFindings :many
-SELECT DISTINCT ON (f.uid) f.uid, f.status, f.first_seen_at, f.muted, f.muted_reason, f.muted_by, f.muted_at
+SELECT DISTINCT ON (f.uid) f.uid, f.status, f.first_seen_at, f.muted, f.muted_reason, f.muted_by, f.muted_at, f.mute_rule_id
 FROM findings f
 JOIN scans s ON s.id = f.scan_id
 WHERE s.provider_id = $1
@@ -353,6 +588,7 @@ type ListKnownFindingsRow struct {
 	MutedReason *string
 	MutedBy     *string
 	MutedAt     *time.Time
+	MuteRuleID  *uuid.UUID
 }
 
 // ListKnownFindings returns how the latest scan before this one judged the
@@ -374,6 +610,7 @@ func (q *Queries) ListKnownFindings(ctx context.Context, arg ListKnownFindingsPa
 			&i.MutedReason,
 			&i.MutedBy,
 			&i.MutedAt,
+			&i.MuteRuleID,
 		); err != nil {
 			return nil, err
 		}
@@ -472,7 +709,7 @@ func (q *Queries) ListScanFindings(ctx context.Context, arg ListScanFindingsPara
 
 const muteFinding = `-- name: MuteFinding :one
 UPDATE findings
-SET muted = true, muted_reason = $1::text, muted_by = $2::text, muted_at = now()
+SET muted = true, muted_reason = $1::text, muted_by = $2::text, muted_at = now(), mute_rule_id = NULL
 WHERE id = $3
 RETURNING id, scan_id, uid, check_id, service, region, severity, status, status_detail, delta, risk_score,
     first_seen_at, muted, muted_reason, muted_by, muted_at, failing, created_at, updated_at
@@ -534,30 +771,9 @@ func (q *Queries) MuteFinding(ctx context.Context, arg MuteFindingParams) (MuteF
 	return i, err
 }
 
-const muteFindings = `-- name: MuteFindings :execrows
-UPDATE findings
-SET muted = true, muted_reason = $1::text, muted_by = $2::text, muted_at = now()
-WHERE id = ANY ($3::uuid[]) AND NOT muted
-`
-
-type MuteFindingsParams struct {
-	Reason     string
-	MutedBy    string
-	FindingIds []uuid.UUID
-}
-
-// MuteFindings mutes many findings for one reason.
-func (q *Queries) MuteFindings(ctx context.Context, arg MuteFindingsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, muteFindings, arg.Reason, arg.MutedBy, arg.FindingIds)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const unmuteFinding = `-- name: UnmuteFinding :execrows
 UPDATE findings
-SET muted = false, muted_reason = NULL, muted_by = NULL, muted_at = NULL
+SET muted = false, muted_reason = NULL, muted_by = NULL, muted_at = NULL, mute_rule_id = NULL
 WHERE id = $1 AND muted
 `
 

@@ -282,9 +282,8 @@ func (ns NullProviderKind) Value() (driver.Value, error) {
 type ReportFormat string
 
 const (
-	ReportFormatCsv      ReportFormat = "csv"
-	ReportFormatHtml     ReportFormat = "html"
-	ReportFormatJsonOcsf ReportFormat = "json_ocsf"
+	ReportFormatCsv    ReportFormat = "csv"
+	ReportFormatNdjson ReportFormat = "ndjson"
 )
 
 func (e *ReportFormat) Scan(src interface{}) error {
@@ -499,6 +498,52 @@ func (ns NullSeverity) Value() (driver.Value, error) {
 	return string(ns.Severity), nil
 }
 
+// The invitations as they stand at this moment, without what was sent to the invited.
+type CurrentInvitation struct {
+	ID         uuid.UUID
+	Email      string
+	RoleID     int64
+	Role       string
+	State      InvitationState
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	AcceptedAt *time.Time
+}
+
+// The users with their roles and what these let them do.
+type Member struct {
+	ID          uuid.UUID
+	Email       string
+	DisplayName string
+	Active      bool
+	TimeZone    string
+	Roles       []string
+	// The union of the permissions of the roles.
+	Permissions []Permission
+	LastLoginAt *time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Which findings do not count, as they come in and when a rule is applied. Null matches everything.
+type MuteRule struct {
+	ID   uuid.UUID
+	Name string
+	// What the findings that it mutes give as their reason.
+	Reason  string
+	CheckID *string
+	Service *string
+	// A region, or a pattern in which * stands for any characters.
+	Region   *string
+	Severity *Severity
+	Enabled  bool
+	// From when on the rule mutes nothing more.
+	ExpiresAt *time.Time
+	CreatedBy string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
 // The cloud accounts, subscriptions, projects, clusters and organisations that are watched.
 type Provider struct {
 	ID   uuid.UUID
@@ -539,37 +584,19 @@ type ProviderPosture struct {
 	Score pgtype.Numeric
 }
 
-// The credentials of a provider, one set each.
-type ProviderSecret struct {
-	ProviderID uuid.UUID
-	Kind       SecretKind
-	Name       *string
-	// The credentials, encrypted before they reach the database.
-	Sealed []byte
-	// The key that sealed them.
-	KeyID     string
-	RotatedAt time.Time
-	CreatedAt time.Time
-}
-
-// Exports of the findings of a scan.
+// Exports of the findings of a scan. What they hold is read from the findings as they are downloaded.
 type Report struct {
 	ID     int64
 	ScanID uuid.UUID
 	Title  string
 	Format ReportFormat
 	// The severities in the report; empty is all.
-	Severities  []Severity
+	Severities []Severity
+	// Only findings that were first seen on this day or later, in UTC.
 	PeriodStart pgtype.Date
+	// Only findings that were first seen on this day or earlier, in UTC.
 	PeriodEnd   pgtype.Date
-	SizeBytes   *int64
-	// SHA-256 of the file.
-	Digest   []byte
-	Location *string
-	// What making the report cost, in the currency of the plan.
-	Cost        pgtype.Numeric
 	RequestedBy string
-	ReadyAt     *time.Time
 	ExpiresAt   time.Time
 	CreatedAt   time.Time
 }

@@ -13,6 +13,25 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const countProviders = `-- name: CountProviders :one
+SELECT count(*)
+FROM providers p
+WHERE ($1::provider_kind IS NULL OR p.kind = $1)
+  AND ($2::boolean IS NULL OR p.connected = $2)
+`
+
+type CountProvidersParams struct {
+	Kind      *ProviderKind
+	Connected *bool
+}
+
+func (q *Queries) CountProviders(ctx context.Context, arg CountProvidersParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countProviders, arg.Kind, arg.Connected)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countProvidersByKind = `-- name: CountProvidersByKind :many
 SELECT kind, count(*) AS providers, count(*) FILTER (WHERE connected) AS connected
 FROM providers
@@ -110,6 +129,18 @@ func (q *Queries) DeleteProvider(ctx context.Context, providerID uuid.UUID) (int
 	return result.RowsAffected(), nil
 }
 
+const deleteProviderSecret = `-- name: DeleteProviderSecret :execrows
+DELETE FROM provider_secrets WHERE provider_id = $1
+`
+
+func (q *Queries) DeleteProviderSecret(ctx context.Context, providerID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteProviderSecret, providerID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const getProvider = `-- name: GetProvider :one
 SELECT id, kind, uid, alias, enabled, connected, connection_checked_at, connection_error, regions, labels, scan_every, scan_at, onboarded_on, created_at, updated_at FROM providers WHERE id = $1
 `
@@ -189,22 +220,70 @@ func (q *Queries) GetProviderRisk(ctx context.Context, providerID uuid.UUID) (Ge
 }
 
 const getProviderSecret = `-- name: GetProviderSecret :one
-SELECT provider_id, kind, name, sealed, key_id, rotated_at, created_at FROM provider_secrets WHERE provider_id = $1
+SELECT provider_id, kind, name, key_id, rotated_at, created_at
+FROM provider_secrets
+WHERE provider_id = $1
 `
 
-func (q *Queries) GetProviderSecret(ctx context.Context, providerID uuid.UUID) (ProviderSecret, error) {
+type GetProviderSecretRow struct {
+	ProviderID uuid.UUID
+	Kind       SecretKind
+	Name       *string
+	KeyID      string
+	RotatedAt  time.Time
+	CreatedAt  time.Time
+}
+
+// GetProviderSecret tells what there is of the credentials, not what they are.
+func (q *Queries) GetProviderSecret(ctx context.Context, providerID uuid.UUID) (GetProviderSecretRow, error) {
 	row := q.db.QueryRow(ctx, getProviderSecret, providerID)
-	var i ProviderSecret
+	var i GetProviderSecretRow
 	err := row.Scan(
 		&i.ProviderID,
 		&i.Kind,
 		&i.Name,
-		&i.Sealed,
 		&i.KeyID,
 		&i.RotatedAt,
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const listProviderPostures = `-- name: ListProviderPostures :many
+SELECT provider_id, kind, uid, alias, scan_id, scanned_at, unique_resource_count, passing, failing, muted, score FROM provider_posture ORDER BY failing DESC, provider_id
+`
+
+// ListProviderPostures returns how all the providers stand, the worst first.
+func (q *Queries) ListProviderPostures(ctx context.Context) ([]ProviderPosture, error) {
+	rows, err := q.db.Query(ctx, listProviderPostures)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ProviderPosture
+	for rows.Next() {
+		var i ProviderPosture
+		if err := rows.Scan(
+			&i.ProviderID,
+			&i.Kind,
+			&i.Uid,
+			&i.Alias,
+			&i.ScanID,
+			&i.ScannedAt,
+			&i.UniqueResourceCount,
+			&i.Passing,
+			&i.Failing,
+			&i.Muted,
+			&i.Score,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listProviders = `-- name: ListProviders :many
@@ -309,39 +388,81 @@ func (q *Queries) ListProvidersByID(ctx context.Context, ids []uuid.UUID) ([]Pro
 	return items, nil
 }
 
-const putProviderSecret = `-- name: PutProviderSecret :exec
+const openProviderSecret = `-- name: OpenProviderSecret :one
+SELECT kind, sealed, key_id FROM provider_secrets WHERE provider_id = $1
+`
+
+type OpenProviderSecretRow struct {
+	Kind   SecretKind
+	Sealed []byte
+	KeyID  string
+}
+
+// OpenProviderSecret is for scanners, which open what is sealed.
+func (q *Queries) OpenProviderSecret(ctx context.Context, providerID uuid.UUID) (OpenProviderSecretRow, error) {
+	row := q.db.QueryRow(ctx, openProviderSecret, providerID)
+	var i OpenProviderSecretRow
+	err := row.Scan(&i.Kind, &i.Sealed, &i.KeyID)
+	return i, err
+}
+
+const putProviderSecret = `-- name: PutProviderSecret :one
 INSERT INTO provider_secrets (provider_id, kind, name, sealed, key_id)
-VALUES ($1, $2, $3, $4, $5)
+SELECT
+    p.id, $1::secret_kind, $2, $3::bytea, $4::text
+FROM providers p
+WHERE p.id = $5
 ON CONFLICT (provider_id) DO UPDATE
 SET kind = excluded.kind, name = excluded.name, sealed = excluded.sealed, key_id = excluded.key_id, rotated_at = now()
+RETURNING provider_id, kind, name, key_id, rotated_at, created_at
 `
 
 type PutProviderSecretParams struct {
-	ProviderID uuid.UUID
 	Kind       SecretKind
 	Name       *string
 	Sealed     []byte
 	KeyID      string
+	ProviderID uuid.UUID
+}
+
+type PutProviderSecretRow struct {
+	ProviderID uuid.UUID
+	Kind       SecretKind
+	Name       *string
+	KeyID      string
+	RotatedAt  time.Time
+	CreatedAt  time.Time
 }
 
 // PutProviderSecret stores or replaces the sealed credentials of a provider.
-func (q *Queries) PutProviderSecret(ctx context.Context, arg PutProviderSecretParams) error {
-	_, err := q.db.Exec(ctx, putProviderSecret,
-		arg.ProviderID,
+// Without such a provider it returns no row.
+func (q *Queries) PutProviderSecret(ctx context.Context, arg PutProviderSecretParams) (PutProviderSecretRow, error) {
+	row := q.db.QueryRow(ctx, putProviderSecret,
 		arg.Kind,
 		arg.Name,
 		arg.Sealed,
 		arg.KeyID,
+		arg.ProviderID,
 	)
-	return err
+	var i PutProviderSecretRow
+	err := row.Scan(
+		&i.ProviderID,
+		&i.Kind,
+		&i.Name,
+		&i.KeyID,
+		&i.RotatedAt,
+		&i.CreatedAt,
+	)
+	return i, err
 }
 
-const recordProviderConnection = `-- name: RecordProviderConnection :execrows
+const recordProviderConnection = `-- name: RecordProviderConnection :one
 UPDATE providers
 SET connected = $1::boolean,
     connection_error = $2,
     connection_checked_at = now()
 WHERE id = $3
+RETURNING id, kind, uid, alias, enabled, connected, connection_checked_at, connection_error, regions, labels, scan_every, scan_at, onboarded_on, created_at, updated_at
 `
 
 type RecordProviderConnectionParams struct {
@@ -350,12 +471,27 @@ type RecordProviderConnectionParams struct {
 	ProviderID      uuid.UUID
 }
 
-func (q *Queries) RecordProviderConnection(ctx context.Context, arg RecordProviderConnectionParams) (int64, error) {
-	result, err := q.db.Exec(ctx, recordProviderConnection, arg.Connected, arg.ConnectionError, arg.ProviderID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) RecordProviderConnection(ctx context.Context, arg RecordProviderConnectionParams) (Provider, error) {
+	row := q.db.QueryRow(ctx, recordProviderConnection, arg.Connected, arg.ConnectionError, arg.ProviderID)
+	var i Provider
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Uid,
+		&i.Alias,
+		&i.Enabled,
+		&i.Connected,
+		&i.ConnectionCheckedAt,
+		&i.ConnectionError,
+		&i.Regions,
+		&i.Labels,
+		&i.ScanEvery,
+		&i.ScanAt,
+		&i.OnboardedOn,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
 }
 
 const updateProvider = `-- name: UpdateProvider :one

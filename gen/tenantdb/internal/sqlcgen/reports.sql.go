@@ -7,39 +7,11 @@ package sqlcgen
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
-
-const completeReport = `-- name: CompleteReport :execrows
-UPDATE reports
-SET digest = $1, size_bytes = $2, location = $3,
-    cost = $4, ready_at = now()
-WHERE id = $5 AND ready_at IS NULL
-`
-
-type CompleteReportParams struct {
-	Digest    []byte
-	SizeBytes *int64
-	Location  *string
-	Cost      pgtype.Numeric
-	ReportID  int64
-}
-
-func (q *Queries) CompleteReport(ctx context.Context, arg CompleteReportParams) (int64, error) {
-	result, err := q.db.Exec(ctx, completeReport,
-		arg.Digest,
-		arg.SizeBytes,
-		arg.Location,
-		arg.Cost,
-		arg.ReportID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
 
 const createReport = `-- name: CreateReport :one
 INSERT INTO reports (scan_id, title, format, severities, period_start, period_end, requested_by, expires_at)
@@ -49,7 +21,7 @@ SELECT
     now() + coalesce($7::interval, '30 days')
 FROM scans s
 WHERE s.id = $8 AND s.state = 'completed'
-RETURNING id, scan_id, title, format, severities, period_start, period_end, size_bytes, digest, location, cost, requested_by, ready_at, expires_at, created_at
+RETURNING id, scan_id, title, format, severities, period_start, period_end, requested_by, expires_at, created_at
 `
 
 type CreateReportParams struct {
@@ -83,50 +55,39 @@ func (q *Queries) CreateReport(ctx context.Context, arg CreateReportParams) (Rep
 		&i.Severities,
 		&i.PeriodStart,
 		&i.PeriodEnd,
-		&i.SizeBytes,
-		&i.Digest,
-		&i.Location,
-		&i.Cost,
 		&i.RequestedBy,
-		&i.ReadyAt,
 		&i.ExpiresAt,
 		&i.CreatedAt,
 	)
 	return i, err
 }
 
-const deleteExpiredReports = `-- name: DeleteExpiredReports :many
-DELETE FROM reports WHERE expires_at < now() RETURNING id, location
+const deleteExpiredReports = `-- name: DeleteExpiredReports :execrows
+DELETE FROM reports WHERE expires_at < now()
 `
 
-type DeleteExpiredReportsRow struct {
-	ID       int64
-	Location *string
+func (q *Queries) DeleteExpiredReports(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteExpiredReports)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
-// DeleteExpiredReports returns where the deleted reports' files lie.
-func (q *Queries) DeleteExpiredReports(ctx context.Context) ([]DeleteExpiredReportsRow, error) {
-	rows, err := q.db.Query(ctx, deleteExpiredReports)
+const deleteReport = `-- name: DeleteReport :execrows
+DELETE FROM reports WHERE id = $1
+`
+
+func (q *Queries) DeleteReport(ctx context.Context, reportID int64) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteReport, reportID)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	defer rows.Close()
-	var items []DeleteExpiredReportsRow
-	for rows.Next() {
-		var i DeleteExpiredReportsRow
-		if err := rows.Scan(&i.ID, &i.Location); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return result.RowsAffected(), nil
 }
 
 const getReport = `-- name: GetReport :one
-SELECT id, scan_id, title, format, severities, period_start, period_end, size_bytes, digest, location, cost, requested_by, ready_at, expires_at, created_at FROM reports WHERE id = $1
+SELECT id, scan_id, title, format, severities, period_start, period_end, requested_by, expires_at, created_at FROM reports WHERE id = $1
 `
 
 func (q *Queries) GetReport(ctx context.Context, reportID int64) (Report, error) {
@@ -140,20 +101,139 @@ func (q *Queries) GetReport(ctx context.Context, reportID int64) (Report, error)
 		&i.Severities,
 		&i.PeriodStart,
 		&i.PeriodEnd,
-		&i.SizeBytes,
-		&i.Digest,
-		&i.Location,
-		&i.Cost,
 		&i.RequestedBy,
-		&i.ReadyAt,
 		&i.ExpiresAt,
 		&i.CreatedAt,
 	)
 	return i, err
 }
 
+const getReportExtent = `-- name: GetReportExtent :one
+SELECT id, scan_id, title, format, severities, period_start, period_end
+FROM reports
+WHERE id = $1 AND expires_at > now()
+`
+
+type GetReportExtentRow struct {
+	ID          int64
+	ScanID      uuid.UUID
+	Title       string
+	Format      ReportFormat
+	Severities  []Severity
+	PeriodStart pgtype.Date
+	PeriodEnd   pgtype.Date
+}
+
+// GetReportExtent returns what a report covers, while it may be downloaded.
+func (q *Queries) GetReportExtent(ctx context.Context, reportID int64) (GetReportExtentRow, error) {
+	row := q.db.QueryRow(ctx, getReportExtent, reportID)
+	var i GetReportExtentRow
+	err := row.Scan(
+		&i.ID,
+		&i.ScanID,
+		&i.Title,
+		&i.Format,
+		&i.Severities,
+		&i.PeriodStart,
+		&i.PeriodEnd,
+	)
+	return i, err
+}
+
+const listReportRows = `-- name: ListReportRows :many
+SELECT
+    f.id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.risk_score, f.categories,
+    f.first_seen_at, f.muted, f.muted_reason, f.created_at,
+    coalesce((
+        SELECT array_agg(r.uid ORDER BY r.uid)
+        FROM finding_resources fr
+        JOIN resources r ON r.id = fr.resource_id
+        WHERE fr.finding_id = f.id
+    ), '{}')::text[] AS resources
+FROM findings f
+WHERE f.scan_id = $1
+  AND (cardinality($2::severity[]) = 0 OR f.severity = ANY ($2::severity[]))
+  AND ($3::date IS NULL OR f.first_seen_at >= ($3::date)::timestamp AT TIME ZONE 'UTC')
+  AND ($4::date IS NULL OR f.first_seen_at < ($4::date + 1)::timestamp AT TIME ZONE 'UTC')
+  AND f.uid > $5::text
+ORDER BY f.uid
+LIMIT $6
+`
+
+type ListReportRowsParams struct {
+	ScanID      uuid.UUID
+	Severities  []Severity
+	PeriodStart pgtype.Date
+	PeriodEnd   pgtype.Date
+	AfterUid    string
+	PageLimit   int32
+}
+
+type ListReportRowsRow struct {
+	ID           uuid.UUID
+	Uid          string
+	CheckID      string
+	Service      string
+	Region       string
+	Severity     Severity
+	Status       FindingStatus
+	StatusDetail string
+	RiskScore    pgtype.Numeric
+	Categories   []string
+	FirstSeenAt  time.Time
+	Muted        bool
+	MutedReason  *string
+	CreatedAt    time.Time
+	Resources    []string
+}
+
+// ListReportRows pages through the findings of a report in the order of their
+// uids: rows that come or go meanwhile move none of the others.
+func (q *Queries) ListReportRows(ctx context.Context, arg ListReportRowsParams) ([]ListReportRowsRow, error) {
+	rows, err := q.db.Query(ctx, listReportRows,
+		arg.ScanID,
+		arg.Severities,
+		arg.PeriodStart,
+		arg.PeriodEnd,
+		arg.AfterUid,
+		arg.PageLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListReportRowsRow
+	for rows.Next() {
+		var i ListReportRowsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Uid,
+			&i.CheckID,
+			&i.Service,
+			&i.Region,
+			&i.Severity,
+			&i.Status,
+			&i.StatusDetail,
+			&i.RiskScore,
+			&i.Categories,
+			&i.FirstSeenAt,
+			&i.Muted,
+			&i.MutedReason,
+			&i.CreatedAt,
+			&i.Resources,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listReports = `-- name: ListReports :many
-SELECT id, scan_id, title, format, severities, period_start, period_end, size_bytes, digest, location, cost, requested_by, ready_at, expires_at, created_at
+SELECT id, scan_id, title, format, severities, period_start, period_end, requested_by, expires_at, created_at
 FROM reports r
 WHERE ($1::uuid IS NULL OR r.scan_id = $1)
   AND ($2::bigint IS NULL OR r.id < $2)
@@ -185,12 +265,7 @@ func (q *Queries) ListReports(ctx context.Context, arg ListReportsParams) ([]Rep
 			&i.Severities,
 			&i.PeriodStart,
 			&i.PeriodEnd,
-			&i.SizeBytes,
-			&i.Digest,
-			&i.Location,
-			&i.Cost,
 			&i.RequestedBy,
-			&i.ReadyAt,
 			&i.ExpiresAt,
 			&i.CreatedAt,
 		); err != nil {

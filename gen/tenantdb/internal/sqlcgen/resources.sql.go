@@ -13,6 +13,77 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const countResources = `-- name: CountResources :one
+SELECT count(*)
+FROM resources r
+WHERE ($1::uuid IS NULL OR r.provider_id = $1)
+  AND ($2::text IS NULL OR r.service = $2)
+  AND ($3::text IS NULL OR r.region = $3)
+  AND ($4::text IS NULL OR r.kind = $4)
+`
+
+type CountResourcesParams struct {
+	ProviderID *uuid.UUID
+	Service    *string
+	Region     *string
+	Kind       *string
+}
+
+func (q *Queries) CountResources(ctx context.Context, arg CountResourcesParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countResources,
+		arg.ProviderID,
+		arg.Service,
+		arg.Region,
+		arg.Kind,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countResourcesByKind = `-- name: CountResourcesByKind :many
+SELECT r.service, r.region, r.kind, count(*) AS resources, max(r.last_seen_at)::timestamptz AS last_seen_at
+FROM resources r
+WHERE ($1::uuid IS NULL OR r.provider_id = $1)
+GROUP BY r.service, r.region, r.kind
+ORDER BY r.service, r.region, r.kind
+`
+
+type CountResourcesByKindRow struct {
+	Service    string
+	Region     string
+	Kind       string
+	Resources  int64
+	LastSeenAt time.Time
+}
+
+// CountResourcesByKind counts the resources of each kind, by service and region.
+func (q *Queries) CountResourcesByKind(ctx context.Context, providerID *uuid.UUID) ([]CountResourcesByKindRow, error) {
+	rows, err := q.db.Query(ctx, countResourcesByKind, providerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountResourcesByKindRow
+	for rows.Next() {
+		var i CountResourcesByKindRow
+		if err := rows.Scan(
+			&i.Service,
+			&i.Region,
+			&i.Kind,
+			&i.Resources,
+			&i.LastSeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getResource = `-- name: GetResource :one
 SELECT
     r.id, r.provider_id, r.uid, r.name, r.service, r.region, r.kind, r.tags, r.details, r.first_seen_at, r.last_seen_at,
@@ -64,6 +135,91 @@ func (q *Queries) GetResource(ctx context.Context, resourceID uuid.UUID) (GetRes
 	return i, err
 }
 
+const listResourceFindings = `-- name: ListResourceFindings :many
+SELECT
+    f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
+    f.risk_score, f.first_seen_at, f.muted, f.failing, f.created_at
+FROM finding_resources fr
+JOIN findings f ON f.id = fr.finding_id
+WHERE fr.resource_id = $1
+  AND f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)
+  AND ($2::finding_status IS NULL OR f.status = $2)
+  AND ($3::severity IS NULL
+       OR (f.severity, f.id) < ($3::severity, $4::uuid))
+ORDER BY f.severity DESC, f.id DESC
+LIMIT $5
+`
+
+type ListResourceFindingsParams struct {
+	ResourceID    uuid.UUID
+	Status        *FindingStatus
+	AfterSeverity *Severity
+	AfterID       *uuid.UUID
+	PageLimit     int32
+}
+
+type ListResourceFindingsRow struct {
+	ID           uuid.UUID
+	ScanID       uuid.UUID
+	Uid          string
+	CheckID      string
+	Service      string
+	Region       string
+	Severity     Severity
+	Status       FindingStatus
+	StatusDetail string
+	Delta        *FindingDelta
+	RiskScore    pgtype.Numeric
+	FirstSeenAt  time.Time
+	Muted        bool
+	Failing      bool
+	CreatedAt    time.Time
+}
+
+// ListResourceFindings pages through what the latest completed scans found of
+// a resource, worst first.
+func (q *Queries) ListResourceFindings(ctx context.Context, arg ListResourceFindingsParams) ([]ListResourceFindingsRow, error) {
+	rows, err := q.db.Query(ctx, listResourceFindings,
+		arg.ResourceID,
+		arg.Status,
+		arg.AfterSeverity,
+		arg.AfterID,
+		arg.PageLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListResourceFindingsRow
+	for rows.Next() {
+		var i ListResourceFindingsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.ScanID,
+			&i.Uid,
+			&i.CheckID,
+			&i.Service,
+			&i.Region,
+			&i.Severity,
+			&i.Status,
+			&i.StatusDetail,
+			&i.Delta,
+			&i.RiskScore,
+			&i.FirstSeenAt,
+			&i.Muted,
+			&i.Failing,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listResourceIDs = `-- name: ListResourceIDs :many
 SELECT id, uid FROM resources WHERE provider_id = $1 AND uid = ANY ($2::text[])
 `
@@ -105,16 +261,18 @@ FROM resources r
 WHERE ($1::uuid IS NULL OR r.provider_id = $1)
   AND ($2::text IS NULL OR r.service = $2)
   AND ($3::text IS NULL OR r.region = $3)
-  AND ($4::text IS NULL
-       OR (r.uid, r.id) > ($4::text, $5::uuid))
+  AND ($4::text IS NULL OR r.kind = $4)
+  AND ($5::text IS NULL
+       OR (r.uid, r.id) > ($5::text, $6::uuid))
 ORDER BY r.uid, r.id
-LIMIT $6
+LIMIT $7
 `
 
 type ListResourcesParams struct {
 	ProviderID *uuid.UUID
 	Service    *string
 	Region     *string
+	Kind       *string
 	AfterUid   *string
 	AfterID    *uuid.UUID
 	PageLimit  int32
@@ -139,6 +297,7 @@ func (q *Queries) ListResources(ctx context.Context, arg ListResourcesParams) ([
 		arg.ProviderID,
 		arg.Service,
 		arg.Region,
+		arg.Kind,
 		arg.AfterUid,
 		arg.AfterID,
 		arg.PageLimit,
@@ -225,4 +384,66 @@ func (q *Queries) PruneResources(ctx context.Context, olderThan pgtype.Interval)
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const upsertResources = `-- name: UpsertResources :many
+INSERT INTO resources AS r (provider_id, uid, name, service, region, kind, tags)
+SELECT $1::uuid, seen.uid, seen.name, seen.service, seen.region, seen.kind, seen.tags::jsonb
+FROM (
+    SELECT
+        unnest($2::text[]) AS uid, unnest($3::text[]) AS name,
+        unnest($4::text[]) AS service, unnest($5::text[]) AS region,
+        unnest($6::text[]) AS kind, unnest($7::text[]) AS tags
+) AS seen
+ORDER BY seen.uid
+ON CONFLICT (provider_id, uid) DO UPDATE
+SET name = excluded.name, service = excluded.service, region = excluded.region, kind = excluded.kind,
+    tags = excluded.tags, last_seen_at = greatest(r.last_seen_at, now())
+RETURNING r.id, r.uid
+`
+
+type UpsertResourcesParams struct {
+	ProviderID uuid.UUID
+	Uids       []string
+	Names      []string
+	Services   []string
+	Regions    []string
+	Kinds      []string
+	Tags       []string
+}
+
+type UpsertResourcesRow struct {
+	ID  uuid.UUID
+	Uid string
+}
+
+// UpsertResources notes that the resources were seen and returns their ids.
+// The lists are as long as each other, and no uid comes twice; in their order,
+// so that two reports about the same resources do not wait for each other.
+func (q *Queries) UpsertResources(ctx context.Context, arg UpsertResourcesParams) ([]UpsertResourcesRow, error) {
+	rows, err := q.db.Query(ctx, upsertResources,
+		arg.ProviderID,
+		arg.Uids,
+		arg.Names,
+		arg.Services,
+		arg.Regions,
+		arg.Kinds,
+		arg.Tags,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UpsertResourcesRow
+	for rows.Next() {
+		var i UpsertResourcesRow
+		if err := rows.Scan(&i.ID, &i.Uid); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

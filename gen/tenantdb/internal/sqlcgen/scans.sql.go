@@ -93,6 +93,27 @@ func (q *Queries) ClaimScan(ctx context.Context) (Scan, error) {
 	return i, err
 }
 
+const countScans = `-- name: CountScans :one
+SELECT count(*)
+FROM scans s
+WHERE ($1::uuid IS NULL OR s.provider_id = $1)
+  AND ($2::scan_state[] IS NULL OR s.state = ANY ($2::scan_state[]))
+  AND ($3::scan_trigger IS NULL OR s.trigger = $3)
+`
+
+type CountScansParams struct {
+	ProviderID *uuid.UUID
+	State      []ScanState
+	Trigger    *ScanTrigger
+}
+
+func (q *Queries) CountScans(ctx context.Context, arg CountScansParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countScans, arg.ProviderID, arg.State, arg.Trigger)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createScan = `-- name: CreateScan :one
 INSERT INTO scans (provider_id, name, trigger, state, services, severities, scheduled_at, requested_by)
 SELECT
@@ -158,9 +179,10 @@ func (q *Queries) DeleteScanSummaries(ctx context.Context, scanID uuid.UUID) err
 	return err
 }
 
-const failScan = `-- name: FailScan :execrows
+const failScan = `-- name: FailScan :one
 UPDATE scans SET state = 'failed', error = $1::text, completed_at = now()
 WHERE id = $2 AND state = 'executing'
+RETURNING id, provider_id, name, trigger, state, progress, unique_resource_count, services, severities, options, requested_by, error, scheduled_at, started_at, completed_at, duration, created_at, updated_at
 `
 
 type FailScanParams struct {
@@ -168,12 +190,30 @@ type FailScanParams struct {
 	ScanID uuid.UUID
 }
 
-func (q *Queries) FailScan(ctx context.Context, arg FailScanParams) (int64, error) {
-	result, err := q.db.Exec(ctx, failScan, arg.Error, arg.ScanID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) FailScan(ctx context.Context, arg FailScanParams) (Scan, error) {
+	row := q.db.QueryRow(ctx, failScan, arg.Error, arg.ScanID)
+	var i Scan
+	err := row.Scan(
+		&i.ID,
+		&i.ProviderID,
+		&i.Name,
+		&i.Trigger,
+		&i.State,
+		&i.Progress,
+		&i.UniqueResourceCount,
+		&i.Services,
+		&i.Severities,
+		&i.Options,
+		&i.RequestedBy,
+		&i.Error,
+		&i.ScheduledAt,
+		&i.StartedAt,
+		&i.CompletedAt,
+		&i.Duration,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
 }
 
 const finishScan = `-- name: FinishScan :one
@@ -625,10 +665,11 @@ func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (LockScanRow, 
 	return i, err
 }
 
-const recordScanProgress = `-- name: RecordScanProgress :execrows
+const recordScanProgress = `-- name: RecordScanProgress :one
 UPDATE scans
 SET progress = greatest(progress, $1::smallint)
 WHERE id = $2 AND state = 'executing'
+RETURNING id, provider_id, name, trigger, state, progress, unique_resource_count, services, severities, options, requested_by, error, scheduled_at, started_at, completed_at, duration, created_at, updated_at
 `
 
 type RecordScanProgressParams struct {
@@ -637,12 +678,30 @@ type RecordScanProgressParams struct {
 }
 
 // RecordScanProgress never goes back.
-func (q *Queries) RecordScanProgress(ctx context.Context, arg RecordScanProgressParams) (int64, error) {
-	result, err := q.db.Exec(ctx, recordScanProgress, arg.Progress, arg.ScanID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) RecordScanProgress(ctx context.Context, arg RecordScanProgressParams) (Scan, error) {
+	row := q.db.QueryRow(ctx, recordScanProgress, arg.Progress, arg.ScanID)
+	var i Scan
+	err := row.Scan(
+		&i.ID,
+		&i.ProviderID,
+		&i.Name,
+		&i.Trigger,
+		&i.State,
+		&i.Progress,
+		&i.UniqueResourceCount,
+		&i.Services,
+		&i.Severities,
+		&i.Options,
+		&i.RequestedBy,
+		&i.Error,
+		&i.ScheduledAt,
+		&i.StartedAt,
+		&i.CompletedAt,
+		&i.Duration,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
 }
 
 const startScan = `-- name: StartScan :one

@@ -12,32 +12,74 @@ import (
 	"github.com/google/uuid"
 )
 
-const deactivateUser = `-- name: DeactivateUser :execrows
-UPDATE users SET active = false WHERE id = $1 AND active
+const countUsers = `-- name: CountUsers :one
+SELECT count(*)
+FROM users u
+WHERE ($1::boolean IS NULL OR u.active = $1)
 `
 
-// DeactivateUser keeps the user, for the sake of what refers to them.
-func (q *Queries) DeactivateUser(ctx context.Context, id uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, deactivateUser, id)
+func (q *Queries) CountUsers(ctx context.Context, active *bool) (int64, error) {
+	row := q.db.QueryRow(ctx, countUsers, active)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const deactivateUser = `-- name: DeactivateUser :execrows
+WITH revoked AS (
+    UPDATE api_keys k SET revoked_at = now() WHERE k.user_id = $1 AND k.revoked_at IS NULL
+)
+UPDATE users u SET active = false WHERE u.id = $1 AND u.active
+`
+
+// DeactivateUser keeps the user, for the sake of what refers to them, and
+// revokes their keys.
+func (q *Queries) DeactivateUser(ctx context.Context, userID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, deactivateUser, userID)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const getUser = `-- name: GetUser :one
-SELECT id, email, display_name, active, time_zone, last_login_at, created_at, updated_at FROM users WHERE id = $1
+const getMe = `-- name: GetMe :one
+SELECT id, email, display_name, active, time_zone, roles, permissions, last_login_at, created_at, updated_at FROM members WHERE lower(email) = lower($1)
 `
 
-func (q *Queries) GetUser(ctx context.Context, id uuid.UUID) (User, error) {
-	row := q.db.QueryRow(ctx, getUser, id)
-	var i User
+// GetMe returns the user that the caller's token speaks for.
+func (q *Queries) GetMe(ctx context.Context, email string) (Member, error) {
+	row := q.db.QueryRow(ctx, getMe, email)
+	var i Member
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
 		&i.DisplayName,
 		&i.Active,
 		&i.TimeZone,
+		&i.Roles,
+		&i.Permissions,
+		&i.LastLoginAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const getUser = `-- name: GetUser :one
+SELECT id, email, display_name, active, time_zone, roles, permissions, last_login_at, created_at, updated_at FROM members WHERE id = $1
+`
+
+func (q *Queries) GetUser(ctx context.Context, userID uuid.UUID) (Member, error) {
+	row := q.db.QueryRow(ctx, getUser, userID)
+	var i Member
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.DisplayName,
+		&i.Active,
+		&i.TimeZone,
+		&i.Roles,
+		&i.Permissions,
 		&i.LastLoginAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -65,108 +107,12 @@ func (q *Queries) GetUserByEmail(ctx context.Context, email string) (User, error
 	return i, err
 }
 
-const grantRole = `-- name: GrantRole :exec
-INSERT INTO user_roles (user_id, role_id, granted_by)
-VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING
-`
-
-type GrantRoleParams struct {
-	UserID    uuid.UUID
-	RoleID    int64
-	GrantedBy *uuid.UUID
-}
-
-func (q *Queries) GrantRole(ctx context.Context, arg GrantRoleParams) error {
-	_, err := q.db.Exec(ctx, grantRole, arg.UserID, arg.RoleID, arg.GrantedBy)
-	return err
-}
-
-const listRoles = `-- name: ListRoles :many
-SELECT r.id, r.name, r.description, r.permissions, r.builtin, count(ur.user_id) AS members
-FROM roles r
-LEFT JOIN user_roles ur ON ur.role_id = r.id
-GROUP BY r.id
-ORDER BY r.name
-`
-
-type ListRolesRow struct {
-	ID          int64
-	Name        string
-	Description *string
-	Permissions []Permission
-	Builtin     bool
-	Members     int64
-}
-
-func (q *Queries) ListRoles(ctx context.Context) ([]ListRolesRow, error) {
-	rows, err := q.db.Query(ctx, listRoles)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListRolesRow
-	for rows.Next() {
-		var i ListRolesRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Description,
-			&i.Permissions,
-			&i.Builtin,
-			&i.Members,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listUserPermissions = `-- name: ListUserPermissions :many
-SELECT DISTINCT granted.permission::permission AS permission
-FROM user_roles ur
-JOIN roles r ON r.id = ur.role_id
-CROSS JOIN LATERAL unnest(r.permissions) AS granted (permission)
-WHERE ur.user_id = $1
-ORDER BY 1
-`
-
-// ListUserPermissions returns the union of what a user's roles grant.
-func (q *Queries) ListUserPermissions(ctx context.Context, userID uuid.UUID) ([]Permission, error) {
-	rows, err := q.db.Query(ctx, listUserPermissions, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Permission
-	for rows.Next() {
-		var permission Permission
-		if err := rows.Scan(&permission); err != nil {
-			return nil, err
-		}
-		items = append(items, permission)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listUsers = `-- name: ListUsers :many
-SELECT
-    u.id, u.email, u.display_name, u.active, u.last_login_at,
-    coalesce(array_agg(r.name ORDER BY r.name) FILTER (WHERE r.id IS NOT NULL), '{}')::text[] AS roles
-FROM users u
-LEFT JOIN user_roles ur ON ur.user_id = u.id
-LEFT JOIN roles r ON r.id = ur.role_id
-WHERE ($1::boolean IS NULL OR u.active = $1)
-  AND ($2::text IS NULL OR lower(u.email) > lower($2))
-GROUP BY u.id
-ORDER BY lower(u.email)
+SELECT id, email, display_name, active, time_zone, roles, permissions, last_login_at, created_at, updated_at
+FROM members m
+WHERE ($1::boolean IS NULL OR m.active = $1)
+  AND ($2::text IS NULL OR lower(m.email) > lower($2))
+ORDER BY lower(m.email)
 LIMIT $3
 `
 
@@ -176,33 +122,28 @@ type ListUsersParams struct {
 	PageLimit  int32
 }
 
-type ListUsersRow struct {
-	ID          uuid.UUID
-	Email       string
-	DisplayName string
-	Active      bool
-	LastLoginAt *time.Time
-	Roles       []string
-}
-
-// ListUsers pages through the users in the order of their addresses, with the
-// names of their roles.
-func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]ListUsersRow, error) {
+// ListUsers pages through the users in the order of their addresses, with
+// their roles.
+func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]Member, error) {
 	rows, err := q.db.Query(ctx, listUsers, arg.Active, arg.AfterEmail, arg.PageLimit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListUsersRow
+	var items []Member
 	for rows.Next() {
-		var i ListUsersRow
+		var i Member
 		if err := rows.Scan(
 			&i.ID,
 			&i.Email,
 			&i.DisplayName,
 			&i.Active,
-			&i.LastLoginAt,
+			&i.TimeZone,
 			&i.Roles,
+			&i.Permissions,
+			&i.LastLoginAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -214,23 +155,6 @@ func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]ListUse
 	return items, nil
 }
 
-const revokeRole = `-- name: RevokeRole :execrows
-DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2
-`
-
-type RevokeRoleParams struct {
-	UserID uuid.UUID
-	RoleID int64
-}
-
-func (q *Queries) RevokeRole(ctx context.Context, arg RevokeRoleParams) (int64, error) {
-	result, err := q.db.Exec(ctx, revokeRole, arg.UserID, arg.RoleID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const touchUserLogin = `-- name: TouchUserLogin :exec
 UPDATE users SET last_login_at = now() WHERE id = $1
 `
@@ -238,6 +162,72 @@ UPDATE users SET last_login_at = now() WHERE id = $1
 func (q *Queries) TouchUserLogin(ctx context.Context, id uuid.UUID) error {
 	_, err := q.db.Exec(ctx, touchUserLogin, id)
 	return err
+}
+
+const updateUser = `-- name: UpdateUser :one
+WITH changed AS (
+    UPDATE users u
+    SET display_name = CASE WHEN $1::boolean THEN coalesce($2::text, '') ELSE u.display_name END,
+        active       = CASE WHEN $3::boolean THEN coalesce($4::boolean, true) ELSE u.active END,
+        time_zone    = CASE WHEN $5::boolean THEN coalesce($6::text, 'UTC') ELSE u.time_zone END
+    WHERE u.id = $7
+    RETURNING u.id, u.email, u.display_name, u.active, u.time_zone, u.last_login_at, u.created_at, u.updated_at
+)
+SELECT
+    c.id, c.email, c.display_name, c.active, c.time_zone, m.roles, m.permissions,
+    c.last_login_at, c.created_at, c.updated_at
+FROM changed c
+JOIN members m ON m.id = c.id
+`
+
+type UpdateUserParams struct {
+	SetDisplayName bool
+	DisplayName    *string
+	SetActive      bool
+	Active         *bool
+	SetTimeZone    bool
+	TimeZone       *string
+	UserID         uuid.UUID
+}
+
+type UpdateUserRow struct {
+	ID          uuid.UUID
+	Email       string
+	DisplayName string
+	Active      bool
+	TimeZone    string
+	Roles       []string
+	Permissions []Permission
+	LastLoginAt *time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// UpdateUser changes what is given and leaves the rest.
+func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UpdateUserRow, error) {
+	row := q.db.QueryRow(ctx, updateUser,
+		arg.SetDisplayName,
+		arg.DisplayName,
+		arg.SetActive,
+		arg.Active,
+		arg.SetTimeZone,
+		arg.TimeZone,
+		arg.UserID,
+	)
+	var i UpdateUserRow
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.DisplayName,
+		&i.Active,
+		&i.TimeZone,
+		&i.Roles,
+		&i.Permissions,
+		&i.LastLoginAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
 }
 
 const upsertUser = `-- name: UpsertUser :one
@@ -280,27 +270,4 @@ func (q *Queries) UpsertUser(ctx context.Context, arg UpsertUserParams) (UpsertU
 		&i.Created,
 	)
 	return i, err
-}
-
-const userHasPermission = `-- name: UserHasPermission :one
-SELECT EXISTS (
-    SELECT 1
-    FROM users u
-    JOIN user_roles ur ON ur.user_id = u.id
-    JOIN roles r ON r.id = ur.role_id
-    WHERE u.id = $1 AND u.active AND $2::permission = ANY (r.permissions)
-)
-`
-
-type UserHasPermissionParams struct {
-	UserID     uuid.UUID
-	Permission Permission
-}
-
-// UserHasPermission asks whether any role of an active user grants something.
-func (q *Queries) UserHasPermission(ctx context.Context, arg UserHasPermissionParams) (bool, error) {
-	row := q.db.QueryRow(ctx, userHasPermission, arg.UserID, arg.Permission)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// newSecret is 256 random bits as text: nothing that anybody could guess.
+func newSecret() string {
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // It never fails.
+	return base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+// CreateInvitation invites somebody. Whoever did not come in time may be
+// invited again.
+func (custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api.CreateInvitationRequestObject) (api.CreateInvitationResponseObject, error) {
+	var in, out rest.Fields
+	token := newSecret()
+	hash := sha256.Sum256([]byte(token))
+	params := tenantdb.CreateInvitationParams{
+		Email: req.Body.Email, RoleID: req.Body.RoleId, TokenHash: hash[:], InvitedBy: rest.Subject(ctx),
+		ValidFor: rest.Take(&in, "body.valid_for", rest.Null(rest.OpenNullable[string], rest.StringToInterval[string], rest.BuildInterval), req.Body.ValidFor),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	var created tenantdb.CurrentInvitation
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		if _, err := tx.ExpireInvitations(ctx); err != nil {
+			return err
+		}
+		id, err := tx.CreateInvitation(ctx, params)
+		if err != nil {
+			return err
+		}
+		created, err = tx.GetInvitation(ctx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	body := api.CreatedInvitation{Token: token, Invitation: invitation(&out, created)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CreateInvitation201JSONResponse{
+		Body:    body,
+		Headers: api.CreateInvitation201ResponseHeaders{Location: new("/v1/invitations/" + created.ID.String())},
+	}, nil
+}
+
+func invitation(f *rest.Fields, i tenantdb.CurrentInvitation) api.Invitation {
+	return api.Invitation{
+		Id:         i.ID,
+		Email:      i.Email,
+		RoleId:     i.RoleID,
+		Role:       i.Role,
+		State:      api.InvitationState(i.State),
+		CreatedAt:  rest.Take(f, "created_at", rest.UTC, i.CreatedAt),
+		ExpiresAt:  rest.Take(f, "expires_at", rest.UTC, i.ExpiresAt),
+		AcceptedAt: nullTime(f, "accepted_at", i.AcceptedAt),
+	}
+}
+
+// apiKeyPurpose is what the secrets of API keys are hashed for.
+const apiKeyPurpose = "api_keys.secret_hash"
+
+var errNotPermitted = errors.New("must be permitted to the user")
+
+// CreateAPIKey makes a key that can do no more than its user. Only its public
+// part and a keyed hash of the rest are stored.
+func (c custom) CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error) {
+	var in, out rest.Fields
+	secret := newSecret()
+	params := tenantdb.CreateAPIKeyParams{
+		UserID: req.Body.UserId, Name: req.Body.Name,
+		Prefix:      "bw_" + strings.ToLower(rand.Text()[:12]),
+		SecretHash:  c.keys.Hash(apiKeyPurpose, []byte(secret)),
+		Permissions: labels[tenantdb.Permission](req.Body.Permissions),
+		ExpiresAt:   rest.Take(&in, "body.expires_at", optionalUTC, pointer(req.Body.ExpiresAt)),
+	}
+	if err := in.Invalid(); err != nil {
+		return nil, err
+	}
+	var created tenantdb.CreateAPIKeyRow
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		user, err := tx.GetUser(ctx, req.Body.UserId)
+		if err != nil {
+			return err
+		}
+		if !user.Active {
+			return rest.Errorf(http.StatusConflict, "the user is not active")
+		}
+		var f rest.Fields
+		for i, p := range params.Permissions {
+			if !slices.Contains(user.Permissions, p) {
+				f.Add("body.permissions."+strconv.Itoa(i), errNotPermitted)
+			}
+		}
+		if err := f.Invalid(); err != nil {
+			return err
+		}
+		created, err = tx.CreateAPIKey(ctx, params)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	body := api.CreatedAPIKey{Key: created.Prefix + "." + secret, ApiKey: newAPIKey(&out, created)}
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.CreateAPIKey201JSONResponse{
+		Body:    body,
+		Headers: api.CreateAPIKey201ResponseHeaders{Location: new("/v1/api-keys/" + strconv.FormatInt(created.ID, 10))},
+	}, nil
+}
+
+// newAPIKey is a key that was neither used nor revoked yet.
+func newAPIKey(f *rest.Fields, k tenantdb.CreateAPIKeyRow) api.APIKey {
+	return api.APIKey{
+		Id:          k.ID,
+		UserId:      k.UserID,
+		Name:        k.Name,
+		Prefix:      k.Prefix,
+		Permissions: labels[api.Permission](k.Permissions),
+		ExpiresAt:   nullTime(f, "expires_at", k.ExpiresAt),
+		LastUsedAt:  nullTime(f, "last_used_at", nil),
+		RevokedAt:   nullTime(f, "revoked_at", nil),
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, k.CreatedAt),
+	}
+}
