@@ -2717,7 +2717,7 @@ func toFindingFromListScanFindingsRow(f *rest.Fields, row tenantdb.ListScanFindi
 	return api.Finding{
 		CheckId:      row.CheckID,
 		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
-		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.FindingDelta], rest.BuildNullable[api.FindingDelta]), row.Delta),
+		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.NullableFindingDelta], rest.BuildNullable[api.NullableFindingDelta]), row.Delta),
 		Failing:      row.Failing,
 		FirstSeenAt:  rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
 		Id:           rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
@@ -2739,7 +2739,7 @@ func toFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow
 		CheckId:        row.CheckID,
 		CheckTitle:     rest.Take(f, "check_title", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.CheckTitle),
 		CreatedAt:      rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
-		Delta:          rest.Take(f, "delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.FindingDelta], rest.BuildNullable[api.FindingDelta]), row.Delta),
+		Delta:          rest.Take(f, "delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.NullableFindingDelta], rest.BuildNullable[api.NullableFindingDelta]), row.Delta),
 		Evidence:       rest.Take(f, "evidence", rest.Null(rest.OpenSlice[[]byte], rest.FromJSON[[]byte, map[string]any], rest.BuildNullable[map[string]any]), row.Evidence),
 		Failing:        row.Failing,
 		FirstSeenAt:    rest.Take(f, "first_seen_at", rest.UTC, row.FirstSeenAt),
