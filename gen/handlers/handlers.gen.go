@@ -2800,7 +2800,7 @@ func toFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFinding
 	return api.Finding{
 		CheckId:      row.CheckID,
 		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
-		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.FindingDelta], rest.BuildNullable[api.FindingDelta]), row.Delta),
+		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.NullableFindingDelta], rest.BuildNullable[api.NullableFindingDelta]), row.Delta),
 		Failing:      row.Failing,
 		FirstSeenAt:  rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
 		Id:           rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
@@ -2869,7 +2869,7 @@ func toFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResou
 	return api.Finding{
 		CheckId:      row.CheckID,
 		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
-		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.FindingDelta], rest.BuildNullable[api.FindingDelta]), row.Delta),
+		Delta:        rest.Take(f, "items.delta", rest.Null(rest.OpenPointer[tenantdb.FindingDelta], rest.String[tenantdb.FindingDelta, api.NullableFindingDelta], rest.BuildNullable[api.NullableFindingDelta]), row.Delta),
 		Failing:      row.Failing,
 		FirstSeenAt:  rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
 		Id:           rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
