@@ -19,9 +19,11 @@ const (
 	// maxUnknown bounds the slugs that are known to be nobody's. They are
 	// kept apart: whoever asks for names at random pushes out no tenant.
 	maxUnknown = 1_000
-	// unknownTTL is short, so that a new tenant is reachable at once, and
-	// long enough that a burst of bad requests is one query.
-	unknownTTL = time.Second
+	// unknownTTL is shorter than the making of a tenant takes, so that nobody
+	// who has just made one is told that there is none, and long enough that a
+	// flood of requests for one slug is a few queries a second; those at the
+	// same time are one anyway.
+	unknownTTL = 50 * time.Millisecond
 	// lookupTimeout is for a lookup, which outlives the request that began it
 	// for the sake of the others that wait for it.
 	lookupTimeout = 5 * time.Second

@@ -84,6 +84,7 @@ func TestResolverAsksOnce(t *testing.T) {
 	var queries counter
 	db := tenanttest.New(t, tenanttest.Options{Config: tenant.Config{Tracer: &queries}})
 	r := catalog.NewResolver(db.DB, time.Hour)
+	began := time.Now()
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
@@ -96,8 +97,30 @@ func TestResolverAsksOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if queries.n > 4 { // A request may just miss the one before it.
+	again := int(time.Since(began) / unknownTTL) // A busy machine may outlast what is remembered.
+	if queries.n > 4+again {                     // A request may just miss the one before it.
 		t.Errorf("%d queries", queries.n)
+	}
+}
+
+// unknownTTL is for how long the resolver remembers that there is no tenant.
+const unknownTTL = 50 * time.Millisecond
+
+// TestResolverFindsWhoIsNew although somebody asked a moment before.
+func TestResolverFindsWhoIsNew(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{})
+	r := catalog.NewResolver(db.DB, time.Hour)
+	_, err := r.BySlug(t.Context(), "initech")
+	asked := time.Now()
+	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
+	made, err := db.Catalog.Create(t.Context(), catalog.CreateParams{Slug: "initech"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Until(asked.Add(unknownTTL)))
+	if got, err := r.BySlug(t.Context(), "initech"); err != nil || got.ID != made.ID {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

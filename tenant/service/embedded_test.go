@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -89,6 +90,30 @@ func ownCache(t *testing.T) {
 	t.Setenv("BAILIWICK_CACHE_DIR", cache)
 }
 
+// Only a yes deletes.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"y\n": "", "Yes\n": "", "yes": "", "n\n": "nothing was deleted", "\n": "nothing was deleted", "yesterday\n": "nothing was deleted", "": "add --yes",
+	} {
+		var out strings.Builder
+		err := service.Confirm(t.Context(), service.Process{Stdin: strings.NewReader(line), Stdout: &out}, true, []string{"a", "b", "c", "d", "e", "f"})
+		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", line, err)
+		}
+		if out.String() != "This deletes all 6 tenants of the development database (a, b, c, d, e, ...). Go on? [y/N] " {
+			t.Errorf("asked %q", out.String())
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	silent, w := io.Pipe()
+	defer w.Close()
+	if err := service.Confirm(ctx, service.Process{Stdin: silent, Stdout: io.Discard}, true, []string{"a"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Ctrl-C: %v", err)
+	}
+}
+
 // The embedded mode from the first start on: keys are made once, schemas that
 // differ are named, and nothing is deleted unless somebody says so.
 func TestEmbedded(t *testing.T) {
@@ -125,29 +150,18 @@ func TestEmbedded(t *testing.T) {
 	}
 	second.Stop(t)
 
-	out := &servicetest.Output{}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	for name, c := range map[string]struct {
-		stdin *os.File
-		want  string
-	}{
-		"nobody to ask":       {nil, "all 2 tenants of the development database (acme, globex), and nobody can be asked: add --yes"},
-		"nobody that answers": {null, "nothing was deleted"},
-	} {
-		p := service.Process{Args: []string{"--reset"}, Environ: []string{"ADDR=127.0.0.1:0"}, Stdout: out, Stderr: out}
-		if c.stdin != nil {
-			p.Stdin = c.stdin
+	for name, stdin := range map[string]io.Reader{"none": nil, "a pipe": strings.NewReader("y\n"), "a device": null} {
+		err := service.Run(t.Context(), cfg, service.Process{
+			Args: []string{"--reset"}, Environ: []string{"ADDR=127.0.0.1:0"}, Stdin: stdin, Stdout: io.Discard, Stderr: io.Discard,
+		})
+		if err == nil || !strings.Contains(err.Error(), "all 2 tenants of the development database (acme, globex), and nobody can be asked: add --yes") {
+			t.Errorf("stdin is %s: %v", name, err)
 		}
-		if err := service.Run(t.Context(), cfg, p); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if !strings.Contains(out.String(), "This deletes all 2 tenants") {
-		t.Errorf("nobody was asked:\n%s", out.String())
 	}
 
 	last := servicetest.Start(t, cfg, []string{"--reset", "--yes"})

@@ -20,6 +20,7 @@ var (
 	WithCORS      = withCORS
 	ReadSettings  = readSettings
 	EnsureTenants = ensureTenants
+	Confirm       = confirm
 )
 
 // Settings are what the environment decides.
@@ -54,3 +55,6 @@ func Serve(ctx context.Context, s *Settings, handler http.Handler) (net.Addr, <-
 	go func() { done <- serve(ctx, s, listener, handler, slog.New(slog.DiscardHandler)) }()
 	return listener.Addr(), done, nil
 }
+
+// Allows tells whether pages of an origin may call.
+func (s *settings) Allows(origin string) bool { return s.CORSOrigins.allows(origin) }

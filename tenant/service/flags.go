@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -25,7 +26,7 @@ func parseFlags(args []string) (flags, error) {
 		}
 	}
 	if f.yes && !f.reset {
-		return f, fmt.Errorf("--yes answers the question of --reset, which is not given")
+		return f, errors.New("--yes answers the question of --reset, which is not given")
 	}
 	return f, nil
 }

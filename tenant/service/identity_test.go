@@ -117,6 +117,25 @@ func TestAttack2HostsWithoutATenant(t *testing.T) {
 	}
 }
 
+// Who made a typing error in a host finds it in the log; the answer does not tell.
+func TestLogTellsThatNoTenantHasTheSlug(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	r := s.Request(t, 0, http.MethodGet, "/notes", "")
+	r.URL.Host = "acne." + servicetest.BaseDomain
+	r.Host = r.URL.Host
+	res, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusForbidden {
+		t.Errorf("%d, %v", res.StatusCode, err)
+	}
+	if !strings.Contains(s.Log.String(), `no active tenant has the slug \"acne\"`) {
+		t.Errorf("the log:\n%s", s.Log.String())
+	}
+}
+
 // Attack 3: no header, parameter or cookie of the client names the tenant.
 func TestAttack3ClientsNameNoTenant(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 
@@ -27,7 +26,7 @@ func resetter(f flags, p Process) resetFunc {
 			return err
 		}
 		if len(slugs) > 0 && !f.yes {
-			if err := confirm(p, slugs); err != nil {
+			if err := confirm(ctx, p, isTerminal(p.Stdin), slugs); err != nil {
 				return err
 			}
 		}
@@ -40,21 +39,30 @@ func resetter(f flags, p Process) resetFunc {
 }
 
 // confirm lets the person at the terminal decide.
-func confirm(p Process, slugs []string) error {
+func confirm(ctx context.Context, p Process, terminal bool, slugs []string) error {
 	what := fmt.Sprintf("all %d tenants of the development database (%s)", len(slugs), named(slugs))
-	if !isTerminal(p.Stdin) {
-		return fmt.Errorf("--reset would delete %s, and nobody can be asked: add --yes", what)
+	line := ""
+	if terminal {
+		if _, err := fmt.Fprintf(p.Stdout, "This deletes %s. Go on? [y/N] ", what); err != nil {
+			return fmt.Errorf("ask: %w", err)
+		}
+		typed := make(chan string, 1)
+		go func() { // Reading does not end with ctx, but the process does.
+			text, _ := bufio.NewReader(p.Stdin).ReadString('\n') // What was not read is no yes.
+			typed <- text
+		}()
+		select {
+		case line = <-typed:
+		case <-ctx.Done():
+			return fmt.Errorf("nothing was deleted: %w", context.Cause(ctx))
+		}
 	}
-	if _, err := fmt.Fprintf(p.Stdout, "This deletes %s. Go on? [y/N] ", what); err != nil {
-		return fmt.Errorf("ask: %w", err)
-	}
-	answer, err := bufio.NewReader(p.Stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
+	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
 		return nil
+	}
+	if line == "" { // No terminal, or one without a person, such as /dev/null.
+		return fmt.Errorf("--reset would delete %s, and nobody can be asked: add --yes", what)
 	}
 	return errors.New("nothing was deleted")
 }

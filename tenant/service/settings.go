@@ -34,7 +34,7 @@ type settings struct {
 	Issuer      string  `env:"ISSUER"       help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
 	Audience    string  `env:"AUDIENCE"     help:"aud of the tokens"`
 	JWKSURL     string  `env:"JWKS_URL"     help:"where the issuer's public keys are (EdDSA, ES256, RS256)"`
-	TenantClaim string  `env:"TENANT_CLAIM" envDefault:"tenant"                                                     help:"claim that holds the tenant's id"`
+	TenantClaim string  `env:"TENANT_CLAIM" envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id"`
 	SecretKeys  keyText `env:"SECRET_KEYS"  help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL"  envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`

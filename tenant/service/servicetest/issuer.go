@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,12 +28,17 @@ const (
 	Subject    = "alice@example.org"
 )
 
+// rsaKey is the RSA key of every issuer of this process: making one takes as long
+// as a small test.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // Issuer is an identity provider with one key of each algorithm that a service
 // accepts. Its URL is where the public keys are, for JWKS_URL.
 type Issuer struct {
 	*httptest.Server
 
-	// Keys are the private keys. The name of an algorithm is its key's id.
+	// Keys are the private keys. The name of an algorithm is its key's id. The
+	// RSA key is the same for all issuers of a process.
 	Keys map[jose.SignatureAlgorithm]crypto.Signer
 	// Fetches counts how often the public keys were asked for.
 	Fetches atomic.Int64
@@ -51,7 +57,7 @@ func NewIssuer(t testing.TB) *Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	rsaKey, err := rsaKey()
 	if err != nil {
 		t.Fatal(err)
 	}
