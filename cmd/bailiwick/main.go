@@ -63,7 +63,7 @@ line is.`,
 		SilenceErrors: true,
 	})
 	root.PersistentFlags().StringP("dir", "C", "", "the project's folder (default: the nearest at or above the working directory)")
-	root.AddCommand(newGenerateCommand(), newSQLCCommand())
+	root.AddCommand(newInitCommand(), newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand(), newHardenCommand())
 	root.AddCommand(newTokenCommand(), newDoctorCommand(), newVersionCommand())

@@ -38,9 +38,9 @@ func (o Options) names(dir string) (names, error) {
 	}
 	if !nameForm.MatchString(n.service) || len(n.service) > maxName {
 		if o.Name == "" {
-			return n, fmt.Errorf("the folder's name makes no name for the service: give one with --name, such as --name notes")
+			return n, errors.New("the folder's name makes no name for the service\n\tmend: give one with --name, such as --name notes")
 		}
-		return n, fmt.Errorf("the name %q must be at most %d lower-case letters, digits and inner hyphens, and begin with a letter", o.Name, maxName)
+		return n, fmt.Errorf("--name %q is no name for a service\n\tmend: use at most %d lower-case letters, digits and inner hyphens, beginning with a letter", o.Name, maxName)
 	}
 	if n.module == "" {
 		n.module = "example.com/" + n.service
@@ -67,7 +67,7 @@ func checkModule(path string) error {
 		err = invalid.Err
 	}
 	if err != nil {
-		return fmt.Errorf("the module path %q can't be used (%w): give another one with --module, such as --module example.com/notes", path, err)
+		return fmt.Errorf("the module path %q can't be used: %w\n\tmend: give another one with --module, such as --module example.com/notes", path, err)
 	}
 	return nil
 }

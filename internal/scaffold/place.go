@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 )
 
+const mendDir = "\n\tmend: name a folder that is empty or does not exist"
+
 // place is where a project goes.
 type place struct {
 	// dir is the project's folder, absolute.
@@ -32,25 +34,25 @@ func findPlace(dir string) (place, error) {
 		return place{}, fmt.Errorf("look at the folder: %w", err)
 	}
 	if !info.IsDir() {
-		return place{}, fmt.Errorf("%s is a file: name a folder that is empty or does not exist", dir)
+		return place{}, fmt.Errorf("%s is a file"+mendDir, dir)
 	}
 	entries, err := os.ReadDir(abs)
 	if err != nil {
 		return place{}, fmt.Errorf("look into the folder: %w", err)
 	}
 	if len(entries) > 0 {
-		return place{}, fmt.Errorf("%s is not empty, it has %s: name a folder that is empty or does not exist", dir, entries[0].Name())
+		return place{}, fmt.Errorf("%s is not empty, it has %s"+mendDir, dir, entries[0].Name())
 	}
 	return place{dir: abs, exists: true, within: abs}, nil
 }
 
 func newPlace(dir, abs string) (place, error) {
 	if _, err := os.Lstat(abs); err == nil {
-		return place{}, fmt.Errorf("%s is a link to nowhere: name a folder that is empty or does not exist", dir)
+		return place{}, fmt.Errorf("%s is a link to nowhere"+mendDir, dir)
 	}
 	parent := filepath.Dir(abs)
 	if info, err := os.Stat(parent); err != nil || !info.IsDir() {
-		return place{}, fmt.Errorf("there is no folder %s to make the project in: make it first", filepath.Dir(filepath.Clean(dir)))
+		return place{}, fmt.Errorf("there is no folder %s to make the project in\n\tmend: make it first", filepath.Dir(filepath.Clean(dir)))
 	}
 	return place{dir: abs, within: parent}, nil
 }

@@ -58,7 +58,7 @@ func findSource(asked, dir string) (source, error) {
 	if root := enclosing(); root != "" {
 		return source{checkout: root, replace: root}, nil
 	}
-	return source{}, errors.New("this program does not know its version: name a checkout of Bailiwick with --bailiwick")
+	return source{}, errors.New("this program does not know its version\n\tmend: name a checkout of Bailiwick with --bailiwick")
 }
 
 // askedSource is a checkout. A relative path stays one, as seen from the project.
@@ -68,7 +68,7 @@ func askedSource(asked, dir string) (source, error) {
 		return source{}, fmt.Errorf("find --bailiwick: %w", err)
 	}
 	if !isCheckout(root) {
-		return source{}, fmt.Errorf("--bailiwick %s: there is no go.mod of %s: name the folder of a checkout", asked, bailiwick)
+		return source{}, fmt.Errorf("--bailiwick %s: there is no go.mod of %s\n\tmend: name the folder of a checkout", asked, bailiwick)
 	}
 	s := source{checkout: root, replace: root}
 	if filepath.IsAbs(asked) {
@@ -148,7 +148,7 @@ func (s source) resolve(ctx context.Context, dir string) error {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("resolve the dependencies, which needs the go command and the module cache or the network: %w\n%s", err, out)
+		return fmt.Errorf("resolve the dependencies by go mod tidy: %w\n%s\tmend: see to the go command, the network or the checkout, and try again", err, out)
 	}
 	if s.replace == s.checkout {
 		return nil
