@@ -242,6 +242,9 @@ type SalesReport struct {
 	Items []Sales `json:"items"`
 }
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
 	// State Only orders in this state.
@@ -273,6 +276,12 @@ type SearchProductsParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// UpdateProductParams defines parameters for UpdateProduct.
+type UpdateProductParams struct {
+	// IfMatch Makes the change only if this is still the ETag; else the answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetSalesParams defines parameters for GetSales.
@@ -327,7 +336,7 @@ type ServerInterface interface {
 	GetProduct(w http.ResponseWriter, r *http.Request, productId openapi_types.UUID)
 	// UpdateProduct Change a product
 	// (PATCH /v1/products/{product_id})
-	UpdateProduct(w http.ResponseWriter, r *http.Request, productId openapi_types.UUID)
+	UpdateProduct(w http.ResponseWriter, r *http.Request, productId openapi_types.UUID, params UpdateProductParams)
 	// GetSales Sales by day and currency
 	// (GET /v1/reports/sales)
 	GetSales(w http.ResponseWriter, r *http.Request, params GetSalesParams)
@@ -663,8 +672,32 @@ func (siw *ServerInterfaceWrapper) UpdateProduct(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateProductParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateProduct(w, r, productId)
+		siw.Handler.UpdateProduct(w, r, productId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1197,18 +1230,36 @@ type GetProductResponseObject interface {
 	VisitGetProductResponse(w http.ResponseWriter) error
 }
 
-type GetProduct200JSONResponse Product
+type GetProduct200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetProduct200JSONResponse struct {
+	Body    Product
+	Headers GetProduct200ResponseHeaders
+}
 
 func (response GetProduct200JSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type GetProduct304Response struct {
+}
+
+func (response GetProduct304Response) VisitGetProductResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
 }
 
 type GetProductdefaultApplicationProblemPlusJSONResponse struct {
@@ -1230,6 +1281,7 @@ func (response GetProductdefaultApplicationProblemPlusJSONResponse) VisitGetProd
 
 type UpdateProductRequestObject struct {
 	ProductId openapi_types.UUID `json:"product_id"`
+	Params    UpdateProductParams
 	Body      *UpdateProductApplicationMergePatchPlusJSONRequestBody
 }
 
@@ -1237,16 +1289,42 @@ type UpdateProductResponseObject interface {
 	VisitUpdateProductResponse(w http.ResponseWriter) error
 }
 
-type UpdateProduct200JSONResponse Product
+type UpdateProduct200ResponseHeaders struct {
+	ETag *string
+}
+
+type UpdateProduct200JSONResponse struct {
+	Body    Product
+	Headers UpdateProduct200ResponseHeaders
+}
 
 func (response UpdateProduct200JSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct412ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct412ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1668,10 +1746,11 @@ func (sh *strictHandler) GetProduct(w http.ResponseWriter, r *http.Request, prod
 }
 
 // UpdateProduct operation middleware
-func (sh *strictHandler) UpdateProduct(w http.ResponseWriter, r *http.Request, productId openapi_types.UUID) {
+func (sh *strictHandler) UpdateProduct(w http.ResponseWriter, r *http.Request, productId openapi_types.UUID, params UpdateProductParams) {
 	var request UpdateProductRequestObject
 
 	request.ProductId = productId
+	request.Params = params
 
 	var body UpdateProductApplicationMergePatchPlusJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -1757,53 +1836,56 @@ func (sh *strictHandler) ListLowStock(w http.ResponseWriter, r *http.Request, pa
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Fttb9s4Ev4rA90Cu4tVbCdpe6j3wyHttfuCoAmaLgpck0toaWxxI5EqScUxAv/3A0lRLxZlO4mT7QH7",
-	"KZYtkcN5eeaZGeUuiHiWc4ZMyWB8FwiUOWcSzcWp4JMUM/0x4kwhU/ojyfOURkRRzoa5veOnPyVn+jcZ",
-	"JZgR/ek7gdNgHPxjWK8/tL/KoVt3uVyGQYwyEjTXywXj4HNCFMyRKZgLzmbww8f3b+H1i5f//HEQ6LvL",
-	"JfQObwshkEUL/TkXPEehqJU74jHqv3hLsjzFYBy8++NjEAZqkesLqQRls0DvTWfUnrstxa98DhlhC7A3",
-	"AIFc0AghIRLIVKEAlSDknDI1CMJgykVGVDAOKFOHB/VGlCmcodA7MZKtilQI3pVpGQYCvxZUYByMv9iT",
-	"lE9X4l5UT/HJnxgpvb5TxjGVqqsQqjBrf1hnnkqxy2ojIgRZdKSzq/nEeU8xjd8JwUVXmBgVoan+1LEH",
-	"ZV1bnBKVhPC1QLEIIUESowgh4vyaInABEx4vBj7b5kSQDBWK7pKfEgStUuBTa0h3q38hbea+ZfKURAja",
-	"LeD3s5MPUN482GhZyrRBrSp8GvyA8xMR221JHFO9J0lPG5qcklRiuOr6jaBYdf+cKIVCS/7fL0d7/7m4",
-	"O1x+5ztwVEjFM7t1vcYRY/CuvAqDjNweI5upJBgfjEZhkFHmrvc9S6aU4fYO6M5+TBnqpzNy+5t9br/c",
-	"y11ucNDqJGGtGCfMOqWbje+n+FzwuIjUJY31VYUIRUFjn46/FoQpqhatmx18ZOSWZkVmjmvPW152kWXl",
-	"wA0pGnv0HPXU3vwXeFgrju6azqRPPAoDVqQpmeiVlSjQs0IXT9+kBUJWzO7vnAbb24vtHwxejprIHmNE",
-	"M5KunHG09/ribj/cHy1/OD8fuMuD5Y//8h5bXhftbbJitjdJi5WAerVZZKl4dG0RaUqKVAXjUbjBj9qu",
-	"NNroSlrYKvM0osdqy+dSFV5t7zAPwp5u2tgu5liRTXw4/p4LyJHnKWrYrnZ9cdBW6asX3sxuMkB8SVRL",
-	"hpgo3FM088pbPjJZ+HOKLIxKXXZS/BqZNzPJhOb5+r03BpJUROEmQDaWPTN3ak7AFUnbBjp4ORj1xMuG",
-	"NBgHlWHCJl5buVqeZ/dtqq+p/ZY6et3z3xX5aDvp/RJUKzu1M1AYcBcGG1foaMM+ui5DtdJT+wgOEj34",
-	"trvU1PX/EtQ6yxSMqssKWj3MyTBqoqyP05qNGSUMHuJMrezXwq/qTC25ehV8Smb4WBZdWrjrHwxv1WVU",
-	"CMl7OKX9zalD3w45meHPoIMZODNfp0Qq4MxA1oYg97L2thy9mjhz8IBMp40vZcDV0aZDlLAI0xTjxjK1",
-	"HzSKyL46wFMCUgmKwwRBEhpbVVAJPCrhAL14iLrgkP0r2pJyTlViVKiVglKFWo2ATIkFTLkAJFGiSwJT",
-	"2m1l6ka147G3RrJC+k3966dPp2Bv2LKQVFSlPRF1TZlRVVmUh0AZzLmIpVdZ9ovVdT6QDKXRzspqLfEK",
-	"QfcETtGYYmNYml+d5JU+fC7XYKQrHEIgUffMsvfiHSuMdGPa3JZyrKOpjySi96KX6xikt/MREabDz4Ax",
-	"xls6Z5HH9zSTjw60kLspnoeHuoOETRdpCbLGz3bRLHEu+/BeSbnCLnJOrzD/P1mn0oaKko2VaeXqKwfS",
-	"olXhFLwevB6ZNgJlzTX2w05C2lVV+tACdMflpgvxxxeGHTOdkbTqezy01ovJogMTvvsMBsnVg/SUY57i",
-	"ZP/B1YmWsAU6pShum4s+zXzEnItHY4tV8kORRXsARoWganGmF7QSTJAIW57YT++dTn7//ClY7cYf2eKz",
-	"4l8KGWHqZ6BKwpW9uIIoJTQz/VRLHOz3DkgSLg2RMmfS4pUCVOImSuV2EkDZlHex6QhkwnPDzExiylBE",
-	"CWFKDuDdDYqF2y8h0sjF58xsOgbiGB5IRHnOlKaB9u7vJcREESAsBsaBqwRFaK70EvbQWSGVToH1mb6X",
-	"g3N2znTakBDxDDXD0iApxzCjNwhXDXS7ggmJroFIuHJf6DNU4MoZhuesYIqmQA091fAyAMMjJRCBjnpB",
-	"zKMi057RHIecs4pTjQOtoiAMblBIq7XRYH9gQI/nyEhOg3FwOBgNDi2iJMYVhjf7w9K3S/ecoeppSZAM",
-	"LTk2KtfbDeADLzWlZUeMLU3Q7m6GQ7/FwTjQunpb7xG2B0wHo9Ga4dL9hkqtCYhnslTmuFKSECYLiHiM",
-	"A8v+yi6af4tK5sbkqg6uYPzlIgxkkWVELFy1UdKnKCFihjGYbr8iM9koU03M3u6ZyYZPU7d7MuImRPJi",
-	"ktLIbKptVuOh117HRGmfn1JhI69rkBOHYtXgQ8u1us4JSxeW/0nt5wYATFfG1EX6Diu6S3tVy2Y7ezV7",
-	"Ssuwl4cadANiwgwSnsYSiIKsRBWfGCnNqGqJUZn35dou6cHmZrsvNtpBX42UZggTnHLRq66SBDUFbVGO",
-	"gxfd9HTxhAFUdz480XNkT8SnpUc8ImyqQNGuWHd8ZCNCyi868VE6rhnKSY/rH6UpmN4ZcAFM81RwtT8v",
-	"TEoynEhfvxi9HsBnQZVCprEgISw2FbNEcYOiDLLBjHdD6DQlEZ6Urboyxbzh8WJnlqhmf8t2rtesc9nx",
-	"gP3dekDZIe1B0LI593jjn9rBKQPX81y1fRvthnfm7yWNl73A9zBr/oKqtuVThtYzKfYXVJVaba9LUxrb",
-	"UfZoeUMS+NRsyBoU0/ShBjFnlWDVT5uwtqFNsrzoM/XQthYNj/7rpexDHQsxChTn1zDjKC3zo0xxizcD",
-	"sLmUaTJp4ci2UUPAVOJjsOitUdDzOPBa1w2B8TlUreBdeLI924MwYigTmn/jbvNkPnGW0Pyb8YhyTLAL",
-	"f9Dn2sYbKn7dlyjeLEy5ula/bhG/hpGIKDl1+2xDpN16ME+4dK8fCZDXBWh7EMqkodh9bPFrP1Hc1GDq",
-	"0ta2RHWRYkm+63esIa6uH1JLtN2rH5tEMaEQcal0VZ6tIc8Zub2sOsDdWNxB/2w7UVtd8lBblOu7lDGy",
-	"u4Xx3mKFskvXwK6PUUoy4TxFwv4uj76J8qjZpl9bIFXIsQvIM0BjVVajTbeR0F8RGYRxGUaRa2TGS0kV",
-	"5dWPul4KXWnUJRpmvOIGDE9W91QTjOetfFrb+t5VMD/vwqIn0ykK80Kx0+T6tlBb76spbnhXv/PQLIw6",
-	"JU7TcE8bIM+gQ1PibK3Bxum3qXYqOb2UsPWKyeNIoZtweYoJHe8THi8gRXKDtnkhFVlIME1uoLIcy0Up",
-	"EiHhqrHGVTd2/zDT0PvGboZihntGzJ8eCJX6hFtF8nN7YaVHzVF3UqskhM3wHl7ZtomLa2HmRnIo3XjN",
-	"y1/fuirLtWdjDoxr4lQw5e1w2EnSBu+v/+tBe5rikOqCVteyfTla3+inEodrqcThq1cbqMRTZvLmhM7j",
-	"JicMQfB5/S5QTBZmNOQyZghpq8W+gzSvJdJVyOpWDTcqXaODbeWQcNWB3OzXmxCOqVTHfH5WMs97VC98",
-	"CvOEWkoi0EypJIcpzvtchKhLzUZ7COfml5Y3jKafgfH1DZSOLM+G/dGo0k8IMiIi2qlzmIwgE16ksa41",
-	"JryYJQrIjLSGSl73aNl5uTK0qmfBXy60Hm3h25cWE31U90aymYZqixciDcbBMNDPl5L0vXwneWrmg+1E",
-	"KoNu1WD/B4zI8qiDlYaM75GzIpPAb1DAhKuk8YRTy/Ji+b8AAAD//w==",
+	"7Fttbxs38v8qg/0XaIuu9WA7+SPqi4ObS9oUaWzUKQpc7LOp3ZGW9S65IbmWBUPf/UByuQ9ariTbcpoD",
+	"7pUliyKH8/Cb38ys7oOIZzlnyJQMJvdBgiRGYV6++Ujm+m+MMhI0V5SzYBJ8IBlKUAmVcItiCRFnCpka",
+	"BGEgowQzor+iljkGk0AqQdk8WK1WYZATQTJU5d7vZr8RFSXd7X8jN2Z7hCghbI7AWboEOrMnUglS0TQ1",
+	"C7R8PwKmEs1bwuQChV5yPD7U4lC9n71PEAaMZFqkd7MDe3JT3IzcvUc2V0kwORyNQp/4AmXOmUQj/Zng",
+	"0xQz/bK8vn5J8jylEdEXGeZ2xQ9/SX2r+8ZZ3wicBZPg/4a13of2Uzl0+5oT23r5MyEKFsgULARnc/ju",
+	"97ev4dXxi///fhDo1eUW+oTXhRDIoqV+nQueo1DUyh3xGPVfvCNZnuorvvnj96Bz3zCI6Zxaf2hL8Qtf",
+	"QEbYEuwCIJALGiEkRAKZKRTGEjmn1iFmXGREBZOAMnV0WB9EmcI5Cn2SNUtLpELwrkzGBJ8LKjAOJp/s",
+	"TcpvV+JeVt/i078wUnp/p4z3VKquQqjCrP1ik3kqxa6qg4gQZNmRzu7mE+ctxTR+IwQXXWFiVISmnvCx",
+	"rrxuizOikhA+FyiWIVg3DyHi/IYicAFTHi8HPttWgdjd8mOCoFUKfGYN6Zb6N9Jm7tsmT0mEoN0Cfj0/",
+	"/QDl4sFWy1KmDWpV4dPgB1ycitgeS+KY6jNJetbQ5IykEsN1128Exbr750QpFFryf386OfjX5f3R6hvf",
+	"haNCKp7Zo+s9ThiDN+W7sAMlGWXu/dizZUoZ7u6A7u7vKUP97YzcvbPfG5dnubdbHLS6SVgrxgmzSenm",
+	"4IcpPhc8LiJ1RWP9rkKEoqCxT8efC8IUVcvWYgcfGbmjWZGZ69r7lm+7yLJ24YYUjTN6rnpmF/8NHtaK",
+	"o1Ze0jcehQEr0pRM9c5KFOjZoYunP6UFQlbMH+6cBtvbm40PBy9GTWSPMaIZSdfuODp4dXk/Dsej1XcX",
+	"FwP39nD1/T+815Y3RfuYrJgfTNNiLaBebhdZKh7dWESakSJVwWQUbvGjtiuNtrqSFrbKPI3osdryuVSF",
+	"V7s7zKOwp5s2dos5VmRTH46/5QJy5HmKGrarU48P2yp9eezN7CYDxFdEtWSIicIDRTOvvOVXpkt/TpGF",
+	"UanLTorfIPNmJpnQPN989tZAkooo3AbIxrLnZqXmBFyRtG2gwxeDUU+8bEmDcVAZJmzitZWr5Xn23Kb6",
+	"mtpvqaPXPf9ZkY+2kz4sQbWyUzsDhQF3YbB1h4427Fc3ZahWempfwUGiB9/2l5q6/l+CWmebglF1VUGr",
+	"hzkZRk2U9XFaszGjhMFjnKmV/Vr4Vd2pJVevgs/IHJ/KoksLd/2D4Z26igoheQ+ntJ85dejlkJM5/gg6",
+	"mIEz8++USAWcGcjaEuRe1t6Wo1cT5w4ekOm08akMuDradIgSFmGaYtzYpvaDRhHZVwd4SkAqQXGYIkhC",
+	"Y6sKKoFHJRygFw9RFxyyf0dbUi6oSowKtVJQqlCrEZApsYQZF4AkSnRJYEq7nUzdqHY89tZIVki/qX/5",
+	"+PEM7IIdC0lFVdoTUTeUGVWVRXkIlMGCi1h6lWX/0df26OzWEq8Q9EDgDI0ptoal+dRJXunD53INRrrG",
+	"IQQS9cAs+yDescZIt6bNXSnHJpr6RCL6IHq5iUF6Ox8RYTr8DBhjvKNzFnn8QDP56EALuZvieXiou0jY",
+	"dJGWIBv8bB/NEueyj++VlDvsI+f0CvPfk3UqbZRt042VaeXqaxfSolXhFLwavBqZNgJlzT3GYSch7asq",
+	"fWwBuudy04X40wvDjpnOSVr1PR5b68Vk2YEJ3zqDQXL9Ij3lmKc4GT+6OtEStkCnFMUdc9mnmd8x5+LJ",
+	"2GKV/Fhk0R6AUSGoWp7rDa0EUyTClif21Vunk1///Bisd+NPbPFZ8S+FjDD1I1Al4dq+uYYoJTQz/VRL",
+	"HOz/HZAkXNZDEy1eKUAlbqJUbicBlM14F5tOQCY8N8zMJKYMRZQQpuQA3pjJTHleQqSRiy+YOXQCxDE8",
+	"kIjygilNA+3qbyXERBEgLAbGgasERWje6S3spbNCKp0C6zt9KwcX7ILptCEh4hlqhqVBUk5gTm8Rrhvo",
+	"dg1TEt0AkXDt/qHvUIErZxhesIIpmgI19FTDywAMj5RABDrqBTGPikx7RnMccsEqTjUJtIqCMLhFIa3W",
+	"RoPxwIAez5GRnAaT4GgwGhxZREmMKwxvx8PSt0v3nKPqaUmQDC05NirXxw3gAy81pWVHjC1N0O5uhkPv",
+	"4mASaF29rs9YGzAdjkYbhksPGyq1JiCeyVKZ40pJQpguIeIxDiz7K7to/iMqmRuTqzq4gsmnyzCQRZYR",
+	"sXTVRkmfooSIOcZguv2KzGWjTDUxe3dgJhs+Td0dyIibEMmLaUojc6i2WY2HXnu9J0r7/IwKG3ldg5w6",
+	"FGsOKz+t73PK0qXlf1L7uQEA05Wpho5W9Grm6Fo2u9mr2VNahb081KAbEBNmkPA0lkAUZCWq+MRIaUZV",
+	"S4zKvC82dkkPtzfbfbHRDvpqpDRHmOKMi151lSSoZ0A7Hh0ed9PT5TMGUN358ETPib0Rn5Ue8YSwqQJF",
+	"u2Ld8ZGNCCn/0YmP0nHNUE56XP8kTcH0zoALYJqngqv9eWFSkuFEZng+ejWAPwVVCpnGgoSw2FTMEsUt",
+	"ijLIBnPeDaGzlER4WrbqyhTzE4+Xe7NENftbtXO9Zp2rjgeM9+sBZYe0B0HL5tzTjX9mB6cMXM9z3fZt",
+	"tBvem79XNF71At/jrPkzqtqWzxlaX0ixP6Oq1Gp7XZrS2I6yR8tbksDHZkPWoJimDzWIOasE637ahLUt",
+	"bZLVZZ+ph7a1aHj03y9lH+pYiFGgOL+BOUdpmR9lilu8GYDNpUyTSQtHto0a2sd6noBFr42CvowDb3Td",
+	"EBhfQNUK3ocn27s9CiOGMqH5V+42z+YT5wnNvxqPKMcE+/AHfa9dvKHi132J4qelKVc36tdt4tcwEhEl",
+	"Z+6cXYi02w8WCZfu8SMB8qYwjxYSyuzThn1s8XM/UdzWYOrS1rZEdZFiSb7rd2wgrq4fUku026Mf20Qx",
+	"oRBxqXRVnm0gzxm5u6o6wN1Y3EP/bDdRW13yUFvUPMipjJHdEsZ7ixXKrlwDu/NY6ZTzFAn7X3n0VZRH",
+	"zTb9xgKpQo59QJ4BGquyGm26jYT+isggjMswitwgM15KqiivPtT1UuhKoy7RMOMVN2B4trqnmmB82cqn",
+	"dazvWQXz8T4sejqboTAPFDtNbm4LtfW+nuKG9/UzD83CqFPiNA33vAGyVYeh7+F738blsqFZY3Y9Gh13",
+	"Xfydqp+XX2hffjc7+MAZ2gfgQZKl3FtdtbPZGirfpcRqKMfDQ1vPtTyNifp/jWAqGA0yUx4vIUVyi7Zj",
+	"IhVZSjCddaCynAVGKRIh4bqxx3UXMP4wI9ja79Z04DNBvWTofjhhIX0XqMlQzPHAXPCHRyK7OXAX4PnS",
+	"QVNZQFPqJ0XQ8fjwAQHw9BLO/rhl97hpe42DO2HGaXIo3dTRS+tfu+LTda1jDoxrPlkw5W382AHblvis",
+	"fwyiY0FxSHWdr0v8PuqiF/oZ1tFGhnX08uUWhvWcBKc5uPS44ylDEHxRPyIVk6WZmDkiEULamjzsgf1o",
+	"iXRxtn5Uw41K1+igbzk7XXcgNxL35sn3VKr3fHFeEvIHFHV8BouEWqYm0AzvJIcZLvpchKgrTdJ7ePj2",
+	"Z7m3TOy/ABHum7Od2PIDxqNRpZ8QZEREtFfnMDlLJrxIY12CTXkxTxSQOWnN2rzu0bLzam2WV4/IP11q",
+	"Pdp+QF/iTvRV3YPaZkisLV6INJgEQ5O9Skn6nkmUPDVj03aql0G3mLI/jSOyvOpgrU/l+8p5kUngtyhg",
+	"ylXS+IZTy+py9Z8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -146,6 +146,10 @@ func (s *server) GetProduct(ctx context.Context, req api.GetProductRequestObject
 		return nil, err
 	}
 	defer done()
+	return s.getProductWith(ctx, q, req)
+}
+
+func (s *server) getProductWith(ctx context.Context, q *tenantdb.Queries, req api.GetProductRequestObject) (api.GetProductResponseObject, error) {
 	var in rest.Fields
 	arg1 := rest.Take(&in, "path.product_id", rest.UUID[openapi_types.UUID, uuid.UUID], req.ProductId)
 	if err := in.Invalid(); err != nil {
@@ -160,7 +164,10 @@ func (s *server) GetProduct(ctx context.Context, req api.GetProductRequestObject
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.GetProduct200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.GetProduct200JSONResponse{Body: body}, nil
 }
 
 // UpdateProduct answers PATCH /v1/products/{product_id} with the query UpdateProduct of queries/tenant/products.sql.
@@ -170,6 +177,14 @@ func (s *server) UpdateProduct(ctx context.Context, req api.UpdateProductRequest
 		return nil, err
 	}
 	defer done()
+	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetProductResponseObject, error) {
+		return s.getProductWith(ctx, q, api.GetProductRequestObject{ProductId: req.ProductId})
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateProductResponseObject, error) {
+		return s.updateProductWith(ctx, q, req)
+	})
+}
+
+func (s *server) updateProductWith(ctx context.Context, q *tenantdb.Queries, req api.UpdateProductRequestObject) (api.UpdateProductResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.UpdateProductParams{
 		SetName:        req.Body.Name != nil,
@@ -194,7 +209,10 @@ func (s *server) UpdateProduct(ctx context.Context, req api.UpdateProductRequest
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.UpdateProduct200JSONResponse(body), nil
+	if err := rest.SetETag(ctx, body); err != nil {
+		return nil, err
+	}
+	return api.UpdateProduct200JSONResponse{Body: body}, nil
 }
 
 // ListOrders answers GET /v1/orders with the query ListOrders of queries/tenant/orders.sql.

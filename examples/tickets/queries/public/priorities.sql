@@ -1,0 +1,2 @@
+-- name: ListPriorities :many
+SELECT name, respond_within FROM public.priorities ORDER BY rank;

@@ -1,0 +1,3 @@
+package tickets
+
+//go:generate go tool bailiwick generate
