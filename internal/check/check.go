@@ -123,6 +123,9 @@ func (c *checker) scope(ctx context.Context, scope *project.Scope) error {
 			return fmt.Errorf("check query %s: %w", s.Name, err)
 		}
 	}
+	if err := c.idempotencyKeys(ctx, scope); err != nil {
+		return fmt.Errorf("check table %s: %w", idempotencyKeys, err)
+	}
 	return c.leave(ctx)
 }
 

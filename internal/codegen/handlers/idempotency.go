@@ -132,10 +132,7 @@ func (g *generator) checkTable(op *openapi.Operation, line int) {
 	g.tableChecked = true
 	pkg := g.scopes["tenant"].pkg
 	columns, found := pkg.Tables[keysTable]
-	where := strings.Join(pkg.Scope.Schema, " or ")
-	if len(pkg.Scope.Schema) > 1 {
-		where = pkg.Scope.Schema[len(pkg.Scope.Schema)-1]
-	}
+	where := pkg.Scope.OwnSchema
 	switch {
 	case !found:
 		g.reportf(line, idempotencyRule, op.ID, "add to "+where+":\n"+keysDDL, "there is no table %s to remember the keys in", keysTable)
