@@ -25,6 +25,10 @@ const (
 	DefaultMaxBackoff  = 10 * time.Second
 )
 
+// GeneratedV1 is the handshake of generated clients with this package: a file of
+// a later generation names a constant that an older package does not have.
+const GeneratedV1 = 1
+
 // Options are how requests are sent. Nil and the zero value stand for the defaults.
 type Options struct {
 	// HTTP is the client that requests go through; nil is one without a
@@ -103,6 +107,14 @@ func Bearer(token string) func(context.Context, *http.Request) error {
 		if token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
+		return nil
+	}
+}
+
+// Accept returns a request editor that asks for a media type.
+func Accept(mediaType string) func(context.Context, *http.Request) error {
+	return func(_ context.Context, req *http.Request) error {
+		req.Header.Set("Accept", mediaType)
 		return nil
 	}
 }

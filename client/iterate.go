@@ -47,6 +47,16 @@ func Pages[T any](fetch func(cursor string) (items []T, next string, err error))
 	}
 }
 
+// Value returns what p points to, and nothing for nil: generated code reads
+// optional properties by it.
+func Value[T any](p *T) T {
+	if p == nil {
+		var none T
+		return none
+	}
+	return *p
+}
+
 // Lines walks through the values of a streamed answer, one on each line. send
 // makes the request, once for each walk. An answer that breaks off, which the
 // transfer tells from one that ends, is an error.

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/client"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/facade"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/gosrc"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/handlers"
@@ -173,6 +174,7 @@ func (r *run) do(ctx context.Context) {
 		var err error
 		api, err = r.api()
 		r.add(err)
+		r.add(r.client(doc))
 	})
 	if r.opts.Lint != nil {
 		wg.Go(func() {
@@ -218,7 +220,27 @@ func (r *run) api() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data, r.write(p.API, map[string][]byte{"api.gen.go": data})
+	return data, r.write(p.API, map[string][]byte{openapi.APIFile: data})
+}
+
+// client writes the Go client of a project that has one.
+func (r *run) client(doc *openapi.Document) error {
+	p := r.project
+	if p.Client == "" {
+		return nil
+	}
+	base, err := openapi.GenerateClient(p.OpenAPI, r.inputs[p.OpenAPI], openapi.PackageName(p.Client), p.OAPICodegen, r.inputs[p.OAPICodegen])
+	if err != nil {
+		return err
+	}
+	files, err := client.Generate(doc, base)
+	if err != nil {
+		return err
+	}
+	if err := compiles(p.Client, files); err != nil {
+		return err
+	}
+	return r.write(p.Client, files)
 }
 
 func (r *run) facade(pkg *queries.Package) error {

@@ -18,6 +18,7 @@ type config struct {
 	OpenAPI  string      `yaml:"openapi"`
 	API      string      `yaml:"api"`
 	Handlers string      `yaml:"handlers"`
+	Client   string      `yaml:"client"`
 	Tenant   configScope `yaml:"tenant"`
 	Public   configScope `yaml:"public"`
 }
@@ -56,7 +57,10 @@ func (l *loader) loadConfig() config {
 	for _, output := range []struct {
 		to          *string
 		name, value string
-	}{{&l.project.API, "api", c.API}, {&l.project.Handlers, "handlers", c.Handlers}} {
+	}{{&l.project.API, "api", c.API}, {&l.project.Handlers, "handlers", c.Handlers}, {&l.project.Client, "client", c.Client}} {
+		if output.name == "client" && output.value == "" {
+			continue // A project need not have one.
+		}
 		line := lineOf(&l.config, output.name, 0)
 		*output.to = l.inside(ConfigFile, line, output.name, output.value)
 		l.importable(ConfigFile, line, output.name, *output.to)

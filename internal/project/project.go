@@ -41,6 +41,8 @@ type Project struct {
 	OAPICodegen string
 	// API and Handlers are output folders of the generator.
 	API, Handlers string
+	// Client is the output folder of the Go client; empty without one.
+	Client string
 	// Tenant describes the schema that every tenant has.
 	Tenant *Scope
 	// Public describes the shared schema; nil when the project has no such
@@ -92,7 +94,11 @@ func (p *Project) Outputs() []string {
 	for _, s := range p.Scopes() {
 		out = append(out, s.Facade)
 	}
-	return append(out, p.Handlers)
+	out = append(out, p.Handlers)
+	if p.Client != "" {
+		out = append(out, p.Client)
+	}
+	return out
 }
 
 // Load reads the project in dir. Whatever is wrong with the project's files

@@ -20,11 +20,28 @@ import (
 // oapiMutex guards oapi-codegen, which keeps its state in package variables.
 var oapiMutex sync.Mutex
 
+// The names of the files that oapi-codegen's output is written to.
+const (
+	APIFile    = "api.gen.go"
+	ClientFile = "client.gen.go"
+)
+
 // Generate has oapi-codegen write the API package: models, strict server for
 // net/http and the embedded document. configFile and config are the project's
 // oapi-codegen.yaml, whose output options, compatibility options, import
 // mapping and additional imports are honoured.
 func Generate(file string, document []byte, pkg, configFile string, config []byte) ([]byte, error) {
+	what := codegen.GenerateOptions{StdHTTPServer: true, Strict: true, Models: true, EmbeddedSpec: true}
+	return generate(what, APIFile, file, document, pkg, configFile, config)
+}
+
+// GenerateClient has oapi-codegen write a package of models and a client, under
+// the same configuration as the API package.
+func GenerateClient(file string, document []byte, pkg, configFile string, config []byte) ([]byte, error) {
+	return generate(codegen.GenerateOptions{Client: true, Models: true}, ClientFile, file, document, pkg, configFile, config)
+}
+
+func generate(what codegen.GenerateOptions, output, file string, document []byte, pkg, configFile string, config []byte) ([]byte, error) {
 	var c codegen.Configuration
 	if len(config) > 0 {
 		dec := yaml.NewDecoder(bytes.NewReader(config))
@@ -34,7 +51,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 		}
 	}
 	c.PackageName = pkg
-	c.Generate = codegen.GenerateOptions{StdHTTPServer: true, Strict: true, Models: true, EmbeddedSpec: true}
+	c.Generate = what
 	c.OutputOptions.NullableType = true
 	c.OutputOptions.SkipFmt = true
 	c.OutputOptions.SkipEnumValidate = false
@@ -74,7 +91,7 @@ func Generate(file string, document []byte, pkg, configFile string, config []byt
 		}
 		return nil, found
 	}
-	if found := conflicts(file, document, src); len(found) > 0 {
+	if found := conflicts(output, file, document, src); len(found) > 0 {
 		return nil, found
 	}
 	return src, nil

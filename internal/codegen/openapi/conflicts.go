@@ -15,8 +15,8 @@ const nameRule = "go-name"
 // conflicts reports what oapi-codegen wrote though it cannot compile: names of
 // the document that are one name in Go. Each is traced back to the document as
 // far as that goes.
-func conflicts(file string, document, src []byte) diag.List {
-	all := gosrc.Conflicts(map[string][]byte{"api.gen.go": src})
+func conflicts(output, file string, document, src []byte) diag.List {
+	all := gosrc.Conflicts(map[string][]byte{output: src})
 	if len(all) == 0 {
 		return nil
 	}
@@ -29,7 +29,7 @@ func conflicts(file string, document, src []byte) diag.List {
 		switch f, ok := d.trace(c); {
 		case !ok && !slices.ContainsFunc(untraced, func(u diag.Diagnostic) bool { return u.Subject == c.Name }):
 			untraced = append(untraced, d.At(0, nameRule, c.Name, "give one of the two another name, by `x-go-name` where there is one",
-				"oapi-codegen's Go does not compile: %s (api.gen.go:%d)", c.Message, c.Line))
+				"oapi-codegen's Go does not compile: %s (%s:%d)", c.Message, output, c.Line))
 		case ok && !slices.Contains(found, f):
 			found = append(found, f)
 		}
@@ -213,6 +213,10 @@ func value(n *yaml.Node, key string) *yaml.Node {
 	}
 	return nil
 }
+
+// SameGoName tells whether oapi-codegen makes one name of two, however the
+// project has it write them.
+func SameGoName(a, b string) bool { return fold(a) == fold(b) }
 
 // fold reduces a name to what oapi-codegen makes of it, case aside.
 func fold(name string) string {
