@@ -11,6 +11,10 @@ import (
 	httpclient "github.com/bailiwick-dev/bailiwick/client"
 )
 
+// This file fits the runtime's generation of generated clients; a newer one needs
+// a newer runtime, and does not compile with this one.
+const _ = httpclient.GeneratedV1
+
 // NewAPI returns a client of the service at baseURL, such as https://acme.example.com,
 // which sends the token with each request; without a token, only what needs none
 // can be called. Nil options are the defaults.
@@ -24,6 +28,75 @@ func NewAPI(baseURL, token string, options *httpclient.Options) (*ClientWithResp
 		return nil, err
 	}
 	return NewClientWithResponses(baseURL, WithHTTPClient(sender), WithRequestEditorFn(httpclient.Bearer(token)))
+}
+
+// AllUsers walks through the items of all pages of ListUsers, GET /v1/users,
+// and ends with its first error.
+func (c *ClientWithResponses) AllUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) iter.Seq2[User, error] {
+	return httpclient.Pages(func(cursor string) ([]User, string, error) {
+		var query ListUsersParams
+		if params != nil {
+			query = *params
+		}
+		if cursor != "" {
+			value := Cursor(cursor)
+			query.Cursor = &value
+		}
+		res, err := c.ListUsersWithResponse(ctx, &query, reqEditors...)
+		if err != nil {
+			return nil, "", err
+		}
+		if res.JSON200 == nil {
+			return nil, "", httpclient.Unexpected(res.HTTPResponse)
+		}
+		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
+}
+
+// AllInvitations walks through the items of all pages of ListInvitations, GET /v1/invitations,
+// and ends with its first error.
+func (c *ClientWithResponses) AllInvitations(ctx context.Context, params *ListInvitationsParams, reqEditors ...RequestEditorFn) iter.Seq2[Invitation, error] {
+	return httpclient.Pages(func(cursor string) ([]Invitation, string, error) {
+		var query ListInvitationsParams
+		if params != nil {
+			query = *params
+		}
+		if cursor != "" {
+			value := Cursor(cursor)
+			query.Cursor = &value
+		}
+		res, err := c.ListInvitationsWithResponse(ctx, &query, reqEditors...)
+		if err != nil {
+			return nil, "", err
+		}
+		if res.JSON200 == nil {
+			return nil, "", httpclient.Unexpected(res.HTTPResponse)
+		}
+		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
+}
+
+// AllAPIKeys walks through the items of all pages of ListAPIKeys, GET /v1/api-keys,
+// and ends with its first error.
+func (c *ClientWithResponses) AllAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) iter.Seq2[APIKey, error] {
+	return httpclient.Pages(func(cursor string) ([]APIKey, string, error) {
+		var query ListAPIKeysParams
+		if params != nil {
+			query = *params
+		}
+		if cursor != "" {
+			value := Cursor(cursor)
+			query.Cursor = &value
+		}
+		res, err := c.ListAPIKeysWithResponse(ctx, &query, reqEditors...)
+		if err != nil {
+			return nil, "", err
+		}
+		if res.JSON200 == nil {
+			return nil, "", httpclient.Unexpected(res.HTTPResponse)
+		}
+		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
 }
 
 // AllProviders walks through the items of all pages of ListProviders, GET /v1/providers,
@@ -118,6 +191,52 @@ func (c *ClientWithResponses) AllFindings(ctx context.Context, params *ListFindi
 	})
 }
 
+// AllFindingHistory walks through the items of all pages of ListFindingHistory, GET /v1/findings/{finding_id}/history,
+// and ends with its first error.
+func (c *ClientWithResponses) AllFindingHistory(ctx context.Context, findingId FindingID, params *ListFindingHistoryParams, reqEditors ...RequestEditorFn) iter.Seq2[Finding, error] {
+	return httpclient.Pages(func(cursor string) ([]Finding, string, error) {
+		var query ListFindingHistoryParams
+		if params != nil {
+			query = *params
+		}
+		if cursor != "" {
+			value := Cursor(cursor)
+			query.Cursor = &value
+		}
+		res, err := c.ListFindingHistoryWithResponse(ctx, findingId, &query, reqEditors...)
+		if err != nil {
+			return nil, "", err
+		}
+		if res.JSON200 == nil {
+			return nil, "", httpclient.Unexpected(res.HTTPResponse)
+		}
+		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
+}
+
+// AllMuteRules walks through the items of all pages of ListMuteRules, GET /v1/mute-rules,
+// and ends with its first error.
+func (c *ClientWithResponses) AllMuteRules(ctx context.Context, params *ListMuteRulesParams, reqEditors ...RequestEditorFn) iter.Seq2[MuteRule, error] {
+	return httpclient.Pages(func(cursor string) ([]MuteRule, string, error) {
+		var query ListMuteRulesParams
+		if params != nil {
+			query = *params
+		}
+		if cursor != "" {
+			value := Cursor(cursor)
+			query.Cursor = &value
+		}
+		res, err := c.ListMuteRulesWithResponse(ctx, &query, reqEditors...)
+		if err != nil {
+			return nil, "", err
+		}
+		if res.JSON200 == nil {
+			return nil, "", httpclient.Unexpected(res.HTTPResponse)
+		}
+		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
+}
+
 // AllResources walks through the items of all pages of ListResources, GET /v1/resources,
 // and ends with its first error.
 func (c *ClientWithResponses) AllResources(ctx context.Context, params *ListResourcesParams, reqEditors ...RequestEditorFn) iter.Seq2[Resource, error] {
@@ -131,6 +250,29 @@ func (c *ClientWithResponses) AllResources(ctx context.Context, params *ListReso
 			query.Cursor = &value
 		}
 		res, err := c.ListResourcesWithResponse(ctx, &query, reqEditors...)
+		if err != nil {
+			return nil, "", err
+		}
+		if res.JSON200 == nil {
+			return nil, "", httpclient.Unexpected(res.HTTPResponse)
+		}
+		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
+}
+
+// AllResourceFindings walks through the items of all pages of ListResourceFindings, GET /v1/resources/{resource_id}/findings,
+// and ends with its first error.
+func (c *ClientWithResponses) AllResourceFindings(ctx context.Context, resourceId ResourceID, params *ListResourceFindingsParams, reqEditors ...RequestEditorFn) iter.Seq2[Finding, error] {
+	return httpclient.Pages(func(cursor string) ([]Finding, string, error) {
+		var query ListResourceFindingsParams
+		if params != nil {
+			query = *params
+		}
+		if cursor != "" {
+			value := Cursor(cursor)
+			query.Cursor = &value
+		}
+		res, err := c.ListResourceFindingsWithResponse(ctx, resourceId, &query, reqEditors...)
 		if err != nil {
 			return nil, "", err
 		}
