@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -101,8 +102,8 @@ func TestDatabaseWithoutTheSharedSchema(t *testing.T) {
 // DSN as its host.
 func TestDatabaseByUnixSocket(t *testing.T) {
 	t.Parallel()
-	urls, is := tenanttest.Database(t), servicetest.NewIssuer(t)
-	host, port := socket(t, urls.SuperURL)
+	s := servicetest.New(t, config())
+	host, port := socket(t, s.SuperURL)
 	for _, form := range []func(*pgx.ConnConfig) string{
 		func(c *pgx.ConnConfig) string {
 			u := url.URL{Scheme: "postgres", User: url.UserPassword(c.User, c.Password), Path: "/" + c.Database, RawQuery: url.Values{"host": {host}, "port": {port}}.Encode()}
@@ -112,8 +113,16 @@ func TestDatabaseByUnixSocket(t *testing.T) {
 			return fmt.Sprintf("host='%s' port=%s user=%s password=%s dbname=%s", host, port, c.User, c.Password, c.Database)
 		},
 	} {
-		environ := servicetest.Settings(form(parse(t, urls.RuntimeURL)), is)
-		servicetest.Start(t, config(), nil, append(environ, "DATABASE_OWNER_URL="+form(parse(t, urls.OwnerURL)))...).Stop(t)
+		environ := servicetest.Settings(form(parse(t, s.RuntimeURL)), s.Issuer)
+		p := servicetest.Start(t, config(), nil, append(environ, "DATABASE_OWNER_URL="+form(parse(t, s.OwnerURL)))...)
+		res, err := p.Client().Do(s.Request(t, 0, http.MethodGet, "/notes", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("%d, %v", res.StatusCode, err)
+		}
+		p.Stop(t)
 	}
 }
 

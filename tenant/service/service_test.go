@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 	"github.com/bailiwick-dev/bailiwick/tenant/service"
@@ -33,26 +35,48 @@ paths:
 components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}
 `
 
-// config is a service that does what a test says.
+// config is a service that counts the tenant's notes.
 func config() service.Config {
-	return configOf(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"items":[]}`)
-	})
-}
-
-func configOf(api http.HandlerFunc) service.Config {
-	return service.Config{
+	cfg := service.Config{
 		Name:    "notes",
 		Schema:  catalog.Schema{Public: tenanttest.PublicSchema, Tenant: "CREATE TABLE notes (text text);"},
 		OpenAPI: []byte(notesDocument),
-		Handler: func(b service.Backend) (http.Handler, error) {
-			doc, err := openapi3.NewLoader().LoadFromData([]byte(notesDocument))
-			if err != nil {
-				return nil, err
-			}
-			return rest.Wrap(doc, b.Options, api)
-		},
+	}
+	cfg.Handler = func(b service.Backend) (http.Handler, error) { return wrap(b, countNotes(b.DB)) }
+	return cfg
+}
+
+// configOf is a service that does what a test says.
+func configOf(api http.HandlerFunc) service.Config {
+	cfg := config()
+	cfg.Handler = func(b service.Backend) (http.Handler, error) { return wrap(b, api) }
+	return cfg
+}
+
+func wrap(b service.Backend, api http.HandlerFunc) (http.Handler, error) {
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(notesDocument))
+	if err != nil {
+		return nil, err
+	}
+	return rest.Wrap(doc, b.Options, api)
+}
+
+func countNotes(db *tenant.DB) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		t, _ := tenant.FromContext(r.Context())
+		q, err := db.Bind(t)
+		if err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		defer q.Close()
+		var n int
+		if err := q.QueryRow(r.Context(), "SELECT count(*) FROM notes").Scan(&n); err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"notes":%d}`, n)
 	}
 }
 
@@ -65,7 +89,7 @@ func run(t *testing.T, out io.Writer, args []string, environ ...string) error {
 func TestConfiguredServiceMakesNoTenantsAndPrintsNothing(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, config())
-	if status, body := s.Send(t, 0, "GET", "/notes", ""); status != http.StatusOK || !strings.Contains(body, `"items":[]`) {
+	if status, body := s.Send(t, 0, "GET", "/notes", ""); status != http.StatusOK || !strings.Contains(body, `{"notes":0}`) {
 		t.Errorf("%d %s", status, body)
 	}
 	all, err := s.Catalog.List(t.Context())
@@ -88,8 +112,8 @@ func TestConfiguredServiceMakesNoTenantsAndPrintsNothing(t *testing.T) {
 // A program may listen by itself.
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	db, is := tenanttest.New(t, tenanttest.Options{}), servicetest.NewIssuer(t)
 	cfg := config()
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: cfg.Schema}), servicetest.NewIssuer(t)
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	s, err := service.Open(t.Context(), cfg, append(servicetest.Settings(db.RuntimeURL, is), "DOCS=true"))
 	if err != nil {
