@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"regexp"
 	"sync"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
@@ -33,8 +36,9 @@ func Subject(ctx context.Context) string {
 	return subject
 }
 
-// RequestID is the id that [Wrap] gave to the request. It is sent as
-// X-Request-ID and stands in every line of the log; empty outside of Wrap.
+// RequestID is the id of the request: the client's X-Request-ID if that is 8 to
+// 64 letters, digits, dots, hyphens and underscores, else one that [Wrap] gave.
+// It is sent as X-Request-ID and stands in every line of the log; empty outside of Wrap.
 func RequestID(ctx context.Context) string {
 	if ex := exchangeOf(ctx); ex != nil {
 		return ex.id
@@ -51,7 +55,9 @@ type exchange struct {
 	tenant    string
 	response  *response
 	keys      *keyring.Keyring
-	cause     error
+	// item is the schema of each line of a streamed body.
+	item  *openapi3.Schema
+	cause error
 	// ends run when the response has been sent.
 	ends []func()
 	// broken: an error came up after the response had begun.
@@ -125,9 +131,17 @@ func exchangeOf(ctx context.Context) *exchange {
 	return ex
 }
 
-// begin starts an exchange. The id is our own: one from a header could forge log lines.
+// clientID is a request id that is taken from a client: long enough to mean one
+// request, and of characters that forge nothing in a log.
+var clientID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// begin starts an exchange, under the client's own request id if that is one.
 func begin(w http.ResponseWriter, r *http.Request, keys *keyring.Keyring) (*exchange, *http.Request) {
-	ex := &exchange{id: rand.Text(), started: time.Now(), response: &response{ResponseWriter: w, knows: knows(r)}, keys: keys}
+	id := r.Header.Get("X-Request-ID")
+	if !clientID.MatchString(id) {
+		id = rand.Text()
+	}
+	ex := &exchange{id: id, started: time.Now(), response: newResponse(w, r), keys: keys}
 	w.Header().Set("X-Request-ID", ex.id)
 	return ex, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex))
 }
@@ -163,6 +177,7 @@ func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string)
 	}
 	level := slog.LevelInfo
 	switch {
+	case ex.broken && ctx.Err() != nil: // The client has gone, which is its right.
 	case ex.broken || status == http.StatusInternalServerError:
 		level = slog.LevelError
 	case status > http.StatusInternalServerError:
@@ -171,7 +186,8 @@ func (ex *exchange) log(ctx context.Context, logger *slog.Logger, method string)
 	logger.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// response remembers what was sent.
+// response remembers what was sent. It has no method Flush: to a writer that has
+// one, oapi-codegen sends NDJSON in small pieces, each of them flushed.
 type response struct {
 	http.ResponseWriter
 
@@ -182,6 +198,16 @@ type response struct {
 	unsent bool
 	status int
 	bytes  int64
+	// head: the request's method is HEAD, so no body is sent.
+	head bool
+	// server's timeouts are what extend gives anew; extended is when it last did.
+	server   *http.Server
+	extended time.Time
+}
+
+func newResponse(w http.ResponseWriter, r *http.Request) *response {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server) // Nil where there is none.
+	return &response{ResponseWriter: w, knows: knows(r), head: r.Method == http.MethodHead, server: server}
 }
 
 // WriteHeader implements http.ResponseWriter.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"runtime/debug"
@@ -48,7 +49,8 @@ type Options struct {
 	// tenant.NewContext and WithSubject). Its errors are answered by WriteError.
 	// It may be nil only for a document without secured operations.
 	Authenticate func(r *http.Request, op Operation) (context.Context, error)
-	// MaxBody limits the body in bytes; zero means DefaultMaxBody.
+	// MaxBody limits the body in bytes; zero means DefaultMaxBody. The x-max-body
+	// of an operation replaces it.
 	MaxBody int64
 	// Logger gets one line per request; nil means slog.Default().
 	Logger *slog.Logger
@@ -99,11 +101,21 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex, r := begin(w, r, h.opts.Keys)
 	defer h.finish(ex, r)
-	if err := h.routable(r); err != nil {
-		WriteError(ex.response, r, err)
-		return
+	found, allowed := h.route(r)
+	switch {
+	case found:
+		h.mux.ServeHTTP(ex.response, r)
+	case allowed == nil:
+		WriteError(ex.response, r, Errorf(http.StatusNotFound, "no operation has this path"))
+	case r.Method == http.MethodOptions: // A browser's preflight has been answered before, where there is CORS.
+		ex.response.Header().Set("Allow", strings.Join(allowed, ", "))
+		ex.response.WriteHeader(http.StatusNoContent)
+	default:
+		WriteError(ex.response, r, &StatusError{
+			Problem: Problem{Status: http.StatusMethodNotAllowed},
+			Header:  http.Header{"Allow": {strings.Join(allowed, ", ")}},
+		})
 	}
-	h.mux.ServeHTTP(ex.response, r)
 	if ex.response.status == 0 { // net/http sends 200 now.
 		ex.response.addPending()
 	}
@@ -129,15 +141,16 @@ func (h *handler) logger() *slog.Logger {
 	return slog.Default()
 }
 
-// routable answers what ServeMux itself would answer in plain text or by a redirect.
-func (h *handler) routable(r *http.Request) error {
+// route tells whether an operation has the request's method and path and, when
+// none has, which methods the path has: what ServeMux itself would answer in
+// plain text or by a redirect.
+func (h *handler) route(r *http.Request) (found bool, allowed []string) {
 	if !isClean(r.URL.Path) {
-		return Errorf(http.StatusNotFound, "no operation has this path")
+		return false, nil
 	}
 	if _, pattern := h.mux.Handler(r); pattern != "" {
-		return nil
+		return true, nil
 	}
-	var allowed []string
 	probe := *r
 	for _, method := range h.methods {
 		probe.Method = method
@@ -145,13 +158,11 @@ func (h *handler) routable(r *http.Request) error {
 			allowed = append(allowed, method)
 		}
 	}
-	if allowed == nil {
-		return Errorf(http.StatusNotFound, "no operation has this path")
+	if allowed != nil {
+		allowed = append(allowed, http.MethodOptions)
+		slices.Sort(allowed)
 	}
-	return &StatusError{
-		Problem: Problem{Status: http.StatusMethodNotAllowed},
-		Header:  http.Header{"Allow": {strings.Join(allowed, ", ")}},
-	}
+	return false, allowed
 }
 
 // isClean tells whether ServeMux takes the path as it is.
@@ -176,7 +187,15 @@ func (h *handler) add(doc *openapi3.T, template string, item *openapi3.PathItem,
 	if operation.Secured && h.opts.Authenticate == nil {
 		return errors.New("the operation is secured, but Options.Authenticate is nil")
 	}
-	if err := handle(h.mux, method+" "+pattern, h.serve(operation, validate(next))); err != nil {
+	limit, err := maxBody(op, h.opts.MaxBody)
+	if err != nil {
+		return err
+	}
+	announced, err := deprecation(op)
+	if err != nil {
+		return err
+	}
+	if err := handle(h.mux, method+" "+pattern, h.serve(operation, limit, announced, validate(next))); err != nil {
 		return err
 	}
 	names := []string{method}
@@ -192,20 +211,21 @@ func (h *handler) add(doc *openapi3.T, template string, item *openapi3.PathItem,
 }
 
 // serve is one operation, from authentication on.
-func (h *handler) serve(op Operation, validated http.Handler) http.Handler {
+func (h *handler) serve(op Operation, limit int64, announced http.Header, validated http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), announced)
 		r, err := h.authenticate(r, op)
 		if err != nil {
 			WriteError(w, r, err)
 			return
 		}
-		if r.ContentLength > h.opts.MaxBody {
+		if r.ContentLength > limit {
 			w.Header().Set("Connection", "close")
-			WriteError(w, r, &http.MaxBytesError{Limit: h.opts.MaxBody})
+			WriteError(w, r, &http.MaxBytesError{Limit: limit})
 			return
 		}
 		joinLists(r.Header)
-		r.Body = http.MaxBytesReader(w, r.Body, h.opts.MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		validated.ServeHTTP(w, r)
 	})
 }

@@ -134,7 +134,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	w := s.do(t, "PUT", "/things", "")
-	if got := w.Header().Get("Allow"); got != "GET, HEAD, POST" {
+	if got := w.Header().Get("Allow"); got != "GET, HEAD, OPTIONS, POST" {
 		t.Errorf("Allow %q", got)
 	}
 }

@@ -131,7 +131,10 @@ func newService(t *testing.T, next http.HandlerFunc) *service {
 	return s
 }
 
-func load(t *testing.T, text string) *openapi3.T {
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)
+
+func load(t testing.TB, text string) *openapi3.T {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(text))
 	if err != nil {

@@ -26,11 +26,38 @@ const unreadable = "can't be read"
 // kin-openapi's router, which compares it undecoded, would disagree with
 // ServeMux on paths such as /%61bc. Path parameters are validated apart for the
 // same reason. Security is left out because it has been dealt with, before the
-// body was read.
-func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, method string, op *openapi3.Operation) (validate func(http.Handler) http.Handler, err error) {
+// body was read. A streamed body is left out too: it is the handler's to read.
+func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, method string, op *openapi3.Operation) (func(http.Handler) http.Handler, error) {
 	inPath, others := parameters(item, op)
+	bodies, err := streamedBodies(doc, op)
+	if err != nil {
+		return nil, err
+	}
+	remaining, err := newFilter(doc, method, op, others)
+	if err != nil {
+		return nil, err
+	}
+	unread := remaining
+	if len(bodies) > 0 {
+		bodiless := *op
+		bodiless.RequestBody = nil
+		if unread, err = newFilter(doc, method, &bodiless, others); err != nil {
+			return nil, err
+		}
+	}
+	return func(next http.Handler) http.Handler {
+		rest := atRoot(remaining, next)
+		if len(bodies) > 0 {
+			rest = streaming(op, bodies, atRoot(unread, next), rest)
+		}
+		return wellFormed(op.RequestBody != nil, validatePath(template, inPath, rest))
+	}, nil
+}
+
+// newFilter is kin-openapi's filter of an operation with these parameters.
+func newFilter(doc *openapi3.T, method string, op *openapi3.Operation, params openapi3.Parameters) (filtered func(http.Handler) http.Handler, err error) {
 	bare := *op
-	bare.Parameters = others
+	bare.Parameters = params
 	bare.Security = openapi3.NewSecurityRequirements()
 	single := &openapi3.PathItem{}
 	single.SetOperation(method, &bare)
@@ -42,7 +69,7 @@ func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, met
 			err = fmt.Errorf("prepare validation: %v", v)
 		}
 	}()
-	remaining := nethttpmiddleware.OapiRequestValidatorWithOptions(&openapi3.T{
+	return nethttpmiddleware.OapiRequestValidatorWithOptions(&openapi3.T{
 		OpenAPI:    doc.OpenAPI,
 		Info:       doc.Info,
 		Components: doc.Components,
@@ -52,10 +79,7 @@ func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, met
 		ErrorHandlerWithOpts: func(_ context.Context, err error, w http.ResponseWriter, r *http.Request, _ nethttpmiddleware.ErrorHandlerOpts) {
 			WriteError(w, r, validationError(err))
 		},
-	})
-	return func(next http.Handler) http.Handler {
-		return wellFormed(op.RequestBody != nil, validatePath(template, inPath, atRoot(remaining, next)))
-	}, nil
+	}), nil
 }
 
 // atRoot runs a middleware on a request for the root, and what comes after it

@@ -49,7 +49,7 @@ func checkBody(r *http.Request) error {
 	if charset, found := params["charset"]; found && !strings.EqualFold(charset, "utf-8") {
 		return malformed(http.StatusUnsupportedMediaType, FieldError{In: inBody, Detail: "the character set is not UTF-8"})
 	}
-	if media != "application/json" && !strings.HasSuffix(media, "+json") {
+	if !isJSON(media) {
 		return nil
 	}
 	data, err := io.ReadAll(r.Body)

@@ -2,9 +2,7 @@ package handlers
 
 import (
 	"go/ast"
-	"mime"
 	"slices"
-	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -83,8 +81,7 @@ func jsonMedia(content openapi3.Content) (*openapi3.MediaType, bool) {
 		return nil, false
 	}
 	for name, media := range content {
-		mediaType, _, err := mime.ParseMediaType(name)
-		if err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")) && media.Schema != nil {
+		if openapi.IsJSON(name) && media.Schema != nil {
 			return media, true
 		}
 	}

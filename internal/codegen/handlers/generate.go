@@ -250,7 +250,30 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 		text = g.idempotent(op, name, call)
 	}
 	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s%s}\n",
-		comment, name, request, results, acquire(op.Scope), text))
+		comment, name, request, results, acquireFor(op), text))
+}
+
+// acquireFor is acquire for a hand-written operation. What a streamed response
+// reads from the querier is read after the handler has returned.
+func acquireFor(op *openapi.Operation) string {
+	text := acquire(op.Scope)
+	if streams(op) {
+		text = strings.Replace(text, "\tdefer done()\n", "\trest.AtEnd(ctx, done)\n", 1)
+	}
+	return text
+}
+
+// streams tells whether a response of the operation has a body that the handler
+// gives as a reader: any but JSON.
+func streams(op *openapi.Operation) bool {
+	for _, r := range op.Op.Responses.Map() {
+		for name := range r.Value.Content {
+			if !openapi.IsJSON(name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // acquire is the code that gets the queries of a scope.

@@ -71,6 +71,8 @@ func generate(what codegen.GenerateOptions, output, file string, document []byte
 	if err != nil {
 		return nil, diag.List{{File: file, Line: yamlErrorLine(err), Rule: rule, Message: oneLine(err), Mend: mendDoc}}
 	}
+	// A schema that only x-item-schema refers to counts as used.
+	c.OutputOptions.SkipPrune = c.OutputOptions.SkipPrune || hasItemSchemas(doc)
 	oapiMutex.Lock()
 	text, err := codegen.Generate(doc, c)
 	oapiMutex.Unlock()

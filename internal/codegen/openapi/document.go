@@ -114,6 +114,7 @@ func (d *Document) collect(doc *openapi3.T) diag.List {
 			}
 			found = append(found, d.readScope(o)...)
 			found = append(found, d.readBinding(o)...)
+			found = append(found, d.checkExtensions(o)...)
 			d.Operations = append(d.Operations, o)
 		}
 	}

@@ -113,7 +113,7 @@ func (s *server) UploadShape(ctx context.Context, req api.UploadShapeRequestObje
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	rest.AtEnd(ctx, done)
 	return rest.Answer(s.custom.UploadShape(ctx, q, req))
 }
 
