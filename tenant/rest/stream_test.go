@@ -70,7 +70,7 @@ func peak(t *testing.T, f func()) uint64 {
 
 // TestFlatMemory sends 100 MB in lines each way. It runs alone, for it looks at
 // the memory of the whole process.
-func TestFlatMemory(t *testing.T) { //nolint:paralleltest // See above.
+func TestFlatMemory(t *testing.T) {
 	const lines, generous = 200_000, 40 << 20
 	counted := 0
 	server := httptest.NewServer(wrap(t, func(w http.ResponseWriter, r *http.Request) {
