@@ -38,5 +38,5 @@ func (c *checker) idempotencyKeys(ctx context.Context, scope *project.Scope) err
 			Mend:    "write `CONSTRAINT idempotency_keys_pkey PRIMARY KEY (subject, operation, key)` in the table",
 		})
 	}
-	return c.execAll(ctx, []string{"ROLLBACK TO SAVEPOINT bailiwick_query", "RELEASE SAVEPOINT bailiwick_query"})
+	return c.execAll(ctx, []string{rollbackQuery, "RELEASE SAVEPOINT bailiwick_query"})
 }

@@ -13,7 +13,10 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/codegen/queries"
 )
 
-const publicSchema = "public"
+const (
+	publicSchema  = "public"
+	rollbackQuery = "ROLLBACK TO SAVEPOINT bailiwick_query"
+)
 
 // query prepares one query, plans it as its role, and compares.
 func (c *checker) query(ctx context.Context, s *subject, name string) error {
@@ -33,7 +36,7 @@ func (c *checker) query(ctx context.Context, s *subject, name string) error {
 		}
 		c.compare(s, description)
 	}
-	return c.execAll(ctx, []string{"ROLLBACK TO SAVEPOINT bailiwick_query", "RELEASE SAVEPOINT bailiwick_query"})
+	return c.execAll(ctx, []string{rollbackQuery, "RELEASE SAVEPOINT bailiwick_query"})
 }
 
 var valuesClause = regexp.MustCompile(`(?i)\)\s*VALUES\s*\(`)
@@ -48,7 +51,7 @@ func (c *checker) prepare(ctx context.Context, s *subject, name string) (*pgconn
 	if s.Cmd != ":copyfrom" || !errors.As(err, &pg) || pg.Code != "428C9" || !strings.Contains(pg.Detail, "identity") {
 		return description, err
 	}
-	if err := c.execAll(ctx, []string{"ROLLBACK TO SAVEPOINT bailiwick_query"}); err != nil {
+	if err := c.execAll(ctx, []string{rollbackQuery}); err != nil {
 		return nil, err
 	}
 	return server.Prepare(ctx, name, valuesClause.ReplaceAllString(s.text, ") OVERRIDING SYSTEM VALUE VALUES ("), nil)

@@ -69,7 +69,7 @@ func (s api) tag(t *testing.T, path string) string {
 	return got
 }
 
-func (s api) status(t *testing.T, method, path, body, name, value string, want int) *http.Response {
+func (s api) status(t *testing.T, method, path, body, name, value string, want int) answer {
 	t.Helper()
 	answer, got := s.send(t, method, path, body, http.Header{name: {value}})
 	if answer.StatusCode != want {

@@ -69,8 +69,14 @@ func (shape) GetShape(ctx context.Context, req headersapi.GetShapeRequestObject)
 	return headersapi.GetShape200JSONResponse{}, nil
 }
 
+// answer is an answer without its body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // send calls an operation with headers and gives the whole answer.
-func (s api) send(t *testing.T, method, path, body string, header http.Header) (*http.Response, string) {
+func (s api) send(t *testing.T, method, path, body string, header http.Header) (answer, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	check(t, err)
@@ -78,10 +84,10 @@ func (s api) send(t *testing.T, method, path, body string, header http.Header) (
 	if body != "" {
 		request.Header.Set("Content-Type", stdcmp.Or(s.contentType, "application/json"))
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	check(t, err)
-	data, err := io.ReadAll(answer.Body)
+	data, err := io.ReadAll(response.Body)
 	check(t, err)
-	check(t, answer.Body.Close())
-	return answer, string(data)
+	check(t, response.Body.Close())
+	return answer{response.StatusCode, response.Header}, string(data)
 }

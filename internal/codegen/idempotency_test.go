@@ -29,7 +29,7 @@ import (
 // transfers answers the operation that is written by hand. What it does once it
 // has paid is each test's.
 type transfers struct {
-	then func(ctx context.Context, q *oncedb.Queries) (onceapi.TransferResponseObject, error)
+	then func(ctx context.Context, q *oncedb.Queries) (response onceapi.TransferResponseObject, fail bool, err error)
 }
 
 func (c *transfers) Transfer(ctx context.Context, q *oncedb.Queries, req onceapi.TransferRequestObject) (onceapi.TransferResponseObject, error) {
@@ -43,7 +43,7 @@ func (c *transfers) Transfer(ctx context.Context, q *oncedb.Queries, req onceapi
 		return nil, err
 	}
 	if c.then != nil {
-		if response, err := c.then(ctx, q); response != nil || err != nil {
+		if response, fail, err := c.then(ctx, q); fail {
 			return response, err
 		}
 	}
@@ -84,7 +84,7 @@ func servePayments(t *testing.T, custom *transfers) payments {
 
 // post sends a payment under a key, as alice of the first tenant unless header
 // says otherwise.
-func (p payments) post(t *testing.T, path, body, key string, header ...string) (*http.Response, string) {
+func (p payments) post(t *testing.T, path, body, key string, header ...string) (answer, string) {
 	t.Helper()
 	h := http.Header{"X-Subject": {"alice"}, "Idempotency-Key": {key}}
 	for _, pair := range header {
@@ -111,10 +111,10 @@ const (
 	countKeys     = "SELECT count(*) FROM idempotency_keys"
 )
 
-func wantStatus(t *testing.T, what string, answer *http.Response, body string, status int, replayed bool) {
+func wantStatus(t *testing.T, what string, got answer, body string, status int, replayed bool) {
 	t.Helper()
-	if answer.StatusCode != status || (answer.Header.Get("Idempotency-Replayed") == "true") != replayed {
-		t.Errorf("%s: %d with %v instead of %d, replayed %v: %s", what, answer.StatusCode, answer.Header, status, replayed, body)
+	if got.StatusCode != status || (got.Header.Get("Idempotency-Replayed") == "true") != replayed {
+		t.Errorf("%s: %d with %v instead of %d, replayed %v: %s", what, got.StatusCode, got.Header, status, replayed, body)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestIdempotencyReplay(t *testing.T) {
 		if replayed != body {
 			t.Errorf("%s: %q became %q", path, body, replayed)
 		}
-		for _, name := range []string{"Content-Type", "Etag", "Location", "X-Paid", "Content-Length"} {
+		for _, name := range []string{"Content-Type", "ETag", "Location", "X-Paid", "Content-Length"} {
 			if first.Header.Get(name) != again.Header.Get(name) {
 				t.Errorf("%s: %s %q became %q", path, name, first.Header.Get(name), again.Header.Get(name))
 			}
@@ -148,7 +148,7 @@ func TestIdempotencyReplay(t *testing.T) {
 		}
 	}
 	first, _ := p.post(t, "/payments", `{"amount": 1}`, "k-2")
-	if first.Header.Get("Etag") == "" {
+	if first.Header.Get("ETag") == "" {
 		t.Error("no ETag")
 	}
 	cleared, body := p.post(t, "/payments/clear?below=2", "", "k-3")
@@ -221,12 +221,14 @@ func TestIdempotencyFailure(t *testing.T) {
 		"problem": {nil, rest.Errorf(http.StatusConflict, "no"), http.StatusConflict},
 		"silence": {nil, errors.New("failed"), http.StatusInternalServerError},
 	} {
-		custom.then = func(context.Context, *oncedb.Queries) (onceapi.TransferResponseObject, error) { return c.response, c.err }
+		custom.then = func(context.Context, *oncedb.Queries) (onceapi.TransferResponseObject, bool, error) {
+			return c.response, true, c.err
+		}
 		answer, body := p.post(t, "/transfers", `{"amount": 1}`, "k")
 		wantStatus(t, what, answer, body, c.want, false)
 	}
-	custom.then = func(ctx context.Context, q *oncedb.Queries) (onceapi.TransferResponseObject, error) {
-		return nil, q.InTx(ctx, tenant.TxOptions{Isolation: pgx.Serializable}, func(context.Context, *oncedb.Queries) error { return nil })
+	custom.then = func(ctx context.Context, q *oncedb.Queries) (onceapi.TransferResponseObject, bool, error) {
+		return nil, true, q.InTx(ctx, tenant.TxOptions{Isolation: pgx.Serializable}, func(context.Context, *oncedb.Queries) error { return nil })
 	}
 	answer, body = p.post(t, "/transfers", `{"amount": 1}`, "k")
 	wantStatus(t, "isolation", answer, body, http.StatusInternalServerError, false)
@@ -234,11 +236,8 @@ func TestIdempotencyFailure(t *testing.T) {
 		t.Errorf("%d payments, %d keys", n, p.count(t, 0, countKeys))
 	}
 	var attempts atomic.Int32
-	custom.then = func(context.Context, *oncedb.Queries) (onceapi.TransferResponseObject, error) {
-		if attempts.Add(1) == 1 {
-			return nil, &pgconn.PgError{Code: "40001"}
-		}
-		return nil, nil
+	custom.then = func(context.Context, *oncedb.Queries) (onceapi.TransferResponseObject, bool, error) {
+		return nil, attempts.Add(1) == 1, &pgconn.PgError{Code: "40001"}
 	}
 	answer, body = p.post(t, "/transfers", `{"amount": 1}`, "k")
 	wantStatus(t, "tried again", answer, body, http.StatusCreated, false)
@@ -278,13 +277,13 @@ func TestIdempotencyWaits(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	began, end := make(chan struct{}), make(chan struct{})
-	p := servePayments(t, &transfers{then: func(context.Context, *oncedb.Queries) (onceapi.TransferResponseObject, error) {
+	p := servePayments(t, &transfers{then: func(context.Context, *oncedb.Queries) (onceapi.TransferResponseObject, bool, error) {
 		if calls.Add(1) > 1 {
-			return nil, nil
+			return nil, false, nil
 		}
 		close(began)
 		<-end
-		return nil, rest.Errorf(http.StatusConflict, "the first fails")
+		return nil, true, rest.Errorf(http.StatusConflict, "the first fails")
 	}})
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/jackc/pgx/v5"
@@ -55,8 +56,5 @@ func Matched[Q Transactor[Q], H ~string, C, R any](
 
 // setAll sends headers that were gathered in a transaction which has committed.
 func setAll(ctx context.Context, set http.Header) {
-	header := Header(ctx)
-	for name, values := range set {
-		header[name] = values
-	}
+	maps.Copy(Header(ctx), set)
 }

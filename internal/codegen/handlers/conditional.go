@@ -175,7 +175,7 @@ func (g *generator) isGuarding(get *openapi.Operation) bool {
 }
 
 func plainText(in *input) bool {
-	return in.schema.Type == "string" && in.schema.Format == "" && len(in.schema.Enum) == 0 && !in.schema.Nullable && in.schema.Default == nil
+	return in.schema.Type == typeString && in.schema.Format == "" && len(in.schema.Enum) == 0 && !in.schema.Nullable && in.schema.Default == nil
 }
 
 // checkGuards compares what a GET takes from its request with what a change has.

@@ -91,6 +91,11 @@ type generator struct {
 // scopeNone is the x-scope of operations without a querier.
 const scopeNone = "none"
 
+const (
+	scopeTenant = "tenant"
+	typeString  = "string"
+)
+
 // Names that the generated code uses and the generator has to know.
 const (
 	rowName  = "row"

@@ -19,6 +19,7 @@ const (
 	idempotencyRule = "idempotency-key"
 	idempotencyKey  = "header.idempotency-key" // in lower case
 	keysTable       = "idempotency_keys"
+	sqlText         = "text"
 )
 
 // keysDDL is what the runtime's statements need. It is printed to be pasted.
@@ -37,7 +38,7 @@ CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);`
 
 // keysColumns are the table's columns as sqlc's catalog has them.
 var keysColumns = []queries.Value{
-	{Name: "subject", SQL: "text", NotNull: true}, {Name: "operation", SQL: "text", NotNull: true}, {Name: "key", SQL: "text", NotNull: true},
+	{Name: "subject", SQL: sqlText, NotNull: true}, {Name: "operation", SQL: sqlText, NotNull: true}, {Name: "key", SQL: sqlText, NotNull: true},
 	{Name: "fingerprint", SQL: "bytea", NotNull: true}, {Name: "status", SQL: "int4"}, {Name: "headers", SQL: "jsonb"}, {Name: "body", SQL: "bytea"},
 	{Name: "created_at", SQL: "timestamptz", NotNull: true},
 }
@@ -66,7 +67,7 @@ func (g *generator) checkKey(op *openapi.Operation) {
 	if op.Method != http.MethodPost {
 		report(remove+"; If-Match keeps a change from being made twice", "it is for POST: %s may be sent again as it is, or under If-Match", op.Method)
 	}
-	if op.Scope != "tenant" {
+	if op.Scope != scopeTenant {
 		report(remove+", or choose another x-scope", "an operation of scope %s has no tenant whose table could remember the answer", op.Scope)
 	}
 	if !op.Secured {
@@ -126,11 +127,11 @@ func secret(s *openapi.Schema, place string) string {
 
 // checkTable insists on the table, once.
 func (g *generator) checkTable(op *openapi.Operation, line int) {
-	if g.tableChecked || g.scopes["tenant"] == nil {
+	if g.tableChecked || g.scopes[scopeTenant] == nil {
 		return
 	}
 	g.tableChecked = true
-	pkg := g.scopes["tenant"].pkg
+	pkg := g.scopes[scopeTenant].pkg
 	columns, found := pkg.Tables[keysTable]
 	where := pkg.Scope.OwnSchema
 	switch {

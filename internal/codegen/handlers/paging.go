@@ -66,7 +66,7 @@ func (b *binding) checkPageParameters(p *paging) {
 	}
 	if p.cursor == nil {
 		b.reportf(line, pagination, "cursor", "add the query parameter cursor: a string", "query %s takes page_limit, but the operation has no parameter cursor", b.query.Name)
-	} else if p.cursor.schema.Type != "string" || p.cursor.schema.Format != "" {
+	} else if p.cursor.schema.Type != typeString || p.cursor.schema.Format != "" {
 		b.reportf(p.cursor.line, pagination, p.cursor.place, "write `type: string`", "the cursor is an opaque text")
 	}
 	if b.query.Cmd != queries.Many {

@@ -182,7 +182,7 @@ func (b *binding) cursorValue(p *openapi.Property, t convert.Type) string {
 	text := convert.StringType
 	from := convert.Type{Text: "*string", Wrapper: convert.Pointer, Elem: &text, Open: "rest.OpenPointer[string]"}
 	fn, ok := convert.Chain(convert.Text, from, t)
-	if !ok || p.Schema.Type != "string" || (p.Required && !p.Schema.Nullable) {
+	if !ok || p.Schema.Type != typeString || (p.Required && !p.Schema.Nullable) {
 		b.reportf(p.Line, pagination, p.Name, "write `type: string, nullable: true`", "the last page has no next cursor")
 		return ""
 	}

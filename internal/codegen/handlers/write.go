@@ -177,7 +177,7 @@ func (b *binding) argNames() string {
 // call runs the query and makes the response.
 func (b *binding) call(t *strings.Builder, args string) {
 	assign := ":="
-	if b.op.Scope == "tenant" && !b.split() {
+	if b.op.Scope == scopeTenant && !b.split() {
 		assign = "=" // err is there already
 	}
 	fail := "\tif err != nil {\n\t\treturn nil, err\n\t}\n"
