@@ -1748,7 +1748,7 @@ func (s *server) createMuteRuleWith(ctx context.Context, q *tenantdb.Queries, re
 		CheckID:   rest.Take(&in, "body.check_id", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.CheckId),
 		Service:   rest.Take(&in, "body.service", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Service),
 		Region:    rest.Take(&in, "body.region", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Region),
-		Severity:  rest.Take(&in, "body.severity", rest.Null(rest.OpenNullable[api.Severity], rest.String[api.Severity, tenantdb.Severity], rest.BuildPointer[tenantdb.Severity]), req.Body.Severity),
+		Severity:  rest.Take(&in, "body.severity", rest.Null(rest.OpenNullable[api.NullableSeverity], rest.String[api.NullableSeverity, tenantdb.Severity], rest.BuildPointer[tenantdb.Severity]), req.Body.Severity),
 		Enabled:   rest.Take(&in, "body.enabled", rest.Must(rest.OpenPointer[bool], rest.Same[bool]), req.Body.Enabled),
 		ExpiresAt: rest.Take(&in, "body.expires_at", rest.Null(rest.OpenNullable[time.Time], rest.UTC, rest.BuildPointer[time.Time]), req.Body.ExpiresAt),
 		CreatedBy: rest.SubjectArg(ctx, &in, rest.Same[string]),
@@ -1830,7 +1830,7 @@ func (s *server) updateMuteRuleWith(ctx context.Context, q *tenantdb.Queries, re
 		SetRegion:    req.Body.Region.IsSpecified(),
 		Region:       rest.Take(&in, "body.region", rest.Null(rest.OpenNullable[string], rest.Same[string], rest.BuildPointer[string]), req.Body.Region),
 		SetSeverity:  req.Body.Severity.IsSpecified(),
-		Severity:     rest.Take(&in, "body.severity", rest.Null(rest.OpenNullable[api.Severity], rest.String[api.Severity, tenantdb.Severity], rest.BuildPointer[tenantdb.Severity]), req.Body.Severity),
+		Severity:     rest.Take(&in, "body.severity", rest.Null(rest.OpenNullable[api.NullableSeverity], rest.String[api.NullableSeverity, tenantdb.Severity], rest.BuildPointer[tenantdb.Severity]), req.Body.Severity),
 		SetEnabled:   req.Body.Enabled != nil,
 		Enabled:      req.Body.Enabled,
 		SetExpiresAt: req.Body.ExpiresAt.IsSpecified(),
@@ -2524,7 +2524,7 @@ func toSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.
 func toServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.CountFindingsByServiceRow) api.ServiceCount {
 	return api.ServiceCount{
 		Failing: row.Failing,
-		Gravest: rest.Take(f, "items.gravest", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.Severity], rest.BuildNullable[api.Severity]), row.Gravest),
+		Gravest: rest.Take(f, "items.gravest", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.NullableSeverity], rest.BuildNullable[api.NullableSeverity]), row.Gravest),
 		Manual:  row.Manual,
 		Muted:   row.Muted,
 		Passing: row.Passing,
@@ -2828,7 +2828,7 @@ func toMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule 
 		Reason:    row.Reason,
 		Region:    rest.Take(f, "items.region", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Region),
 		Service:   rest.Take(f, "items.service", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Service),
-		Severity:  rest.Take(f, "items.severity", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.Severity], rest.BuildNullable[api.Severity]), row.Severity),
+		Severity:  rest.Take(f, "items.severity", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.NullableSeverity], rest.BuildNullable[api.NullableSeverity]), row.Severity),
 		UpdatedAt: rest.Take(f, "items.updated_at", rest.UTC, row.UpdatedAt),
 	}
 }
