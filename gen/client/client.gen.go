@@ -850,11 +850,9 @@ type MuteRule struct {
 	Region nullable.Nullable[string] `json:"region"`
 
 	// Service Null matches every service.
-	Service nullable.Nullable[string] `json:"service"`
-
-	// Severity Null matches every severity.
-	Severity  nullable.Nullable[Severity] `json:"severity"`
-	UpdatedAt time.Time                   `json:"updated_at"`
+	Service   nullable.Nullable[string]           `json:"service"`
+	Severity  nullable.Nullable[NullableSeverity] `json:"severity"`
+	UpdatedAt time.Time                           `json:"updated_at"`
 }
 
 // MuteRulePage defines model for MuteRulePage.
@@ -867,14 +865,14 @@ type MuteRulePage struct {
 
 // MuteRulePatch defines model for MuteRulePatch.
 type MuteRulePatch struct {
-	CheckId   nullable.Nullable[string]    `json:"check_id,omitempty"`
-	Enabled   *bool                        `json:"enabled,omitempty"`
-	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
-	Name      *string                      `json:"name,omitempty"`
-	Reason    *string                      `json:"reason,omitempty"`
-	Region    nullable.Nullable[string]    `json:"region,omitempty"`
-	Service   nullable.Nullable[string]    `json:"service,omitempty"`
-	Severity  nullable.Nullable[Severity]  `json:"severity,omitempty"`
+	CheckId   nullable.Nullable[string]           `json:"check_id,omitempty"`
+	Enabled   *bool                               `json:"enabled,omitempty"`
+	ExpiresAt nullable.Nullable[time.Time]        `json:"expires_at,omitempty"`
+	Name      *string                             `json:"name,omitempty"`
+	Reason    *string                             `json:"reason,omitempty"`
+	Region    nullable.Nullable[string]           `json:"region,omitempty"`
+	Service   nullable.Nullable[string]           `json:"service,omitempty"`
+	Severity  nullable.Nullable[NullableSeverity] `json:"severity,omitempty"`
 }
 
 // MutedFinding defines model for MutedFinding.
@@ -960,14 +958,14 @@ type NewMember struct {
 
 // NewMuteRule defines model for NewMuteRule.
 type NewMuteRule struct {
-	CheckId   nullable.Nullable[string]    `json:"check_id,omitempty"`
-	Enabled   *bool                        `json:"enabled,omitempty"`
-	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
-	Name      string                       `json:"name"`
-	Reason    string                       `json:"reason"`
-	Region    nullable.Nullable[string]    `json:"region,omitempty"`
-	Service   nullable.Nullable[string]    `json:"service,omitempty"`
-	Severity  nullable.Nullable[Severity]  `json:"severity,omitempty"`
+	CheckId   nullable.Nullable[string]           `json:"check_id,omitempty"`
+	Enabled   *bool                               `json:"enabled,omitempty"`
+	ExpiresAt nullable.Nullable[time.Time]        `json:"expires_at,omitempty"`
+	Name      string                              `json:"name"`
+	Reason    string                              `json:"reason"`
+	Region    nullable.Nullable[string]           `json:"region,omitempty"`
+	Service   nullable.Nullable[string]           `json:"service,omitempty"`
+	Severity  nullable.Nullable[NullableSeverity] `json:"severity,omitempty"`
 }
 
 // NewProvider defines model for NewProvider.
@@ -1062,6 +1060,9 @@ type NewScan struct {
 
 // NullableFindingDelta Against the scan of the provider before this one; null when nothing changed.
 type NullableFindingDelta = FindingDelta
+
+// NullableSeverity defines model for NullableSeverity.
+type NullableSeverity = Severity
 
 // Permission defines model for Permission.
 type Permission string
@@ -1528,13 +1529,11 @@ type SecretKind string
 
 // ServiceCount defines model for ServiceCount.
 type ServiceCount struct {
-	Failing int64 `json:"failing"`
-
-	// Gravest The gravest severity that fails; null when nothing does.
-	Gravest nullable.Nullable[Severity] `json:"gravest"`
-	Manual  int64                       `json:"manual"`
-	Muted   int64                       `json:"muted"`
-	Passing int64                       `json:"passing"`
+	Failing int64                               `json:"failing"`
+	Gravest nullable.Nullable[NullableSeverity] `json:"gravest"`
+	Manual  int64                               `json:"manual"`
+	Muted   int64                               `json:"muted"`
+	Passing int64                               `json:"passing"`
 
 	// Service Example: s3
 	Service string `json:"service"`
