@@ -1,7 +1,6 @@
 package service
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,9 +13,6 @@ import (
 // is the same for every API: from the outside in, the headers of every answer,
 // probes, CORS, the document's pages, compression.
 func (s *Service) newHandler(r resolver, probe pinger) error {
-	if s.cfg.Handler == nil {
-		return errors.New("service: Config.Handler is nil")
-	}
 	id := &identity{base: s.settings.BaseDomain, proxies: s.settings.TrustedProxies, tokens: s.tokens, resolver: r}
 	s.backend.Options = rest.Options{
 		Authenticate: id.authenticate,

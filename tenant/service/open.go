@@ -17,6 +17,9 @@ type resetFunc func(ctx context.Context, instance *devpg.Instance, logger *slog.
 // open connects to the configured database, or brings one along, and builds the
 // handler. reset is nil unless it was asked for.
 func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *Service, err error) {
+	if cfg.Handler == nil {
+		return nil, errors.New("service: Config.Handler is nil")
+	}
 	s := &Service{cfg: cfg, settings: set, backend: Backend{Logger: cfg.Logger, Keys: set.SecretKeys.ring}}
 	defer func() {
 		if err != nil {
@@ -47,7 +50,7 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	if set.localKey() {
 		s.tokens = newLocalTokens(s.local.key.Public())
 	} else {
-		s.tokens = newRemoteTokens(ctx, set)
+		s.tokens = newRemoteTokens(context.WithoutCancel(ctx), set) // Running requests may end after ctx.
 	}
 	return s, s.newHandler(resolver, probe)
 }

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -143,9 +144,33 @@ func TestOpen(t *testing.T) {
 
 func TestConfigWithoutAHandler(t *testing.T) {
 	t.Parallel()
-	db, is := tenanttest.New(t, tenanttest.Options{}), servicetest.NewIssuer(t)
-	_, err := service.Open(t.Context(), service.Config{}, servicetest.Settings(db.RuntimeURL, is))
-	if err == nil || !strings.Contains(err.Error(), "Config.Handler is nil") {
+	if _, err := service.Open(t.Context(), service.Config{}, nil); err == nil || !strings.Contains(err.Error(), "Config.Handler is nil") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Tokens are verified for as long as there are requests, whatever became of the
+// context of the start.
+func TestTokensOutliveTheStart(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: cfg.Schema}), servicetest.NewIssuer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := service.Open(ctx, cfg, servicetest.Settings(db.RuntimeURL, is))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/notes", http.NoBody)
+	r.Host = "acme." + servicetest.BaseDomain
+	r.Header.Set("Authorization", "Bearer "+is.Token(t, db.Tenants[0], servicetest.Subject))
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -45,7 +45,7 @@ type settings struct {
 	ReadTimeout       time.Duration `env:"READ_TIMEOUT"        envDefault:"30s"      help:"time for a whole request"`
 	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT"       envDefault:"60s"      help:"time for handling a request and writing the response"`
 	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT"        envDefault:"120s"     help:"how long an idle connection is kept"`
-	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"8s"       help:"how long running requests may take to end at shutdown"`
+	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"8s"       help:"how long running requests may take to end at shutdown; Cloud Run kills after 10s"`
 }
 
 // networks is a list of CIDR prefixes, separated by commas.
