@@ -41,7 +41,7 @@ func seedDemo(ctx context.Context, tx pgx.Tx, t tenant.Tenant, keys *keyring.Key
 			return fmt.Errorf("derive the demo data: %w", err)
 		}
 	}
-	_, err = tx.Exec(ctx, demoSubscription, t.Slug)
+	_, err = tx.Exec(ctx, demoSubscription, t.ID.String())
 	return err
 }
 
@@ -79,7 +79,7 @@ const demoSubscription = `
 INSERT INTO public.subscriptions (tenant_id, plan, state, seats, current_period_start, current_period_end)
 SELECT t.id, t.plan, 'active', 12, date_trunc('month', now()), date_trunc('month', now()) + interval '1 month'
 FROM public.tenants t
-WHERE t.slug = $1`
+WHERE t.id = $1`
 
 // demoCheck is a row of the catalogue of checks.
 type demoCheck struct {

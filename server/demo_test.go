@@ -32,26 +32,32 @@ func newDemoTenants(t *testing.T, slugs ...string) (*tenanttest.DB, []tenant.Ten
 	db := tenanttest.New(t, tenanttest.Options{Schema: testSchema, Tenants: -1})
 	tenants := make([]tenant.Tenant, len(slugs))
 	for i, slug := range slugs {
-		var err error
-		tenants[i], err = db.Catalog.Create(t.Context(), catalog.CreateParams{
-			Slug: slug, Plan: "team",
-			Seed: func(ctx context.Context, tx pgx.Tx) error {
-				var id string
-				if err := tx.QueryRow(ctx, "SELECT id::text FROM public.tenants WHERE slug = $1", slug).Scan(&id); err != nil {
-					return err
-				}
-				of, err := tenant.ParseID(id)
-				if err != nil {
-					return err
-				}
-				return seedDemo(ctx, tx, tenant.Tenant{ID: of, Slug: slug}, demoKeys)
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		tenants[i] = addDemoTenant(t, db, slug, slug)
 	}
 	return db, tenants
+}
+
+// addDemoTenant makes a tenant with the demo data of a slug, its own or another.
+func addDemoTenant(t *testing.T, db *tenanttest.DB, slug, data string) tenant.Tenant {
+	t.Helper()
+	of, err := db.Catalog.Create(t.Context(), catalog.CreateParams{
+		Slug: slug, Plan: "team",
+		Seed: func(ctx context.Context, tx pgx.Tx) error {
+			var id string
+			if err := tx.QueryRow(ctx, "SELECT id::text FROM public.tenants WHERE slug = $1", slug).Scan(&id); err != nil {
+				return err
+			}
+			of, err := tenant.ParseID(id)
+			if err != nil {
+				return err
+			}
+			return seedDemo(ctx, tx, tenant.Tenant{ID: of, Slug: data}, demoKeys)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return of
 }
 
 func bind(t *testing.T, db *tenanttest.DB, of tenant.Tenant) *tenantdb.Queries {

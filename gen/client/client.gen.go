@@ -850,7 +850,9 @@ type MuteRule struct {
 	Region nullable.Nullable[string] `json:"region"`
 
 	// Service Null matches every service.
-	Service   nullable.Nullable[string]           `json:"service"`
+	Service nullable.Nullable[string] `json:"service"`
+
+	// Severity A severity; null when there is none.
 	Severity  nullable.Nullable[NullableSeverity] `json:"severity"`
 	UpdatedAt time.Time                           `json:"updated_at"`
 }
@@ -865,14 +867,16 @@ type MuteRulePage struct {
 
 // MuteRulePatch defines model for MuteRulePatch.
 type MuteRulePatch struct {
-	CheckId   nullable.Nullable[string]           `json:"check_id,omitempty"`
-	Enabled   *bool                               `json:"enabled,omitempty"`
-	ExpiresAt nullable.Nullable[time.Time]        `json:"expires_at,omitempty"`
-	Name      *string                             `json:"name,omitempty"`
-	Reason    *string                             `json:"reason,omitempty"`
-	Region    nullable.Nullable[string]           `json:"region,omitempty"`
-	Service   nullable.Nullable[string]           `json:"service,omitempty"`
-	Severity  nullable.Nullable[NullableSeverity] `json:"severity,omitempty"`
+	CheckId   nullable.Nullable[string]    `json:"check_id,omitempty"`
+	Enabled   *bool                        `json:"enabled,omitempty"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+	Name      *string                      `json:"name,omitempty"`
+	Reason    *string                      `json:"reason,omitempty"`
+	Region    nullable.Nullable[string]    `json:"region,omitempty"`
+	Service   nullable.Nullable[string]    `json:"service,omitempty"`
+
+	// Severity A severity; null when there is none.
+	Severity nullable.Nullable[NullableSeverity] `json:"severity,omitempty"`
 }
 
 // MutedFinding defines model for MutedFinding.
@@ -958,14 +962,16 @@ type NewMember struct {
 
 // NewMuteRule defines model for NewMuteRule.
 type NewMuteRule struct {
-	CheckId   nullable.Nullable[string]           `json:"check_id,omitempty"`
-	Enabled   *bool                               `json:"enabled,omitempty"`
-	ExpiresAt nullable.Nullable[time.Time]        `json:"expires_at,omitempty"`
-	Name      string                              `json:"name"`
-	Reason    string                              `json:"reason"`
-	Region    nullable.Nullable[string]           `json:"region,omitempty"`
-	Service   nullable.Nullable[string]           `json:"service,omitempty"`
-	Severity  nullable.Nullable[NullableSeverity] `json:"severity,omitempty"`
+	CheckId   nullable.Nullable[string]    `json:"check_id,omitempty"`
+	Enabled   *bool                        `json:"enabled,omitempty"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+	Name      string                       `json:"name"`
+	Reason    string                       `json:"reason"`
+	Region    nullable.Nullable[string]    `json:"region,omitempty"`
+	Service   nullable.Nullable[string]    `json:"service,omitempty"`
+
+	// Severity A severity; null when there is none.
+	Severity nullable.Nullable[NullableSeverity] `json:"severity,omitempty"`
 }
 
 // NewProvider defines model for NewProvider.
@@ -1061,7 +1067,7 @@ type NewScan struct {
 // NullableFindingDelta Against the scan of the provider before this one; null when nothing changed.
 type NullableFindingDelta = FindingDelta
 
-// NullableSeverity defines model for NullableSeverity.
+// NullableSeverity A severity; null when there is none.
 type NullableSeverity = Severity
 
 // Permission defines model for Permission.
@@ -1529,7 +1535,9 @@ type SecretKind string
 
 // ServiceCount defines model for ServiceCount.
 type ServiceCount struct {
-	Failing int64                               `json:"failing"`
+	Failing int64 `json:"failing"`
+
+	// Gravest A severity; null when there is none.
 	Gravest nullable.Nullable[NullableSeverity] `json:"gravest"`
 	Manual  int64                               `json:"manual"`
 	Muted   int64                               `json:"muted"`
