@@ -60,7 +60,7 @@ func newPlace(dir, abs string) (place, error) {
 // put moves the finished project from work to its place. A folder that exists is
 // kept, for somebody may stand in it, and so its files are moved one by one.
 func (p place) put(work string) (err error) {
-	if err := os.Chmod(work, folderMode); err != nil { //nolint:gosec // A project's folder is for everybody to read.
+	if err := os.Chmod(work, folderMode); err != nil {
 		return fmt.Errorf("put the project in its place: %w", err)
 	}
 	if !p.exists {

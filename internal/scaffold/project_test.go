@@ -28,13 +28,11 @@ func TestProject(t *testing.T) {
 	p.run(t, "git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "--quiet", "-m", "Begin")
 	p.run(t, "go", "generate", "./...")
 	p.clean(t)
-	t.Run("workflow", p.workflow)
-	t.Run("Cloud Run", p.cloudRun)
-	t.Run("image", func(t *testing.T) {
-		server := p.image(t)
-		t.Run("server", func(t *testing.T) { p.serve(t, server) })
-		t.Run("Cloud SQL", func(t *testing.T) { p.cloudSQL(t, server) })
-	})
+	p.workflow(t)
+	server := p.image(t)
+	p.serve(t, server)
+	p.cloudRun(t)
+	p.cloudSQL(t, server)
 	p.clean(t)
 }
 

@@ -31,6 +31,7 @@ type running struct {
 	stdout *bufio.Reader
 	log    *strings.Builder
 	logged chan struct{}
+	kill   *time.Timer
 }
 
 // start starts the project's server on a free port.
@@ -51,22 +52,25 @@ func (p newProject) start(t *testing.T, server string, settings ...string) *runn
 		t.Fatal(err)
 	}
 	r := &running{cmd: cmd, stdout: bufio.NewReader(stdout), log: &strings.Builder{}, logged: make(chan struct{})}
-	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-	t.Cleanup(func() {
-		defer kill.Stop()
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		<-r.logged
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server ended with %v:\n%s", err, r.log)
-		}
-	})
+	r.kill = time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	go func() {
 		defer close(r.logged)
 		_, _ = io.Copy(r.log, stderr)
 	}()
 	return r
+}
+
+// stop tells the server to stop, and wants it to end well.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	defer r.kill.Stop()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	<-r.logged
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("the server ended with %v:\n%s", err, r.log)
+	}
 }
 
 var announced = regexp.MustCompile(`^\s+(url|token)\s+(\S+)`)
@@ -95,6 +99,7 @@ func (r *running) tenants(t *testing.T, n int) (urls, tokens []string) {
 func (p newProject) serve(t *testing.T, server string) {
 	t.Helper()
 	r := p.start(t, server, "ADDR=127.0.0.1:0", "PORT=", "BAILIWICK_CACHE_DIR="+reachable(t))
+	defer r.stop(t)
 	urls, tokens := r.tenants(t, 2)
 	for i := range urls {
 		status, page := call(t, urls[i]+"/v1/notes?limit=1", tokens[i])
@@ -187,7 +192,7 @@ func (p newProject) cloudSQL(t *testing.T, server string) {
 		}
 		settings = append(settings, v.Name+"="+v.Value)
 	}
-	p.start(t, server, settings...)
+	defer p.start(t, server, settings...).stop(t)
 	address := "http://127.0.0.1:" + strings.TrimPrefix(settings[1], "PORT=")
 	waitFor(t, address)
 	for _, path := range []string{c.StartupProbe.HTTPGet.Path, c.LivenessProbe.HTTPGet.Path} {

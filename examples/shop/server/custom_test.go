@@ -102,6 +102,34 @@ func TestOrdersTakeStock(t *testing.T) {
 	}
 }
 
+// A buyer whose connection broke sends the order again, and once more at a time
+// when the first is under way.
+func TestAnOrderIsPlacedOnce(t *testing.T) {
+	t.Parallel()
+	acme, _ := newClients(t)
+	mug := offer(t, acme, "mug", "1", 5)
+	var tries sync.WaitGroup
+	for range 4 {
+		tries.Go(func() {
+			if w := acme.do(t, "POST", "/v1/orders", orderOf(line(mug, 2)), "Idempotency-Key", "one"); w.Code != 201 {
+				t.Errorf("%d: %s", w.Code, w.Body)
+			}
+		})
+	}
+	tries.Wait()
+	if w := acme.do(t, "POST", "/v1/orders", orderOf(line(mug, 3)), "Idempotency-Key", "one"); w.Code != 409 {
+		t.Errorf("another order with the key: %d: %s", w.Code, w.Body)
+	}
+	for range 2 { // What was refused is not kept.
+		if w := acme.do(t, "POST", "/v1/orders", orderOf(line(mug, 4)), "Idempotency-Key", "two"); w.Code != 409 {
+			t.Errorf("%d: %s", w.Code, w.Body)
+		}
+	}
+	if stock(t, acme, mug) != 3 {
+		t.Errorf("%v are left", stock(t, acme, mug))
+	}
+}
+
 // Ten buyers of five mugs, all at once.
 func TestNothingIsSoldTwice(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func (custom) PlaceOrder(ctx context.Context, q *tenantdb.Queries, req api.Place
 		return nil, err
 	}
 	var f rest.Fields
-	return api.PlaceOrder201JSONResponse(orderDetail(&f, placed, lines)), f.Unanswerable()
+	return api.PlaceOrder201JSONResponse{Body: orderDetail(&f, placed, lines)}, f.Unanswerable()
 }
 
 // addLines goes through the products in one order for all, so that two orders

@@ -49,3 +49,19 @@ CREATE TABLE comments (
 );
 
 CREATE INDEX comments_ticket_id_idx ON comments (ticket_id, id);
+
+-- What was answered to requests with an Idempotency-Key, for 24 hours. The
+-- generated code alone reads and writes it, and has its columns in mind.
+CREATE TABLE idempotency_keys (
+    subject     text        NOT NULL,
+    operation   text        NOT NULL,
+    key         text        NOT NULL,
+    fingerprint bytea       NOT NULL,
+    status      integer,
+    headers     jsonb,
+    body        bytea,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (subject, operation, key)
+);
+
+CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);

@@ -50,6 +50,21 @@ func TestTickets(t *testing.T) {
 	acme.want(t, 409, "PATCH", path, object{"priority": "none"})
 }
 
+func TestATicketIsOpenedOnce(t *testing.T) {
+	t.Parallel()
+	acme, _ := newClients(t)
+	ticket := object{"queue_id": newQueue(t, acme, "Billing"), "subject": "Again", "body": "and again"}
+	for i := range 3 {
+		w := acme.do(t, "POST", "/v1/tickets", ticket, "Idempotency-Key", "one")
+		if replayed := w.Header().Get("Idempotency-Replayed"); w.Code != 201 || (replayed == "true") != (i > 0) {
+			t.Errorf("%d: replayed %q: %s", w.Code, replayed, w.Body)
+		}
+	}
+	if seen := items(t, acme.want(t, 200, "GET", "/v1/tickets", nil)); len(seen) != 1 {
+		t.Errorf("tickets: %v", seen)
+	}
+}
+
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	acme, _ := newClients(t)

@@ -242,6 +242,9 @@ type SalesReport struct {
 	Items []Sales `json:"items"`
 }
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
@@ -255,6 +258,12 @@ type ListOrdersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PlaceOrderParams defines parameters for PlaceOrder.
+type PlaceOrderParams struct {
+	// IdempotencyKey Sent again with the same key, the request is answered as before and changes nothing more.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // SearchProductsParams defines parameters for SearchProducts.
@@ -315,7 +324,7 @@ type ServerInterface interface {
 	ListOrders(w http.ResponseWriter, r *http.Request, params ListOrdersParams)
 	// PlaceOrder Place an order
 	// (POST /v1/orders)
-	PlaceOrder(w http.ResponseWriter, r *http.Request)
+	PlaceOrder(w http.ResponseWriter, r *http.Request, params PlaceOrderParams)
 	// GetOrder Get an order with its lines
 	// (GET /v1/orders/{order_id})
 	GetOrder(w http.ResponseWriter, r *http.Request, orderId openapi_types.UUID)
@@ -430,8 +439,35 @@ func (siw *ServerInterfaceWrapper) ListOrders(w http.ResponseWriter, r *http.Req
 // PlaceOrder operation middleware
 func (siw *ServerInterfaceWrapper) PlaceOrder(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceOrderParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.PlaceOrder(w, r)
+		siw.Handler.PlaceOrder(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -932,6 +968,23 @@ func (response ListCurrencies200JSONResponse) VisitListCurrenciesResponse(w http
 	return err
 }
 
+type ListCurrencies4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCurrencies4XXApplicationProblemPlusJSONResponse) VisitListCurrenciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCurrenciesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -971,6 +1024,23 @@ func (response ListOrders200JSONResponse) VisitListOrdersResponse(w http.Respons
 	return err
 }
 
+type ListOrders4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOrders4XXApplicationProblemPlusJSONResponse) VisitListOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOrdersdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -989,23 +1059,51 @@ func (response ListOrdersdefaultApplicationProblemPlusJSONResponse) VisitListOrd
 }
 
 type PlaceOrderRequestObject struct {
-	Body *PlaceOrderJSONRequestBody
+	Params PlaceOrderParams
+	Body   *PlaceOrderJSONRequestBody
 }
 
 type PlaceOrderResponseObject interface {
 	VisitPlaceOrderResponse(w http.ResponseWriter) error
 }
 
-type PlaceOrder201JSONResponse OrderDetail
+type PlaceOrder201ResponseHeaders struct {
+	IdempotencyReplayed *bool
+}
+
+type PlaceOrder201JSONResponse struct {
+	Body    OrderDetail
+	Headers PlaceOrder201ResponseHeaders
+}
 
 func (response PlaceOrder201JSONResponse) VisitPlaceOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceOrder4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceOrder4XXApplicationProblemPlusJSONResponse) VisitPlaceOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1049,6 +1147,23 @@ func (response GetOrder200JSONResponse) VisitGetOrderResponse(w http.ResponseWri
 	return err
 }
 
+type GetOrder4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOrder4XXApplicationProblemPlusJSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOrderdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1084,6 +1199,23 @@ func (response CancelOrder200JSONResponse) VisitCancelOrderResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrder4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelOrder4XXApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1127,6 +1259,23 @@ func (response ShipOrder200JSONResponse) VisitShipOrderResponse(w http.ResponseW
 	return err
 }
 
+type ShipOrder4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ShipOrder4XXApplicationProblemPlusJSONResponse) VisitShipOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ShipOrderdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1166,6 +1315,23 @@ func (response SearchProducts200JSONResponse) VisitSearchProductsResponse(w http
 	return err
 }
 
+type SearchProducts4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SearchProducts4XXApplicationProblemPlusJSONResponse) VisitSearchProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchProductsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1201,6 +1367,23 @@ func (response CreateProduct201JSONResponse) VisitCreateProductResponse(w http.R
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateProduct4XXApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1262,6 +1445,23 @@ func (response GetProduct304Response) VisitGetProductResponse(w http.ResponseWri
 	return nil
 }
 
+type GetProduct4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProduct4XXApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetProductdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1313,18 +1513,19 @@ func (response UpdateProduct200JSONResponse) VisitUpdateProductResponse(w http.R
 	return err
 }
 
-type UpdateProduct412ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
+type UpdateProduct4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
 }
 
-func (response UpdateProduct412ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+func (response UpdateProduct4XXApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(412)
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1368,6 +1569,23 @@ func (response GetSales200JSONResponse) VisitGetSalesResponse(w http.ResponseWri
 	return err
 }
 
+type GetSales4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSales4XXApplicationProblemPlusJSONResponse) VisitGetSalesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSalesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1403,6 +1621,23 @@ func (response ListLowStock200JSONResponse) VisitListLowStockResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLowStock4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLowStock4XXApplicationProblemPlusJSONResponse) VisitListLowStockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1554,8 +1789,10 @@ func (sh *strictHandler) ListOrders(w http.ResponseWriter, r *http.Request, para
 }
 
 // PlaceOrder operation middleware
-func (sh *strictHandler) PlaceOrder(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) PlaceOrder(w http.ResponseWriter, r *http.Request, params PlaceOrderParams) {
 	var request PlaceOrderRequestObject
+
+	request.Params = params
 
 	var body PlaceOrderJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -1836,56 +2073,60 @@ func (sh *strictHandler) ListLowStock(w http.ResponseWriter, r *http.Request, pa
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Fttbxs38v8qg/0XaIuu9WA7+SPqi4ObS9oUaWzUKQpc7LOp3ZGW9S65IbmWBUPf/UByuQ9ariTbcpoD",
-	"7pUliyKH8/Cb38ys7oOIZzlnyJQMJvdBgiRGYV6++Ujm+m+MMhI0V5SzYBJ8IBlKUAmVcItiCRFnCpka",
-	"BGEgowQzor+iljkGk0AqQdk8WK1WYZATQTJU5d7vZr8RFSXd7X8jN2Z7hCghbI7AWboEOrMnUglS0TQ1",
-	"C7R8PwKmEs1bwuQChV5yPD7U4lC9n71PEAaMZFqkd7MDe3JT3IzcvUc2V0kwORyNQp/4AmXOmUQj/Zng",
-	"0xQz/bK8vn5J8jylEdEXGeZ2xQ9/SX2r+8ZZ3wicBZPg/4a13of2Uzl0+5oT23r5MyEKFsgULARnc/ju",
-	"97ev4dXxi///fhDo1eUW+oTXhRDIoqV+nQueo1DUyh3xGPVfvCNZnuorvvnj96Bz3zCI6Zxaf2hL8Qtf",
-	"QEbYEuwCIJALGiEkRAKZKRTGEjmn1iFmXGREBZOAMnV0WB9EmcI5Cn2SNUtLpELwrkzGBJ8LKjAOJp/s",
-	"TcpvV+JeVt/i078wUnp/p4z3VKquQqjCrP1ik3kqxa6qg4gQZNmRzu7mE+ctxTR+IwQXXWFiVISmnvCx",
-	"rrxuizOikhA+FyiWIVg3DyHi/IYicAFTHi8HPttWgdjd8mOCoFUKfGYN6Zb6N9Jm7tsmT0mEoN0Cfj0/",
-	"/QDl4sFWy1KmDWpV4dPgB1ycitgeS+KY6jNJetbQ5IykEsN1128Exbr750QpFFryf386OfjX5f3R6hvf",
-	"haNCKp7Zo+s9ThiDN+W7sAMlGWXu/dizZUoZ7u6A7u7vKUP97YzcvbPfG5dnubdbHLS6SVgrxgmzSenm",
-	"4IcpPhc8LiJ1RWP9rkKEoqCxT8efC8IUVcvWYgcfGbmjWZGZ69r7lm+7yLJ24YYUjTN6rnpmF/8NHtaK",
-	"o1Ze0jcehQEr0pRM9c5KFOjZoYunP6UFQlbMH+6cBtvbm40PBy9GTWSPMaIZSdfuODp4dXk/Dsej1XcX",
-	"FwP39nD1/T+815Y3RfuYrJgfTNNiLaBebhdZKh7dWESakSJVwWQUbvGjtiuNtrqSFrbKPI3osdryuVSF",
-	"V7s7zKOwp5s2dos5VmRTH46/5QJy5HmKGrarU48P2yp9eezN7CYDxFdEtWSIicIDRTOvvOVXpkt/TpGF",
-	"UanLTorfIPNmJpnQPN989tZAkooo3AbIxrLnZqXmBFyRtG2gwxeDUU+8bEmDcVAZJmzitZWr5Xn23Kb6",
-	"mtpvqaPXPf9ZkY+2kz4sQbWyUzsDhQF3YbB1h4427Fc3ZahWempfwUGiB9/2l5q6/l+CWmebglF1VUGr",
-	"hzkZRk2U9XFaszGjhMFjnKmV/Vr4Vd2pJVevgs/IHJ/KoksLd/2D4Z26igoheQ+ntJ85dejlkJM5/gg6",
-	"mIEz8++USAWcGcjaEuRe1t6Wo1cT5w4ekOm08akMuDradIgSFmGaYtzYpvaDRhHZVwd4SkAqQXGYIkhC",
-	"Y6sKKoFHJRygFw9RFxyyf0dbUi6oSowKtVJQqlCrEZApsYQZF4AkSnRJYEq7nUzdqHY89tZIVki/qX/5",
-	"+PEM7IIdC0lFVdoTUTeUGVWVRXkIlMGCi1h6lWX/0df26OzWEq8Q9EDgDI0ptoal+dRJXunD53INRrrG",
-	"IQQS9cAs+yDescZIt6bNXSnHJpr6RCL6IHq5iUF6Ox8RYTr8DBhjvKNzFnn8QDP56EALuZvieXiou0jY",
-	"dJGWIBv8bB/NEueyj++VlDvsI+f0CvPfk3UqbZRt042VaeXqaxfSolXhFLwavBqZNgJlzT3GYSch7asq",
-	"fWwBuudy04X40wvDjpnOSVr1PR5b68Vk2YEJ3zqDQXL9Ij3lmKc4GT+6OtEStkCnFMUdc9mnmd8x5+LJ",
-	"2GKV/Fhk0R6AUSGoWp7rDa0EUyTClif21Vunk1///Bisd+NPbPFZ8S+FjDD1I1Al4dq+uYYoJTQz/VRL",
-	"HOz/HZAkXNZDEy1eKUAlbqJUbicBlM14F5tOQCY8N8zMJKYMRZQQpuQA3pjJTHleQqSRiy+YOXQCxDE8",
-	"kIjygilNA+3qbyXERBEgLAbGgasERWje6S3spbNCKp0C6zt9KwcX7ILptCEh4hlqhqVBUk5gTm8Rrhvo",
-	"dg1TEt0AkXDt/qHvUIErZxhesIIpmgI19FTDywAMj5RABDrqBTGPikx7RnMccsEqTjUJtIqCMLhFIa3W",
-	"RoPxwIAez5GRnAaT4GgwGhxZREmMKwxvx8PSt0v3nKPqaUmQDC05NirXxw3gAy81pWVHjC1N0O5uhkPv",
-	"4mASaF29rs9YGzAdjkYbhksPGyq1JiCeyVKZ40pJQpguIeIxDiz7K7to/iMqmRuTqzq4gsmnyzCQRZYR",
-	"sXTVRkmfooSIOcZguv2KzGWjTDUxe3dgJhs+Td0dyIibEMmLaUojc6i2WY2HXnu9J0r7/IwKG3ldg5w6",
-	"FGsOKz+t73PK0qXlf1L7uQEA05Wpho5W9Grm6Fo2u9mr2VNahb081KAbEBNmkPA0lkAUZCWq+MRIaUZV",
-	"S4zKvC82dkkPtzfbfbHRDvpqpDRHmOKMi151lSSoZ0A7Hh0ed9PT5TMGUN358ETPib0Rn5Ue8YSwqQJF",
-	"u2Ld8ZGNCCn/0YmP0nHNUE56XP8kTcH0zoALYJqngqv9eWFSkuFEZng+ejWAPwVVCpnGgoSw2FTMEsUt",
-	"ijLIBnPeDaGzlER4WrbqyhTzE4+Xe7NENftbtXO9Zp2rjgeM9+sBZYe0B0HL5tzTjX9mB6cMXM9z3fZt",
-	"tBvem79XNF71At/jrPkzqtqWzxlaX0ixP6Oq1Gp7XZrS2I6yR8tbksDHZkPWoJimDzWIOasE637ahLUt",
-	"bZLVZZ+ph7a1aHj03y9lH+pYiFGgOL+BOUdpmR9lilu8GYDNpUyTSQtHto0a2sd6noBFr42CvowDb3Td",
-	"EBhfQNUK3ocn27s9CiOGMqH5V+42z+YT5wnNvxqPKMcE+/AHfa9dvKHi132J4qelKVc36tdt4tcwEhEl",
-	"Z+6cXYi02w8WCZfu8SMB8qYwjxYSyuzThn1s8XM/UdzWYOrS1rZEdZFiSb7rd2wgrq4fUku026Mf20Qx",
-	"oRBxqXRVnm0gzxm5u6o6wN1Y3EP/bDdRW13yUFvUPMipjJHdEsZ7ixXKrlwDu/NY6ZTzFAn7X3n0VZRH",
-	"zTb9xgKpQo59QJ4BGquyGm26jYT+isggjMswitwgM15KqiivPtT1UuhKoy7RMOMVN2B4trqnmmB82cqn",
-	"dazvWQXz8T4sejqboTAPFDtNbm4LtfW+nuKG9/UzD83CqFPiNA33vAGyVYeh7+F738blsqFZY3Y9Gh13",
-	"Xfydqp+XX2hffjc7+MAZ2gfgQZKl3FtdtbPZGirfpcRqKMfDQ1vPtTyNifp/jWAqGA0yUx4vIUVyi7Zj",
-	"IhVZSjCddaCynAVGKRIh4bqxx3UXMP4wI9ja79Z04DNBvWTofjhhIX0XqMlQzPHAXPCHRyK7OXAX4PnS",
-	"QVNZQFPqJ0XQ8fjwAQHw9BLO/rhl97hpe42DO2HGaXIo3dTRS+tfu+LTda1jDoxrPlkw5W382AHblvis",
-	"fwyiY0FxSHWdr0v8PuqiF/oZ1tFGhnX08uUWhvWcBKc5uPS44ylDEHxRPyIVk6WZmDkiEULamjzsgf1o",
-	"iXRxtn5Uw41K1+igbzk7XXcgNxL35sn3VKr3fHFeEvIHFHV8BouEWqYm0AzvJIcZLvpchKgrTdJ7ePj2",
-	"Z7m3TOy/ABHum7Od2PIDxqNRpZ8QZEREtFfnMDlLJrxIY12CTXkxTxSQOWnN2rzu0bLzam2WV4/IP11q",
-	"Pdp+QF/iTvRV3YPaZkisLV6INJgEQ5O9Skn6nkmUPDVj03aql0G3mLI/jSOyvOpgrU/l+8p5kUngtyhg",
-	"ylXS+IZTy+py9Z8AAAD//w==",
+	"7Ftrc9s21v4rZ/h2pu2UpuRL8k7UD7tu1mnTTWNPnE46G3ttiDwSUZMAA4CWOR799x0AvIqgJF9id2f2",
+	"kyULxDk4l+fcwFsv5GnGGTIlvcmtFyOJUJiPRx/JXP+NUIaCZopy5k289yRFCSqmEq5RFBByppCpwPM9",
+	"GcaYEv2IKjL0Jp5UgrK5t1z63tsI04wrZGHxAbOEFBj19z5FpmARI7P7U00HgTC5QAF8BlOccYFOUlPO",
+	"EyTMW2piGREkRVWeo0X6n1gMUCVzQhksqIoNTUlShCssfPNN4JccpdIMWWYwAiJLdoCwCMKYsDlKYFzF",
+	"lM0hLfmkmoCVqed7jKSa1xZDO5qj9nFScvMO2VzF3mTvxQvfSymrvu/6LrnOfiMqjPun+o1coZWf5Q04",
+	"Swqgs1q0UtEkMQu0on8ETCS25U0lHOzuDR9itmMpD3E/Hvf5XfqeQJlxJtGo5kTwaYKp/ljakf5Isiyh",
+	"IdEHGWV2xQ9/Sn2q2xatbwTOvIn3f6PGgEf2Vzmq9jUUu3L5FBMFC2NogrM5fPfhzWt4dfDi/78PjEDL",
+	"LTSF17kQWkn6cyZ4hkJRy3fII9R/8YakWaKPePT7B693Xt+L6Jxax+py8QtfQEpYAXYBEMgEDRFiIoHM",
+	"FAqjiYxT61kzLlKivIlHmdrfawhRpnCOQlOyaumwlAvuuWxGmzMV2gE/25OUT9fsntdP8emfGCq9fyWM",
+	"d1SqvkCowrT7YZ16asEua0JECFL0uLO7udh5QzGJjoTgos9MhIrQxIFD1pRXdXFCVOzDlxxF4YM1cx9C",
+	"zq8oAhcw5VERuHRbo0x/y48xghapBi2jyGqpeyOt5qFtsoSEqNGGwK+nx++hXBxs1CxlWqFWFC4JvsfF",
+	"sYgsWRJFVNMkyUlLkjOSSPRXTb/lFKvmnxGlUGjO//35cOdf57f7y29cBw5zqXhqSTd7HDIGR+U3vwcl",
+	"a4HQ9xLKcHsDrM7+jjLUT6fk5q19brekVX3dYKD1SfxGMBUz64RuCN9N8JngUR6qC2oCZ40IeU4jl4y/",
+	"5IQpqorO4go+UnJD0zw1x7XnLb/2kWXlwC0uWjQGjnpiFz+DhXX8qBOX9InHvsfyJCFTvbMSOTp26OPp",
+	"T0mOkObzuxunwfbuZrt7wYtxG9kjDGlKkpUzjndend/u+rvj5XdnZ0H1dW/5/d+cx5ZXeZdMms93pkm+",
+	"4lAvN7MsFQ+vLCLNSJ4obzL2N9hR15TGG01JM1tHnpb3WGm5TKrGq+0N5l7Y0w8b2/kcy9OpC8ffcAEZ",
+	"8iwxOWFN9WCvK9KXB87IbiJAdEFUh4eIKNxRNHXyWz4yLdwxReZGpFV0UvwKmTMyyZhm2XraGx1JKqJw",
+	"EyAbzZ6alTon4IokXQXtvQjGA/6yIQxGXq0Yv43Xlq+O5Vm6bfG1pd8Rx6B5/qNOPrpGercA1YlO3Qjk",
+	"e7xyg4079KRhH10XoTrhqXuEChId+PZ4oalv/yWo9bbJGVUXNbQ6MieTURNlbZw22ZgRQnAfY+pEvw5+",
+	"1Wfq8DUo4BMyx4dm0aWG+/bB8EZdhLmQfCCntL9V4tDLISNz/BG0MwNn5t8JkQo4M5C1wcmdWXuXj0FJ",
+	"nFbwgEyHjc+lwzXepl2UsBCTBKPWNo0dtIrIoTrAUQJSCYrDVJf6NLKioBJ4WMIBOvEQdcEhh3e0JWXd",
+	"RSj7Br4WIyBTooAZF4AkjHVJYEq7rVTdqnYc+tZIlku3qn/5+PEE7IItC0lFVTLgUVeUGVGVRbkPlMGC",
+	"i0g6hWX/MdQ/6u3WYS8XdEfgDI0qNrql+bXivJaHy+RaGelKDiGQqDtG2TvlHSsZ6cawuW3KsS5NfWAi",
+	"eqf0cl0G6ex8hIRp9zNgjNGWxpln0R3V5EoHOsjdZs+Rh1YH8dsm0mFkjZ09RrOkMtn790rKHR4j5gwy",
+	"898TdWpplG3TtZVpbeorB9Ks1e7kvQpejU0bgbL2Hrt+LyA9VlV63wL0kcvNysUfXhj21HRKkrrvcd9a",
+	"LyJFDyZc6wwGydWDDJRjjuJk997VieawAzolKxWZ8yHJfMCMiwdjixXyfZFFWwCGuaCqONUbWg6mSIQt",
+	"T+ynN5VMfv300Vvtxh/a4rPOvxQywtSPQJWES/vlEsKE0NT0U23iYP9fAUnMZTN9MqMgy0DNbqxUZicB",
+	"lM14NWsgNgvA1KSInkKS/r3UaBDytBl0fDQUSdoL4t4hyJhnJqUzES1FEcaEKRnAkZmNlYzGRJoD8QUz",
+	"3E6A1CMliSjPmNL5o139rYSIKGKmSowDVzEK33zTW1hppblUOnY2wvhWBmfsjOl4IyHkKerUTKOrnMCc",
+	"XiNctmDxEqYkvAIi4bL6hz5DjcqcoX/GcqZoAtTktRqXAjAJqAQisMrZIOJhnmqTas9RzpipMENkEpu6",
+	"0TvMSBjjzl6gPSUXSakaORmNFotFQMzPARfzUfmsHL17+/ro/emReaZJTT0tds/3rlFIq4lxsGtX8AwZ",
+	"yag38faDcbBv4S02djm63h2Vjlb6yhzVQH+EpGgzdaNGTS6A97yUvpYHYmRzFu17ZlL1NvImnpb/64bG",
+	"yrRrbzxeM+m624SrM45xjLnKgFty4sO0gJBHGGghHfzxx9D2Nb/NCM1vWoBbP9NCBm/y+dz3ZJ6mRBRV",
+	"qVTmfmFMxBwjMKMKReayVWMbwLnZMWMZl2RvdmTIjX9n+TShoSGqddyAuVO/74jSfjejwsJGX4HHFQS3",
+	"x8ifV/c5Zklhk1epfc2gl2kp1RNTy3qNI1W/aTv9thtiS38wiTbQDMS4OsQ8iSQQBWkJiS42EppS1WGj",
+	"Vu+LtS3evc2TApcvdYGnnofNsTXNd/FZZnAD0+Xd8d5BP7aef0WHa9o2Dm87tCfis9IintDNasfSptu0",
+	"t2TLo8p/9PypNHQzgZQOVzlMEjCNQuACmE7KoWp08NzEX5MAmpsC41cBfBJUKWQaa2LCItMekCiuUZRO",
+	"Gcx53+VOEhLicdmXXHE5lxyaJaOVmx1W/yau/sSj4tFUX09Kl93MSOfoy57J7T6uyZX95AGIr1uZrXs7",
+	"7esl7bs2LlLlYyPX9RxD8omN+MROuxlUjepVG+6i/OjW/L2g0XIQ8O9nlT+jqmzy60LKVvp9ekX8jKpW",
+	"g21o6vTTjg0cWtkQLDumatBep2UN2Fda9Fbdqw3/G3phy/Mh0xjZ/rEplp6fyyG0tdCqQHF+BXOO0mbp",
+	"lClucTYAm3MwnfhbGLa9ct/e3XoABr82Anoag19r6j4wvoC63/8clm9lcS8MGsmYZn9xM/tqNnQa0+wv",
+	"Y0Hl7Og57EfLYRvrqeucocD1U2F6Hmv1UW3i1ggSEcYnFZ1tCppqP1jEXFZ32ATIq9xc9CWU2bu/Q1n7",
+	"l+GEfbzxMut6jppi0RZbVdNsTQFRNdUajra7P7SJFeM6IZcKGO9e9V3hISU3F/UYoe+7j9CE3Y7VzqjF",
+	"1xo1t4GVUXK1hPHBopGyi2oKsubm9f/K1OcvU9uznrWFao0czwGRBpisiBt06jeAhitTg0hVBFPkCpmx",
+	"alKjQv2jrlv9qkTtJz5mpldNtb5a+ViPzZ62gOyQdV2QMT8/hwUcz2YozK33SvLr239dPa2G0NFtczFn",
+	"uBB8q6R51UEbw4wLqN5gsG+c2Ea3fVcictaDbSv5ut67UWG+6z2ddfW9WWN23R8fuETTvBGy0I7zdrbz",
+	"njMsBSRJIZ+tCN3aRloq2qYebQnTkYR3bno9LA13v59jyj2NgFMeFZAguUbbVpOKFBLMyAioLKfjYYJE",
+	"SLhs7XHZN9LfzaWExk7v2E0rXyXavo2WopjjjjngD/cMU4bgNqj41E5Wa0DXEw/yuKeuX+3rXtv7Tddq",
+	"KmwVZsAsR7Kawzsx9XVVqVejkIgD4zo5zplyoqgdOW/wz+b1KO0LikPC+ZXphwzlYXqhO13cX5su7r98",
+	"uSFd/JrZWnuU7zDHY4Yg+KK5NBiRwr5uWGY5PiSdcdYzpHL6BLoyXWWtZXalKfXQurx9sGpw1aWS4fFs",
+	"SERYn9oHyZPITiQYSqAsTPLB6ew7vjgtK5k7VMN8BouY2pRVoJmASw4zXAyZI1EXuroZKGA2v0mx4b7M",
+	"E1QQQ4PlQ1u3we54XMvHX1HJcxiiiacy5nkS6Vp3yvN5XL7Wu8kUO3axXBleNxdaPp9rudvGy1BSEWvR",
+	"VK9VmJsZQX3ZYWQia8nJ0A1ibctBLw2RXr9qtS+yElkeNVhpILoeOc1TCfwaBUy5iltPVGJZni//EwAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -314,7 +314,15 @@ func (s *server) PlaceOrder(ctx context.Context, req api.PlaceOrderRequestObject
 		return nil, err
 	}
 	defer done()
-	return rest.Answer(s.custom.PlaceOrder(ctx, q, req))
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.PlaceOrderResponseObject]{
+		Operation: "placeOrder", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.PlaceOrderResponseObject.VisitPlaceOrderResponse,
+		Stored: func(a rest.Stored) api.PlaceOrderResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.PlaceOrderResponseObject, error) {
+		return rest.Answer(s.custom.PlaceOrder(ctx, q, req))
+	})
 }
 
 // GetOrder answers GET /v1/orders/{order_id}: Get an order with its lines.
@@ -346,6 +354,12 @@ func (s *server) CancelOrder(ctx context.Context, req api.CancelOrderRequestObje
 	defer done()
 	return rest.Answer(s.custom.CancelOrder(ctx, q, req))
 }
+
+// stored is an answer that was kept for an Idempotency-Key.
+type stored struct{ rest.Stored }
+
+// VisitPlaceOrderResponse writes the answer to POST /v1/orders again.
+func (a stored) VisitPlaceOrderResponse(w http.ResponseWriter) error { return a.Send(w) }
 
 func toCurrencyFromCurrency(f *rest.Fields, row publicdb.Currency) api.Currency {
 	return api.Currency{

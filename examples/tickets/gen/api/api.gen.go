@@ -229,6 +229,9 @@ type WorkloadRow struct {
 	Pending       int64                     `json:"pending"`
 }
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
@@ -254,6 +257,12 @@ type SearchTicketsParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateTicketParams defines parameters for CreateTicket.
+type CreateTicketParams struct {
+	// IdempotencyKey Sent again with the same key, the request is answered as before and changes nothing more.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // UpdateTicketParams defines parameters for UpdateTicket.
@@ -305,7 +314,7 @@ type ServerInterface interface {
 	SearchTickets(w http.ResponseWriter, r *http.Request, params SearchTicketsParams)
 	// CreateTicket Open a ticket
 	// (POST /v1/tickets)
-	CreateTicket(w http.ResponseWriter, r *http.Request)
+	CreateTicket(w http.ResponseWriter, r *http.Request, params CreateTicketParams)
 	// GetTicket Get a ticket
 	// (GET /v1/tickets/{ticket_id})
 	GetTicket(w http.ResponseWriter, r *http.Request, ticketId openapi_types.UUID)
@@ -502,8 +511,35 @@ func (siw *ServerInterfaceWrapper) SearchTickets(w http.ResponseWriter, r *http.
 // CreateTicket operation middleware
 func (siw *ServerInterfaceWrapper) CreateTicket(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTicketParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateTicket(w, r)
+		siw.Handler.CreateTicket(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -854,6 +890,23 @@ func (response ListPriorities200JSONResponse) VisitListPrioritiesResponse(w http
 	return err
 }
 
+type ListPriorities4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPriorities4XXApplicationProblemPlusJSONResponse) VisitListPrioritiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPrioritiesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -888,6 +941,23 @@ func (response ListQueues200JSONResponse) VisitListQueuesResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQueues4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListQueues4XXApplicationProblemPlusJSONResponse) VisitListQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -931,6 +1001,23 @@ func (response CreateQueue201JSONResponse) VisitCreateQueueResponse(w http.Respo
 	return err
 }
 
+type CreateQueue4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateQueue4XXApplicationProblemPlusJSONResponse) VisitCreateQueueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateQueuedefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -965,6 +1052,23 @@ func (response GetWorkload200JSONResponse) VisitGetWorkloadResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWorkload4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetWorkload4XXApplicationProblemPlusJSONResponse) VisitGetWorkloadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1008,6 +1112,23 @@ func (response SearchTickets200JSONResponse) VisitSearchTicketsResponse(w http.R
 	return err
 }
 
+type SearchTickets4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SearchTickets4XXApplicationProblemPlusJSONResponse) VisitSearchTicketsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchTicketsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1026,23 +1147,51 @@ func (response SearchTicketsdefaultApplicationProblemPlusJSONResponse) VisitSear
 }
 
 type CreateTicketRequestObject struct {
-	Body *CreateTicketJSONRequestBody
+	Params CreateTicketParams
+	Body   *CreateTicketJSONRequestBody
 }
 
 type CreateTicketResponseObject interface {
 	VisitCreateTicketResponse(w http.ResponseWriter) error
 }
 
-type CreateTicket201JSONResponse Ticket
+type CreateTicket201ResponseHeaders struct {
+	IdempotencyReplayed *bool
+}
+
+type CreateTicket201JSONResponse struct {
+	Body    Ticket
+	Headers CreateTicket201ResponseHeaders
+}
 
 func (response CreateTicket201JSONResponse) VisitCreateTicketResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTicket4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTicket4XXApplicationProblemPlusJSONResponse) VisitCreateTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1104,6 +1253,23 @@ func (response GetTicket304Response) VisitGetTicketResponse(w http.ResponseWrite
 	return nil
 }
 
+type GetTicket4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTicket4XXApplicationProblemPlusJSONResponse) VisitGetTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTicketdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1155,18 +1321,19 @@ func (response UpdateTicket200JSONResponse) VisitUpdateTicketResponse(w http.Res
 	return err
 }
 
-type UpdateTicket412ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
+type UpdateTicket4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
 }
 
-func (response UpdateTicket412ApplicationProblemPlusJSONResponse) VisitUpdateTicketResponse(w http.ResponseWriter) error {
+func (response UpdateTicket4XXApplicationProblemPlusJSONResponse) VisitUpdateTicketResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(412)
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1211,6 +1378,23 @@ func (response ListComments200JSONResponse) VisitListCommentsResponse(w http.Res
 	return err
 }
 
+type ListComments4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListComments4XXApplicationProblemPlusJSONResponse) VisitListCommentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCommentsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1251,6 +1435,23 @@ func (response AddComment201JSONResponse) VisitAddCommentResponse(w http.Respons
 	return err
 }
 
+type AddComment4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddComment4XXApplicationProblemPlusJSONResponse) VisitAddCommentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AddCommentdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -1287,6 +1488,23 @@ func (response MoveTicket200JSONResponse) VisitMoveTicketResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MoveTicket4XXApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MoveTicket4XXApplicationProblemPlusJSONResponse) VisitMoveTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1514,8 +1732,10 @@ func (sh *strictHandler) SearchTickets(w http.ResponseWriter, r *http.Request, p
 }
 
 // CreateTicket operation middleware
-func (sh *strictHandler) CreateTicket(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateTicket(w http.ResponseWriter, r *http.Request, params CreateTicketParams) {
 	var request CreateTicketRequestObject
+
+	request.Params = params
 
 	var body CreateTicketJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -1702,53 +1922,58 @@ func (sh *strictHandler) MoveTicket(w http.ResponseWriter, r *http.Request, tick
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Fvrb9s4Ev9XCN0BvcMqdpJm77Dul+sW7TaLbZvd5NAPTdDS0tjiRiIVkrJjBP7fD8OHHhb9apyiB+yn",
-	"OrY0HP7m9Zsh+xAloigFB65VNHqIMqApSPPx9RWd4r8pqESyUjPBo1H0nhagiM6YIjOQC5IIroHrQRRH",
-	"KsmgoPiKXpQQjSKlJePTaLlcxlFJJS1AO9nnk3dUJ1lf/Dt6a8QDSTLKp0AEzxeETeyKTBGlWZ6bB1C/",
-	"FwRyBeZPytUcJD5ydnKK6jCUZ/cTxRGnBap0PjmyK7fVLej9b8CnOotGp8fHcUh9CaoUXIHR/kKKcQ4F",
-	"fnTbx4+0LHOWUNzIsLRP/PCnwl09tNb6u4RJNIr+NmxwH9pf1dDLNSt2cfmYUU3mwDWZS8Gn5B9/vHlF",
-	"fjr78d//HET4tBOBK7wSReFUKqUoQWpm1aaVzoTsY36VAVHV+E9INBETA+ZcMg3ymSJa3AJHNFcwiaOx",
-	"SBcBW8dRIoFqSD9To8JEyAI/RSnVcKRZASFhLO08y7j+11nzHOMapiDxQc2SW9CfV56vKpb2xRqz3VVM",
-	"QhqNPkX2kfr92OPhttJR/KYWJgwuuLTD9YJOoY8t01B0P2wytDfRsl6GSkkX+DeHe/05qaRaZyn7mzcU",
-	"Pk5KOoUXhFd5TgQ3X+dUaSI4oOXwezrOIRppWcFWlIz+XT1CaLxhkKevpbRqdsFIQVOWB52D8f6uLqjO",
-	"YnJXgVzExAZsTBIhbhkQIQlaJ+iBdUoJA4UR72GqHw0LEuhha8SUOU2AUEUo+fXyw3viHh5s9zcexR6K",
-	"EILvxMw4Ek1ThuvR/KKF4oTmCuIVYJWmGrY515Vx8Uvz6KpOVkBIm/cwbyWOPXTyeaCbRDGNFoz7b062",
-	"gWWkrNHr9wqqfZGy6f4hgntalOj70c8sz3HluK3pyb56Grlr9LTAHwy+vptKJiTTC+unE1rlmPs4JsE8",
-	"sK3e+3eI426pM45cQehiiPHA+EywBEhGFeGC8KoYmwK7WkT3QbXWrFk3Xu8SFy0ctlm9klN06cAGbUVP",
-	"P8+ZzmxWat66uDp5G8Wt2lVJU9ejndyjJ3vTJn5jSj+2nNSA9OpJMLmH1akpzbpcHiAkDAkCGQNRlKU2",
-	"1zJFRJJUUgJPIJhtAYuGWi/REhyEzqRu1B+UjrGcEeBaLshESAI0yTCtG+a5E0qtihWou5gZKxUuAW+v",
-	"ri6IfWDQdgvG9fPTNTRF5xAWdsu4gcpRxJgwTuZCpioIlv1iHQnvSeuoV0l2JGECxhRbXdf86jWv8Qj5",
-	"Sp2Pu55yAN63LhltyuY7kD4XlVv4ndnWIcLRCLq0+H19RLalfEusc0cxuh73oQROLHlWZJ4JbLpYARj+",
-	"Ltlh6IqZJUY7EPk9TBpHogS+U4Owm/WdQLfXEPhNKV9poZRiUw5G8y28+mk7pLWRYstxz35vhCQliDI3",
-	"ObkG/ex0J2O1mUdjsJp5PI5puAQPu3WmpiElGmsFGhFSwvRgU30fL/pyX9rk6beF2bNgCrrZfaM59mfi",
-	"X0GpeqtWZbqn4wQDwstfT7taJvd7bRsqbgKhA/RKlLXUXR9kh+inXbj+H7fTHgs3FNvYQNTO085HEeX8",
-	"PzQpYOB/boet58FLw8vbMk/iDSluM6ffmgDbaePJupN9+4410F/6gAZeFWg5VyJK4KmtSkrkM0Btklwo",
-	"SFtmbPT6KORtLmj6WIf2cv4Q80dQiLaUjaVshV2i5zNMRX70stXSxr27GXe3PLpzZW8s8RU8oJWtemZd",
-	"Vb0PJPobJBV68iXaxzXuQKWtWfbTG6/Trx+votXx7UtXt3yLpIFTrl8QphX5Yv/4QpKcssKMrWx5st/7",
-	"1JQJ1UzZUT2nQK1upnVpR8eMT0Sg6JEM8pKkoG5NB1VQviDoe5QzUAPy2szz3aJYilA5Medm5RGhvhO7",
-	"5gqMhlS7p58pklJNCeUp1i+hM5Cx+QtF2J0XldLYKTYbe6YG1/yaI+NWqAfWQZN71YhM2QzIl1bS/ELG",
-	"NLklVJEv/gvcQ52zBYf4mldcs5ww00aizw6I6fcUoRJ8i0RSkVQFRlt7iH7N695n5IbEmLZnIJVF73hw",
-	"Mjj2HktLFo2i54PjwXP0Jaoz4xLD2cnQ5TwXZFNLIgOshhZg+9gW6gPyXji4cAMAKaQD67N2/nCeRqMI",
-	"AbtoVlk5mzg9Pt5wLrHveURrRhE4lLhqOBQDFRtrFEJpYqsNmTCJPmvec+Oq8IL1DlpHIE3QRaNPN5jy",
-	"i4JKrGVvxdyvQF1PQhLKydhkGDpVpp11NryJo/sjM1sOQXd/pBJhoqesxjlLzLpoRlON2ibs2+B3+8gT",
-	"4t90pGvAt1qaSJubAyKKAce4mY7EZLww2eQRFqgxRy2Mfe/8rj3Q7osezg4eM15XOpSOzIBe+zkSdW5/",
-	"dvxT3+dfGVppBw81Ef3Z9VcHwbqeMy+7xQML3rJn45PD2nijfQ9hvnf0Fgi18rbYrg21jwYJpZBaDect",
-	"ehOMi19A1xToCQOjXiOA2wcORIp5MyT0xT+2+chGiuU2pswZzzsEyB8zYQRmYk6KKsmIFiQVLbgdjF28",
-	"25B5vH3y2lRBTNmz01d79A2pS7jko2RaA8f4zyhPzYhRgZyBHCqgMskGU9GPsUvz01Vd+9on9p96w1oh",
-	"U+WpSd2i24KMyL4g1xHj5K4SGtR1hIVbZ7AgShuFjuZMZ6LS9Tm9RaM+pr/beD6/heL3Zlc8X9SzK8bN",
-	"INlqrsCMdW3jH9LDt76NLnv0o3XjX9D7c/vaWZ/Lb9TW80WXCNaA1Wrjaz23no3vtG4JUgm+buEWrT6s",
-	"scRe08aQavmq3erYdk20U2QsRA6UhzRBmmE4sjE5oYabkkzkqSJUG6KzdnVWMB1e/sfjwAFCQe9ZgW2n",
-	"R8z+dRJqbEK5oMuU6zPvKZAxTIRc6zluILHGfCfHp2d9i908YV5vTYQCmf2l3RJuz7rGIZK2zXq2LalT",
-	"X49EbmAx9RDRMxmO+cUQmbPY19zAj2tZjhtmPRnN8cOyb8tz2qv2HdgCfQh7moMK3xZs6QceIiqnZqet",
-	"GbS5FjTwA6b6pKJrnOVKpR4+1BeLlpvIUcu2TxpC23COQxf9QmLdY0PzjBH6/PisHwbnurmbZ/jV+eTo",
-	"veBgL9sRRRcHCdZfQO9q2xbayy1cpguMyZPY0jdpsn1prBsx+1TcGzMpCF16NCffnjmRHOgMFBGVRnKy",
-	"UMSMYghTbiat6yuSrvedSFGYSYuvx/3M8l8zia+9bwWOkCmaR4b+sqZN/bvkpALkFI7Mbn/4ugpg1tsl",
-	"Q33byKltQbiYPyqMzk5O94iCR0fOK3ubdtfg6fjLhlyHKhT+7nCwVfmQp6DqUVBolvXKi9gSpn/xsW/O",
-	"x9pXXjcSMu8GBx01eaG4wK6O23Go7yjxB8kjchXVzDC1HeFh12UOJ7CftodOLwgl9tSJtPij7/OveajR",
-	"x+YT+3wz2e5G3cs09Xc9n4xl1lecvy3N7CwbOO21Px/CTd1KRGymm5uSZ32J4Hvx0irgpKYXpzytvTIH",
-	"mmInboZr5qzH/KyFc9bY/Yvf+JevuXXf2LuxFoQLnTE+HZCXfGE+2f/LseLc7SHWNd/Bud+J2dO2UObe",
-	"9vfPTQ4wNBYzaGUnQSi35vZTsYCzd49tmlPSTzfoYNZ865w8E6q55mMPxKI4qmQejaKhYZ9uwT5/BgnN",
-	"vIjaG0Ht6RjWgnX3Tam6RcesD1GwkXHXWTuC/C77ki6rwk6j2mOE1pt+7ru8Wf4vAAD//w==",
+	"7Ft7b9y2sv8qhO4Fei8q79qJcy/q/FM3SNr0NIlb+yAFYiOhpdkVa4lUSMrrRbDf/WD4kKgVtbtO/OgB",
+	"zl/2rijOcJ6/Gc5+STJR1YID1yo5+pIUQHOQ5t+XZ3SOf3NQmWS1ZoInR8lbWoEiumCKXINckkxwDVxP",
+	"kjRRWQEVxVf0sobkKFFaMj5PVqs0eZ1DVQsNPFv+AXVJl5AP9z4FrsmiAG73Z0gHCOVqAZKIGbmEmZAQ",
+	"JXUpRAmUJyskVlNJK9DuHAHpf8ByhCqdU8bJgunC0FS0AnIFy9R8kvC5AaWRIcsM5IQqxw6hPCdZQfkc",
+	"FOFCF4zPSeX4ZEjAyjRJE04r5DVgaA85Co9T0ZvfgM91kRw9efYsTSrG/eeDNCbX2Ruqs2J4qjf0Cqz8",
+	"LG9E8HJJ2KwVrdKsLM0CVPRzAqWCUN5MkcODJ+OHmO1ZymPc7+8P+V2liQRVC67AqOZEissSKvzX2RH+",
+	"S+u6ZBnFg0xru+L7vxSe6ktA678lzJKj5L+mnQFP7VM19fsain25vC+oJgtjaFLwOfmfP169ID8cPvv/",
+	"/50YgbotkMILUVWOpVqKGqRmlm3a6ELIoczP0HKay78g02iuKMyFZBrkd4pocQUcpbkmkzS5FPky4jRp",
+	"kkmgGvKP1LAwE7LC/5KcatjTrILYZizvrWVc/99ht45xDXOQuFCz7Ar0x7X1TcPyJGZn6AJMotN+SOyS",
+	"9v3Uy8Mdpcf4RbuZMHJB0k6uJ3QOQ9kyDVX/n02K9ipatWSolHSJnznc6I9ZI9WYpuwzryhcTmo6h+eE",
+	"N2VJBDdfl1RpIrhxZvyeXpaQHGnZwFYpGf77fMSk8YpBmb+U0rLZF0YOmrIyahyMD091QnWRks8NyGVK",
+	"rMOmJBPiigERkqB2ohbYxsu4oNDjvZjapfGNBFrYyDZ1STPAuEnJr6fv3hK3eLLd3niSelHEJPhGXBtD",
+	"onnOkB4tTwIpzmipIF0TrNJUwzbjOjMmfmqWrvNkN4hx8xYWQeC4BU8+DvSDKIbRbUkgZMzsMsLX7w00",
+	"t5WUDfdfErihVY22n/zEyhIppyGnB7fl0+w7wqcV/J2Jb2imkgnJtMMCM9qUGPs4BsEycqzB+59RjruF",
+	"zjRxCaEvQ/QHxq8Fy4AUFHED4U11aRLsehK9jVRbzjq66bhJnARy2Kb1Rs7RpCMHtBk9/4jgyUal7q2T",
+	"s4NfkjTIXY00eT3ZyTwGe286xG9M6W9NJ61ABvkkGtzj7LSQZiyWRwAJQl1BLhF4stzGWqaIyLJGSuAZ",
+	"RKMtYNJQ4ztagNNiWodiU0xnBLiWSzITkgDNCgzrBsLvJKUgY0XyLkbGRsVTwC9nZyfELpiEZsG4fvpk",
+	"BKboEuKbXTFuROUgYkoQwAuZq6iw7Bdj1cxgtx57jWR7EmZgVLHVdM1Tz3krj5ittPG4byl3gPvGgtGm",
+	"aL4D6HNeuQXfmWPdhTuajU6t/L7eI8NdHlLWpYMYfYt7V2N5axKcIotCYNHFKkD3d8EOXVdcW2C0A5C/",
+	"hUrTRNTAdyoQdtO+29CdNSb8LpWvlVBKsTkHw/kWXH2/FdKop9h0PNDfKyFJDaIuTUxuhX74ZCdlhcij",
+	"U1iLPL4NabgAD7tVpqYgJRpzBSoRcsL0ZFN+v4z0To5t8PTHwuhZMQX96L5RHbdH4l8BqQZUmzq/peFE",
+	"HcLvPw67ApX7s4aKSjtH6Al6zcsCdsed7C7qaeeu/8bltJeFa4ptLCBa4wnjUUI5/5FmFUz849BtPQ5e",
+	"GVwe7nmQbghxmzH91gAYho17q05uW3eMiP7UOzTwpkLNuRRRA89tVlKivAbkJiuFgjxQY8fXeyGvSkHz",
+	"bzVov88fYvENECLcZWMqW0OXaPkMQ5FvvWzVtDHvfsTdLY7unNk7TXwFDgii1UCt66wPBYn2BlmDlnyK",
+	"+nGFO1Bpc5b975Xn6df3Z8l6+/bY5S1fImnglOvnhGlFPtkPn0hWUlaZtpVNT/Z7H5oKobrrCnN3YBlo",
+	"2S20rm3rmPGZ8M1p6hJOZaq4RAOtfnQRYpKJquuMnxmKtEpWQ+YLKGuSg7oypVdF+ZKg0VLOQE3IS3Oj",
+	"4rjFHIanEgtuWD4i1Jdw51yBORrVbvV3iuRUU3MXwQURugCZmk+4hRVZ1SiNJWYnke/U5Jyfc4TqCvnA",
+	"BGqCtjoic3YN5FMQbT+RS5pdEarIJ/8FnqEN9oJDes4brllJmKk/0dgnxBSKilAJvrYiuciaCt007L6f",
+	"GxzJMuAKuhZEclzTrIC9J5N9zIOydPpRR9PpYrGYUPN4IuR86t5V099ev3j59vSleacrIV3HGnPINUhl",
+	"NbI/ObCL0JppzZKj5Olkf/IUDZvqwtjn9Ppg6gKw8/i5RbQRiEUrsEV1oMkJeSucClAoADnkE+tAthny",
+	"Ok+OElTCSUdl7aLkyf7+hkuS216OBA2TyA3JWQfoGCh7A1YJpYlNfWTGJDrQKk0O//xzjFjLfXcXk3a9",
+	"tp3fCSJGcvThAvNVVVGJifgXsfAcUVdQkYxycmnCI50rU4s7nV+kyc2eaYzHRH2zpzJhXL9uLkuWGbqo",
+	"dpNKx1X+numCLMyFEkU/Y9x0U+LK/d3udY+K7eruEa3a45iwMOQ6JZdLEzMfULWtMpFrY2ifvZS8Bt0X",
+	"AwU6cZpLBxXRzbG9ttC+u0ad/x3u/zDUzwsDtm07poXnP7mq805003bfV/2UijBgNbCJg7u1iY328Bjq",
+	"fkOvgFBLf4uuQ9V4t5RQC6nVdBGAxHhMdn0WYwWYgSz0JEISiz1JLggXmmSisTMMfbv4GXQLRO/RcVsa",
+	"ET2940CkWHStWg/BUhuIrSdbhGkwg7H0x1Dq+0IYBgqxIFWTFUQLkotAvU5tff2GIvb69VF7U6o1mMP2",
+	"zNuZDJuZyHvJtAaO8aygPDeNYQXyGuRUAZVZMZmLoa5PzaOzFiSEQyQfBpFfyFx5QNk2ViwaQk08J+cJ",
+	"4+RzIzSo8wRRky5gSZQ2DO0tmC5Eo9vpCiuNFkJ+3jhVsaUwG3QceblsO46Mm/a/5VyBacbbdk2MD9+w",
+	"6Hi5RRehbddU9Oa1fe1wWIFt5NajfBeoRoQVNF9aPrdONOxEtwapBB8jHBRDd6sscasecYy1cl1vrW+7",
+	"1sdgbGrACeIrU6AYlRNqCgNSiDJXhGqDCEeps4rpOPln+5Frn4resKqpOonZTwexcjQWC/plSjupMIdg",
+	"YizGp2sjjajvYP/J4VBjF/eYB4I+XiQTHNsj4fGsaTxGkLdR0taQbagcoO0NqKxtFXtkxjEeGWB2mHpM",
+	"EHk4itpcy3IQsGOn65ZM16YCrV7vBff5nurDAr+Q6tBjrKZQpMHAZziXGA5pxsi416axuU5D84Ht0lyr",
+	"+TpwSwH4JaFybk4c3JiYIbaJb4e292p9I1utIZTpl3YMbjWKVl5rZUYs0Y4RxfnJSTvpalsldkYzjyLQ",
+	"1sDvOe7cylb8cPAm2zBrzKZP9w9jcunGUA2IfT3beys4OOkounyUCPcz6F0NKdDOagtg7AvSJKOa6qLL",
+	"ReE8ZT9K3AbWXJi+VWwe2AyFeHhKSqDXoIhoNCLApSKm2UiYctc1up0edp2VmRSV6SV60DM01X+aS6qv",
+	"Dcdujnn3OFyBnMOeOe33X5dmDb1dovLDelqrC8LF4pvc7oE954UdNN/VeXr2siGwIguV/31CNMK+K3NQ",
+	"bWMy1nx74bfY4qb/Ab0PDnrDafCNqNebwaP2Jz0TyNCuht4zwL9RoogidARSquuoa9snxlLY3PMRIV0T",
+	"7TmhvokWgHTffDnnse6Lphomc2Hvevpeepznfmz63pB4+2uBh4XiPbKRwQn7+DHM2nFGxGbsvCk4t/M7",
+	"fxerbiJGbRoqlOetFZdAc6KF7aia21LzWAtn3KnvFGtB/Mvn3Jp76s1eC/97rwk55kv7yy/zM6o1Zwg7",
+	"ked8B2d4I64hgP137wzmJxN/f+zzCDcT4hqC6CcI5dY8fCs04hz9S8puoOHDBRqkVfeYUxRCdRN59rq4",
+	"veeeGjTsCA7xPEjomoTUDu+FLVHMNWOj4VRdoSG3N4FYiLnJ895G/pTDnU6byrYgw15Q8KZv9q8uVv8K",
+	"AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -148,6 +148,18 @@ func (s *server) CreateTicket(ctx context.Context, req api.CreateTicketRequestOb
 		return nil, err
 	}
 	defer done()
+	without := req
+	without.Params.IdempotencyKey = nil
+	return rest.Idempotent(ctx, q, rest.Once[api.CreateTicketResponseObject]{
+		Operation: "createTicket", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+		Visit:  api.CreateTicketResponseObject.VisitCreateTicketResponse,
+		Stored: func(a rest.Stored) api.CreateTicketResponseObject { return stored{a} },
+	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateTicketResponseObject, error) {
+		return s.createTicketWith(ctx, q, req)
+	})
+}
+
+func (s *server) createTicketWith(ctx context.Context, q *tenantdb.Queries, req api.CreateTicketRequestObject) (api.CreateTicketResponseObject, error) {
 	var in rest.Fields
 	arg := tenantdb.CreateTicketParams{
 		QueueID:   rest.Take(&in, "body.queue_id", rest.UUID[openapi_types.UUID, uuid.UUID], req.Body.QueueId),
@@ -168,7 +180,7 @@ func (s *server) CreateTicket(ctx context.Context, req api.CreateTicketRequestOb
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.CreateTicket201JSONResponse(body), nil
+	return api.CreateTicket201JSONResponse{Body: body}, nil
 }
 
 // GetTicket answers GET /v1/tickets/{ticket_id} with the query GetTicket of queries/tenant/tickets.sql.
@@ -328,6 +340,12 @@ func (s *server) AddComment(ctx context.Context, req api.AddCommentRequestObject
 	defer done()
 	return rest.Answer(s.custom.AddComment(ctx, q, req))
 }
+
+// stored is an answer that was kept for an Idempotency-Key.
+type stored struct{ rest.Stored }
+
+// VisitCreateTicketResponse writes the answer to POST /v1/tickets again.
+func (a stored) VisitCreateTicketResponse(w http.ResponseWriter) error { return a.Send(w) }
 
 func toPriorityFromListPrioritiesRow(f *rest.Fields, row publicdb.ListPrioritiesRow) api.Priority {
 	return api.Priority{
