@@ -42,6 +42,7 @@ func throughPrism(t *testing.T, clients ...*client) {
 		c.base = "http://" + addr
 		c.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableCompression: true}}
 	}
+	awake(t, clients[0])
 	t.Cleanup(func() {
 		for i, c := range clients {
 			c.http.CloseIdleConnections()
@@ -54,6 +55,19 @@ func throughPrism(t *testing.T, clients ...*client) {
 		}
 		t.Logf("Prism saw %d requests", strings.Count(out.String(), "Request received"))
 	})
+}
+
+// awake proves that Prism holds bodies against the document, for it lets through
+// what it does not understand.
+func awake(t *testing.T, c *client) {
+	t.Helper()
+	for op, wrong := range map[string]string{"createProvider": `{"kind":"mainframe"}`, "updateProvider": `{"alias":5}`} {
+		req := request{op: op, path: map[string]string{"provider_id": nobodys}, body: []byte(wrong)}
+		a := c.send(t, c.ops[op].method, c.ops[op].target(req.path, nil), c.headers(c.ops[op], req), req.body)
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(string(a.body), "stoplight.io/prism") {
+			t.Errorf("Prism lets %s through as %s: %d %s", wrong, c.ops[op].contentType(), a.status, a.body)
+		}
+	}
 }
 
 func freeAddr(t *testing.T) string {
