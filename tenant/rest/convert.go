@@ -43,7 +43,7 @@ func (f *Fields) Add(place string, err error) {
 			field.Pointer = pointer(strings.Split(name, "."))
 		}
 	}
-	if len(f.errs) < maxFieldErrors {
+	if len(f.errs) < maxFieldErrors && !slices.Contains(f.errs, field) { // A value may feed two queries.
 		f.errs = append(f.errs, field)
 	}
 }

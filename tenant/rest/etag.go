@@ -152,7 +152,7 @@ func parseTag(text string) (tag entityTag, after string, err error) {
 // joinLists makes one line of the lists that may come in several, which
 // generated decoders refuse.
 func joinLists(header http.Header) {
-	for _, name := range []string{headerIfMatch, headerIfNoneMatch} {
+	for _, name := range []string{headerIfMatch, headerIfNoneMatch, "Prefer"} {
 		if lines := header.Values(name); len(lines) > 1 {
 			header.Set(name, strings.Join(lines, ", "))
 		}

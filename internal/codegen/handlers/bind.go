@@ -23,6 +23,7 @@ type binding struct {
 	inputs []*input
 	paged  *paging
 	guard  *guard
+	count  *counting
 	// lines are the statements before the query runs; args is what it is
 	// called with, positional how many values that is.
 	lines      []string

@@ -105,7 +105,7 @@ const (
 // locals are the names that the generated code uses itself.
 var locals = []string{
 	"rest", "tenant", "context", "http", "errors", "fmt",
-	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", rowName, "rows", bodyName, "limit", "cursor", "next",
+	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", rowName, "rows", bodyName, "limit", "cursor", "next", "count", "total",
 	"without", "stored", "doc", "strict", "cfg", "server", "New", "Config", "Custom",
 }
 

@@ -52,6 +52,7 @@ func (b *binding) request() {
 		values = append(values, b.argument(b.query.Params[i]))
 	}
 	b.checkArgs()
+	b.findCount()
 	b.checkUnused()
 	b.noteVariation()
 	b.join(values)

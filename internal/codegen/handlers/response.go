@@ -118,6 +118,7 @@ func (b *binding) fill(s *openapi.Schema, target ast.Expr, line int) {
 	}
 	if elem, ok := b.listElem(target); ok && s.Type == "array" && s.Items != nil {
 		b.noCursor(line)
+		b.checkTotal(nil)
 		b.list(s.Items, elem, "", line)
 		return
 	}
@@ -162,13 +163,16 @@ func (b *binding) envelope(s *openapi.Schema, fields []gosrc.Field, text string)
 			parts = append(parts, fields[j].Name+": "+value)
 		case isCursor(p) && j >= 0:
 			parts = append(parts, fields[j].Name+": "+b.cursorValue(p, b.g.api.Resolve(fields[j].Type)))
+		case p.Name == totalProperty && j >= 0:
+			parts = append(parts, fields[j].Name+": "+b.total(p, fields[j]))
 		default:
-			b.reportf(p.Line, "unknown-property", p.Name, "remove the property, or write the handler by hand", "query %s fills items and next_cursor alone", b.query.Name)
+			b.reportf(p.Line, "unknown-property", p.Name, "remove the property, or write the handler by hand", "query %s fills items, next_cursor and total alone", b.query.Name)
 		}
 	}
 	if b.paged != nil && !slices.ContainsFunc(s.Properties, func(p openapi.Property) bool { return isCursor(&p) }) {
 		b.noCursor(s.Line)
 	}
+	b.checkTotal(s.Properties)
 	b.result = text + "{" + strings.Join(parts, ", ") + "}"
 }
 

@@ -56,6 +56,9 @@ type Operation struct {
 type Binding struct {
 	Name string
 	Line int
+	// Count names the query that counts the rows of the whole list.
+	Count     string
+	CountLine int
 	// Args maps parameters of the query to sources in the request.
 	Args map[string]Source
 }
@@ -155,6 +158,12 @@ func (d *Document) readBinding(o *Operation) diag.List {
 			switch key {
 			case "name":
 				o.Query.Name, _ = value.(string)
+			case "count":
+				o.Query.Count, _ = value.(string)
+				o.Query.CountLine = d.operationLine(o, "x-query", "count")
+				if o.Query.Count == "" {
+					return bad("count of x-query names no query")
+				}
 			case "args":
 				args, ok := value.(map[string]any)
 				if !ok {
