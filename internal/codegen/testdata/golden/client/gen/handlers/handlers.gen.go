@@ -102,7 +102,7 @@ func (s *server) AddEvents(ctx context.Context, req api.AddEventsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	rest.AtEnd(ctx, done)
 	return rest.Answer(s.custom.AddEvents(ctx, q, req))
 }
 
@@ -132,7 +132,7 @@ func (s *server) ExportThings(ctx context.Context, req api.ExportThingsRequestOb
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	rest.AtEnd(ctx, done)
 	return rest.Answer(s.custom.ExportThings(ctx, q, req))
 }
 
