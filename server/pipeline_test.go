@@ -219,7 +219,7 @@ func (p *userProject) serve(t *testing.T, settings ...string) *userServer {
 		}
 	}
 	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
 		rest, err := io.ReadAll(stderr)
