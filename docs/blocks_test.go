@@ -5,7 +5,7 @@
 //
 //	sh                        commands; they must succeed, or end with exit=N
 //	console                   the same with "$ " before commands, and their output
-//	output                    is what the commands before it print; ... matches anything
+//	output                    the commands before it print this; ... matches anything
 //	LANG file=PATH            the text of a new file
 //	LANG file=PATH append     is added at the end of the file
 //	LANG file=PATH under=KEY  is added at the end of a top-level key of a YAML file

@@ -106,7 +106,7 @@ func TestFakeGcloud(t *testing.T) {
 		"sql databases create notes --instance=db": true,
 		"sql databases create notes --instance":    false,
 		"sql databases create --instance=db":       false,
-		"sql databases create notes --instant=db": false,
+		"sql databases create notes --instant=db":  false,
 		"sql databases drop notes":                 false,
 		"services enable a b c":                    true,
 		"run services replace /nowhere":            false,

@@ -28,6 +28,7 @@ type database struct {
 	tx      pgx.Tx
 	version int // such as 150018
 	tenants []registered
+	slugs   map[string]string // by schema
 }
 
 const connectionArea = "connection"

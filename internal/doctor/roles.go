@@ -92,6 +92,10 @@ func checkRuntimeDatabase(ctx context.Context, d *database) ([]outcome, error) {
 	return orOK(problems, "%s may make nothing in database %s", d.runtimeRole, d.name), nil
 }
 
+// grantorOption is the first server version in which a membership belongs to
+// whoever granted it, and is changed in that one's name only.
+const grantorOption = 160000
+
 // checkRuntimeMember: the runtime role is a member of tenants' roles, and of
 // nothing else; and it may take these on, not use or hand them on as they are.
 func checkRuntimeMember(ctx context.Context, d *database) ([]outcome, error) {
@@ -99,7 +103,7 @@ func checkRuntimeMember(ctx context.Context, d *database) ([]outcome, error) {
 		return skipf("give the runtime role's connection string to check it"), nil
 	}
 	rows, err := d.tx.Query(ctx, `
-		SELECT r.rolname::text, r.rolname ~ '^t_[0-9a-f]{32}$', m.admin_option,
+		SELECT r.rolname::text, pg_get_userbyid(m.grantor)::text, r.rolname ~ '^t_[0-9a-f]{32}$', m.admin_option,
 		       coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, false), coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
 		FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.roleid JOIN pg_roles AS me ON me.oid = m.member
 		WHERE me.rolname = $1 ORDER BY 1`, d.runtimeRole)
@@ -108,19 +112,25 @@ func checkRuntimeMember(ctx context.Context, d *database) ([]outcome, error) {
 	}
 	me := tenant.QuoteIdent(d.runtimeRole)
 	var problems []outcome
-	var name string
+	var name, grantor string
 	var isTenant, admin, inherit, set bool
-	_, err = pgx.ForEachRow(rows, []any{&name, &isTenant, &admin, &inherit, &set}, func() error {
-		role := tenant.QuoteIdent(name)
-		switch {
-		case !isTenant:
-			problems = append(problems, failf("REVOKE "+role+" FROM "+me, "role %s is a member of %s, which is no tenant's role", d.runtimeRole, name)...)
-		case admin:
-			problems = append(problems, failf("REVOKE ADMIN OPTION FOR "+role+" FROM "+me, "role %s may make others members of %s", d.runtimeRole, name)...)
-		case inherit:
-			problems = append(problems, failf("GRANT "+role+" TO "+me+" WITH INHERIT FALSE", "role %s inherits what tenant role %s may", d.runtimeRole, name)...)
-		case !set:
-			problems = append(problems, failf("GRANT "+role+" TO "+me+" WITH SET TRUE", "role %s may not take on tenant role %s", d.runtimeRole, name)...)
+	_, err = pgx.ForEachRow(rows, []any{&name, &grantor, &isTenant, &admin, &inherit, &set}, func() error {
+		role, by := tenant.QuoteIdent(name), ""
+		if d.version >= grantorOption {
+			by = " GRANTED BY " + tenant.QuoteIdent(grantor)
+		}
+		if !isTenant {
+			problems = append(problems, failf("REVOKE "+role+" FROM "+me+by, "role %s is a member of %s, which is no tenant's role", d.runtimeRole, name)...)
+			return nil
+		}
+		if admin {
+			problems = append(problems, failf("REVOKE ADMIN OPTION FOR "+role+" FROM "+me+by, "role %s may make others members of %s", d.runtimeRole, name)...)
+		}
+		if inherit {
+			problems = append(problems, failf("GRANT "+role+" TO "+me+" WITH INHERIT FALSE"+by, "role %s inherits what tenant role %s may", d.runtimeRole, name)...)
+		}
+		if !set {
+			problems = append(problems, failf("GRANT "+role+" TO "+me+" WITH SET TRUE"+by, "role %s may not take on tenant role %s", d.runtimeRole, name)...)
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -57,8 +58,10 @@ func checkRegistry(ctx context.Context, d *database) ([]outcome, error) {
 		return nil, err
 	}
 	byState := map[string]int{}
+	d.slugs = map[string]string{}
 	for _, t := range d.tenants {
 		byState[t.state]++
+		d.slugs[t.schema] = t.slug
 	}
 	return okf("%d tenants, %d of them active", len(d.tenants), byState["active"]), nil
 }
@@ -72,16 +75,9 @@ func (d *database) schemas() []string {
 	return names
 }
 
-// slugs turns names of schemas into what people call the tenants.
-func (d *database) slugs(schemas []string) []string {
-	names := make([]string, len(schemas))
-	for i, schema := range schemas {
-		names[i] = schema
-		if at := slices.IndexFunc(d.tenants, func(t registered) bool { return t.schema == schema }); at >= 0 {
-			names[i] = d.tenants[at].slug
-		}
-	}
-	return names
+// slug turns the name of a schema into what people call the tenant.
+func (d *database) slug(schema string) string {
+	return cmp.Or(d.slugs[schema], schema)
 }
 
 // perTenant runs a query that lists schemas, and makes one finding of them. In
@@ -91,13 +87,18 @@ func (d *database) perTenant(ctx context.Context, level Status, message, mend, s
 	if err != nil || len(bad) == 0 {
 		return nil, err
 	}
+	slices.SortFunc(bad, func(a, b string) int { return strings.Compare(d.slug(a), d.slug(b)) })
 	if strings.Contains(mend, "%[1]s") {
 		mend = fmt.Sprintf(mend, tenant.QuoteIdent(bad[0]))
 	}
 	if len(bad) > 1 {
 		mend += fmt.Sprintf(" -- and so for %d more", len(bad)-1)
 	}
-	return []outcome{{level, fmt.Sprintf(message, sample(d.slugs(bad))), mend}}, nil
+	names := make([]string, len(bad))
+	for i, schema := range bad {
+		names[i] = d.slug(schema)
+	}
+	return []outcome{{level, fmt.Sprintf(message, sample(names)), mend}}, nil
 }
 
 // checkHalfMade: a registered tenant has its schema and its role. Creation is
@@ -172,7 +173,7 @@ func checkMembership(ctx context.Context, d *database) ([]outcome, error) {
 		return skipf("give the runtime role's connection string to check it"), nil
 	}
 	grant := "GRANT %[1]s TO " + tenant.QuoteIdent(d.runtimeRole)
-	if d.version >= 160000 {
+	if d.version >= grantorOption {
 		grant += " WITH INHERIT FALSE, SET TRUE"
 	}
 	missing, err := d.perTenant(ctx, Fail, "the service cannot work for these tenants, whose roles "+d.runtimeRole+" is no member of: %s", grant, `
