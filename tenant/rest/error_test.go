@@ -119,3 +119,27 @@ func TestWriteErrorOutsideOfWrapUsesTheDefaultLogger(t *testing.T) {
 		t.Errorf("%d, log %s", w.Code, log.String())
 	}
 }
+
+// TestProblemTypes lists each kind once, and what errors are answered with is
+// among them.
+func TestProblemTypes(t *testing.T) {
+	t.Parallel()
+	listed := map[rest.ProblemType]bool{}
+	names := map[string]bool{}
+	last := 0
+	for _, p := range rest.ProblemTypes() {
+		if !strings.HasPrefix(p.Type, rest.ProblemBase) || p.Title == "" || p.Status < max(400, last) || names[p.Type] {
+			t.Errorf("%+v", p)
+		}
+		listed[p], names[p.Type], last = true, true, p.Status
+	}
+	for status := 400; status < 600; status++ {
+		p, _ := rest.ProblemOf(rest.Errorf(status, "x"))
+		if p.Type != "about:blank" && status != 499 && !listed[rest.ProblemType{Type: p.Type, Title: p.Title, Status: status}] {
+			t.Errorf("%d: %s is not listed", status, p.Type)
+		}
+	}
+	if !names[rest.ProblemBase+"idempotency-key-reused"] || names["about:blank"] || names[rest.ProblemBase+"canceled"] {
+		t.Errorf("%v", names)
+	}
+}

@@ -140,7 +140,7 @@ func (c *claimed) take(ctx context.Context, tx *tenant.Querier) (Stored, error) 
 	}
 	if !bytes.Equal(fingerprint, c.fingerprint) {
 		return Stored{}, &StatusError{Problem: Problem{
-			Type: ProblemBase + "idempotency-key-reused", Title: "The Idempotency-Key stands for another request",
+			Type: ProblemBase + keyReused.name, Title: keyReused.title,
 			Status: http.StatusConflict, Detail: "send the same request as before, or another key",
 		}}
 	}

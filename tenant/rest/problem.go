@@ -1,11 +1,13 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,6 +76,31 @@ var kinds = map[int]kind{
 	http.StatusServiceUnavailable:    {"unavailable", "The service is not available now"},
 	http.StatusGatewayTimeout:        {"timeout", "The request took too long"},
 	statusClientClosed:               {"canceled", "The client closed the request"},
+}
+
+// keyReused is a kind of conflict of its own, because a client answers it by
+// another key and not by looking at what is stored.
+var keyReused = kind{"idempotency-key-reused", "The Idempotency-Key stands for another request"}
+
+// ProblemType is one kind of problem that the package answers with.
+type ProblemType struct {
+	Type, Title string
+	Status      int
+}
+
+// ProblemTypes lists all of them by status, for a document that has to name
+// them. Those of status 500 and more a client can only report or wait out.
+func ProblemTypes() []ProblemType {
+	all := []ProblemType{{ProblemBase + keyReused.name, keyReused.title, http.StatusConflict}}
+	for status, k := range kinds {
+		if status != statusClientClosed { // Nobody is left to read it.
+			all = append(all, ProblemType{ProblemBase + k.name, k.title, status})
+		}
+	}
+	slices.SortFunc(all, func(a, b ProblemType) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Type, b.Type))
+	})
+	return all
 }
 
 // statuses is the one table from the runtime's codes to HTTP. Codes that only a

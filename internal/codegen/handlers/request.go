@@ -233,7 +233,7 @@ func (b *binding) take(v queries.Value, in *input, line int) string {
 }
 
 func (b *binding) nullItems(line int, place string) {
-	b.reportf(line, "nullable-items", place, "remove `nullable` from the items, or write the handler by hand",
+	b.reportf(line, "nullable-items", place, "remove `nullable` from the items, or give the column elements that can be nil in sqlc.yaml: `overrides: [{column: table.column, go_type: {slice: true, pointer: true, type: string}}]`",
 		"an item may be null, which the elements of the Go slices on the way to or from the database cannot hold")
 }
 
