@@ -4,7 +4,7 @@
 // A block's info string says what it is. Renderers show only its first word.
 //
 //	sh                        commands; they must succeed, or end with exit=N
-//	console                   the same with "$ " before commands, and their output
+//	console                   the same with "$ " before commands, and what these print
 //	output                    the commands before it print this; ... matches anything
 //	LANG file=PATH            the text of a new file
 //	LANG file=PATH append     is added at the end of the file

@@ -62,4 +62,10 @@ func TestHarden(t *testing.T) { // not parallel: it sets the environment
 	if out, err := runHarden(t); err != nil || !strings.Contains(out, "is hardened") {
 		t.Errorf("%q, %v", out, err)
 	}
+	if out, err := runHarden(t, "--json"); err != nil || !strings.Contains(out, `"database": "`+urls.Name+`"`) || strings.Contains(out, `"sql"`) {
+		t.Errorf("%q, %v", out, err)
+	}
+	if out, err := runHarden(t, "--json", "--print"); err != nil || !strings.Contains(out, `"sql": "DO $harden$`) || strings.Contains(out, `"database"`) {
+		t.Errorf("%q, %v", out, err)
+	}
 }

@@ -55,7 +55,8 @@ find it at or above the working directory; --dir names another.
 
 Exit status: 0 when all is well, 1 when something is wrong, 2 when the command
 line is.`,
-		Example: `  bailiwick generate
+		Example: `  bailiwick init notes
+  bailiwick generate
   bailiwick tenant create acme --plan team
   bailiwick doctor`,
 		Version:       buildInfo().Version,

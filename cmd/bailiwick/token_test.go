@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"crypto"
+	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -95,4 +97,22 @@ func TestToken(t *testing.T) { // not parallel: it sets the environment
 	wantText(t, err, "the flag --user is required\n\tmend: see `bailiwick token --help`")
 	_, err = runToken(t, "--tenant", "initech", "--user", "x", "--ttl", "-1s")
 	wantText(t, err, "must be positive")
+
+	// With a database of one's own, it says which one it is for.
+	t.Setenv("DATABASE_URL", "postgres://app@db.example/app")
+	root := newRootCommand()
+	var answer, warnings bytes.Buffer
+	root.SetOut(&answer)
+	root.SetErr(&warnings)
+	root.SetArgs([]string{"--dir", repository, "token", "--tenant", "initech", "--user", "x", "--json"})
+	var printed printedToken
+	if err := errors.Join(root.ExecuteContext(t.Context()), json.Unmarshal(answer.Bytes(), &printed)); err != nil {
+		t.Fatal(err)
+	}
+	if printed.Tenant != created.ID || printed.Subject != "x" || printed.Token == "" || time.Until(printed.ExpiresAt) < time.Minute {
+		t.Errorf("%+v", printed)
+	}
+	if !strings.Contains(warnings.String(), "DATABASE_URL is set, but a token is for the embedded database only") {
+		t.Errorf("warnings: %q", warnings.String())
+	}
 }
