@@ -275,12 +275,13 @@ func (c *apiClient) scan(t *testing.T, provider string) (scan, finding string) {
 		"uid": "f-2", "check_id": "unknown_check", "service": "iam", "region": "global", "severity": "low", "status": "pass",
 		"resources": []object{{"uid": "arn:aws:iam::1:user/x", "kind": "user"}},
 	}
-	c.call(t, "POST", path+"/findings", object{"findings": []object{one, {"uid": "f-3"}}}, 422)
-	if stored := c.call(t, "POST", path+"/findings", object{"findings": []object{one, two}}, 200); stored["findings"] != 2.0 || stored["new"] != 2.0 {
+	c.call(t, "POST", path+"/findings", []object{one, {"uid": "f-3"}}, 422)
+	c.call(t, "POST", path+"/findings", []object{one, one}, 409)
+	if stored := c.call(t, "POST", path+"/findings", []object{one, two}, 200); stored["findings"] != 2.0 || stored["new"] != 2.0 {
 		t.Errorf("stored %v", stored)
 	}
 	c.call(t, "POST", path+"/finish", nil, 200)
-	c.call(t, "POST", path+"/findings", object{"findings": []object{one}}, 409)
+	c.call(t, "POST", path+"/findings", []object{one}, 409)
 	cancelled := c.call(t, "POST", "/v1/scans", object{"provider_id": provider, "name": "later", "severities": []string{"high"}}, 201)
 	c.call(t, "POST", "/v1/scans/"+text(t, cancelled, "id")+"/cancel", nil, 200)
 	failed := "/v1/scans/" + text(t, c.call(t, "POST", "/v1/scans", object{"provider_id": provider, "name": "in vain"}, 201), "id")
@@ -367,6 +368,10 @@ func (c *apiClient) reports(t *testing.T, scan string) string {
 	}
 	path := fmt.Sprintf("/v1/reports/%d", int64(id))
 	c.call(t, "GET", path, nil, 200)
+	// The period is long over: there is a header and nothing else.
+	if csv := text(t, c.call(t, "GET", path+"/content", nil, 200), "text"); strings.Count(csv, "\n") != 1 {
+		t.Errorf("content: %s", csv)
+	}
 	c.call(t, "GET", "/v1/reports/0", nil, 400)
 	return path
 }
@@ -417,9 +422,9 @@ func (c *apiClient) foreign(t *testing.T, other ids) {
 		{"GET", "/v1/reports?scan_id=%s", other.scan},
 	} {
 		body := foreignBodies[request.method+" "+request.path]
-		status, answer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, request.id), body)
+		status, answer := c.raw(t, request.method, fmt.Sprintf(request.path, request.id), body)
 		nobodys := request.id[:strings.LastIndex(request.id, "/")+1] + never
-		absent, absentAnswer := c.service.send(t, c.tenant, request.method, fmt.Sprintf(request.path, nobodys), body)
+		absent, absentAnswer := c.raw(t, request.method, fmt.Sprintf(request.path, nobodys), body)
 		if status != absent || answer != absentAnswer {
 			t.Errorf("%s %s: %d %s for another tenant's, %d %s for nobody's", request.method, request.path, status, answer, absent, absentAnswer)
 		}

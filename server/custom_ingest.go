@@ -24,7 +24,7 @@ const ingestBatch = 2000
 // IngestFindings stores the report of a scanner as it comes in: resources by
 // upsert, findings and their links by COPY, all in one transaction.
 func (custom) IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error) {
-	result, err := ingest(ctx, q, req.ScanId, listed(req.Body.Findings))
+	result, err := ingest(ctx, q, req.ScanId, rest.Lines[api.NewFinding](ctx, req.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -215,14 +215,4 @@ func links(batch []api.NewFinding, rows []tenantdb.InsertFindingsParams, resourc
 		}
 	}
 	return links
-}
-
-func listed[T any](list []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for _, v := range list {
-			if !yield(v, nil) {
-				return
-			}
-		}
-	}
 }

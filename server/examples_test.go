@@ -56,6 +56,36 @@ func TestExamplesAreReal(t *testing.T) {
 	}
 }
 
+// The problems of the document are those that the runtime answers with.
+func TestProblemsAreReal(t *testing.T) {
+	t.Parallel()
+	doc, err := api.GetSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := doc.Components.Schemas["Problem"].Value.Properties["type"].Value.Description
+	known := map[string]rest.ProblemType{}
+	for _, p := range rest.ProblemTypes() {
+		known[p.Type] = p
+		if row := fmt.Sprintf("| `%s` | %d | %s |", p.Type, p.Status, p.Title); !strings.Contains(table, row) {
+			t.Errorf("the document does not list %s", row)
+		}
+	}
+	for name, response := range doc.Components.Responses {
+		media := response.Value.Content.Get("application/problem+json")
+		if media == nil {
+			continue
+		}
+		var p rest.Problem
+		if err := json.Unmarshal(encode(t, media.Example), &p); err != nil {
+			t.Fatal(err)
+		}
+		if want := known[p.Type]; want != (rest.ProblemType{Type: p.Type, Title: p.Title, Status: p.Status}) {
+			t.Errorf("the example of %s is %+v, want %+v", name, p, want)
+		}
+	}
+}
+
 // newExampleService answers for one tenant, to its analyst.
 func newExampleService(t *testing.T, db *tenanttest.DB, of tenant.Tenant) http.Handler {
 	t.Helper()
@@ -185,22 +215,23 @@ func payload(t *testing.T, media *openapi3.MediaType) []byte {
 	if lines, ok := media.Example.(string); ok {
 		return []byte(lines)
 	}
-	body, err := json.Marshal(media.Example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
+	return encode(t, media.Example)
 }
 
-// plain is a value as JSON would give it.
-func plain(t *testing.T, v any) any {
+func encode(t *testing.T, v any) []byte {
 	t.Helper()
 	text, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+// plain is a value as JSON would give it.
+func plain(t *testing.T, v any) any {
+	t.Helper()
 	var out any
-	if err := json.Unmarshal(text, &out); err != nil {
+	if err := json.Unmarshal(encode(t, v), &out); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -15,6 +15,8 @@ import (
 	"errors"
 	"fmt"
 
+	"io"
+
 	"net/http"
 	"net/url"
 	"path"
@@ -626,11 +628,6 @@ type Finding struct {
 	Uid string `json:"uid"`
 }
 
-// FindingBatch defines model for FindingBatch.
-type FindingBatch struct {
-	Findings []NewFinding `json:"findings"`
-}
-
 // FindingDelta Against the scan of the provider before this one.
 type FindingDelta string
 
@@ -1124,7 +1121,29 @@ type Problem struct {
 	// Title The kind of problem, in words.
 	Title string `json:"title"`
 
-	// Type Names the kind of problem.
+	// Type Names the kind of problem. These do not change; there may be new ones.
+	//
+	// | type | status | |
+	// |---|---|---|
+	// | `https://bailiwick.dev/problems/bad-request` | 400 | The request is malformed |
+	// | `https://bailiwick.dev/problems/unauthorized` | 401 | A valid token is required |
+	// | `https://bailiwick.dev/problems/forbidden` | 403 | This is not allowed |
+	// | `https://bailiwick.dev/problems/not-found` | 404 | There is no such thing |
+	// | `https://bailiwick.dev/problems/method-not-allowed` | 405 | The method is not allowed here |
+	// | `https://bailiwick.dev/problems/conflict` | 409 | The request conflicts with what is stored |
+	// | `https://bailiwick.dev/problems/idempotency-key-reused` | 409 | The Idempotency-Key stands for another request |
+	// | `https://bailiwick.dev/problems/precondition-failed` | 412 | The thing is no longer what If-Match names |
+	// | `https://bailiwick.dev/problems/content-too-large` | 413 | The body is too large |
+	// | `https://bailiwick.dev/problems/unsupported-media-type` | 415 | The body's media type is not supported |
+	// | `https://bailiwick.dev/problems/misdirected` | 421 | The request is not for this server |
+	// | `https://bailiwick.dev/problems/invalid` | 422 | The request is not valid |
+	// | `https://bailiwick.dev/problems/too-many-requests` | 429 | Too many requests |
+	// | `https://bailiwick.dev/problems/internal` | 500 | Something went wrong on the server |
+	// | `https://bailiwick.dev/problems/unavailable` | 503 | The service is not available now |
+	// | `https://bailiwick.dev/problems/timeout` | 504 | The request took too long |
+	//
+	//
+	// Example: https://bailiwick.dev/problems/not-found
 	Type string `json:"type"`
 }
 
@@ -1193,6 +1212,9 @@ type ProviderPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // ProviderPatch Example: {"alias":"production (eu)","scan_at":null,"scan_every":"PT12H"}
@@ -1284,6 +1306,30 @@ type ReportPage struct {
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
 }
 
+// ReportRow A line of a report in NDJSON. In CSV the same are the columns, lists with a space between their items.
+type ReportRow struct {
+	Categories  []string                  `json:"categories"`
+	CheckId     string                    `json:"check_id"`
+	FirstSeenAt time.Time                 `json:"first_seen_at"`
+	Muted       bool                      `json:"muted"`
+	MutedReason nullable.Nullable[string] `json:"muted_reason"`
+	Region      string                    `json:"region"`
+	ReportedAt  time.Time                 `json:"reported_at"`
+
+	// Resources The uids of the resources.
+	Resources []string `json:"resources"`
+	RiskScore string   `json:"risk_score"`
+	Service   string   `json:"service"`
+
+	// Severity How grave it is when the check fails.
+	Severity Severity `json:"severity"`
+
+	// Status Manual means that a person must look.
+	Status       FindingStatus `json:"status"`
+	StatusDetail string        `json:"status_detail"`
+	Uid          string        `json:"uid"`
+}
+
 // Resource defines model for Resource.
 type Resource struct {
 	FirstSeenAt time.Time          `json:"first_seen_at"`
@@ -1358,6 +1404,9 @@ type ResourcePage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // Role defines model for Role.
@@ -1476,6 +1525,9 @@ type ScanPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // ScanPatch Example: {"name":"after the fix"}
@@ -1637,6 +1689,9 @@ type UserPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // UserPatch defines model for UserPatch.
@@ -1693,6 +1748,9 @@ type MuteRuleID = openapi_types.UUID
 
 // MutedFindingID defines model for MutedFindingID.
 type MutedFindingID = openapi_types.UUID
+
+// Prefer defines model for Prefer.
+type Prefer = string
 
 // ProviderFilter defines model for ProviderFilter.
 type ProviderFilter = openapi_types.UUID
@@ -2024,6 +2082,9 @@ type ListProvidersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // CreateProviderParams defines parameters for CreateProvider.
@@ -2107,6 +2168,9 @@ type ListResourcesParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetResourceParams defines parameters for GetResource.
@@ -2169,6 +2233,9 @@ type ListScansParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // CreateScanParams defines parameters for CreateScan.
@@ -2236,6 +2303,9 @@ type ListUsersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // DeactivateUserParams defines parameters for DeactivateUser.
@@ -2300,9 +2370,6 @@ type UpdateScanApplicationMergePatchPlusJSONRequestBody = ScanPatch
 
 // FailScanJSONRequestBody defines body for FailScan for application/json ContentType.
 type FailScanJSONRequestBody = ScanFailure
-
-// IngestFindingsJSONRequestBody defines body for IngestFindings for application/json ContentType.
-type IngestFindingsJSONRequestBody = FindingBatch
 
 // ReportScanProgressJSONRequestBody defines body for ReportScanProgress for application/json ContentType.
 type ReportScanProgressJSONRequestBody = ScanProgress
@@ -2465,6 +2532,9 @@ type ServerInterface interface {
 	// GetReport Get a report
 	// (GET /v1/reports/{report_id})
 	GetReport(w http.ResponseWriter, r *http.Request, reportId ReportID, params GetReportParams)
+	// DownloadReport Download a report
+	// (GET /v1/reports/{report_id}/content)
+	DownloadReport(w http.ResponseWriter, r *http.Request, reportId ReportID)
 	// ListResources List the resources
 	// (GET /v1/resources)
 	ListResources(w http.ResponseWriter, r *http.Request, params ListResourcesParams)
@@ -4304,6 +4374,27 @@ func (siw *ServerInterfaceWrapper) ListProviders(w http.ResponseWriter, r *http.
 		return
 	}
 
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListProviders(w, r, params)
 	}))
@@ -4843,6 +4934,32 @@ func (siw *ServerInterfaceWrapper) GetReport(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// DownloadReport operation middleware
+func (siw *ServerInterfaceWrapper) DownloadReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", r.PathValue("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "report_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DownloadReport(w, r, reportId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListResources operation middleware
 func (siw *ServerInterfaceWrapper) ListResources(w http.ResponseWriter, r *http.Request) {
 
@@ -4928,6 +5045,27 @@ func (siw *ServerInterfaceWrapper) ListResources(w http.ResponseWriter, r *http.
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
 		}
 		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -5350,6 +5488,27 @@ func (siw *ServerInterfaceWrapper) ListScans(w http.ResponseWriter, r *http.Requ
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
 		}
 		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -5954,6 +6113,27 @@ func (siw *ServerInterfaceWrapper) ListUsers(w http.ResponseWriter, r *http.Requ
 		return
 	}
 
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListUsers(w, r, params)
 	}))
@@ -6428,6 +6608,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/scans/{scan_id}/reports", wrapper.CreateReport)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/reports/{report_id}", wrapper.DeleteReport)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/reports/{report_id}", wrapper.GetReport)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/reports/{report_id}/content", wrapper.DownloadReport)
 
 	return m
 }
@@ -13738,6 +13919,195 @@ func (response GetReportdefaultApplicationProblemPlusJSONResponse) VisitGetRepor
 	return err
 }
 
+type DownloadReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type DownloadReportResponseObject interface {
+	VisitDownloadReportResponse(w http.ResponseWriter) error
+}
+
+type DownloadReport200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type DownloadReport200ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	Headers       DownloadReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadReport200ApplicationxNdjsonResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type DownloadReport200TextcsvResponse struct {
+	Body          io.Reader
+	Headers       DownloadReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadReport200TextcsvResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadReport400ApplicationProblemPlusJSONResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadReport401ApplicationProblemPlusJSONResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadReport403ApplicationProblemPlusJSONResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadReport404ApplicationProblemPlusJSONResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadReport429ApplicationProblemPlusJSONResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadReportdefaultApplicationProblemPlusJSONResponse) VisitDownloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListResourcesRequestObject struct {
 	Params ListResourcesParams
 }
@@ -16400,7 +16770,7 @@ func (response ListScanFindingsdefaultApplicationProblemPlusJSONResponse) VisitL
 
 type IngestFindingsRequestObject struct {
 	ScanId RunningScanID `json:"scan_id"`
-	Body   *IngestFindingsJSONRequestBody
+	Body   io.Reader
 }
 
 type IngestFindingsResponseObject interface {
@@ -18884,6 +19254,9 @@ type StrictServerInterface interface {
 	// GetReport Get a report
 	// (GET /v1/reports/{report_id})
 	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
+	// DownloadReport Download a report
+	// (GET /v1/reports/{report_id}/content)
+	DownloadReport(ctx context.Context, request DownloadReportRequestObject) (DownloadReportResponseObject, error)
 	// ListResources List the resources
 	// (GET /v1/resources)
 	ListResources(ctx context.Context, request ListResourcesRequestObject) (ListResourcesResponseObject, error)
@@ -20394,6 +20767,32 @@ func (sh *strictHandler) GetReport(w http.ResponseWriter, r *http.Request, repor
 	}
 }
 
+// DownloadReport operation middleware
+func (sh *strictHandler) DownloadReport(w http.ResponseWriter, r *http.Request, reportId ReportID) {
+	var request DownloadReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadReport(ctx, request.(DownloadReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DownloadReportResponseObject); ok {
+		if err := validResponse.VisitDownloadReportResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListResources operation middleware
 func (sh *strictHandler) ListResources(w http.ResponseWriter, r *http.Request, params ListResourcesParams) {
 	var request ListResourcesRequestObject
@@ -20882,12 +21281,7 @@ func (sh *strictHandler) IngestFindings(w http.ResponseWriter, r *http.Request, 
 
 	request.ScanId = scanId
 
-	var body IngestFindingsJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
+	request.Body = r.Body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.IngestFindings(ctx, request.(IngestFindingsRequestObject))
@@ -21327,385 +21721,405 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Lk9u4lT8MfxW8erdqk1lRTVL3dqWe9djjjCdjx3+7Z2f/GTsySEIS0xSgEGTLisvPZ38KBwAJUqRI",
-	"ttS+TDSVilsSL8DBuePgdz72fLbZMkpownvXH3trggMSw58/3OCV+Dcg3I/DbRIy2rvuvUkwDThashgl",
-	"a4J4ghOC2BI+JOuQrvrw2/Ol9ZJRYr3Aib9GmAbiG/gw6PV75APebCPSu+697fmrp/GPzuv9/m/eM/8f",
-	"2+X3683Tl6u3vV6/x/012WAxhmS/FVfzJA7pqvfpU7/3PCCbLUsI9fevyTbCexJUDJbQBO3WhMLwMOU7",
-	"EqOQo2SNE5QwhCkiOI5CEqOY/DMlPEG7MFnLmeENQcZbrL+Q/aAwKELTTe/6t14Sp6T3rl8xyJ+Zj+VQ",
-	"yiO7WRO0xclakG4nRrPDHPkxwQkJihS6unOutjG7C8W6XE3s5ZyQeWARMnWs8ZgsrfkIu9aIBL7vud7Y",
-	"dWeFQS5ZvMFJ77qXxqEVkyWJCfVJr2q0r3FCfg43YXI43F/FEEOOIrJM9GpH4tI+rK1Y8TXboYjR1QC9",
-	"JpzEdyR4JC6LibiPMnk5SliA92UWCMgSp1Hytvco/pP9KPmT4zYsfjbSVywK/X01eeULw4STaHnSoP75",
-	"p4ltP9r9aWI3DYsk8f7xMiHx4YjgayDSBtM94sRnQo4ShpJ4j/AKh7QwAsetXMWQJkNBnU1Iw41gPztb",
-	"yZAmZEXi3icxlC2O8YYkSpQfv3r+F7J//rSaUI9fPUe3pEgAp98Lxe+CR3v9HsUb8Qq8DRe3ZL8Ig16/",
-	"JyQmjIXYCQGoG+1kZI7WqRhtv/ckjTmLqwf3npIPycKHK95r1tviFUEeWbKYiFHDSP+ZknifD1XeUViw",
-	"Df7wM6GrZN27dmx3VCUCT/GeH47jR71qAd7DkkWM3SIP+7d9yTsopH6UBiXRnVaPTDykMC7Fab3rod2v",
-	"WGn8QdJuOBk3UvJZSIOQrupWeil/LrK67ZGxP1661hL7rjXGo8CaD52hFUzJbLhcBqPxeNarZAf1uNbs",
-	"kKZw5VFl/hdSIc6/0IDECAsuFSywZ2mM/DULfdJHPBUGhiOMYkwDtkG//PL8aR/YROv0kCMfx3FIgreU",
-	"pQli1CfXiAvjAIIHSj+kyB2hNUtjjkK4R9oLEoinK2ZDN9oy3JL9WwrGAlMmVIr5tpE9H7ylmmjSpuZk",
-	"KxmVOh51x3K9M54VUp0kJBbP/Ptv/z/r/333X/9RTc4lWNpqHvDXmK5A/21wQBCj0R7t1mFEchOOeBJG",
-	"EVpjjhjV1p0TJDwC/giRiJOSQR057qB2usrw18uibVfPQngQNTOBoSg7LiYVhWI115g/QkN7hDgIqvg1",
-	"n8BGDFTOLA5X6+TYgHPfpfOo6V2YgNGvE8Iwu6IohxObDKej5dAKZnPfGtuzqYVHztRaLkdugJ2pPQnm",
-	"1XKYP/F0UaxxADIVGCZkI4QNVPCaRQFHOEEbxpPCbNxq3Qf2tlr5jY8qP1dQu0H5vUgT8jqNSB3h4zQi",
-	"RZKPnInjBZ5rjb1gbI3nrmvNfGJbE9fBru3bnjsm1STfpAlZiAeeTnEx7OA+ins4mtuOP/Os0RR71ngy",
-	"wtYMY9cio7HvzkfDwJ4tH1hxv1KO6bMwqvR6/iq1C06QR4RzKB2edciRdmnLMtDKva1iLf1AOan7TKKO",
-	"+KcPtUj94khPIf9rsmVxUsvv8GsLt05eeG6v7jXhLI39enFUvxfJ6o7IyBsTbNmOs7TG0/nEwiPsWfNg",
-	"5nk+sf0pxr2aWcjnnYGs7IgSYSUlMqoeDOugGtoSNKU0pKs3Pq61LdzHJasy8uwATx3bmowItsbOZGR5",
-	"JBhb2PHmE4+Mpr5Tw6biWafTUoy2u3Y4nMcY+6PhxPetyXzpWuNZMLdm8+HYmnjDuTObet5kNKrRDPlE",
-	"ug68PZm7DO9ByEzuSBwm+6OkVmqfC4eo4NhxeXdIeGFWv/XW4UoM1Rc/+jjqvauhsHp7gcTgKYg//iMm",
-	"y9517/9/laearuRl/EqPu/cJjP1zec84myKOY7yXM0xwkvLW85NsBPcUV2qJw6iOUeDywiSOjV3ZbDkw",
-	"Y4yE33MV1N2lNYABv2s94lZkLw3dpP2wgva/8HrrmPKyZZy5jhf4nm3Z86FrjX1nYs0n06Hlu9OZHeDZ",
-	"cDIcV8uCeNbpsvArDpPOetKdBlPHCRzLno3n1ng5Ixb2h2Nr6E3FdCZjTCYPJ8CfxM18yygnsHbf4+C1",
-	"DCfFJ5/RhFD4E2+3USiTilfbmHkR2fzXP7jMMGaT+aj54noEQUqYwBRviiExZQm6w5E5nnWSbPn11ZWH",
-	"wyjchf7tICB3+j38ysOBpR4geKadlLySd8tJlnJiKEtT6QHtdEQXMD/diJhOhHID8bonjC6j0D+ZIvOc",
-	"Is8T5Kuncpn53alEJyQJWxNGP+QsVGkYlKaFmP8NYz/jeEVOJIkzLDKJx4I9vI8xFMHzOxBCDMJKGLPk",
-	"neegSOWYgA7PWOyFQUDoqUxRoEDINTviKGI70l5Cltl4zjXvhN0Sqoej7VpCKKYJUOAlS56xlAanEmBU",
-	"YIEsQQ7ZNUgKtaYBZYm1hCGdiQYVg0EhNSnRRyzOLygQ5wULwmVYtTl0U8gbyTRSGsegc2BXC0cxwQHk",
-	"xSu2xarmoy67gms+ydgSEv2heOczHEbk1IVy3KKsKnLI3QxGVySW6kJn3ZCwUrz14m2N8VpLOeCzsTIM",
-	"VdBa5iADxEPqEzOBJwiOQrl4+mkn0Wtsl3QbJ/Fd6BPkYwoCLlOYlO1akyil+A6HEfai82g32FvbwU5l",
-	"zOgK/eH1sydoPhpP/whkuGHsBaZ75Q7wE9nHNazfDWMypxfrZ7clgVDv4k4ru/MsPFIeT8tdO0M4C1uY",
-	"xyQ0v9DcTrTy/cRWN6vL9dafle39Hb073yUEIvxCcZqsWRz+62TlYDv56j7OTUfml3Zg8XxI59bi4HPK",
-	"wQGD/0K3MfMJ5yBRJ7K3e0Z3Ny0M7NyOTL23C9ZM6SdPhIUsJoEiFU+3WxYnJHhBghDfwDxOsyfjIsU2",
-	"4rlIEEgPMntlB8Jl91jwPAvuOzcF2RJhc7yJcpPFoFMqZC1hLEDKac7ebuyIi7+2MduSOAll4KVKMBY4",
-	"KYRtAU6IlYSbisIJEURuw5hwdU9xvC/TKIIxkTsZJlc+kqaRtCcqcDx4RRhUJgzLScJ+L8I8WaT8+Awa",
-	"XycjW4NhejRcrZNoj8gHsa5VVNiSeBNyHjLKW6chXmX3iCcU0w793jYmy/BDTU4+9aLQF/FjVo9SLmHo",
-	"ebsF9jfEtm2nasAxuWO3JxJKJywqMj1ot2acII+scZQNEGE/4QU2qM1i5MmE33pwSZ4cgeXJ6FMkfYEd",
-	"S/xQmHPf5PW8eol5/yAykJUi8grL8LIoJtnqtlpmJWwVS2wUd9Q46PCbXmJxOew8PkJiaRCThV1ikohR",
-	"yMs3LFmZsDD84jgqaSG0Kgn0DuMhQTZpUhVjZNumWdJvJwwhXN1HHuFhQETowbhSX/BzXtnSKPGl+chh",
-	"VM3gCU7IisX7JyyVhqKk99TPRakXr4kpSSwh9pwEVWIkggTxZzv9lNGpxbUJS3DU6toSFbLJ6Gfko+y3",
-	"JdHPIU9O5fsizT9VJFYPebFyYGvi39auWXloBytUFjqpr/JV5sOFl/q3JFlIrbrAvvB6Fl7E/NvqRddb",
-	"mMUH4R2vVrQRwUIFSS+koGmrr08ETRZVdZNvIGLMSjp9QZli9Bun9MDOtlHlKjAsk6ZXeanatOiwuaF8",
-	"LPPh3wPROQI6a4smad/OImSrkI9ev6hv7skYjFJcjQKtaznvKUlwGJ2P/wor+vGoRmnSpmyJwgSJG2RG",
-	"iKjsz39yFOFEeP7cx5S3UqX93jLGG7Jj8S3MAwcyDYKjV8a0JfdU7WbD4ggn3qxLAv5U3jDvI2+PBJ9E",
-	"IRZsnL2v4Ld87D15/sZ6/OsbaziwxVq7A2cw6r37VLE+UpSPiucZxBF8bL1cjYJkXL9I46jlPabInyK7",
-	"5xXWU4XQ5JOCSJpEPSRZSWQNvjwiv7ng1EryOZw5aYy+YV/uCaOU+GJcN2p/rVrSlzjipF/WefJmYsqd",
-	"x1hEMIQwJI6rZv/rei/01A7L4DR7yECWuBVrCrvNOh9Q5Vyli18X7ap67vb++y2pKba/JftrFCbcDMz6",
-	"CKMAcqwB/MSJH5PkIEYbr/5p++6dM3A9Z//TZsj/1/7nDR3f/d/d97PgL8vp+jWe+z9vR6u/kUn6f0Kb",
-	"vUlemPp8iznfsbg5irqFWls95yPkyms4K4Sl8NsxqhlPAWf2llT4M8/UOZqNMGFQ/aIKRMvHQB6aOHJ8",
-	"fXN+VRR6JlVMnUcqvl7UGKVugcIyjHmy4ITQyrxKyQ9kUSCMvS70Fa/itdmWCuuz0mmL0lYszU9sqIu0",
-	"v9HWp+hsPUN+u+A+i0nREhI/3EAk8/mMX0UmK3e8cYIjtkoJChiRWu2Wsl3u9HTX3xnzmIbUMJl5CKfX",
-	"q0CtMsvkRthcgiaePkfYV5CR+0d9z0ISBT9og1IcUJC55LmG2KQc8sWqHBu5tl3FLmGFFnqFk3UfQW1R",
-	"H8l9ij7yGbsNCWIxJFyL2kiXIR16nrqgo9pMULwh+SEedWnx0bpE/PDRDNIRNfnACPtEHgP56c1fXyJ1",
-	"cekoXatcGwW/LVFVVxXLArHHceV3UnB9nxx0QKKkMa/+UsmjmsJTuOdYwPXrmsDRllD4LClN+HWm/qRV",
-	"l5IPKZVBPizDITpQ4+2mU8p3VydJjWzS4YuljiiuBUmtHeGJVZ0OLiheo5ptOhjbBVNyRBWrUrA2Y3/g",
-	"fIPe4OlYByhvW1TpF5muEN4JC33Cc8Vfkb8YVE0jrUqUv8QbIosvVFCPsB8zzvPAvUUMlpfgSWJXmhLF",
-	"EQWbktdPFuat5anBwEj2My1TQ0pdkft7faapQ+ChUx6trdBLstOqqlhba6ujNOqz02CgshcfmdBTrX1K",
-	"9X0rHFIuMyFiiTLNr0JmleiWlTwq5tOHqinZwUJCoUjF6Wrj3efNTh31YeWPn81D+gK2gIiVoVIvtc+A",
-	"/VpKeOHdkdnl7GMYni9hOrIDXLXHxWQmD+QchYnKVMASY7QlMWcUBWFQtaHXuLJHbBf8dNK+pHyCt28V",
-	"csiLY4J5yxjFPMDUhta5Lf4yycXuIdX97PhXZbjrzO/h99ugo4o5boKLx9sODLKpQpvzoOc034Wcaqbn",
-	"6s16QS4MmTIEtF8+CFrpChRofMSMQsRnIotUzB7IV0MFPWtj/zM7FHcb0goz2u99sMTLrDscy0LR699k",
-	"4PkmezV8fK3fD5+eqEGoK7ORyM96OPDpqRqTvC8fmHqqHN1fYHA5Ic6Rpzacn281U62FnMWJyRWWufb5",
-	"n5bgYPgK/rFyti7wuPhJiIWSDpN/rFyestW3KnjQOuBGS/7Rjr/EfP4c4zvCk2diWL2++dXPOPvmZ9jC",
-	"M6+R3xiXvCS70iV/hVSg+c3rkN+GNd8Zj/p+n3Gu+fEp29H8q4wYhc+FazJRMT8WrtDiY3yC3w0JeJNZ",
-	"gSJ3vsA0xRHaEEzVNmPmiED+J2Ls1nSjtxg2kzdwm9JPx7zpG5bgiFfsFNyRGK/IAlimYCZY6kVHfBKa",
-	"bjyZCQUWOYquEi4BniiRXiRHMaZtd2475ZbX4WpNeJJNps6Np0yWrFekkzPfob2f12JgMo29ULM5yQMU",
-	"C9+eIvcutTmsr9Evzu2oWvgS3ftFnqqa/BGdeBMTeeblFBMBD3mK9yclaWE4/4OjtMJimUF7UynDGt8R",
-	"OPrQiuHv9AuP545K85B39VvF9DCls6TDTRKdROmQr0nwxscV23JcfXvUy/ZleMXTzQYfJAaa7nwDdzXz",
-	"CozEfEnlZPSOfl053lejK7PagyKzmSUqJ2ufLDYr7UqQGPliisoPgxQ0CXKRAfsnXlU6f+wM3PG9tHU5",
-	"9ZXN3VBiuX7LdZ6cQPNCn0Wciqxzf4H6c4wFOV+zqnpWLw2jJKTV+YlSAVejLVrJN3VK4+h7vJqCAxwE",
-	"MeFc4icypC4vJWnygjDkkRWWQF9KyZ6v5l5Xyz94SXxV3K1qwYuFRsWCcL2WhYUoULiBPc7Btia33Z9n",
-	"n9MV4clrwgEy6lBrymxx2wqD9sYZyrL1QZz+uQudKdm1vFKH88cGnV0j2H+PcEwQ9lia3KeePKOR+ep+",
-	"KTl/rKb6WCkN9n2yPTXTea8DO5uDzS1Kdv+N/Q0Z6K86nvP5hSahUjphgnxMYSdeTbB9JUrbhCqr2n8o",
-	"b7AfQBX1MMXRnid1j1y0VnlwQLp9AdQbuLxSf8m16JuASUzWLyey+LOQRyucbTH55zjvPYYr8dFtjcpd",
-	"tyDk2wjvF4cHol4zL6ToJQiCCdqoNtcqQRt/+zt6V0X7rDasqmzryMNdu21VV2Eex2l1jtxbqfTtG02/",
-	"lfnXSMFtiUwu5kyYMWeQH7OqTLS8SJOuXJhvzeT891hvuMvqEkGVbRpvGSePhAaCY9NyX31HPB4mpFRr",
-	"Oi7x0rCJamoQVYSqPxZlbqZWZFk2OPHXhCNyR+L9A++K6nukQ3mo3Kl4Y11Z7xHN/yxmG6n4Geh+YQt5",
-	"ljralA9ynXLss84c1DqgOePUbNcWQ6ls9KvwDoqpkjUJYySfMji+s1dG9pG/wFFmjJQKRCFFu3Xor9H7",
-	"794jniPJC7fFX+MY+wmJ+QBVMId8XtGckdQS8WGMI+u7jscEGplRXTto99x223x6z93c7jvP7puKArK9",
-	"qtYFMJrtS6bVEJZuO1laFZzDimRq5Ru2ITk92pT8bEJqfuv0j6jT4rmBstPRyLMd9N1pZ8iPj7PZOcp1",
-	"2HHr1eZJWlmdSDtDj5z8pPtqjk81zBa0qk89Vpx/yA6nV2N+7RUt3Qo+PltRx+cq2aiomjysLuhUFpHn",
-	"RhsMxkuyy08ndfCJz6mijsBcnKq9Tk8B5pWbk5IZ7PdSGv4zJepnMckiJEU3kIlDfAlj7DVLZyibLofo",
-	"CqWZGQL8b+/6OYHKhD+U8YwuRhhcWcXZpRj/+HofWtGW1ZIHtGsqT+84jkJesG15sK6+OaTmkergcjld",
-	"tno9u7gJU182b3axsK35u49Of/TpD2/fDvQn99Mf/5//6FYz35FeX7IwL6dYcdwju5LP0zIT4x23GhjZ",
-	"0kX6x2N+p1El3LOaPmfHGr1RTAt3UfuHqdvbcFNO3RpzHrpHPMW///b3/0bv/uu/5T//0ZAXrQaDzw/7",
-	"q3Obuh5nRZLqQ4LHYN5hZz8MFsuquAZSDRhtQpomBCUMzW1oSdRHU9maCNIQskdXWjpo+2r4tCCNaayL",
-	"LrsFPuV8bc0CvyBQ9nN4cK2UUK3PzZ+aG2/hAOm5FAalnlA3LyPV1cXiPUjglmmSwqWXOO4bi+NMviwm",
-	"cmqY8JUB79GBCXEUYl7UnduYBamvFMGJNIAK42ZkPxg5FPwCXJ1HohZoK4rPP34q4KQkBG/EJCKcCN7u",
-	"fap1tA4dTQNgP/e77umAmr9nbhJEV1LwjF5rw+uhfW0XHCMhiFbE/HblhPBYSFFWZF0TFBHME4QpNDIr",
-	"WQDnnhagwgdx3OFoPJnO5rbjlvaoxh33FYBt5Csa2P0N4Ed01bwxCQhNQhzxexxpYltCeeHMWj87Xz10",
-	"0V/C7xHmcOK4BOED5hGDGsMxvcY7fh3izfW1SbhrcdGVWFCqagbwB3NUipKljGCRQv3eLg4T8lca7bMI",
-	"sI0gSlpqMTwMhNWokNqMPUk1VC+4uTA1Cy/bG3U9KKkY/Pj85aOfyWsB2IRsq52uod3sW83te4vWlsQh",
-	"CxaqmrUz8pG6nSc4Tu4JnaRbv9TH4mdo4FIJgPZM7z7pbsI4DcKkcUO9YctbnSxSlKhlLRX7dmMuLVoG",
-	"gA2EYd0jUC1yhWjQRF6sDeAOywfw6ohu+9j8AENvEXqn3IJKa3oYjCrlxofX19fVg3bt0ew+YWfpxFJx",
-	"+VhnF7xUtFgmyj2ShbJji4T+OnOesLscnpI0rPJBawivq687EP6QcNmx70qJv4/v2fVEqqBakEYn7kmo",
-	"+OGocwnZqRBvzutbfh6lXeILk8iV7FF1pPxkUACznldXVajKw3q8gL64513TEvZ7H6wVs9SX5ZPwB7Fa",
-	"RZWDjvtKRcca674IaRBSyWYgNr1+L4KmExsShOlGnY4xe63dZw7mwhoawahc2mCKV2SRchKrg2HiY9Zg",
-	"Pv8K8Dfyj0Yl6F1IduZnuVmykF0keWXR06uo6tCGbLfil0CHf/jldTWqQbei8yXBSRqTYsArj2fohmlC",
-	"A8h0ZTby9jgRuodqTBLhxlZVwfyoWuLnZTY4JuiWbMv+ozOrdSCrVIOxXLWA87swWbM0kb0yymlI6K1b",
-	"Q0Gzhhl/UIzysK9hNFlH+8U2PsjtO6P5wG6LvnNoaCBBUOUxHfqiN5WXVmdntItZHHg/5+fyKpmkrOIc",
-	"g1urFKuQnnPU4IMU3r/43mjIc9DHTf6U9bHoI93EZtDr12KXVQTc0OELul7gMMj6XTFfkZZUVqEB6iav",
-	"f6LsqwNnP4y28H3ovkhoEu8hACHYXwNuJTQGb3eyLUNoq1AQvOYI782aoB9vbl4Z3SkPhKbihGY15gxg",
-	"b4YUSKUWoQ9ldiwOqlGYEtUzpA6GqfS0IrZJHFoxgYNnfnORAfxqAFJLetRwVpbQ7JazbC4VNQFbD2kH",
-	"FWB+hgiLEsKTosdBCeC2bnBwrEzMSLrnT1tA2v/UAw754zJ02Yc5FWFuLNSgwG3wHoQTskM1kG8tXfCH",
-	"Sxd3zBAz6jEcB10AsWvgQiUOuIQJTRhQ6REim20C7WpwFBU0S6OHYWSQK5qphfKgR4D3IPC/3Dzpy444",
-	"AQ6jfUWH04fNPWuHgNFojxhFAdlgGpw7A13fnP0/OWI7ikLIKS7DMvRjKWH9QBVVRi67r1SXWWKb66I6",
-	"LVEh7ibcqeL/wkrkfFJi5W6FuwVRO2pmcLEhvoorZO8H/K8UoHZW/laQI/WgfYjMCA0nY/FLmKxTrzpI",
-	"MIZQdy7a1OYtzindR8kUnOuuB+YUB5iu33GE7oNJn8XRO6DkSV4fPOscFd2Znf+GK7pzerSp6DZskXJl",
-	"DP8F/YGkfzQE+FqMuKhme69uHPdHiJIaasMzT+khC8PbGeBjm7APsb96FnN2v9KYevZgXAR0Rzza5gxG",
-	"J6CG+6i6LoeUu0E6dE/IZgXYVU46tHKBzikkIUHm3HQGXVSO62lZ368FreJIfTik+BcZ+JuvrWnn7MyR",
-	"FHCNu5NXlRvErhtSNZyGrjSvh9UoSdk5baYW3NMtZl6vcHqPyVuyrxWPW7KXzEWoH++3gumStYzcjSpJ",
-	"575BWMdSgfOjh7LEINdBaEolzAEgNID135agDtr78JXcrXJ+agEKw2nEe84LGB62y2gl+kDAdjRiOOiC",
-	"P3C/4onWsAHFYodyx8xoX1KWsKaAXIg4kQdsIR0Y4D2ChF0chSTW4e+9ur6V6ydOHZMwVaeNSGUn608q",
-	"3+OsUtUWuOqGrn/X/dPkXsiRtEXrNiJ19R+dTiaVqjkKMyqtXoG9SnSsOd56VGyfZbKgY1yf34kVDP5R",
-	"rM3MyS1vPEekpDTHNxwnmRU2ZVS8hwT2PlKic3AtdMftPJBDE2gUvpwRLLtl44oOjSSaKoU+R2VQh5Z6",
-	"5uFEZYYrDqAoOw1zOwRzLizxMT6tyTg9PDt171RiHvZqA9bTlkHKSIa1tDaxoLoR+ByeenHF7u+n6+fU",
-	"dZCQG5WdY/UaWC5oVcpzb8JsWmr0Km0L4vhZdOiZFeZDNhI4BsPfWe3VabcH1l2a4Rq02PFGn5qrzylp",
-	"ZxCy8zhFdcP5htyiJrjN+g5ceEPyIgYJa9mHNlwq4KMkhGtVERyiLEYBgYxZ9U7t/ZrLdCvDah0bbuDE",
-	"4DFgQ6if6YiTfOirQcUp7Ks9OF7nmdF92mF8ajp22/47F8znifie4vbzQOWcq9z7WwOAqLJer1NKQ7qq",
-	"Rs42e4W33btrj7ZdDY6dvfPd8dGehSONyd+fMatpl+1IfHYI02yTqvqQOGREUML0nskBdNqrm9ELx31z",
-	"33KMI32us7pu4aRIy3NunLs2KeZVTDhvsUsj0dMhtQeWJU5pZUXeBn9Qh/aVFpCf7HNsfpVTfsfayum6",
-	"Zd13rMV21fmPOhymEeWvZ6l6ap+yTNjDpStBgk4lWhuUXOgtIPFx+70kDlerZl0s7rlRl3ba7jvk1fN4",
-	"KMWoR5dJqxHmWL6ZXNbvB2aMVkr1ltO5qjaqwN2FVesXtXPf1G9dPCNB6ydrluFG6uN6MmY3KqCyL3AU",
-	"teyEJNsZvVFHEh5HkfzznXptbWvLr8LsnGY4vqhNOIt27+IwlTX8F9Da99XAF036WTXpN6s7G7x6Qehn",
-	"OIxUTVQXyCetMoqhWMdj4fIpdSM7R3aqOsL4djJTkg4dixql+u3hZUJihSj9oU21Yrvw+rOoyU91tDAM",
-	"Rgd2/aKxx2FBixxL3XpnwPYHWceYICzjuBBqA8KEoyhckmsUJmiHxcc/4DscAmUB5jtbC7Rk8VsKlRB/",
-	"7CPygfhpQrhMVRIacPSHTLv0VZTYRz6mPokiEvxx8JaadeX6HabCglBWPFa1WtWPU6lxWWCvH1i5U68n",
-	"H/Ik9I/0OzzZ4cma3FVu2nXonpjNsWV3G0mHdhfD9sJ5vEp5vvYelfP6YG7lYh5SsX+4RFXzqGV81c3t",
-	"sDgBh1G12a/LW0NrzW63AE5udkepw2dqVo32FWA+jomQQjiOptQHk8l+8RTeNhtOdp0GusWcd7qhiA1q",
-	"HL9x3Fo40FMKGrrjeNbucRs4lsa0+yZDlBa7uJAmdQuEaGDBc+Q4u/QnPJ7jvMndZgMxQPaOzdVvpUbN",
-	"y0TNDtZCx/pGVx9J7wX2NaVuU4/4jC7DVc1j4Yaa6oxuJfIr2WH4Pm0aFBE6yPeDlNWfXspRWW+tV1gX",
-	"XmtCVXKJsSBn4V1zgU9g3lqUjh/ZDsGEhOcS8jyVCv5X3tz3njAd1UwrB3MWrlXd4UqVqWADuATRYZQo",
-	"NzIIA0RZIotLJJBKS9NwBk2a6c+cs8TYj63WGbnIpPgJbJR6hX3DKsCSZHEEtK2+/1Dx3mrEtvrEW8hr",
-	"/AUjqtBAOqGfOQnb6OAYcHtAjW3UvM2nMSU4wUlFzPOMxWhd3MA3mnJu8b4t/kG7DJCxemYmCEdirXjN",
-	"Ae9u4TQQJU/LyHkbC1R+Yc3K96uYqYkjD/qQwat0I7IkvFMaPlkE0OdZxkA1Bjvrfn1Y+Ib3rQ7C1xa9",
-	"mS3UZRC5w9w4vyV1Fd5X6qZmwJi6fpkdDzMFuJ2y+oVXIlNIetdW7Ag2FwwPmAk8XFEU0jOW4dQ2JnzJ",
-	"WIx+wpQTerT3ZW1L3T6S+cUM2ycmKxwHsJuMebmjpKymaeyd2TKbDwFcxFYhPa35fRlNr7L5mXBJOYJr",
-	"E5SwFaxb683D44U/8OwS9JSuPOoEMyWmvPgXo6QKdsfs9vn88cvHEhVCXI0CnGDvYLl+SAUPX73AQVy9",
-	"AOdJYtcAq2cqKp+UplS5nqnICN127IS8niOhC3L/DSd0JR3OUUyV67qKZuAlTXRyM1ST4dtWX/39t8fW",
-	"37D1L9uaL/7ryqrs5VCV5/0fEvNKT2/FFnf5b7kArZgzcCfVTe8rgC6FbdmF/m111cddyCtLeICH2GYT",
-	"Jn0USiby0jAK0C1lO66KHw+eVzneO3vgVI22GthMP6Jvzv+QtcDd81Phb78RsqJqWAmOpaGUf+nzU72f",
-	"fr3p9Q90F7SmzRC+pEP4CNLM7+WH98iPcLgBJVfwGpVcrRkHQoC4SlhRGEA23HWSbHufxGhFSKfgQxLs",
-	"J8bGxffGCqVxpO7i11dXEqhk4LPNVbaMVkDu8k8H5bAACCnpYm3lMWL0+NXzAXqsh66wQDjM87vvMpiQ",
-	"775Df/AjlgZvqcqM8D7yo5QnJOZ9xOIVpiGHmJT/sY/ilIrbIWX63XeKIBuZYY8JDoBcb+l33+k04nff",
-	"XctIMU18Jm2GMBIyAmYUPujc6uAtFbfewIj54Lvv0A/QEVNNYY3l6NmOyiVAjzWiGuJEB6Ly4v/kb6kw",
-	"RDAwymTK8pFkaFgsxQWblCfIy0wZF2ZNPmGAhLl+Sz0SMTiDyRCmMvOpxhNyhDnCHhcxEBbhPU4QFeGg",
-	"cDqv0cgeqRmJOFOQCygQUtDJXAxf/IHWLAo4eg/K9T0M+L2hYN8/kk1Rga5Kv3vYvxVvfK8uyWCsM40v",
-	"XKkkjFTiQWj5AXoCFwMU5Fsq/EISwNtWjAX6CWEM5I1CMBHRXlBB7sjAV2IJMHqfsARH7/vy6W8pGJeU",
-	"RoRz9P4VwLRdy/Twn8gH7CfvEea3Ems7TBRJnkCpOCzyY/T+1eObJz++B4oCpj3akHhF0FbYEPSH18+e",
-	"oOlwPvnjtaQxrCIL9m9pRPAd4YK5EE/wHhYEBtWXFs+PCI75AP2qi9ff/3CDV+/FcsOTRHAg2BZh/pa+",
-	"f760Xog3vu8jrGrZxZBiskw5CWQF/MhxZXzB2YaIQSAScQnUtsRCaAZvKbwNU/T+eUA2W5YQ6u+tv5C9",
-	"fK7wJwDwTWEESvZZ4ZBK6NYEBUIo4Jvrt1RubcbQW4HvSCwuEgwhRMcnss2vJCngAQo2wzE5wEXkkozz",
-	"0Xj6xwG6gZV+L9TVe0PNKaClt1TfLdgjYLKrsKLIIwONLSZRSALEKIxACqsaJXAKRe//13otRdR6/vT9",
-	"I4QziYVHCJOgZVruvkWhTyg3d3gfb7G/JpYLxqSoKXe73QDDzwMWr67Uvfzq5+dPfnj55ge4Jz8AnKtc",
-	"lEEJojw/mVmxnjOw5Y1sSyjehr3r3nBgD4ayg9gabM7VnXOlO3BbYdZUSm7oMV61vYJvFZlL7ZqwjNZy",
-	"lEgWZQopfzLocqGzBEtIzkmpMMu0L+4P+kj1/kZCkhlDLArERVIL9WAycrvqeSCoCmM3umFlxRrfs2Cv",
-	"TRaReR+83UahD9dd/aPcELzcWqnQoF41mO+JKM0KyIYZtLLgR8vOENKw5wdkqXfXN7h9s3ejzf6nooeh",
-	"OlNIxHQu/QXXts82QRXVihC+HIqKyLNnO8SZBPOphb35yBrNnInlEW9k4RGeezPbmc1mc71Jcd3DFEd7",
-	"nrQnQd7wCuZ96M1RsgP2GohnjuTEqx6YEejqexwokZW3OM23/EJxmqxZHP6LBPKmYfNNz1jshUFAqLxj",
-	"1HzHS5Y8YylVr5g33/CE0WUUSod75Axb3SBY4oaxn3G8IvK+cRsC8HS7ZXFCghckCPGN8APFza7b5uZt",
-	"zHzCOQRicFeLud0w9gLTvVoqLl1C3a2o4V6Npwv+tN6PVipBaO3QVAvyDONvPVPJvev3Plj/TIlxn6FK",
-	"xGNBP25D65bsZVhDKuEkGScGuoWwMkqL9fXRVLB9VRpMOFWygSsE8TjGG5LAOa7fKtE0xEgyr1+KRKGl",
-	"Ox4F09l0Zk2cmWeNh45nzUfzkTXzMbaX0xEe+Z4QavE8OXMddxn9S3OhbeyAWr1G+TSufg43oeDcxgul",
-	"X9f79O5UNadyE7+9K2UahCvVWiPJJYEsSIVKUi4vW4rwBJbkd6eYvozwCmkAj0HT1ZDcTA4LYmvKz6d+",
-	"jdMC2Vnl0UGYkijYpzDhJFoO0HPpw64hKINIQQRcEASBB/tI4rLit/SW7Ekg/MK1PJEO9yUsJoFwbcQz",
-	"fUxRwES4tpF9GLCs/hLydY1GrlulBp5Afk51cj7BiVGyfNCHuZDR/a1FC4KsDXJvOHTxzJuOLc9eOtbY",
-	"mU0sPMQzazTFNpkOp6PlEncy9WqWrVwcp9v08TZc3Mpe2OauQM+13YnlOJY7vLHta2d+PR4NpiN7Ohv+",
-	"rYhtoyAkxcRdlUUVbqnx09kovI3JMvzQu+55u8V49U/bd++c3ezDv2D5wXoYb+2+HECG8rMHrufsf9oM",
-	"+f/a/7yh47v/u/t+FvxlOV2/xnP/5+1o9TcySf9PaLM3yYv2ayqZNzDXtRJlTZiqNcEaG/Zn5me1gVWP",
-	"V5deZdfBk39PSvbizDXYA8lZwplTBqHSHpQ9tauPSg8swuCTtAYRqarTfa47FOrGOJjuZS4CGSZDhp8Z",
-	"PJzMtsggVZWIVCj013BFptBLjl2DLyRve/60jd/0fAnZnirHaVSPdxhmc/jdeS6O24bbiM+o3NF5Jotk",
-	"vxyTS1ZpYnLT6Skw16d+dVjyq9p+Fr4Hh+JCXQwrOFj6Ooz6ldz7Z5J8FtZ9ySipZd+Ofv+hwbdnyuDD",
-	"/+otvVO29Lm/4N64w/x2ZfuT0L8lCeJ7npBNk+kvWXrsb4ht286ZrHyXaKa9Zf7hBq+arDJcA08cthTR",
-	"FywIl6FWBJdQ6TSt8WeSdFEZuURraymPzxzJahDk4wRHbJWSfr6vBK1+jA2tvgbhYnFAsk37MOB12Y4n",
-	"8r1tkh3qhI/c1Qm52Vsnb6CQ19JAC4Wq1EZ2ss4UmAKkSWVqo35EOgGj8u7FcciWhRXDMIrlq0ZRBeP+",
-	"VWdYPvZ8nJAVi0N5HDvACba2MUuIbi+kEJXVNjhoNj5cSATARf7j4hYKMvKTwWotYxIRzFVnGaGUh5Y9",
-	"stwZ/JSIuBF+UbD/urZbLkBekJvXHmdbKDAA2U4uB32GrQuMZMO+AKRKULU4x5Am0JPDEgEdh2rv8rQP",
-	"Z7pNvSj0F9gXLvXCi5h/S4L2E3acjhPOeyAeTBlejuSAkBwQcEQhVdYj+5/unv+Dhd6fo38FT36aD3w3",
-	"ot7mmR38709Rh8BQSEtzEk0K1SWFdt4Umq/1rDYM6ouD9JlSyEW7cPUR/tURVK2HmVcnZ8iMxZoUBdSY",
-	"1LiZ8PImY3Cjp1NWtE0CBlp4i5N1roT1tHrl5NN5tfKZfdt76KBSITkOI24Yb12tIosIRFQgYbj1Nvma",
-	"RcE1OqI1Bkbt7/Wk31uKqe9YLF2KJ8/fWI9/fWMNB7YYsTtwBiMxqD8/ffVafDF0AaXjQfSkUPdYc04a",
-	"A8Y4jiK0ZGmMOEkSzaXfw6xeyVk9zmZlPGFR3KkPmM8HWf2S3iTVEtM8j4fU4Z10skJGqQkIMlG7hATf",
-	"XkggV69B7WeKVyt9pbytOxylpD4o0LXfskFzwtAyjBISI28v6+OCcAklKQmSD8r6nW1JnOx1cKAthaoB",
-	"kV+J53AEpVB96YodWhY45U+wv66LLVQP6v+Rs2hhVfTQSoYlc9Sr3PhlSKLj5uN401MYIvQ+rQozsvMP",
-	"DEWM3SJFoMoePoKgsu2qUpAAJIATUHdQ3VicVwaxVBmdGJ2dm6dhwDq1MYcazOcZrHObaEWfSOtwBzRI",
-	"Jdy4o7EdhYgA4NQmUA42+ZJ8Ox/L3fwCEVXJdxUF8747moLlcu/DMWXorEpgxLKHvPjKYfXrErYtvCzT",
-	"HuCy1KNgjAsoGE7FOZ8zRohZHuzaHfd7MEkRX/gurE/+6yT/McSb3qd3nzoKFMg8HIWssWqSwDKTsWE8",
-	"QUvYZaW6OONig85hg3JKSxEq6G7DKuX50ZIJqjc+z5SNEFL5DxZSEiBvj77DNPhOrmpucxgluWlC37H4",
-	"uwaL0WgsDLXMCY79dWet/DtQyT6mX5sClx4H4gwtY7bJ0VPzw9s5rSnUOlYROiBRgnsdNc5TuOlT0zAV",
-	"OzJ94lxnO/rm2bam2OFd9bi1r5ePu7Y/5FGwLxMleWwfnv7uNkONo3Ywx7ppVCVGv8REQlqciOq7WZqH",
-	"2VyEpJZPaBLjyHLqZpd1K/i6VinPKZTmd5BeqGM++YD9F58Z9liqjqQaWQ1ZIRmWemgX2uqoahzLl7X5",
-	"M8txh6Ne3Sqq5gk1eSLXHs0aIfXazAPns1DQZoDKq/Eq8Ir3pXnBHL0Xg/sT2L33ZS6ld3+CbkM1q5fg",
-	"VePCTcTCmacE//6nd//1p15Ds9muy/d1OOK/sjjQh69EJAsZkuxEFVgmec5qzaKgD0d0KMJoRzzlEBT5",
-	"TGpzlaSp3Q8S99UzlH0iP0n2JoGICIUHokAGReQebkq2UW6YO5btFDbMq4dN6EJY2+pS4aNnnVsOWFrv",
-	"2rE6tt1lrHCI7OyDrWxneF5KG21sHoTelVM4G+2N0Z9rBW70PvMjhNEmpClX0BAciQsJzEsWb8kZwQl/",
-	"LpR8Pz9aCHg/O5nFSpA6fZcRhfwzxVFJmVoGOo8Vh/xWaFXyYRux4Lgm4rI4tCJINx/6riVmgnI836jW",
-	"hrnSHYGm0Bq4RZuLfo8ne1hQsRC9328hvyJZ8yakXv9LHuAseYA3eZBsVEE3R/9XH9VfzTuP2SnarEwF",
-	"cTg96+myNwiPAAMgTPLD/9UbkYpROhe8qfu+SMXbPXYFs+3PNvtu8uI220/9mnp798Z1cishw2y19UXu",
-	"woBQ32iOyRO8kkuQOdvC7y766AXgJJl4LzXzy95uO4W3y5OMHhn746VrLbHvWmM8Cqz50BlawZTMhstl",
-	"MBqPZwrJbxGnEQFSyQErWEKN+ZEmhdo9+dnbFz/HBPN8t6/Q2KQ3sZdzQuaBRcjUscZjsrTmI+xaIxL4",
-	"vud6Y1dVusimfYW486ve5TRATHvjocRLy7ou98bYHw0nvm9N5kvXGs+CuTWbD8fWxBvOndnU8yajUa/l",
-	"zqj0y4UVk4A58vMiUI0fFMuiMg8Zp8HZZhvtGze6oX+h1loW3nGrgQxWtljWiGDPnQTLIvBOxZmUkT2Y",
-	"OdPRcPq33qfOqahj+7lq3Jcd3W90R3eZmaZD+1na1dVW7KhZvVqHPGESvfnoNq9MWGdYiEp7CRUj6zCz",
-	"otA0DPoyYlCvQXjD6ApwHzbtDsGqkf+ohvagZviLlkx2MsBdjernsYy5Faw2ThcDUGkAHqzO8hLkfBn1",
-	"/CPb5epZNpgVoYfMoDSq6wqtd1xtC9E7dpyt5syaEYNpbB4Q4ipN/AsVP903FgLsfUMTtz6SlpEQoLvk",
-	"mesLj57nCKUgKcJyyXPzLCjcyKFFbvjU723TpPIUZaZOodhXn6Ls52fpQ2r4E7IwgEUR20l8MrTD/C2F",
-	"xSeBPmjJVRvMkIZ8TYICNJaEw4XLq7j4xQk8XGbfex7E14GfUL7SmKgdAUbRNo1FhA4YVMLKKUClHfF4",
-	"mJBBe70v5vkgUEGdnJTM59B50O7ehPRW8pC6IjiaDUZjZzSGA/t5rK2xhsqoRcXo+z6LcC+PpY2L8nli",
-	"yZxcnbgpyAOIY6FkH1G2U1akdzmU/+91KF/wSfuo9GMPx7Koy5TaNFkPeJrhyKrdElNvfzruCxX6QVUG",
-	"sc8PjyWGsYhUeUMI+tpoknSa7ThXCWX7IM4dkZE3JtiyHWdpjafziYVH2LPmwczzfGL7U4x7/d4ttJlR",
-	"m9QaLvrwDaVIM6uEKGVkz5nYLEV9krUOE8QJwZvedW8b4URtYCm92qK+o0NtqWaFY3WlGSdeHNazVZBm",
-	"NFXlH2b8Ats7VVon3zaoD7Ry2dbqpYR6WalKfm6Rv3puPKfN2WbjvdI7BiApnJT227dEa9nK7WXdRaMj",
-	"0qRq7vGVp8o0Mqmxy3Ic1cnIoB/FtDRhILKnDO2qpyiFRobT0XJoBbO5b43t2dTCI2dqLZcjN8DO1J4E",
-	"FfCX8ouFwpJSDViyBf100rZ2vpTNSR+D0y4q6rxnbMOC0DdiTJb1RDfAOon1rUGyBXejhJlQvNU4dm9p",
-	"BZBdDYLdSwZg0NCyVKL7JrvQJ3CkCIqBrtHIntcD2J0HiVdL7m24KUtuJlFDOC8SBoslJFJfDZ92wqAr",
-	"4HyeH4fOgB69voceG9sDZzYcj0w1VkGMSjXmTioeAlpsNvZno6U/sfyhs7RGk/nEmvkz1xra7nw59KcT",
-	"f+QaWkx1WynS/ECL5eDIDwktV16uQ2nJKS7zTQmX8nLBnLsgDj+wNQDmJBmUfp0hqHA4rz7mH5qx6hRH",
-	"A3S+bnbQGrgOGi8YQpJlbHc4TOBRmKr76uHsCuq9W2ic3/pQsHbG5C7odl8Put0NviWq1UdXSO4DpmsD",
-	"dQcy0gnp7rNy9Tnr/37f8VH3UKjZN7iUQH2rOHfdNEdRqrXlle3FatHuoH+JqmrycRSR+D9zdaLbmqRU",
-	"GBjdeUfmlM1GiIO39Mg2PDztPzlSqW+5HW+8OENNqlFVL0h3FXVmlSM72ckNuwrIzaHSE3l5UrHryOMA",
-	"o9cppQDGp1VQzSZeeyTMg86XhRS2m4+mBNUpsd4W+py1+mhkFJthvFWnyt8ytfau0IPvoGXk+WtAZZ/F",
-	"atWnO0RclN43pfR+XTNDDaHQzC5BF+iaLbZMoKr316QGyXbWNmlCrDiNyGmZ7xdpQl6nEWmX94b35ac6",
-	"CRXRW/tTn1LxVOXC1ZMaj31+a7WhqqNXSFeLfIoVmndeBjvW1xyrk9BPVHStxkfujZyJ4wWea429YGyN",
-	"565rzXxiWxPXwa7t2547JvlCqKagsK3xPCYRphItSdVi/BW4UsJ4+GwbksDsSqjaNw6q9ge/M/cHNX6a",
-	"LrlQCMqttetJ6XfN8s3Jd2D3S9r9vGl3obgkZQ29aGizg6R7rqJqU+7PZVWkaoAZGoeRAViEsh1i9BES",
-	"srxHKmWiL5WIaDiKCQ72g7f0MZwqlf2JM4DTvsbF6CtcCUhUagbOenhCV0TZJwbdrMlbCkdY9a+U7BpS",
-	"8Hqq3R3FvM0jwESfUv3WXpEpnfGSoTtDbTyLMb1dpnB2NlMc32P/Nt1KxbHBAYGelXCMt6wtNCTHd91a",
-	"0GnKPcSOwCmqvaDCJgPHGY/G8/NqeNvzvPl47FvTpetao4CMLI+QmbV0ZhM89pfeaL58+NU6Vb3ntOms",
-	"yWurO9KI3NuB7vfM3qmviQiESNB0r3FPdstlG+KyDdGyV05uHZuNYx45FFVJdfhQMjAVccTVR/Pg7NH9",
-	"DKj7DiW8jaxNlwXetUcTnsKD7m3e9I0Ptf0g5iy3Zii57Dp86V0HySzdhKHMYbW7DYpzN4JDCJdt43fr",
-	"fV3O7nNx7FmhBS6R6GeLRL8KV+WS6/uyZ7y76ClTqXwCgDZ/fQYD+wtw7BcxsG3CzA2JV8SCyf5XVdGY",
-	"1h/qFFJZgdwjtwPj+1ynqz6Pcq0hzu9Ju7qCMIPhaOwOZ2fWrur0Ieza7U5Stf/eodz9vclLFNgUBa4x",
-	"XXV1fEuavzGuu4IsqBhidS71RZ5ITbToKG9ZnwSuR86G9jQZdPZbiqMIYBWpTwbosXxYohKvQQj0DhCL",
-	"wc5JvRbI9O0y5SSozZY+FlM4i7E72dlWh2CH8/YNHcUDSXBMZ/140D3D9AV+dxFqZyX0ZcQTuK6FdGoR",
-	"ZHfCDpLdlYn1VrNX+zg7JcWWcl8BRwbKswZXCGltCxXACtCI+N/vn+QAz2duGLiXwJ+lboHZQfKpnZ0M",
-	"d/q9hCU46l2P3KnRjm8PO75Zd0Hj5vG84uahM+5w7E9PHOhx7OyfJGlfoxDCTXmtkOwygcMojQFg9NJl",
-	"4pxnBP00jmX3DqXfvD0yIMm1VGkJKlq8Ok4/kLvGrhRv0g1H6baTUYNiB4BjPw5GeSOYt/sx5HJnh9Or",
-	"voQuWZEFIN9eD+3BdOYMjf/6usnUtTsyJHFu93vrcLUmPFG39maTwXya4z64/R6LAvG7uunoCect5lyK",
-	"+MzNJHsyG3fFSVJkrZFpeO5ly/5MggrEzKoqSyLbKKYHonAon4W2gzV2EbhT2z/ogYj9NcpuzVHfcyTZ",
-	"KOTq2mrE2JICeaaf1TtzNRDvXTsTQ6ZmjtFqUYzDaLRoSMhkOBZCISHYZrPBZC572apHmlI6mhw+8S8z",
-	"bjkDp/BIZzzKHzmdDmy7U5cm/YZGm5qvqLSrjJKLSf08JlVEc2lMwJIKGxZi6hsL0tWq5kJxILbaFFq3",
-	"IQ14yw6zUotsVEaJUuLXZDJhHNoK8u/3fwlVaupMgqnfDQZMYWnIxqR6XsIUgsDllzr5pf9KAR7OuNjp",
-	"IEp6YmJWLT3Ui4ycT0b0ogkpuZWM1UIqytxYKxH1wvD9vrnn2CNQlSyVpWegLbND3jSNoroaXj28V1ID",
-	"8DNKC45CzGUT/iA9CPWEj1iQoNwzLLp794KY6Q7h5WNKGwBXM7M6GUycDNDLcYej8WQ6m9uOm7VcWGhE",
-	"kgXIYe/adYf3kHS1KsfkPGOfi9H8zACgSUEp8AS3UAmVInegEpoxrsTK625ruqyUQz0C2NXMsY2JMJrl",
-	"vro5yo5QHW/pGvNaa5oB52TW9AvHpLmCUeojiSW+Xjssq6oCRKcAISQMdo5G5UcsDeQrhF0/+Z0Gkn/z",
-	"C7sDVrXOXHn7yrJkMb+LjngAPKtOTkNZ6A40hDy4dsx7lh3lSs5CphEQZUgld3hNKuqNjwEuKuRJ6HfP",
-	"RT3Fe37GDFSQxrrpxaub8Qtn/KbXz9NThijZk4EzMf6b9nsZEaDb8FJuKl7bSnqzXxtsPxB89qlLU1aD",
-	"fBXS+ERhHtMgW4oMW9+E3xejRAHeX5z589puSeSd4MMW6aiD9SxLpLLG58wXt8g/vck6qJ4NdTLbTxn2",
-	"e6sY3wkuKgDbbjBNcdS7Hpv7LZnT7g6nJTRHaPidZZ1G5lPX4WptPHFU+URnWDSQwgvvYBoViTrt6ai3",
-	"XVzpL7elk/cG7pR70gJRIaBQSXRsI/UHkL7sZFbIIRtMAuU//4vETLUP1PA7giN4KzHN2gieXU5dtw8d",
-	"rgFMowKJuiB+02nlxSCHhQsdZ6autAtXbkgQpptu8idvbi2ASj1cpOysB8ux1F/a9c/4saN0qfsOxCuJ",
-	"CQ2ObMUEeJ+lqA780jUGPAyVszyO0nwDL/pC7mgufgHeG96iMzVzW7JUEYRHVqAeXD47dvm7zvuaQJIK",
-	"qforJUjEuPt88yvA+z6Se68XAXsIARPmQjC7txf/tMoIlZZRStY2OhbiydSfcFGEiernHblgocGOKUAZ",
-	"9JLl+HGUkKB66wQyU5GEQznbfgmYdV9M84dfXvequDMvjUgY4oSoo9XSFYAOTEuCZZrs+jcVhb3ra+zn",
-	"RUzEoFRcOLSfgi/5YWFusMhvJHjG9bDf2zCarKP9AqjXu+7Zsk2V7l0cE3A5VOvLZ+Ij7Occn8obf02C",
-	"NFL6TO4fY7TGNFim0Ew8G1H1lKTAB+pku4EyUzlRZ1Y5U7swVXd8OFdnNC/MFtDU89neiI9d0tQRpkdz",
-	"04Kf+shfE7w9Xd98Vrkmfiodnt/eHWwERRCci3htCWhGWsC1x3qY8VVy9cHiPgNgEtUeviDrVx/FP4CX",
-	"9OmIIRUXZXWwehRtpfzPBAbTBNiip1mEJFfcAhgsW5yscz7KBt4rn5mo6XEvIrrGFvef9+Dbv4+AdxHv",
-	"Y6L9bZw5+6rdhxo1I4+GbaWkHlUvuUDXK5fGDea/mu5gw0ZxO7CnfF9Mw9vJjQVTncht3ypEJ5Uo714V",
-	"IfVGxXgkuNQO/h/yqao+I2QUQSpuR2iCOGsJOZVXd3zDoFOV+/NG3YqC+ssItYAisqo8uYGzZ1xO4ljj",
-	"K1UeaBuVD7SVTgJ32e8vVBJE2CMRUKeiWwyjHsNxQIIFcEc+lGyfDoTN3Kkr7RSm3CIYfnqnCg1gUvbw",
-	"eihmoqsPwAkXynz6tLZWoP1R4Xy58l44n3etJo1r5fkjbzwhxLIns5k19idja+55Y8txPXvquZPheDJs",
-	"Xiu83wjmP7ZWk7q16rwgrmPPZ9PJeDR0nd5nQxHLKgAaUcQMr+ISpZ8TSWxrmDNtYPPvams2Glp3bHEI",
-	"Bf6CxWFjLw0DE8KrD2BIMAATKPYIqpd+8RdF9cpUD6aBxz500rcnyKmTy+nQGTnjuTsZD8ezTtheGf0e",
-	"AtvrkC6GSla6tFolH/zYoIALamg4GI3n89GsTg+P5rZD5rOxtbQJtkYjZ2rNHXtmOY4d2La7nA6xc7LN",
-	"hBH1HmR9G/VwToDOKrepjO4C+XWB/PoGDntLxSFixNw+NJixkj05iA6vPhqVto0dSSCr0c82bPtGpZOw",
-	"e35MAkKTEEcSB0I+KkCYox2prkaWIEz3tnf6xoeC+dLEuUB9fTVQXyH37yEHJT471lpEVlSnic82sqFe",
-	"wiuzB3WZ1s/Fy2cF+r9kBb6drMDX4vxcQMS+LIhYe+1nqqUGCDGh/KArZETwHeFCESokMY2GNEAv0yhC",
-	"fkRwzOUwtiRO9tcIv6Xvc35/L5SnkHjEE7blqvpSbofUA5J9EVfgDIBkhxoU/YGkf+wZakFhWxUUwo3j",
-	"/ti7RwrpocDK6qdxsQb3tAa1y97dErj2tT0aTNyJYw8fwBJcAM/O7CJfQtq2+GXtbVnJTDREtFe52gEA",
-	"s7TC6X/GYiRPgsb8Gu3WBCALASDCCGjZllASFNLIEgs4XMrOmtWQwK+Jz+JAD/dJPppT7NtJzRpyPa7h",
-	"IaU6lkeXWAQluVEAk/IIwpynGwUh1hJPKZvkDdFlQg9upooWSs2s0URlLZhHA8d2nOGw2lI1keYS09wj",
-	"pjFo/tCW7PdmkS5m5bhZeQ2VVlBxXkjZNFoXo0PCoRIQYdFAfsi7JNTq909NlknBrxwDgJCpp4pTY/cB",
-	"fjCCQHUI/XQbdHYd/u+MFHFPnIhaXSh/vtQQnO38aO6mSuAH3inzki/Xcb3AiR9rfVC3FYMEO0onRHEm",
-	"SmkSRuZZb7ITyoE377q8kS/82vZeyrtJl/2Xr2H/5RmLVyQ5jI6WJ2zHKAas25S5gbbLwhj0VQtmaJIn",
-	"+7DIVst7tBN8v02TR4gKz7Q8wAaD+JlE4Kyl64flInY54rgle2nlbo3SD+jLnvkvKvBF6tt7WdOYJQ1D",
-	"6WzbNEscmrZfc5CbMIeaNFb6sp3x7Z2iC/31gb7nCYtJ0MnE5oqkMtEDxTY+9CPOug6D3gB2ggace9Wm",
-	"GKCmSYA8smTygj2K4ShlsiZvaYAT7GFO+sgTtEMJM9u5g2qCz8VMkTTLQjtB20/kYf928Ja+ShOEVzik",
-	"ffme4ggyMAJ9XP6WVCaaXqXn1GYnZZjyhZS/JCSmOJIqZTR1AAeJRWSBY7EqOKbXeMevQ7y5vja95Wtx",
-	"0ZVSUGJRmxXYfYoETVVz7tYvX7WONnMx08F4Yk+H88+qqi/JmX/H5MybRGnUrg6kDpz0ObpTuti/Vs/o",
-	"qiPf+JhqULuvvLt8ZTlxcU/WbAwlrplatlPWT0sWb+B3n9/1ZNba6fe2JA5ZsAD0B7nBqb7hCY6zTU9l",
-	"QhraVXVPxhigLr9pNKEM+eSdcZBbI8ssWawqG3AcnHiOQ7JOi17wksUu+ZfznuGIM8nVKsI4V1s8v6GF",
-	"vKQ4rj7KP5oqXgGeXHNQohAKfHangD/39ZkV+eLOykXe9mAta2VS/FLJ+rU1rY01txxl6AJnNTWrlVz6",
-	"CDYQlPGABlpsRyOGAxIgvMVxXQnrZ2HfB86FXGydsnXdzFptP0T49ZJb+UZLRdupmFz0c4vZhEn9XDb4",
-	"Y3FAYhXihTFKw4DXu976maeiSlef+s/PpGgUAoWhUAQi4MMaHIIcgrASxMSx7UrckqMjgTaI0KZwFbIS",
-	"wIpZilE1HoUjfc7h1MMzyPa0bREaWozjK46QIECswPEu9aGSp9ydmRtM50MrIOOZNZ7imTV3pxNr6cw9",
-	"fzoej3zs5+mbjIrtkMIVeXHsr8M7YnnYv0231mh471xPFfJ4AZxVK4KPPULv1B68+PLwNL7cxNY5Oj68",
-	"vr4+GKfluMORBJLsQFJ75ntzLxhb3sz1rPFyhC1vFHjWMJhMJ0t/Ssb28FwkJcGKWKP5lyLojngNtFQD",
-	"VJQsx6c9sv/p7vk/WOj9OfpX8OSn+cB3I+ptntnB//4U9TrjxbcJXpWuuISv5w5fc+uXG2P9XUUIq386",
-	"MMkijFVFJCqQbddUScQEWVi7xGFUGwXIp98jDpA3folIICAJDiOunfIc2LbfSTe5IzLyxgRbtuMsrfF0",
-	"PrHwCHvWPJh5nk9sf4rxqbpJuWCWj/01sUDPfCbllIPJVBSQViip8ki1vu+odZ7C2tRHGPKqS4zxzcYY",
-	"mb5oUGymcmlQa80dWf+6rAfXP4CVbghJnuWdKh9S5b1JcJLyb2QbYU38W6mP+HAhNd1CYs0tsO8Tzhde",
-	"xPxb2KmvzcMY2i8gUYIP9LMsie/kPnpk7I+XrrXEvmuN8Siw5kNnaAVTMhsul8FoDKAiqmxUHQio7skT",
-	"8tuFLt4cDwd5jXu3RE1B41ZhsveF5k1S3ruGiWefF9Jq9a573wN9UVnhooARDqcOgL/310heyBHQHsn1",
-	"QHI9BlnpqZIdC++41bB4VkYQa0Sw506C5YnbJEqWml1NLeEXT/NsnRUy9w57Enn9qG7O4EiP+J+ZZsz0",
-	"NYuOdirLCmx8vDE6ahgFMsIPZTtaq5NZdNbGhF4aRklIs9Orx9GW8vP2B0UNLL4FCN6cb6VGcvu9Ddl4",
-	"Gn9aR6AyD9yDpPEm5FyfwNlgildkoYFi1UejV/JdSHbmZ/IBNq2MzF0nJMFzzf81wYGYf7TXEx9WTzwN",
-	"woTFhxM/57w6tEpj0dGOisDP0CVBjP+ii84c9Sph1spHghkfahu47CjYHpT+ngSu91pVUX0xYL3ipF6k",
-	"iYJPkoIA+iQLEQV9FRrCcSk61B9luepSGwc0egjwvEwL6ROax9WQO5hMZsP5/FANVZJNaKOxoY3sh6Fk",
-	"o4bKh91JPx3TTReIugtE3Tdwnh/EWTicUske0feGMi74lFcfoTa4BRodPBRFwtMMk746DyI7JERkCSci",
-	"CQ1IgEJ6FyagkjhKmDomuWTxiiUJEQ7oTdl6KKR/OPJd68XKV4orGZWXvaWcbQjA54RcvpYEKGFHKoXu",
-	"Y4zETQ9WJSSm/HutEeou8N9uUVGjABoMeBQOL9s7kPK2xndC3uo2DR6an8+5WdDRGamNiWQuSzgfo8pQ",
-	"SO+nItWYo6MD8u4h0OEezN+4pOG/cBq+UfC1mNYjwf0Ckr5bMy3tyMcUBQxtWEwQi1FEOEc4QYz6ZIAe",
-	"1xnKt1Tle/Ljyj4g/gTXdTGahPf5rGbxDOhvVSmizFtQ4g/SP2gS/24ZjYcDguumG8f2YDqcusNRXb6s",
-	"lhhn0pqNOnLsDibuaDYanlFHXvDSvrSTdQnI2gKsNZsFQ/NmAVlKaUhXluqDf6QrJflA/DQJ6Uo3WFfy",
-	"HsZGN5O6TL98yxv/vH0os8Nk15c2Ol9XGx35TLmuarve7I9Rt4k8vB6O9SZyKnlI31NYAnnO2LMDPHVs",
-	"azIi2Bo7k5HlkWBsYcebTzwymvrQjldvViwThRmxCVfq0VCOs4oJ573rkV0uzmm5Xm1PBag+gyZgqNxP",
-	"5qpLnHkM4B1sHMc1RBpleEQJTqDAWMumkP84XK2ETOju+7WIRHaXFe2yEZNL+7H9GFW+ETG6IjxBShNd",
-	"mhefu3lxyJFHtN6mJBCujNl+UPfeLW3UmCpbW4vjVqLNqVxtAh7iWIC0SyGFZJ08qMAJAhnhhRr433Kt",
-	"pADJSCAoUHlWAETMZH1lfxqa4/uYvoFbP0Fzz+fypklWQY/jGO9rC/nlVJQKKPcvzJVJTRW/VgGtO/n7",
-	"mN6oe772kv6iPakrQaq1MPb1eHztDosWpvfqZvRiOH3TqzIzLYuDJOnV4bHMqsCZiXvWfJpmRSNMn82I",
-	"GHTQRsSUidyImLxWj2zXsVKhZhGdcfMiimvs67FzbTsHizh7MZ5XL+LIwXg4HE6t6XwZWGNntLS8CZlb",
-	"wWw4n8yWM3c08r6tRSzR4fRFdKan9Ek81/kFoYqaC8pAPV58hPNWcOg6pQbHQHkExyo4xJ1oh8OEK8xC",
-	"rNG3pUnjsJsn04UAvvTeFIr3ANP0lmZIjFALQj6IcWIaII8gFV7VVIaM6itDxOC/aGWIstA56BSCKqr7",
-	"ngwwFIc67og33epAgCIPUQfSPvDL9MtkMJvZw8m4Xfw3HmIyccaetfQmI2s0wYE1C9yR5c+XvmfP/Gkw",
-	"9nOfqJriSsOfR7/fM/YzFu647ld3Kk2P73AYQe7pvDFfvgidlPaxKK+UOL1Uq1yqVT6TcXvMb1WhB/eL",
-	"TfcPjFsODF6W6jRZD3jq/YNIqiuFYhiUT4X4+OqjOlnQ4sTeEseq5VL1Zvu97JW46YtgdHy7odmlQ963",
-	"1iHvdxwfd7C6xw9cVtjeS5XHt1LlIYMoYShEHFWBm1gRn2mLUV/38Vg+VwLjQoQmPnoArI3Ycvkoq3RE",
-	"cUo5YjFaY66qLJnEGBH6NKiv7Hhwm3Xmyo6DDaJl+KFrwuKhajS+bpNaotkl8XnYzM9xBjN7OprOzxhO",
-	"/c5bH11qRR6waxIcrmIxionm7zaxkanZa2KdKx9Tn0TQgq8yMWhantykmI1n4Zu+glZvc9gL3ngvc/Mr",
-	"DhO1u3mWTkcdk135UfnGLJc7DaaOEziWPRvPrfFyRizsD8fW0Ju6jhdMxphMamOch9PB+YSmhQm118rF",
-	"bJbknqi7DrYb26lOBqPJcDQ5owLuC8WLsiFfDlF8oco3WIBa/VWnqACYoVZNma1CB0ijrS6hBwRnkLAB",
-	"ndVHXpogYEKww7K/BGzeY/qWFqvlwMkW7+1yllUYtnspN6N049RGD2Z3zGw/Jghlf0w1A0AjJRRtQpom",
-	"Ck6svZyJWWYtzj6T92w4Z2PXnrqTo050ZVGacKLtF45jeNHdiHQpYisXsak6nPPtZhRX+MzaX472ovov",
-	"PndTNie80z42SrfdzFRIVxZkmfnxrYSdasOCfJzgiK1Sgjj41QAOk6zJpq4e75l8yxP5khOyNsVR/ahP",
-	"FMrRo4ShKORJoYzNrSleY9tC4VpGfsc24LtDmgxdOEn3IdykG5Vw2IRUfcrq7EKaEFnX9jCQWcR3F5z4",
-	"aRwm+8UqZul2EQfbBduSQrPTcWvoqyzp7oq/N4LvM1wWnsShnyBA+R8OZ3NB11vKdhThIBAmQFqWAtzV",
-	"cDQf2PMCfBXx3Vr8Kg02/pIhPS0E04L26By9fvpK9sIiSJA2pkRWAnZCEcvIMupOlmGZLDdpTBGjCEeR",
-	"8NNixEmSADYSW6LvAT3rlUTPepyhZxUo5MztwXjYFuBLE+gIPlcX1BpTAI9VS0tBKqPdXRLu5wLU0opK",
-	"aFLBnrLlckjrwot+Tynm6j3kLV6RRQR1skrDDYRiy7ePD5Xvp1pL0ASQ+Oc2CIiyr9E90Q/bp+e7Ih++",
-	"UUJ2wUo8CSuR4NnMc33Hsmfu2BrbS8fC09HS8u1lMJn5s9mSzOuxEvMt3DJWojsYT780VqI+82TtiGeN",
-	"PgdUYkYPyx8Gy4BM5g9X8XpBUfzCda8ZlCI0qKtR9vX4iQW9WlsWW0wr3eBbwlG6FZ7UuG/bdjaIPrgx",
-	"8vDKBrEYUUZJlUp/Dqem7g9ne74cUW6e6hTkHYl5yMT7FrqmpQ6oNe9G8tvHA/DtCuDqkN4xSD98endM",
-	"6URw5Kmsb4qKwan3Y1Wv1pDRxe2Gf+7BC2c33Zjj32LOD8bvdnI75U3fP9zOtUSBgBxNziFuZoIcoU53",
-	"KsrJ6Oa0noDk/9eECxVQ15l0h7lqMnxJ1FwSNY2boxBX38MkHHHcQ75uu9fwRGWreXYao6/3F8KEG719",
-	"NLRuwWa8pRlYi9qEQBV7EB7MLeTr2sMT1VsRcM/ZNiNO0SvV58ortv3mg6nt2OPxfXP7dSfJzpqwryiT",
-	"+YYy9tWFMycn7Y2lywRUja+LfQMub7mVqyfSz4RLSt7FbHwZXSyXr/PWbi5YH3vbtNkNlxt2cItu2y9i",
-	"Sw/7t9cgtStQHBAoKHdCQsSS4C1VHFKnbteYZw/vomulGYKyQj2bL+jc5xSd2N1qIvWND7+x+/WCikwu",
-	"oCKH2n02cIdDZzi7VEReXP0v7+pn+r/e1a81NxouvNbBz/hTw9kbjkbN0WVkNPKWHvtbajZ1lk5+Xx2s",
-	"DhOkuh4fQcO/X6/nDhX5ZzwfXerPfEvIdrGEdOuruf30pG7J8thvJ4x8o2HyuU9H1xeHyprFsT0cjec1",
-	"ba1dy3WqLq3obu1+s92tO67XPbpbXw4iXyzOZ7I4L/Atybp0V9oabUz6ZzubbEpElflS4t8uO/U4L20M",
-	"eQYl5u3hvJj0wRKEURJuyDXarcNIGDaWrAlg5+uCWML7iMVotyaqXba4O9vP2+EwQZjuAYS43y5ceiMm",
-	"cTkD8G2eAago2LQH9tydj93mSOQchwOM1525PjQb8yUc+TIaFxRDZ5feyDbWFNt8v0eKwSFXqPfpjpXd",
-	"vMkeel8n/Jw98XEYafmY9FU8r78Yqf05Q4Ao2RmXbzHn+qPjjErlIiPXGczHLWsNoZu8MRi7PBj76GDs",
-	"4mDc0lBs1eQzG0gIEOOVA3nXSfblau6PFutBavBSrPdgxXpyWwzcKL2f1eIU46E8Zmog9Yw1PIKCrVFq",
-	"zRtkuUbIy60vt5EwBrt16K/RBu9F/J+3EQqlywN3L0mcuT11QDDmAE/2VNI4JjRZmIGhso2uZTsFY166",
-	"VvmMZi1awZcJuZJHLYCCCPk7fbEMP/zy+qCHwBttzBX0qQTtWWMaLFOoh8kxxkWcS3CSxqSwHavdAVme",
-	"kfVxU5uki5gI4qj9PWcGuYQN/rDInisLzMVXEjn92h33extGk3W0X2xjqUSc0VxOSxery8YFOoa9ER8F",
-	"txKciAe6BlyXn4R3CqsLR4LmfKF9vvbqx+SCOhfEuOaics4Ho2z0thUBkKSyB82/TK2j7A3oHe4zOIMg",
-	"iwwNZaMebOiZbUx8bMAMHa4ri0TsJc9vL9F78SB2J95GdlmF8HutbmTYpCoJ8KZeq8iRnIrHfLJ7gu9I",
-	"jFdkIUx473poD6YzZ2j8l1VbX7sjo052bvchpUR4om7tzSaD+TSvdHX7PUE4nizUTUdLaYVDIY9rzNx+",
-	"L2EJjnrXk9m4a1nVjbiT10koPPdSxnkmdwCIqSomkbJWyOi1pSVTC8sBYk55zaSQKiNQ4wo8p/A6FguZ",
-	"lO8OY+MQTk0wAF2XDqWtAgA8zfozCc+BhyuKQgq5EwDhSaD7tv6ZsuLJKoUXVnG4KrNCOTurc1IeYxGR",
-	"8A5fdQW+mkFtj2t7aA3tsk+yjfB+oUjwOMDodUopYCmRjaw0r8l2Q75kOHTxzJuOLc9eOtbYmU0sPMQz",
-	"azTFNpkOp6PlEgPKGk8WEVuF9Cgg3Pl7hKs+7b9ljcghqb4hi38xKib8QxqzLbl6gYM4DHodkbobyT2y",
-	"7Mkxcr9kLEY/YcrhPFxGb9k6vJLeM9fxAt+zLXs+dK2x70ys+WQ6tHx3OrMDPBtOhuMGejtN9L4ngfOG",
-	"54XOVWcj+EOdMRB6p/mAAeici1k67+mCVKn8hr7o0jIUjM/VR/FPU5vcG/UO3YBPmYosntRwOmGMHr96",
-	"jm7JniMcExSTO3ZLgkfy7HBMliTmb6k82bmREBdyL7qwPa0z92QPDwGAA9AQCEcxwcG+ug8uXIMTImbZ",
-	"2dkUNz1UL1ygnArF9UR0IH4B1vrinW413yAMK9XU7bbAZkc73kqBAMWed5WW/WLAYNQ1v31wBj4nHu/F",
-	"dn9O293FFtdFhoKrL4Ct3yhga7OG0grkGDwrWCQR2BWtUtG614OvflYLe462uhUa5w5T9DT8x22vUjQf",
-	"b3hC4kAlWju4vw910u08ataY9L+Tos1Xs7G9rz2YjIZup/a+TboWYW46s5cOvxcQ1s/YsLfZYBg6vSY0",
-	"vFJydxwdiqFVjGlCIBLc9JXLS+ixPOVrFt2jYEGbkjNm/LI+5VU7I68JDjjkRIXsqlk2e2v5pXlxk9Cr",
-	"wzxTmquxY13JD1WhsKLl1uqFMcu3nTzU0f3aqB/mGN91qH/4sxyK4I1j9Q/AlH3k7WG/6pJSOm9KSYat",
-	"UPzQrEKK4nxUi1x9FP+0SThV54SkSc2qOdf4jqDqSPo1JJ9ey4blD+WrisdXq6JjyaDi8DW5f79ZoS+0",
-	"a6fKoQVplzHbtGJlg2tEBJVWgozDIxO9YQ9LusZcpycLeOM7zLVdrEz3iJ++Sh5dS7cV5nphyPOE8DFU",
-	"bin2YW34MS/KNw10XUl+zk1ZPb6Cxal13p5BpTyDc8nKvUAYbeX4pRO3ZDHaMCo8lZCuBuglQwm7JRSy",
-	"B4QENZxNkv9R7z7VTVuxRTaN3oo5A3cyMOqjPBxG4S70RVibX3dnD5yB3T6M04Ot8TaEt3V/gJfPym8K",
-	"UVNVwhsFRqG/lvPQpTtNNUVUhNGfSg/92PMIjkkMUAkKU6i6yEDQbc14ogsnZGUToKXFUe+6dwU6SY2g",
-	"8lijqoEOE06iZZ5EDxNZ0Ah1erqHuprAIU7sm3TDERMMDu3BknVIV2al1Q4n/pqYz8rKOA4fBsf5CdtG",
-	"pDirQoZ/DxUTATMeKUW7ohM7zENog3+wkJbIpO4N6V2YgHRUPeFnRldWFN6RAPkxCQhNQlWsssH+OqSF",
-	"meFtaN2SfdVzdB9/SY7gGmFflxib5X68L7SDUDy8j/wo5UlxHfJax8NXvIZuT6qKRmJh4hUOKU+kzoEb",
-	"zTVVbYArh5q1E5bA+cZtyxwp7fBOIQQZ9E7AFMZfWiD4Jk2IFUOdZ+PLOd4Zd+YwU9Wsk2Mns6UigXG3",
-	"qj87vPWHD1IzK9odQgcVhiCDxE/vPv1/AQAA//8=",
+	"7P0Ll9u2tT8MfxW8es9ap01FDam7JqvrOY4dN05j1//xpDn/ZtwxSEISOhSgEuTIquvnsz8LGwAJUqRE",
+	"jjS+pMo6px5JvOCy73vjtz90Ar5ac0ZYIjqXHzpLgkMSw5/fX+OF/DckIojpOqGcdS47bxLMQoHmPEbJ",
+	"kiCR4IQgPocPyZKyRRd+ezF3XnFGnJc4CZYIs1B+Ax96nW6HvMerdUQ6l52bTrB4Fv/gXW23f/OfB/9Y",
+	"z79brp69Wtx0Ot2OCJZkheUYku1aXi2SmLJF5+PHbudFSFZrnhAWbK/IOsJbElYMlrAEbZaEwfAwExsS",
+	"IypQssQJSjjCDBEcR5TEKCb/TIlI0IYmSzUzvCLIeovzZ7LtFQZFWLrqXP7aSeKUdN52Kwb5Ew+wGkp5",
+	"ZNdLgtY4Wcql28jRbLBAQUxwQsLiCl3cexfrmN9TuS8XY3c+I2QWOoRMPGc0InNnNsR9Z0jCIPD7/qjf",
+	"nxYGOefxCiedy04aUycmcxITFpBO1WivcEJ+oiua7A73FzlEKlBE5onZ7Uhe2oW9lTu+5BsUcbbooSsi",
+	"SHxPwm/lZTGR9zGuLkcJD/G2TAIhmeM0Sm4638Z/dL9N/uj1D2x+NtLXPKLBtnp51QtpIkg0P2pQ//zj",
+	"2HW/3fxx7B4aFkni7ZN5QuLdEcHXsEgrzLZIkIBLPko4SuItwgtMWWEEXr9yFylLBnJ1VpTRlSQ/N9tJ",
+	"yhKyIHHnoxzKGsd4RRLNyk9ev/gz2b54Vr1QT16/QHekuABet0Pl75JGO90Owyv5Crymt3dke0vDTrcj",
+	"OYbGku0kA9SNdjy0R+tVjLbbeZrGgsfVg3vHyPvkNoAr3hnSW+MFQT6Z85jIUcNI/5mSeJsPVd1R2LAV",
+	"fv8TYYtk2bn03P6wigWe4a3YHccPZtdCvIUtizi/Qz4O7rqKdhBlQZSGJdadVI9MPqQwLk1pncuB263Y",
+	"afxerd1gPDq4ks8pCylb1O30XP1cJHXXJ6NgNO87cxz0nREehs5s4A2ccEKmg/k8HI5G004lOejHNSaH",
+	"NIUr9wrzP5MKdv6ZhSRGWFKpJIEtT2MULDkNSBeJVCoYgTCKMQv5Cv3884tnXSATI9OpQAGOY0rCG8bT",
+	"BHEWkEskpHIAxgOhTxnqD9GSp7FAFO5R+oKE8uma2NC10Qx3ZHvDQFlgxqVIsd82dGe9G2YWTenUfNlK",
+	"SqWORvsjtd8ZzUquThISy2f+/df/n/P/vv3Df1Uv5xw0bTUNBEvMFiD/VjgkiLNoizZLGpFchSOR0ChC",
+	"SywQZ0a7C4KkRSC+RSQSpKRQh16/VztdrfjredF1q2chLYiamcBQtB6Xk4qo3M0lFt+igTtEAhhV/ppP",
+	"YCUHqmYW08Uy2Tfg3HZpPWp2TxNQ+nVMSLMrinw4dslgMpwPnHA6C5yRO504eOhNnPl82A+xN3HH4aya",
+	"D/MnHs+KNQZAJgJpQlaS2UAEL3kUCoQTtOIiKcymXy37QN9WC7/RXuHXl6t9QPi9TBNylUakbuHjNCLF",
+	"JR96Y88P/b4z8sORM5r1+840IK4z7nu47wau3x+R6iVfpQm5lQ88fsXlsMOHCO7BcOZ6wdR3hhPsO6Px",
+	"EDtTjPsOGY6C/mw4CN3p/JEF92uwKHfH/C7gKUv+SN7jIHmHsLjLPYZ3CU9w9K44FevyOq7Ur6pnx+rx",
+	"KcP5OY0qrbK/KOmHE+QTabwqg2xJBTImd5lHG5nfVaRvHqgWvd0iqzvriOP4oRapozjSY8jjiqx5nNTy",
+	"I/zawOxUF57a6rwigqdxUC8u9O/FZe0PydAfEey4njd3RpPZ2MFD7DuzcOr7AXGDCcadmlmo551gWfke",
+	"IcdLQm5YPRjeQnQ1XdCUMcoWbwJcq/tEgEtab+i7IZ54rjMeEuyMvPHQ8Uk4crDnz8Y+GU4Cr4ZM5bOO",
+	"X0s52vbSYXceIxwMB+MgcMazed8ZTcOZM50NRs7YH8y86cT3x8NhjWTIJ9J24M2Xuc3wHmWZyT2JabLd",
+	"u9RaLQlpsBUMT6HupkQUZvVrZ0kXcqiB/DHAUedtzQrrtxeWGCwZ+cd/xWTeuez8/y/yUNiFukxcmHF3",
+	"PoIx8kLdM8qmiOMYb9UME5ykovH8FBnBPcWdmmMa1REKXF6YxL6xa5tCDcwaIxEP3AV9d2kPYMBvG4+4",
+	"0bKXhm6v/aBi7X8W9doxFWXNOO17fhj4ruPOBn1nFHhjZzaeDJygP5m6IZ4OxoNRNS/IZx3PC79gmrSW",
+	"k/1JOPG80HPc6WjmjOZT4uBgMHIG/kROZzzCZPx4DPxR3izWnAkCe/cdDq+Uuys/BZwlhMGfeL2OqAp6",
+	"Xqxj7kdk9Yd/CBUBzSbzwdDF5RDMNprAFK+LLvsKR3JYxBrPMknW4vLiwsc0ohsa3PVCcm/eIy58HDr6",
+	"AZJmmnHJa3W3mmQpZoeyMJqKFyZKG0gzNuRBupI+p3Q1e/J1TzmbRzQ4ekVm1SsS6McLFaLe6IisSHjc",
+	"YonMU06yPi9qRwUxVrMqciWuOf8Jxwty5OJ4g+Li+Dzcwvs4RxE8v8VCyEE4CeeOuvMUK1I5JliH5zz2",
+	"aRgSdix5FFaACkOYOIr4pgUhzLPxnGreCb8jzAzHaLiEMMwSWIFXPHnOUxYeuwDDAglkoXyIA0L4qvEa",
+	"MJ44cxjSidagYjCIMnsluojH+QWFxXnJQzqnVWms60KESwW80jgG6QP5NxzFBIcQwa9I4FXNR192Add8",
+	"1K58wFlI5TufYxqRYzfK6xd5VS+HyrtwtiCxEhcmPoikvhKNN29tjdeZqwGfjJRhqHKtVbQ0RIKygNih",
+	"RrngiKrNM087ar1Gbkm2CRLf04BkDH6PaYT9iCDGN41XKWXZfSdZHUgEbiCtGnO2QL+7ev4UzYajye9h",
+	"Ja45f4nZVtsG4kgK6tuqkHMVgIzNs5sugZTw8k4nu/MkZFIeT8MUo8WfhXzrPibNL7Rzn06e/Gx0s77c",
+	"5CmdLFG59+48pQmL8DPDabLkMf3X0fLB9fLdfYLucUTDXIdkpmoLQs8Hdmpxbg0OyPxnto55QIQAvjqS",
+	"yPu1FrBke3h141WgTF1/alum3vQFhRZgJq/wiTZH9SKJdL3mcULClySk+BpmcJxKGe2af/8t0Eo+HskV",
+	"MmPN3tyCfrJ7HHieA/edeiH5HGF7vIk2mOWgUyZZLuE8RNp8zt5uZfHlX+uYr0mcUOWM6bKRW5wUXLkQ",
+	"J8RJ6Kqi2EM6lmsaE6HvKY73VRpFMCZyr1znykeyNFJqRTuTO6+gYWUQsRw47HYiLJLbVOyfwcHXKW/X",
+	"opsOo4tlEm0ReS/3tWoV1iReUSEoZ6JxaOJ1do98QjEU0e2sYzKn72vi9Kkf0UD6lFkNTbnsouNvbnGw",
+	"Iq7relUDjsk9vztyoUwQoyL6gzZLLgjyyRJH2QARDhJRIIPayEYeYPi1A5fkARPYnmx9iktfIMcSPRTm",
+	"3LVpPa+44v4/iHJpFYu8xsrRLLJJtruNtlkzW8UWWwUpNaY6/Ga2WF4O2dJvkdwaxFUxmpwk4gxi9Qe2",
+	"rLywMPziOCrXQgpXEpqs6O6CrNKkytvIUr1ZIHAjNSFc3UU+ETQk0gnhQosv+DmvxjnI8aX5qGFUzeAp",
+	"TsiCx9unPFX6oiT39M9FrpeviRlJHMn2goRVbCTdBflnM/mUrVODayG52eja0ipkkzHPyEfZbbpEP1GR",
+	"HEv3xTX/WBFs3aXFyoEtSXBXu2floe3sUJnplLzKd1kMbv00uCPJrZKqtziQ9titH/HgrnrTTVqz+CC8",
+	"EdWCNiJYiiBljBQkbfX1iVyT26pazzfgO2ZlqIFcmaIfHKdsR882EeXaRSwvTafyUp3IaJHw0KaW/fDv",
+	"YNEFgnU2Gk2tfTONkO1CPnrzoq6dp7EIpbgbhbWupbxnJME0Oh39FXb0w16Jckia8jmiCZI3qNgQ0XGg",
+	"/xYowok0/UWAmWgkSrudeYxXZMPjO5gHDlVABEevrWkr6qnKcMPmSFverqUC+tTWsOgif4sknUQUSzLO",
+	"3lewWz50nr544zz55Y0z6Llyr/s9rzfsvP1YsT+Klfey5wnYEWxss10HGcm6/jaNo4b32Cx/DO+ellmP",
+	"ZUKbTgosaS/q7pKVWNaiyz38mzNOLSefwphTyugrtuWecsZIIMd1rXNu1Zw+x5Eg3bLMUzcTm+98ziOC",
+	"wYUhcVw1+1+WWymnNlg5p9lDeqosr1gH2W7W+YAq56pM/DpvV9egN7ff70jNAYE7sr1ENBG2Y9ZFGIU8",
+	"gVMN8idBgpgkOz7aaPFPN+jfe72+721/XA3E/7r/vGaj+/+7+W4a/nk+WV7hWfDTerj4Gxmn/4e6/E3y",
+	"0pbnayzEhseHvag7qA82c96zXHndaQWzFH7bt2rWU8CYvSMV9sxzXcm3kioMKmJ0UWv56MpjL44aX9ee",
+	"X9UKPVcips4ilV/f1iildo7CnMYiuRWEsMq4SskO5FEolb0pTpavErXRlgrtszBhi1JSluWnTPRFxt5o",
+	"alO01p5U3N2KgMekqAlJQFfgyXw65VcRycoNb5zgiC9SgkJOlFS7Y3yTGz3t5XdGPLYitVRm7sKZ/Sqs",
+	"VplkciVsb8Ehmj6F21fgkYd7fc8picLvjUIpDijMTPJcQqxSAWFjXUKO+q5bRS60Qgq9xsmyi6DeqItU",
+	"uqKLAs7vKEE8hoBrURqZ0qRdy9MUeVSrCYZXJD94pC8tPtqUte8+mkM4oiYeGOGAqKMrP775yyukLy4d",
+	"/2sUa2NgtyW6EqtiW8D32C/8jnKuHxKDDkmUHIyrv9L8qKfwDO7Z53D9siRwHIdKmyVlibjMxJ/S6orz",
+	"IaTSy4dlGUQ7YrzZdErx7uogqRVN2n2xkhHFvSCpsyEicarDwQXBa1W4TXojt6BK9ohiXR7WZOyPHG8w",
+	"eZ6WtYHqttsq+aLCFdI64TQgIhf8FfGLXtU00qpA+Su8IqoMQzv1CAcxFyJ33Bv4YHlZnlrsSlWiKaKg",
+	"U/KaysK8DT8dUDCK/GzNdCCkXmC83WOtC0yZUIEDOaNMUGoPU8eFVQmMdpHMuWlGNjBvqLCoOEBtvfu0",
+	"wZy9Jp/68ZMZFJ9BdBK5M0yxcfOA0S+l+BDe7JldTj6WnP4ckjY7o1V7IkwFvoAtEE20Yw9bjNGaxIIz",
+	"FNKwKv91cGf3iHr46ag0nnqCv21koauLY4JFQ5PePgPUZK1z1fV5YnHtPZCHqb0vSs/Vaavd79dhSxGz",
+	"X2MVT4jt6C9bhB4OG55S2xVCkJmcq9eCBb6weMpi0G75rGel5iys8R41Cg6SDR5SMXtYvppVMLO20oXZ",
+	"ubI7yirUaLfz3pEvc+5xrCosL39Vftqb7NXw8cq8Hz491YPQV2YjUZ/NcODTMz0mdV8+MP1UNbo/w+Dy",
+	"hThFWNe4NV9xYNcwOY8Tmyoce+/zPx1JwfAV/OPkZF2gcfmTZAvNHTb9ODk/ZbvvVNCgs0ONjvqjGX3J",
+	"+fwpxvdEJM/lsDpd+6ufcPbNT5Dxsq9R31iXvCKb0iV/gciZ/c0VFXe05jvrUd9tM8q1Pz7jG5Z/lS1G",
+	"4XPhmoxV7I+FKwz7WJ/gd4sD3mRaoEidLzFLcYRWBDOdlcsMEQiXRJzf2Wb0GkPudQW3afm0z5q+5gmO",
+	"REVg/Z7EeEFugWQKaoKnfrTHJmHpyleBQyCRvQAqdA4IRImyIgWKMWua6GwVil3SxZKIJJtMnRnPuKr1",
+	"roi+ZrZDczuvwcBU1PdWz+YoC1BufPMVeXBlym45inlxrkf1xpfWvVukqarJ75GJ1zFRh0WOURHwkGd4",
+	"e1RME4bzVxylFRrLpPWbZP6X+J7AmYFGBH9vXrg/1FKah7qrm4/r0JROEj22l+iolaZiScI3Aa7IYgn9",
+	"7V4rO1DulUhXK7wTGDh05xu46zCtwEjsl1ROxiTA66rXvhhZmaXqi8RmV3QcLX0y36wUxCcxCuQUtR0G",
+	"EVsS5iwD+k++qnSE1+v1Rw+S1qWtzOduCbFcvuUyT03g8EafhJ2KpPNwhvpTjOVyXvGq8k8/pVFCWXV8",
+	"olTvdFAXLdSbWoVxzD1+TX4eh2FMhFAQiRzpy0tBmrx+CvlkgRWWlxaypytRN8Xlj15BXuV369LpYl1O",
+	"sX7a7GVhIworfIA8TkG2NrU9nGZfsAURyRURgAq1KzVVtLhpQr65coYqZnN8pXvqumBGNg2vNO78vkFn",
+	"10jy3yIcE4R9niYPKb/O1sh+dbcUnN9Xgryv8gQHAVkfG+l80PmW1U4uiJHN/+BgRXrmq5bHYn5mCdVC",
+	"hyYowAwS13qCzQs3mgZUeVX+oZyP3kH76WCGo61I6h5521jkwcni5vVCb+DySvml9qJrYw5xVe6bqFrJ",
+	"QhytcBTEpp/9tPcErsR70xqV1XEhFesIb293zw9dcZ8y9AoYwcZl1FB0lbiMv/4dva1a+6yUqqrKac/D",
+	"+27TIqjCPPav1Slib6VKsa80/FamXysEtyYquJgTYUacYX4qqTLQ8jJN2lJhnprJ6e+JyU+rYgy5Kus0",
+	"XnNBvpUSCA4bqzT0hviCJqRUmjkq0dLg0KrpQVQtVP0pIjuZWhFlWeEkWBKByD2Jt4+cFTX3KINyV7gz",
+	"+ca6Ktg9kv95zFdK8HOQ/VIXiix0tCqfezrmlGSdOqg1QHPCqUnXFl2pbPQLeg+1R8mS0Bipp/T2Z/bK",
+	"4DjqFzgAjJEWgYgytFnSYIneffMOiRwsXpotwRLHOEhILHqogjjU84rqjKSO9A9jHDnftKyqP0iM+tpe",
+	"s+c2S/OZnLud7jtN9k17AVmuqnG9iCH7kmq1mKVdJsuIglNokUysfMU6JF8PjVS8V+yvKLO/9bp7xGkZ",
+	"37RodByk2Rby7rgj1/vHedg4ymXYfu3V5ElGWB25dpYcOfpJD5UcH2uILWxUzrmvln2XHI4vXvzSK1ra",
+	"FXx8sqKOT1WyUVFkuFtd0KosIo+NHlAYr8gmP8zTwiY+pYjagwpxrPQ6PgSYg1uOS2qw20kZ/WdK9M9y",
+	"kkUEh3aYDLtwDNbYa7bOEjZtzpwVSjMzkPdf33bzBToA322vi+UGV1Zxtqld37/fu1q0YbXkztodquZu",
+	"OY5CXLARkb0iG1N9s7uaK8r0J293aYvldNnuddxiEqa+ytxuVOE6s7cfvO7w4+9ubnrmU//j7/+f/2pX",
+	"Yt5yvT5nYV6+YsVxD91KOk/LRIw3wjlAyI6pad/v83sHRcIDi89zcqyRG8WwcBuxvxu6vaOrcujWmvOg",
+	"v8dS/Puvf/8f9PYP/6P++a8DcdFqPPX8bLw+5mjqcRYkqT5Ttw8pHTL7NLydV/k1EGrAaEVZmhCUcDRz",
+	"oetQF01U9yEIQ6g2XGnpXOrrwbMCN6axKbps5/iU47U1G/ySQNnP7jmvUkC1PjZ/bGy8gQFk5lIYlH5C",
+	"3bysUFcbjfcojlsmSQqXnv24r8yPs+myGMipIcLXFhpGCyLEEcWiKDvXMQ/TQAuCI9cAKowPA+HByKHg",
+	"F9DdfBI1ACfRdP7hYwFWJCF4JScR4UTSdudjraG1a2haGPW53fVAA9T+PTOTwLtSjGe1UxtcDtxLt2AY",
+	"SUZ0Ih40KyeEx0KIsiLqmqCIYJEgzKBXWUkDeA/UABU2iNcfDEfjyXTmev1SjmrUMq8AZKNecYDc3wDc",
+	"QlvJG5OQsITiSDzgSBNfEyYKZ9a62XHkQR/9mX6HsIADuiXEG1CPGMQYjtkl3ohLileXl/bCXcqLLuSG",
+	"Ml0zgN/bo9IrWYoIFleo29nENCF/YdE28wCbMKJaS8OGu46wHhXSydijREP1htsbU7PxqkNQyw03BL5/",
+	"/urRz9W1gANC1tVG18A9bFvN3Aez1prElIe3upq1NVCQvl0kOE4eiDRkuqfU++In6IFSiRf23GSfTPsv",
+	"nIY0OZhQP5Dy1ieL9ErUkpb2fdsRl2EtC+8F3LD2HqhhuYI3aAMV1jpwu+UDeLFHtn04/ABLbhF2r82C",
+	"Sm2664xq4SYGl5eX1YPuu8PpQ9zO0oml4vbx1iZ4qWixvCgPCBaqpicKKevEccL2fHhM0LDKBq1ZeFN9",
+	"3WLhdxcuO/ZdyfEPsT3bnkiVqxam0ZE5Ce0/7DUuITpF8eq0tuWnEdolurAXuZI8qo6UHw0KYNfzmqoK",
+	"XXlYjxfQlfe8PbSF3c57Z8Ed/WX5JPyOr1ZR5WD8vlLRscGGL0IaUKbIDNim0+1E0KphRUKarvTpGLtd",
+	"2UPmYG+sJRGsyqUVZnhBblNBYn0wTH7MesjnXwFcRf7RqgS9p2Rjf1bJklvViFFUFj29jqoObag+JUEJ",
+	"o/f7n6+qUQ3aFZ3PCU7SmBQdXnU8w/QckxJAhSuzkTfHiTBtUmOSSDO2qgrmB931Pi+zwTFBd2Rdth+9",
+	"aa0BWSUarO2qxWff0GTJ00R1mCiHIaF9bs0K2jXM+L0mlMd9DWfJMtreruOd2L43nPXcpmA1u4oGAgRV",
+	"FtOuLXpdeWl1dMaYmMWBd3N6Lu+SvZRVlGNRa5Vgldxzihp84MKHF99bnWx2WqGpn7LuD11kWr/0Ot1a",
+	"qK8KhxtaY0GvCEzDrFEUD/TSksoqNACpFPVPVN1o4OyH1fm9Cw0MCUviLTggBAdLgHmE3t/NTrZlgGYV",
+	"AkLUHOG9XhL0w/X1a6vB4w7TVJzQrMacAahKymCp9CZ0ocyOx2E1aFGiO23UoRaVngZd7QVBIVdIn6Bg",
+	"TRObFd7KvWJkI9dS9G7YDfu36l3xbz099G/07xv2b8dxsv+X17xr3q3vHfo3Grou+jeq6wGIGj3SbgKj",
+	"numhf6Pa5jLNHpp1SlNPHMAodxqvNXtW1nFMPWuoZlzVNqzR41YkWfLQkU/Vw1DPHemVVL+XRwovbPR8",
+	"091PPXVW2p+9HQmbvYCGZLXmiZSozh3ZOjFJhZmEed0L65o/k22xqJQD1psZUaN3VjQOgxd6ff3CZo3K",
+	"Gq9gsc2getVAv2qnV2BTOq9qVqMePbIevb83TkMaoyKkMcD1wgv63i6byseqAI/cfxLfk7jh/qt+RerB",
+	"/eoHK+Zt9LidVl/qwUBJ5X5dTQcovXocyQeNQEK94ZKrJIVYbdB0sWmbqVud2dTDDU3s6/vWcBnoivA0",
+	"UY8dllY14fxO0RtXYqZgpzbumGjDYcXUgeb8GmznQPBO/mpB/isVWmOMZDmwdmmuw6cLbEjsXXULRcNB",
+	"hrmNEiKSopPKCCBjr3C4r7LYytPmT7uFTPGxZ+Lyx2X43Y9zkM7ORdfgbGobQSUUakA1G0ZtHi/D2DKp",
+	"yJnPcRy2aTlQA8ismE8BMSccVulbRFbrBCQ/jqKCMXrQKbWSjhWNK6k6GxjiLdiIP18/7aqeYyGm0bai",
+	"r/TjpiuND8lZtJVCMiQrzMJTJy0roHU1ify3QHzDEIU01JyWwXVLOc5HKsK10p9dLbrsUxm5LKqTEhXs",
+	"bgNKa/ov7EROJyVSbnfWo8Bqez0TnK25HQ9T3XXwv1JAZ1sEa7kcqQ8NmlQSYTAeyV9oskz96riSNYQ6",
+	"KA1bmjc42voQIVOIx7Q9Y60pwI4W7O+BsDPpk8QGdlbyqEABPOsUh4AyPf8lHAKygJJqDt8rvxjHRD4d",
+	"RxG8T3QRnaN3r8EOulQ4Jn8k77H0nbC4IyHYxzXYP4fiZw0OJplh79+rJgeULD2pzSzLtkK/I+nvLeFy",
+	"KYdeVAGd19de/wcI+h046pRZcY95zqmZcbCvpugxyoVOomofVulZTx5cJGlM9ljbhwPyrXCHHiKG22Bu",
+	"tEMoap9fzM4TVTkQiYqQSFaSrrYxvFpjCGuj+rgk5pcCvrTnuBNkrG8zLNPAaPrWyYY9Gc0aUyw/JGUt",
+	"dt2QqtGhzMGpepSoEpedUp8bxj1em+fld8d3GL4j21r2uCNbRVyEBfF2LYkuWZJVkczuvIc6iC0r304P",
+	"hs0Ta7l23GamUHsAcAgsk3UJuae5f1FJ3TqFpTegMJyDaP95Pd7j9piuBNMJ+YZFHIdt4HQeVgvYGAWn",
+	"WLtX7pccbUvCEvYUgHiRIAovAmKiId4iyD/FESWxcc0f1POzXA547JikqjpuRDqyWA+88YCjt1UVXR0V",
+	"HTW/m+6ZKrW/J6TSuIlUXTljq4O2peLEwoxKu1cgr9I61qA17GXb5xkvGP87EPdyB8N/FI8a5MutbjyF",
+	"F6clx1cM5KBmcMU3VenviDKi4hyK3iT1vXoGZeHoBUNP3/xVZQDwSvmGyqCK0hUTXRRRYbJkGIk1Dgjy",
+	"SbIhShVQ6RiSldjNoz9Kg5MHNt04ePS/xVn8vd0iVHKq1dj2YOZJ+kppKDLENHNpu6jr529x94mbRpzo",
+	"mGi5a0N9twYbfLDcrsEmihqUgmqGzivAy6jNj9l4Zk8J+c61Uqy1H8iuTWsVZp+wmUvDPmQt+oIdqmT/",
+	"FJXrLTok2+AZ2q6uoHxteMPcdqm3sMX76LQmvP345NS+8ZwtcJuASTYlkDLSdu1a2+Ki3QKfwvUu7tjD",
+	"HW/znLoOZ0putg6+1USuofO8yN0Duwe91Xq+Kcj4J5GhJxaYj9noap/Gby326qTbI8suQ3AHpNj+vu2G",
+	"qk/JaSdgstN4OXXDOeeqTpGrOghVX9/sVXpeWQGwgoTvQsdXHV1ihMK1+gAJYjxGIYHwfHXJysMaM7Y7",
+	"wtA4ELUCtI19oOBQe96yx8iuHQmntdQmPTbW/YmRMZvh45t1bFcHcSqI/COx8eXtp4GZPNVRya8NPK1K",
+	"s16ljEmfubLrzNoqQmxaxNC8U011Y5nsnW/3j/YkFGlN/uGEWb12Wfrzk8P/ZxnxaoAlCL+ihJsE7Q7s",
+	"8Ovr4Uuv/+ahdWlZSWZZW23zM5Gq8rz3CBjRTfJZi5gI0SAlrDoPQR4BNEucssrTLCv8XgNeaSmgPrmn",
+	"yLSX8wv7WjKbM3+mZ2+D3Pjpjwnv5izUrycp/2yeH0n44+VGgIOOXbQmHSagL5fqLdHtJDFdLA7LYnnP",
+	"tb60VW3BLq2exkIpemTmiKEeYd4HI+PL+uKDjNBKeaVy7kgXiRaou7Br3aJ07tryrY1lJNf66ZJnmOsG",
+	"6kLFE6xS0OwLHEUNu4iqVqBv9HHeJ1Gk/nyrX1vbFv6LUDvHKY7PqhNOIt3bGExlCf8ZpPZDJfBZkn5S",
+	"SfrVys4DVr1c6OeYRroAsw1cqhEZRVesJaSSekrdyE4ROav2MM5Rs1NEzdQetazuVqqhg+cJiXWnmPdN",
+	"yrabuf6fRIR/rFsLS5m1YKXP6hftVvapsdTtd9awaiciKmlX+ZgUiqRoIlBE5+QS0QRtsPz4u+xUKbTv",
+	"yfZC0vANg5Kw33cReU+CNJGUj1mICAsF+l0m+brag+2iALOARBEJf99Tp0nN4R/zDluYgpstH6usvuxx",
+	"OqWgTkGZB1aWLJnJU5HQYE8f86ONsax5dWWys0VX9GyODbtWqnVodjGkZU5j8SrcnAccbzKAO5WbubuK",
+	"3d0tqppHLeHrLs27RR2YRtUmSV1MHVrmt7sFak6yO0qd+1O7fL6rG2FJPUL1mWEtPhRqATxFNI3Uk02r",
+	"ga6xEK1uKFY4WWckvX4tzP8xhSDta6BqawOswiNr2l2bIEqbXdxIe3ULC3GABE8Rf23Td3x//PU6N+kt",
+	"JLAUNioXv5USNa+Xt26WljUNrG6dar1vcWBW6i71ScDZnC5qHgs31FS1tDsrtIjxPRHJQ9qv6UVowd+P",
+	"cr7o+BKYyoMnZodNUZxZqEoqsTbkJLRrb/ARxFuLvictcpiQtFyoyMO8YH+BASKOgN+rJlo1mJNQre76",
+	"XCrRBx0gVIkwZ0SbkSENFY4KppEGSGyoGk4gSTP5mVOWHPu+3TohFdkrfgQZpX4hp1kFRJjc7gFjru8r",
+	"Wry3Gom5PihIRY29YHkVBiCTBpmRsI52sBqaA+Wto8MpSIMVJwhOKnye5zxGy2JxgdVsf423TXHNmkWn",
+	"rN2zo1Q4knslalA42h0EgEXJQ0Zq3tYGlV9Ys/PdKmI6RJE7/YXhVabBcELvtYRPbsOUZD5QjcK+jgkL",
+	"n+EKGzjE20ZoJbXFgq8skBvlRG6wsA6yKlmFtw8Kc9T3wW8ZIAlxM2H1s6iED1LrXVtNJMlcEjwA2wi6",
+	"YIiyE5YI1TYcf8V5jH7ETBC2t6f9bowMh2FMhOgiFfvMMDtjssBxCJluLMqd4lWlz8Ge+A0zDeDARXxB",
+	"2VFO6A5KdmVTY2mSCgTXJijhC9i3xonN/UVJ8OwSpKypimoFHyunfPsvzkjVeSK7i/+LJ6+eKOgeeTUK",
+	"cYL9ne36PpU0fPESh3H1BpwmwF7TMCkTUfmkzEqVa62KhNAumyj59RTBZuD7c7D5UYLNao9OUYSWy+Fd",
+	"yVqWkvv7RRwuNCswY9Oqtb//+sT5G3b+5Tqz2z9cOJX946pi0H8lsai0Qhf89j7/LWfuBfd6/XHPbXbW",
+	"JwPnq66WuaeisvQJ6JuvVjQB6pKU7Kc0CtEd4xuhqWnneZXjvXd7XtVoq8GUzSO69vx3SQtM0SCVvsAb",
+	"yce69pfgWClx9Zc55Nr58ZfrTndHriqQV4MqrIzVbyEE/k59eIeCCNOVBvG0LFrN80suYCFAlKhWBjCA",
+	"bLjLJFl3PsrRSndT408lOEispMp31g6lcWQBKyqkq17AVznGohOS+/zTThkxgNCrdXHWCusBPXn9ooee",
+	"mKFrMCkB8/zmmwxn6ptv0O+CiKfhDdNRG9FFQZSKhMSii3i8wIwK8JfF77soTpm8HcK533yjF2Slov8x",
+	"wSEs1w375hsT4vzmm0vlxaZJwJU+kwpMeeecwQcT9wXk4G++uYYRi94336DvoQu/nsISq9HzDVNbgJ5k",
+	"kJWCGCdZXfzf4oZJJQkDY1yFU79VBA2bpalglYoE+ZmahbO56gk9JE2JG+aTiMNBeZ5hyerxUIGwQNgX",
+	"0j/DQiHAMumqSoP4Eg3doZ6R9IHlcsEKUKbktxy+/AMteRQK9A6E7DsY8DtL0L77Fi3oPVHrqnWPj4M7",
+	"+cZ3+pKsdU6mjaSZl9BIB0WkuO+hp3AxwM/fMGmzkhDetuA8NE+gMSxvREF9RVu5CipbBF/JLcDoHUj+",
+	"d1319BsGii9lERGiXiEJo4/UkjyFEnvY5Cfo3esn109/eAcrCn200IrEC4LWgKX7u6vnT9FkMBv//lKt",
+	"caKxa29YRPA9EZK4kEjwFjYEBtVV2jiICI5FD/1iiv7ffX+NF+/kdsOTpOMiyRZhccPeGfTed12E9RkA",
+	"hQU9TwUJ1cmBoddXvo/gKwLYvCQSCulzjiXT9G4YvA0z9K6ES6yeK20dQAw1YMhAPgtMmcFzDSVTwDeX",
+	"N0ylXWPo5yY2JJYXSYKQrBMQtOKx4RvAIJdkJi2FMha7UMs4G44mvwc0bxqjdwoSmJVRv2+YuVuSR8iJ",
+	"KKB+53CeMYkoCRFnMALFrHqUQCkMvftf50qxqPPi2btv4Wy84lh4RAwwyoqnVWYwogFhws4+P1njYEmc",
+	"PiiToqTcbDY9DD/3eLy40PeKi59ePP3+1Zvv4Z4cpSEXuSjDokV57DTTYh2v56ob+ZowvKady86g5/YG",
+	"qmvxEnTOxb13gYOArBPVaFc3slXJRi6qUj/4Ti9zqUUsVp5kjkzPo0wg5U8GWS5lliQJRTkpk2qZdeX9",
+	"YRfF5J5Lu09yMueIRwDrraRQByajUmkvQrmqMHarA29W5PIdD7dGZREVk8LrdUQDuO7iH6Kk6cvtXDtX",
+	"3KcMvYJWLDBiaV4HK+KEZMWttXLgR8fNIDaxH4RkbjL/K3zIhM9Hr2aDWUCU2s0tDN0NT3VpEspe6Lvu",
+	"ySaoPe4OI5uymyy94s6czKeEhHPHnQx9ZzgbTJ3ZvD90CAlJfzgeusNp3yRQLjuY4WgrkuZLkDfZhXnv",
+	"WnOMbIC8evKZQzXxqgdmC3TxHQ41y6pbvMO3/GyB6qubBodvem5A89Udw8N3vOLJc0CWhhtmh294quHn",
+	"4QZv0OgGSRLXnP+E4wVR942aLEAGmf6ShBRfSztQ3tzvN7l5HfOACAEeGdzVYG7XnL/EbKu3SiiT0HRI",
+	"PXCv6eEB9rTJlWuRIKU2tcWCOpf6a8cWcm+7nffOP1Ni3WeJEvlYkI9r6tyRrXJrSCUeMRfEgiCSWkZL",
+	"sa45bgy6r0qCSaPqyesXf5YvkII5xiuSwPm3Xyshj+RIMqtfsYQdPCF4GE6mk6kz9qa+Mxp4vjMbzobO",
+	"NMDYnU+GeBj4kqnl89TMjd/VkQ8z6HCGaQ8Ewz52q/con8bFT3RFJeUevFDZdZ2Pb48Vczpu8uvbUhRE",
+	"mlKNJZLaEojQVIgkbfLyuXRPYEt+c4Lp8zCv5AawGMy6Wpyb8WGBbW3++ditMVogcqwtOnBTEo3NRxNB",
+	"onkPvVA27BKcMvAUpMMFThBYsN8qYG98w+7IloTSLlwqlIG8EYg0beQzA8xUhxmwaqVcUJVpkr8u0bDf",
+	"rxIDTyF2qCZyjBGjeZnRxTKJtki1MytFLi9/bdD2zEiDy85g0MdTfzJyfHfuOSNvOnbwAE+d4QS7ZDKY",
+	"DOdz3ErV61k2MnG8dtPHa3p7R7ZlIL9O3+2PHc9z+oNr170cepejWW86HPS9yd+KAGQa51dOvK8jvNIs",
+	"tX462QqvYzKn7zuXHX9zO1r80w36995m+v5fsP2gPay3tt8OWIbys3t939v+uBqI/3X/ec1G9/938900",
+	"/PN8srzCs+Cn9XDxNzJO/w91+ZvkZfM9VcQb2vtaCYUpVdWSYAMu/hMPsrrFqsfrSy+y6+DJvyUhezbm",
+	"DugDRVnSmNMKoVIflC21iw9aDtzS8KPSBhGpqiF+Ybqim2acmG1VLAJZKkO5nxmGp4q2KCdVl69UCPQr",
+	"uCIT6CXD7oAtpG578ayJ3fRiDtGeKsNpWA9KS7M5/OYsF6/fhNry1ljPVQHv5yNyRSqHiNw2egrE9bFb",
+	"7Zb8olPj0vYQUPhoCnUlBStbh7Ogknr/RJJPQrqvOCO15NvS7t9V+O5UK3z4v3pN75U1fW4v9K/7g/x2",
+	"rfsTGtyRBImtSMjqkOovaXocrIjrut6JtHwbb6a5Zv7+Gi8OaWW4Bp44aMiiL3lI59QIgrOrdJzU+BNJ",
+	"2oiMnKONtlRHe/ZENQgKcIIjvkhJN88rQXtRK6HVNcBqPA5JVlBAQ1EX7Xiq3tsk2KFPH2Ud96x+nnkH",
+	"nrzOB3rwVIU2shOJNsMUoGAqQxv1IzIBGB13L45DtUmvGIZVyF81iqpeG190hKWI2/trJ8QJdtYxT4jp",
+	"T6dh73UaHCSbGNwqVMfb/MfbOyjMyE9U672MSUSw0K3JpFAeOO7Q6U/hp0T6jfCL7s1i6s7VBuTFwnld",
+	"dJZCgQGoFtY5Mr+GLVZNwkPgKrmqxTmqPokkcaRDJ6ASvTzt3ZmuUz+iwS0OpEl960c8uCNh8wl7XssJ",
+	"533Xd6YML0dqQEgNCCiiECrrkO2P9y/+wan/p+hf4dMfZ72gHzF/9dwN//fHqIVjKLnlcBBNMdU5hHba",
+	"EFpg5KxRDPqLnfCZFshFvXDxwWAgf6xVEZAhziqnM7TNYk2KBt9MasxMePkhZXBtplMWtIcYDKTwGifL",
+	"XAhb0M7F4NNppfKJbdsHyKBSkTumkbCUt6lWUUUEVLVjFnmafMmj8BLtkRo9qy75ctztzOXUNzxWJsXT",
+	"F2+cJ7+8cQY9V4643/N6QzmoPz17fSW/GPQB3eRR5CR0AjaUk8bM1BvOeRojQZLEUOl3MKvXalZPsllZ",
+	"T7gtZupDHohe3jFWb5DhmMPzeEwZ3koma0SZGocgY7WzS/D1uQRq9w6I/UzwGqGvhbdzj6OU1DsFpi5d",
+	"NXJPOJrTKCEx8reqPi6kcyhJgWbWKRFZw8w1iZOtcQ6MptA1IOor+RyBoBSqq0yxXc0CCAQEB8s630J3",
+	"BfirmkUDrWKGVlIsmaFeZcbPKYn2q48GjQuew0Mq3IzsbAZHEed3SC9QZaM1uaByOTKHCEAOMHTAhwtK",
+	"Dc0yaKpK70Qfbm82DQsOq4k6NCBIz2Gfm3gr5rRcizugBQMR1h0HewZJDwBOlMLKQZIvydP5WGXzC4uo",
+	"S76rVjBvjmZWsFzuvTumrDxeM4zcdiqKrxxUvy7h68LLMukBJks9QseogNDhVdTNn9BDzOJgl/1RtwOT",
+	"lP5F0If9yX8d5z9SvOp8fPuxJUMBz8MxzRqtphZYRTJWXCRoDllWZoozzjroFDooX2nFQgXZbWmlPD5a",
+	"UkH1yue51hGSK//BKSMh8rfoG8zCb9Su5jqHM5KrJvQNj785oDEOKgtLLAuC42DZWir/BkRygNmXJsCV",
+	"xYEER/OYr3LU2fxgeb7WDGodqxY6JFGCOy0lzjO46eOhYWpy5OY0vIl2dO1zd4d8h7fV4za2Xj7u2ia+",
+	"e0HSbHTpkbt7Mr3dDA3+3M4c66ZRFRj9HBOhrDgR3Ry5NA+7YQxJnYCwJMaR49XNLu8b9UXtUh5TKM1v",
+	"J7xQR3zqAdvPPjPs8zQpND3LKyQVOnJNqyRdjeMEqjZ/6nj9wbBTt4u6IUZNnKjvDqcHoQibzAPns9Cw",
+	"a4BmbLA08EJ0lXrBAr2Tg/sj6L13ZSpl93+EDlI1u5fgxcGNG8uNs08J/v2Pb//wx86BjuBtt+/LMMR/",
+	"4XFoDl9JTxYiJNmJKtBM6pzVkkdhF47oMITRhvjaICjSmZLmOkhTmw+S99UTlHskPZluctIjlBaIBkCU",
+	"njtdlXSjSph7jusVEubVwybsVmrb6lLhveewGw5Yae/asXqu22ascIjs5IOt7Dl72pW2WhM9ynpXTuFk",
+	"a2+N/lQ7cG3yzN8ijFaUpULDVggkLyQwL1W8pWYE6ANCCvlufrQQsIg2KoqVIH36LlsU8s8URyVh6ljI",
+	"QU5MxZ2UquT9OuLhfkkkVHFohZNuP/RtQzwH0/RS95/Nhe4QJIWRwA3ag3Q7ItnChsqN6Px2C/n1kh1O",
+	"Qpr9P8cBThIHeJM7yVYV9GHv/+KD/utw5jE7RZuVqSABp2d9U/YG7hFgANAkP/xfnYjUhNK64E3f91kq",
+	"3h6QFcw7JjfIu6mLm6SfujX19v3rvpdrCeVm69QXuachYYHV8FQkeKG2IDO2LztlG70A6qQC76UGjdnb",
+	"Xa/wdpi065NRMJr3nTkO+s4ID0NnNvAGTjgh08F8Hg5Ho6lGGbyN04jAUqkBa8hEg/mRJoXaPfXZ3xY/",
+	"m17R6rtCQ5jO2J3PCJmFDiETzxmNyNyZDXHfGZIwCPy+P+rrShfViLHgd37RWU4LYLUzGigst6w1fmeE",
+	"g+FgHATOeDbvO6NpOHOms8HIGfuDmTed+P54OOw0zIyaXtFAETtdmA3JojINWafB+WodbQ8mulN1ClYn",
+	"yfBGOAeWwck2yxkS7PfH4bwIClRxJqXf743G0/Fk/LfOx9ahqH35XD3uc0b3K83ozjPVtKs/S1ldo8X2",
+	"qtWLJRUJV8jSe9O8KmCd4TRq6SVFjKrDzIpCUxp2lcegX4PwirMF4D6smh2C1SP/QQ/tUdXwZy2ZbKWA",
+	"2yrVT6MZcy1YrZzOCqBSATxaneXZyfk84vkHvsnFs2rMK10PFUE5KK4rpN5+sS1Zb99xtpoza5YPZrB5",
+	"gImrJPHPTP70UF8I+gJYkrjxkbRsCQG6S525PtPoaY5QyiVFWG15rp7lCh+k0CI1fOx21mlSeYoyE6dQ",
+	"7GtOUXbzs/SUWfaEKgzgUcQ3Cp8MbbC4YbD5JDQHLYVuH0oZFUsSFqCxFFQvXF5FxS+PoOEy+T7wIL5x",
+	"/KTwVcpEZwQ4Q+s0lh46YFBJLacBlTbEFzQhveZyX87zUaCCWhkpmc1h4qDtrQllreQuddk56l96Xm82",
+	"HLne7G8d29c2WENl1KKi9/2QTXiQxdLERPkEvmRhuVpRU5g7EPtcyS5ifKO1SOd8KP8/61C+pJPmXumH",
+	"Do5VUZfNtWmy7Ik0w5HV2RJbbn/cbwsVelVVOrEvdo8l0lh6quKAC3plNXA6TnecqoSyuRPXH5KhPyLY",
+	"cT1v7owms7GDh9h3ZuHU9wPiBhOMO93OHbTA0UlqA2W9+4aSp5lVQpQisqcMbJa8PkVauwHihOBV57Kz",
+	"jnCiE1harjao72hRW2pIYV9daUaJZ4P1ZBWk2Zrq8g/bf4H0TpXUydMG9Y5WzttGvJRQLytFyU8N4lcv",
+	"rOc0OdtsvVdZxwAkhZNSvn1NjJStTC+bDh8tkSZ145EvPFRmkEmtLMt+VCcrgr4X09KGgcieMnCrnqIF",
+	"GhlMhvOBE05ngTNypxMHD72JM58P+yH2Ju44nO3CX6ovbjWWlG4Ok23ox6PS2vlWHg76WJR2FlGnPWNL",
+	"C0x/EGOyLCfaAdYprG8Dki2pGyXchuKtxrG7YRVAdjUIdq84gEFDO1WF7ptsaEDgSBEUA12ioTurB7A7",
+	"DRKv4dw7uipzbsZRAzgvQsPbOQRSXw+etcKgK+B8nh6HzoIevXyAHBuMe6P+YNj3bDlWsRqVcqw/rnoK",
+	"yDF/OBlNw7HnDIKQOEN34jrT2XzujFzXm85IMPexa8kx3QumuOo7ciyHR35McLnyhu3yS77mKuKUCMUx",
+	"Z9S5M+bwI+sDIE6SgenXqYIKk/PiQ/7hMFqdpmgAzzftDhpD10HrBYtJspjtBtMEHoWZvq8e0K4g4Ns5",
+	"x/mtjwVsZ03ujG/35eDbXeM7opt9tAXl3iG6JmB3wCOtsO4+KVWfsgLwt+0htXeGDtsG5yKorxXprp3k",
+	"KHK10byqwVgt3h10MNF1TQGOIhL/dy5OTGOTlEkFY3rvqKiy3aaxd8P2JOLhaf8tkA5+q4S89eIMN6lG",
+	"VL0k7UXUiUWO6mWnUnYVoJsDLSfyAqVi35EnIUZXKWMAx2dEUE0arzkW5k5fzkIQu5+PpgTWqdDebs1J",
+	"a/3RiikeBvLWfTR/zcTa20IXvp2GlqevAlVdIKtFn+kRcRZ6X5XQ+2XJLTGEqB1fgh7VNUm2jKGqM2xK",
+	"gmS5tVWaECdOI3Jc7PtlmpCrNCLNIt/wvvxcJ2HSe2t+7lMJnqpouH7SwYOfX1t1qO7pRdniNp9iheSd",
+	"leGOzTX7KiXME/W6ViMkd4be2PNDv++M/HDkjGb9vjMNiOuM+x7uu4Hr90ck3wjdFhQSGy9iEmGm8JJ0",
+	"NcZfgCoVkEfA15SEdl9C3cCxV5Uh/MbOEBoENVN0oTGUG0vXowLwhuQPh9+B3M+B99MG3qXgUitryUVL",
+	"mu2E3XMRVRt0f6HqInULTGodRwZoEcY3iLNvkeTlLdIhE3Opbm4cxQSH294NewLnSlX35AzitGuQMboa",
+	"WQIClYaAsy6e0BdRdYpB10tyw+AQq/mVkc2BILyZantDMW/0CEDRx9S/NRdkWma84ujeEhvPY8zu5imc",
+	"ns0Ex3c4uEvXSnCscEigayUc5C1LCwPK8U27JnRm5R4jJ3CMaLdLu9xpbzrwvPHktBLeI64bzALPmfVn",
+	"oTOcTEPH70+xM557g0EYhtOZO3v83TpKvBfWprUkr63vSCPyYAO627G7p14R6QjJrdh/r3VPdss5DXFO",
+	"QzTslpNrx8PKMfcciqKk2n0oKZgKP+Lig310dm8+Ayq/qQK4UdXpqsS79nDCM3jQg9WbufGx0g9yzio1",
+	"w8g56/C5sw6KWNoxQ5nCarMNmnJXkkKIUI3jN8ttXczuU1HsScEFzp7oJ/NEvwhT5Rzr+7ynvNvIKVuo",
+	"fASItmB5AgX7M1DsZ1GwTdzMFYkXxIHJ/qGqbMzID30OqSxAHhDbgfF9qvNVn0a41izOb0y6Doa96dQd",
+	"jkYnlq76/CFk7TZHidr/bFfu4dbk2Qs85AUuMVu0NXxLkv+gX3cBUVA5xOpY6ss8kJoY1tHWsjkLXI+d",
+	"DQ1qMvDsG4ajCIAVWUB66Il6WKIDryGF9Q4Rj0HPKbkWqvDtPBUkrI2WPpFTOImyO9rY1sdgB7PmLR3l",
+	"A0m4T2b9sNM/w7YFfnMeamsh9HnYE6iuAXcaFuT3Ug+SzYWN9laTq32SnZPic5VXwJGF82zgFSirbaIC",
+	"aAEGE/+77dMc4vnELQO3Cvqz1C8wO0o+cbOz4V63k/AER53LYX9iNeTbQsY36y9o3TyaVdw88EYtDv6Z",
+	"icN67Dv9p5a0a3AI4aa8Vkj1mcA0SmOAGD33mTjlKcEgjWPVv0PLN3+LLFByw1WGg4oar47Sd/juYF+K",
+	"N+lKoHTdSqlBsQMAsu+Ho7yWxNv+IHK5t8PxVV9SlizILWDfXg7c3mTqDaz/uqbN1GV/aHHizO12lnSx",
+	"JCLRt3am495skiM/9LsdHoXyd33T3jPOayyEYvFpP+Ps8XTUFilJL2sNT8Nzzyn7EzEqLGZWVVli2YNs",
+	"usMKu/xZaDxYoxeBOo3+gy6IOFii7NYc9z3Hko2o0NdWY8aWBMhz86zOiauBROfSG1s8NfWsZotyHFar",
+	"RYtDxoORZAoFwjad9sYz1c1WP9Lm0uF494l/ngrH63mFR3qjYf7IyaTnuq36NJk3HNSp+Y4qvcoZOavU",
+	"T6NSpTeXxgQ0qdRhFLPA2pC2WjVnih22NarQuaMsFA17zCopstIRJcZIUBPJhHEYLSi+2/6Z6tDUiRjT",
+	"vBsUmEbTUK1JzbykKgSGyy/18kv/lQJAnHWx14KVzMTkrBpaqGceOR2PmE2TXHKnCKsBV5SpsZYj6pnh",
+	"u+3hrmPfgqjkqSo9A2mZHfNmaRTV1fCa4b1WEkCckFtwRLFQbfjDdMfVkzZigYNyy7Bo7j0IZKY9iFeA",
+	"GTsAuZqp1XFv7GWQXl5/MByNJ9OZ6/Wzpgu3BpPkFviwc9nvDx7A6XpX9vF5Rj5npfmJIUCTglAQCW4g",
+	"EipZbkckHEa5kjtv+q2ZslIB9QigVzPDNiZSaZY76+Y4O1J03LAlFrXaNIPOybTpZ/ZJcwGjxUcSK4S9",
+	"ZmhWVQWIXgFESCrsHI8qiHgaqldIvX70Oy0s/8MvbA9Z1Thy5W8ry5Ll/M4y4hEQrVoZDWWm25EQ6uDa",
+	"PutZ9ZQrGQuZRECMIx3cETWhqDcBBsAoKhIatI9FPcNbccIIVJjGpu3F6+vRS2/0ptPNw1MWK7njnje2",
+	"/pt0O9kiQL/huUoqXrqae7NfD+h+WPDpxzZtWa3lq+DGpxr1mIXZVmTo+jYAvxwlCvH2bMyfVnerRd5I",
+	"OmwQjtrZzzJHam18ynhxg/jTm6yH6slwJ7N8yqDbWcT4XlJRAdp2hVmKo87lyM63ZEZ7fzAp4TlCy+8s",
+	"6jS0n7qki6X1xGHlE71BUUFKK7yFatRL1Cqno992NqU/X0on7w7cKvZkGKKCQaGSaF8i9XvgvuxkFhUQ",
+	"DSahtp//RWKuGwga+B1JEaIRm2aNBE/Op/1+F3pcA5hGBRZ1gf0mk8qLgQ8LF3reVF/pFq5ckZCmq3b8",
+	"p25uzIBaPJy57KQHy7GSX8b0z+ixJXfp+3bYK4kJC/ekYkK8zUJUO3bpEgMeho5Z7sdpvoYXfSZzNGe/",
+	"EG8ta9Gb2LEtVaoIzKMqUHcun+67/G3rvCYsSQVX/YURJH3cbZ78CvG2i1Tu9cxgj8FgUl1IYve38p9G",
+	"EaHSNirOWkf7XDwV+pMmilRR3bwnF2w06DENKINe8Rw/jhESVqdOIDIVKTiUk+VLQK0Hcprf/3zVqaLO",
+	"vDQi4UgQoo9WK1MAejDNCVZhsstftRf2tmvQn29jIgel/cKB+wxsyfe3doJFfaPAMy4H3c6Ks2QZbW9h",
+	"9TqXHVc1qjLdi2MCJodufvlcfoR8zv6pvAmWJEwjLc9U/hijJWbhPIV24tmIqqekGD7UJ9stlJnKiXrT",
+	"ypm6han2R7tz9YazwmwBTz2f7bX82CZMHWG2NzYt6amLgiXB6+PlzSflaxKkyuD59e1OIigC51z6a3NA",
+	"MzIMbizW3Yiv5qv3jgg4AJPoBvEFXr/4IP8BvKSPexSpvCirgzWjaMrlfyIwmEOALWaaRVByTS2AwbLG",
+	"yTKno2zgnfKZiZou99KjO9jk/tMefPvPYfA27L2Ptb+OM2dftPlQI2bU0bC14tS94iVn6HrhcjDB/Bfb",
+	"HDyQKG4G9pTnxQy8nUos2OJEpX2rEJ10oLx9VYSSGxXjUeBSG/hfiKfq+gzKGYJQ3IawBAneEHIqr+74",
+	"1KBT3QYJNzI/caKtMpNvVbhoUMBsSW+h3Kwqom4h8lmXkzg2SEyVR9+G5aNvpTPDbSoDCjUHEfZJBKtT",
+	"0VmGM5/jOCThLdBRPpQsowdsaef0SjnFVDgEw09vdUkCTModXA7kTEydApjrUuxPntVWFTQ/VJxvV943",
+	"59Pu1fjgXvnB0B+NCXHc8XTqjILxyJn5/sjx+r478fvjwWg8OLxXeLuSxL9vr8Z1e9V6Q/qeO5tOxqPh",
+	"oO91jsUby4qY++1LQg4ij1mWyNmzPyX62NpSgUYp598V4VV02U+pBizXIEWV+nFvS5A1pnBsQLIDpAtT",
+	"GtrAYF2AWIIh2vCze7DCzJs/K1ZYJqYwC33+vpVsPoKnvZynB97QG83649FgNG2FGJat32Mghu2uiyW+",
+	"tdytFt87Px4Q1oWj0/3eaDAajgZ1Mnvujr3A7w8dPJ/OnOFwOnDwdIydiTcfTMP5eD4K/KP1K4yo8yj7",
+	"e/DseL4ArYXyoeK8M5DYGUjsKzhCrgSH9Dxz/bBf0ZX1yY7PefHBqt892OcEYiXdLA3cteqnpN4LYhIS",
+	"llAcKXQJ9agQYYE2pLrGWUE7PVjfmRsfCzzMLM4ZQOyLARCjIngAH5TobF/DElWnnSYBX6lGfYmojEnU",
+	"xW8/FS2ftH3AOYLw9UQQvhTj5wxN9nmhyZpLP1ssHQAmk8IPuk1GBN8TIQWhxiczGEs99CqNIhREBMdC",
+	"DWNN4mR7ifANe5fT+zspPCXHI5HwtdA1nSrJUg9z9llMgRPAnO1KUPQ7kv6+Y4kFjZhVEAjXXv+HzgOC",
+	"TI8FgVY/jbM2eKA2qN32B2mCwaw3GsyGo+kjaIIzjNqJTeSzS9sUFa25LiupiQMe7UUudgAWLa0w+p/z",
+	"GKnzpbG4RJslASBEgJ2wHFq+JoyEhUCzQhimc9Wvsxpo+IoEPA7NcJ/mozlGvx3VAiKX4wZ0UoljdSCK",
+	"R1DoG4UwKZ8gLES60sBkDVGaskleE1N89Ohqqqih9MwOqigjVYderz8Zuyq6uqupDi3N2ad5gCaz1vyx",
+	"NdlvTSOd1cp+tXIF9VtQx14I2TRIDGZ9F3aFgHSLeupD3nuhVr5/PKSZNKjLPlgJFXqqOIv2EDgJywnU",
+	"R9uP10Enl+H/yfgTD0SfqJWF6udzlcHJTqXmZqqCkxCtIi/5du2XC4IEsZEHdakYJMlRGSGaMlHKEhrZ",
+	"J8jJRgoHcTjr8ka98EvLvZSzSef8y5eQf3nO4wVJdr2j+RHpGE2AdUmZa2jmLJVBVzd2htZ7qruLauC8",
+	"RRtJ9+s0+RYxaZmWB3hAIX4iFjhpQfxuuYhb9jjuyFZpuTsvdyKg23tmv2jHF+lvH6RNY54cGEpr3WZI",
+	"Yle1/ZJD59AcwNLa6XM64+s7m0eD5Y68FwmPSdhKxeaCpDLQA8U2AXQ5znoZg9wAcoK2nlvd/BgArEmI",
+	"fDLn6oItiuGAZrIkNyzECfaxIF3ky7VDCbebxINogs/FSJFSy1I6QTNR5OPgrnfDXqcJwgtMWVe9pziC",
+	"DOLAHMK/I5WBptfpKaXZURGmfCPVLwmJGY6USBlOPEBX4hG5xbHcFRyzS7wRlxSvLi9ta/lSXnShBZTc",
+	"1MMC7CFFgraoOXVDmS9aRtv55UlvNJ4MB7NPKqrPwZn/xODMm0RL1LYGpHGczOm8Y3rjX+lntJWRbwLM",
+	"DFTeF96zvrKcuJiTtdtNyWsmjuuV5dOcxyv4PRD3HRW19rqdNYkpD28BU0IlOPU3IsFxlvTUKuRAE6z2",
+	"wRgLKuZXg1GU4am8tY6HG7yaOY91ZQOOwyN7zCvSadBhXpHYOf5y2lMecca5RkRYp3WL57oNk5cEx8UH",
+	"9cehilcAPTcUlGjcg4DfazjRbX1kRb24tXBRtz1aI1wVFD9Xsn5prXBjQy17CbpAWYda4Coq/RYSCFp5",
+	"QFsuvmERxyEJEV7juK6E9ZOQ7yPHQs66Tuu6dmqttssi/HqOrXylpaLNREzO+ns05oXFlrXQR5naxAI9",
+	"ffNX9Lur50/R0Ju6GqoPI0Ufv0cccvWvnv345i+vuqYJoeJDxOc3LFf52a88Dkms3Ukao5SGwordiCQm",
+	"eKVOnWThlJjg8NsbhjMJqPS5HxN8J32PuZSOQZp0dXyGsFA9gUJWFYJEmyWPSA+9YHJGXYRvWECiSD0I",
+	"I7GW7xBLQhK0gSKRBN8RjUMi55NGGPlkQZnQS8AQXnORxHy9JL0b9oRlXRJzTT10h5VWhp7F0YK6neR9",
+	"77DQSN9cqGRC06cMqxZfRawYSWLSL3HaCKIrvgEqTMj75EKK43bvrGlho8myJMe0O+48o2LNBTXFYmXD",
+	"nhn8LiBRqpp6W3gZSYKD5Yqw5Fv4VV7+xxvNaY7XC8T9TacKkCIf81nincKuMiy+T+zlAu4QlP+LeqFT",
+	"G1swzzwWjL8aLCU/dGfAWzT0TJEexaAGviVHbq3EfvJctxLuae9IQDRDd9cF5SVcKrvWrGo8Gn7/lMOp",
+	"R7VRXb2bAts0GMdvAkEGYmUVjRJKjf4UOIg37YeT2cAJyWjqjCZ46sz6k7Ez92Z+MBmNhgEO8kh2tt7N",
+	"WjHojcBxsKT3xPFxcJeuneHgwWHvqtYOBfRrIxw+dAi71+VI8stdEBNVz2PSFWJweXm5M07H6w+GCqm3",
+	"xZK608Cf+eHI8ad93xnNh9jxh6HvDMLxZDwPJmTkDk61pCRcEGc4+1wLuiH+gbXUA9QrWQ7Vdcj2x/sX",
+	"/+DU/1P0r/Dpj7Ne0I+Yv3ruhv/7Y9TJkFu8aeveHE1CelrAnIN6pw7q5Soz19Xmuz3QLbautaBb8q8/",
+	"7mh66czo4jsdAGzW4o4mIvdr5phGtdET9fQHmOXqxs8RQQlJgmkkTDAjhxnvthJk/SEZ+iOCHdfz5s5o",
+	"Mhs7eIh9ZxZOfT8gbjDB+FhBpm04J8DBkjgglD6RJMsBuyoK7yskWnmkRjm0lEvPYG/qIzPqqnNs5quN",
+	"zWTyYr/oKwiXA2LtcH/sv8zrW53sgPwf8HSe532DH1PkvUlwkoqvJP26JMGdkkdicKsk3a1C/rzFQUCE",
+	"uPUjHtxBhVNt/NqSfiGJErwjn9VRola2pk9GwWjed+Y46DsjPAyd2cAbOOGETAfzeTgcARiTLrfXB6mq",
+	"O6RRcXdrit5Hg15+NqhdgLsgcas6ZHSl5E1S0bmEiWefb5XW6lx2voP1RWWBi0JOBJzWAvreXiJ1oUCw",
+	"9kjtB1L70ctK9jXvOHgjnAOb52QL4gwJ9vvjcH5kelnz0mFjNA9mnYXxifrc5GFrX/XB2CubM3DoytRz",
+	"STJm8ppHe/tGZoWJAV5Z/Y2swkJph/INq5XJPDppm1g/pVFCWXbqfy9KnYVTslMMxuM7AES3g7BUnehZ",
+	"kZVvugEYd1XlzzqQbFtRIczJxRVmeEFuDWy3/mh1rr+nZGN/Ju8hdWFlPFqhtZ5q/lcEh3L+0dZMfFA9",
+	"8TSkCY93J37KebVoXMmjvf1tgZ6hZ40c/1kWndgv1sxshI+Clt+VNnDZXpBSSF4cBUp6patPPxsgaXFS",
+	"L9NEw84pRgB5krmIcn01isx+LtqVH2W+alNTDGv0GKCjmRQyJ9v3i6FJz/Pc2WhXClWumhRGI0sYuY+z",
+	"kAcFVDbqVtJpn2Q6A3uegT2/AhQUYGZpbioRu0faW6K4YFFefIATFQ0wPOGhKJJ2Jk26+hSd6lYTkTmc",
+	"I1fVD5Td0wQEkkAJ14fL5zxe8CQh0vy8LusOXe0AQBm1Nqx6pbySM3XZDRN8RQB0jAr1WhKihO+pr3yI",
+	"KpI3PVptpZzyb7Wysj3Df72lmAcZ0CLAvSCiWeZA8dsS30t+q0sZPDY9nzJV0NIUqfWIVCRL2h7DSkfI",
+	"pF6RbpLU0v54+xiYmo9mb5yD8J85CH+Q8Q2b1uNn/gycvllyw+0owAyFHK14TBCPUUSEQDhBnAWkh57U",
+	"KcobpqM9OchDADhp4WWdh6ZA0T6pWjwBZmZVgCizFjT7A/f3DrF/u3jG48FntpSNs95oMhsOBnXRstrF",
+	"OJHUPCgjB25v6rnTyeyEMvKMMvm5jayzQ9YUlvKwWrAkb+aQpYxRtnBUiHpfmTx5T4I0oWyhu1Yafqex",
+	"1SWqLs6v3vImOG1P4OwI7uW5UdmX1ahMPVPtq07W212F6lLIg8vByKSQU0VD5p7CFih0Bt8N8cRznfGQ",
+	"YGfkjYeOT8KRgz1/NvbJcBJAa3STqpgnGmlnRRf60VCMs4iJEJ3LoVsuzWm4X03PUumerzbMssomC92x",
+	"0z489RbSxnHNIg0zFLcEJ1C1bHhT8n9MFwvJE9LLSCEjXYPj5rbZ0TZpmJzb92VjdPFGxNmCiARpSXRu",
+	"JH/qRvJUIJ8Yuc1IKE0ZuxWs6YNeStPYIttoi/1aogmWgVEBj3HWQOklyiBYp04/CIKAR0ShsP7XXCpp",
+	"GEcSyhWoPIAALGaTvtY/+3lAzvMN3PoRGi2/UDeNs7J8HMd4W3s6QE1Fi4ByL9lcmNQcDTAioCnDysFe",
+	"63t+O+cEipqnrlSpVhe5l6PRZX9Q1EWd19fDl4PJm06VQmpYRKQ2SR/OzfQPHNl4YG2orYAMgv/J1I21",
+	"Dkbd2NyTqxubKuuRQ1tWNNRsojc6vInyGvdy5F263s4mTl+OZtWbOPQwHgwGE2cym4fOyBvOHX9MZk44",
+	"HczG0/m0Pxz6X9cmltbh+E30Jsf0rG16KGL4sY34OlyCBiL1bFectubDVDbVGxOlMxBG/1vnH3ITo74i",
+	"RD4XbTBNhMaOxaYLglKSAvKDKgAJIHjvbOZ5B0eub1iGiAu1JeS9nAVmIfIJ0g5bTaXJsL7SRI7+s1aa",
+	"6JXMwf8QVGU99KSBJWD0qUy8aldXAivyGHUlzV1JC7Z/Nh1MvWkzj3Iw7s+DcOg7pE+wMyRD4kx9d+K4",
+	"8+k09AghxJ/ktFu94loTnEYPPNCbtDZuv47Qd2qNgO8xjSCadVIv0tqEViJ9n99YCsWe61/O9S+fSPU9",
+	"EXe6dEQoyb9P9ZkGDWWuTpNlT6T+P4hadS1QLIXyseBxX3zQJxUanACc41i3vqtO3z9IX8mbPgtW0tfr",
+	"wp07lX5tnUp/w350C627/wBnhe491418LXUjyomSikL6URX4tRWhYKMx6itJnqjnKoBy8NDkRx8aHCA+",
+	"n3+b1U6iOGUC8RgtsdB1m1xBoUh5GtbXijy6zjpxrchOymlO33dahjMeq+rjy1appTU7B0jLgr1/6Q56",
+	"o4E3cGcndKd+4y3oztUnj9i9Dg5r8RjFxNB3E9/Iluw1vs5FgFlAImiFWhkYtDVPrlLsBuDwTVe3uGhy",
+	"eAze+CB18wumic6XnqTjXMtgV370/mCUqz8JJ54Xeo47Hc2c0XxKHBwMRs7An/Q9PxyPMBnX+jiPJ4Pz",
+	"CU0KE2oulYvRLEU9UXsZfDCgNZr1PK9lW+tDErgrJS/Kxnw+l/GZiulgA2oFWJ2kAqSHWjll92zuIQN7",
+	"PYdmPIJDxAaEVhf5aYKACkERq0Y/UA+A2Q0rFuCBlS3f2+ZwrNRsD5JuVjXIsR137DbFWUImpKpRsZ4B",
+	"AJcShlaUpYlGMGvOZ3KWWa/JT2Q+W2XSXr/v9vt7rejKOrfO62vvB+9l305Mt1ulc2FcuTBO1/actiou",
+	"3+ITi3812rPsP1vdh+I59N5Y2Shdt9NTlC0ciDOL/cmEjW6IhQKc4IgvUoIEWNYAN5Msyaquxu+5estT",
+	"9ZIj4jbFUf1gTimq0aOEo4iKpFAa168piOPrQjFctvyeazVSoCwZ9OF03nu6Slc65LCiTH/KavcoS4iq",
+	"lXscEC4S9G8FCdKYJtvbRczT9W0crm/5mhTaTo8ag2llYfe+/Hsl6T5DehFJTIMEAYr7YDCdyXW9Y3zD",
+	"EA5DqQKUZikAaA2Gs547KwBikaBfi4hl2j684shMC8G0kJySQFfPXquuhATJpY0ZUdWFrXDJsmUZtl+W",
+	"QXlZrtOYIc4QjiJpqMVIkCQBtCU+R98BHtdrhcf1JMPjKqyQN3N7o0FTyDCzQHsQv9rg4NgMuK8CWzFS",
+	"GT/vHHI/FUSXEVRSkkryVM3vKavzL7odLZirs8hrvCC3EdTeagnXk4LtY6Gaqih8P9ZqgkOQi39qgqmo",
+	"Osw9EE+xeYC+LZbiG81kZ/TFo9AXCZ5O/X7gOe60P3JG7txz8GQ4dwJ3Ho6nwXQ6J7N69MU8iVtGX+z3",
+	"RpPPjb5ozlE5G+I7w08BvpithxMMwnlIxrPWtbFnXMavpS42A2eEVqE1wr4ekbEgV2sLY4txpb+w7LUI",
+	"o4gy0kVYKIsZC+MtLLG4tFoTIipumGperUPmqiWRQJTpPtBRpADFEY8lgyzl86lAd2Sd9NATeJFuOChu",
+	"AALgHkc07CKMUqpbFwV8RQRKNjSATMEGC/36rGl1F3orIT/md4TdsLzGBUUE3xPzYqjjVRMx8HBZVKwq",
+	"DnbDVCDshmUg69BiSUtR+VI/5ulimaB0LU1Q6fcjf5s3TjHxOoEY2SAe37AlFgbiAAnKAqKhiUWiBqZb",
+	"B2dBGyr3IL6DYzxd5VVhtCax4Ew9DOSnTlvA33nCQn5EcRrpYYNKqU6Uv4BDdA/HNn5gfM/uspSfT/pw",
+	"I+XjTefyJpOQ3k2ne5OpOvgpF5j3JBaUywHc6goluFrLe30xfKW0C3yT1Q/pa5UygJ8ivlFfguxX48A0",
+	"0k/QhHAj1yUfaAEMnbJ7TuGa7g1UPsElarQ30hK/YRVz7O+bo26STjm7vVuJ4+YnPZV0VZ7iGgtx0ikW",
+	"XOZTd856RTaaWh8nTqs4FMJ5ua3bz6wVT2rejXaIs7ZKXmMNq/jtigipLeraiUtBp4TrOaZ3jukdzKSD",
+	"Qn6g9bDC7x0fZHV/PB0ORsPReI/rR8WyabrqqU54iOy8T9ekqGgirDZWBu7ZjKsrTYcblkEI6TwWqkhj",
+	"+TBlKpa1B3Cqs1lwz8nyWceIm2q0g4rinX5vOB5MhsMHpof6L/s1xxZPmvOpqLX6ipI+1dVXR+Z9CnuX",
+	"Ma4eXxvHDMi8YTmAmUg34y7Femd18nlktNq+1uUBOWN96KzTgyJX53zhFt3jdcGJQD4O7pTztgDJAb6m",
+	"NjOMPyV9J6CQOnkrPQ7z8DbCVqknqE01s/mMRQT5io7ddoW15sbHLw74crFuxmesm130uHFv7E48b3Qu",
+	"qz27AJ/fBcjkf70LUKtuDIh9rYW/E0SzDI2a8+8ob6yvTfYbZvqTk9AAhXb16Xya6P7gYk+Lhof1A29x",
+	"rOOEh+yz6Ecg7jvdzh0h69s5ROxfz9xnnZJE6yzpYgkGvk5LvM1TvM+zroy6Obc6O96qcYPpe/8IR+z3",
+	"HqcfjXuDwWjsTf6mOibIDc4unThu3+l7VZeWVk830lmTmPLwlrAwKzNW34A2MN81VTmtc0mfaL/szapq",
+	"iCh/PZ9mP2ucz6NxXuI7kvWer9Q1Rpl0T3bA3eaIKvWl2b9ZeOpJIdFiEO78LRw6VDZYgjBK6Ipcos2S",
+	"RlKx8WRJoKWDKaomAhJQmyXRreHl3VlKeINpgjDbAjZ2t5m79EZO4nyQ5Os8SFKh+dyeN5qNVJei/Z7I",
+	"SU6Y5K87cYlxNuazO/J5JC4IhtYmvRVtrKnX+m6LNIFDrNDkC/dVbr3JHvpQI/yEVVBzTCPDH+Ou9ufN",
+	"F0Odt7MYiJGNdfkaC2E+et6wVHE07Hu92ahhuar0LOzBuOXBuHsH4xYH0y8NxdWdZ7OBUEC+rxzI21a8",
+	"r3Zzu7feE0KD53rPR6v3VHkxMKNMQqvBUdhdfszEQOpbe7gHnN2AJ9s3qEoUKsr9WNeRVAabJQ2WaIW3",
+	"0v/Pu1tRZfLA3XMSZ2ZPHZqQPcCjLZU0jglLbm3HUOvGvuN6BWVeulbbjHY5Y8GWocKgEGoGlIuQvzOQ",
+	"2/D9z1c7rS3eGGWuEXkV8tMSs3CeQl1UDn0v/VyCkzQmhTStMQcU7n3WXVBnSW9jIhdHJ/i8KcQSVvj9",
+	"bfZcdUZBfqUA/S/7o25nxVmyjLa361gJEW84U9My5x1UPw3jw17Lj5JaCU7kA/sW5luQ0HsN+IYjuebi",
+	"1th8zcWPTQV1Joh1zVnknA7d22q4LB0gtco+9KSzpY7WNyB3RMChckfVqVrCRj/YkjPrmATYwqra3Vce",
+	"Sd9LgQDM0Tv5IH4v30Y2WZH5OyNulNukSwnwql6qqJEcCxN+tHmC70mMF+RWqvDO5cDtTabewPovK9i/",
+	"7A+tUuuZ24WQEhGJvrUzHfdmk7xYut/tyIUTya2+aW81tjQo1ImfaT/Dxx1PR23rga/lnaKOQ+G550rg",
+	"E5kDsJimGFRrK2S1gDOcaZhFsabhOMqZE1EmKWeZJGtxeXHhS0LZ0OCuF5L7C1XfJjKmLWE2FTccmD5l",
+	"guSh2rEzcDPO15qlxr54wWAOPJaMriZEY+twWI2HAR3Gdlm4Auw+zXqRSXNE0AWD6mPouhltUQJ95s3P",
+	"jBdP/Gkku4pDf5lqy3lElyz6nEdEAY/8RrDu9Vxr+767A2fglk2idYS3t3qxnoQYXaWMAR4YWamzEjXB",
+	"doWVO+jjqT8ZOb4795yRNx07eICnznCCXTIZTIbzOQakQJHcRnxB2V5Qw9P3zVfdyC9/zZrzQ0x/RW7/",
+	"xZmc8PdpzNfk4iUOYxp2WqLSH1zuoeOO9y33K85j9CNmAk50Zuut2ulXrve07/lh4LuOOxv0nVHgjZ3Z",
+	"eDJwgv5k6oZ4OhgPRgfW2zu03g9cYDVqYHW7n9vJFvyhCPKDxvpRyqrDh2VATp3142lPyqRaTdS3LSsh",
+	"yBu9Yp15VF99LKiziw/yn0NNpq/1CEz7Sq18MrfXnMSgMXry+gW6I1t1EiMm9/yOhN+q8xwgz8UNU2eY",
+	"V+osh0qZF7LoJsFAtvAQgPIASYJwFBMcbqu7SMM1OCFymq1tYnnTY3WShpXTEQMzERMvOIPIffY+0YZu",
+	"EIadOtQrukBme/tFK4YABZD3ZFfdlkCx1LWOfnQCPiX29FnHf0od30ZT1zmwkqrP4MRfKTjxYQllBMg+",
+	"KGLQSNJVLGqlonavBxr+pBr2FE2pKyTOPWboGf3HXaeSNZ+sRELiUMeDWxjHj4VHfBoxa036P0nQ5rt5",
+	"sKJg1POmbn92SlmLsLCN2XN/7DPg8Cdsd31YYVgyvcY1vNB8tx8HjaNFjFlCwBNcdbXJS9i+yOcVjx5Q",
+	"V2FUyQkjg1mX/6oEzhXBoYAoq+RdPcvD1lp+aV6DJeXqII+95mJsX0//XVEotWg2ZA0pUxizetvRQx1m",
+	"Qy3K2YMDLkv3ty3KNP6khiJpY1+ZBhBlF/lbSKudA06nDTgptxVqNA6LkCI775UiFx/kP00CTtUxIaVS",
+	"s6LTJb4nqNqTvoLg05Vq9/9Ytqp8fLUo2hcMKg7fLPdvNyr0mZKLumpbLu085qtGpGxRjfSg0kpAfXhk",
+	"YuoKYEuXWJjwZAFbf4OF0YuV4R750xdJo0tltsJczwR5Ghc+hgIzTT68CT3mZwdsBV13ciCnpizKr0GD",
+	"ao2351DQz+H4tDYvEEZrNX5lxM15jFacSUsFwKVecZTwO8IU3BMJayibJH/V7z7WTFvw22wanQX3ev1x",
+	"zyrjylL+0ofMrrt3e17Pbe7GmcHWWBvS2no4Ps0npTeNHasL9q06KBos1TxMhdGh0icm3eiPpYd+6PgE",
+	"xyQGRIe3qki3umxBrtuSi8TUd6gCLMAFjKPOZecCZJIeQeXpS12qTRNBonkeRKeJqruEckJNBWYCu4jI",
+	"b9KVQFwSOLTCU9hsVkHYBifBktjPyqpNdh8GqAOEryNSnFUhwr+FGoyQW49UrL37vL/APKQ0+AenrLRM",
+	"+l7K7mkC3FH1hJ84WzgRvSchCmISEpZQXVOzwsGSssLM8Jo6d2Rb9RyD4KaWI7xEODCV0HZVouhK6SAF",
+	"j+iiIEpFUtyHvCRz9xVX0NlMF/so1Fe8wJSJRMkcuNHeU9XzunqoWWNt1SPCum2eYwLu3imZIEMOCrlG",
+	"s0wLC75KE+IAoNzhlwu8se7MUbKqSSdHCedzvQTW3bpMbvfW798ryazXbhf5qDAE5SR+fPvx/wsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

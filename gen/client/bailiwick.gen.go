@@ -7,6 +7,7 @@ package client
 import (
 	"context"
 	"iter"
+	"net/http"
 
 	httpclient "github.com/bailiwick-dev/bailiwick/client"
 )
@@ -326,5 +327,14 @@ func (c *ClientWithResponses) AllReports(ctx context.Context, params *ListReport
 			return nil, "", httpclient.Unexpected(res.HTTPResponse)
 		}
 		return res.JSON200.Items, string(res.JSON200.NextCursor[true]), nil
+	})
+}
+
+// DownloadReportLines walks through the lines of the answer to DownloadReport, GET /v1/reports/{report_id}/content,
+// as they arrive. Each walk sends the request; it ends with its first error, and
+// an answer that breaks off is one.
+func (c *ClientWithResponses) DownloadReportLines(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) iter.Seq2[ReportRow, error] {
+	return httpclient.Lines[ReportRow](func() (*http.Response, error) {
+		return c.DownloadReport(ctx, reportId, append([]RequestEditorFn{httpclient.Accept(httpclient.LinesType)}, reqEditors...)...)
 	})
 }

@@ -624,11 +624,6 @@ type Finding struct {
 	Uid string `json:"uid"`
 }
 
-// FindingBatch defines model for FindingBatch.
-type FindingBatch struct {
-	Findings []NewFinding `json:"findings"`
-}
-
 // FindingDelta Against the scan of the provider before this one.
 type FindingDelta string
 
@@ -1122,7 +1117,29 @@ type Problem struct {
 	// Title The kind of problem, in words.
 	Title string `json:"title"`
 
-	// Type Names the kind of problem.
+	// Type Names the kind of problem. These do not change; there may be new ones.
+	//
+	// | type | status | |
+	// |---|---|---|
+	// | `https://bailiwick.dev/problems/bad-request` | 400 | The request is malformed |
+	// | `https://bailiwick.dev/problems/unauthorized` | 401 | A valid token is required |
+	// | `https://bailiwick.dev/problems/forbidden` | 403 | This is not allowed |
+	// | `https://bailiwick.dev/problems/not-found` | 404 | There is no such thing |
+	// | `https://bailiwick.dev/problems/method-not-allowed` | 405 | The method is not allowed here |
+	// | `https://bailiwick.dev/problems/conflict` | 409 | The request conflicts with what is stored |
+	// | `https://bailiwick.dev/problems/idempotency-key-reused` | 409 | The Idempotency-Key stands for another request |
+	// | `https://bailiwick.dev/problems/precondition-failed` | 412 | The thing is no longer what If-Match names |
+	// | `https://bailiwick.dev/problems/content-too-large` | 413 | The body is too large |
+	// | `https://bailiwick.dev/problems/unsupported-media-type` | 415 | The body's media type is not supported |
+	// | `https://bailiwick.dev/problems/misdirected` | 421 | The request is not for this server |
+	// | `https://bailiwick.dev/problems/invalid` | 422 | The request is not valid |
+	// | `https://bailiwick.dev/problems/too-many-requests` | 429 | Too many requests |
+	// | `https://bailiwick.dev/problems/internal` | 500 | Something went wrong on the server |
+	// | `https://bailiwick.dev/problems/unavailable` | 503 | The service is not available now |
+	// | `https://bailiwick.dev/problems/timeout` | 504 | The request took too long |
+	//
+	//
+	// Example: https://bailiwick.dev/problems/not-found
 	Type string `json:"type"`
 }
 
@@ -1191,6 +1208,9 @@ type ProviderPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // ProviderPatch Example: {"alias":"production (eu)","scan_at":null,"scan_every":"PT12H"}
@@ -1282,6 +1302,30 @@ type ReportPage struct {
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
 }
 
+// ReportRow A line of a report in NDJSON. In CSV the same are the columns, lists with a space between their items.
+type ReportRow struct {
+	Categories  []string                  `json:"categories"`
+	CheckId     string                    `json:"check_id"`
+	FirstSeenAt time.Time                 `json:"first_seen_at"`
+	Muted       bool                      `json:"muted"`
+	MutedReason nullable.Nullable[string] `json:"muted_reason"`
+	Region      string                    `json:"region"`
+	ReportedAt  time.Time                 `json:"reported_at"`
+
+	// Resources The uids of the resources.
+	Resources []string `json:"resources"`
+	RiskScore string   `json:"risk_score"`
+	Service   string   `json:"service"`
+
+	// Severity How grave it is when the check fails.
+	Severity Severity `json:"severity"`
+
+	// Status Manual means that a person must look.
+	Status       FindingStatus `json:"status"`
+	StatusDetail string        `json:"status_detail"`
+	Uid          string        `json:"uid"`
+}
+
 // Resource defines model for Resource.
 type Resource struct {
 	FirstSeenAt time.Time          `json:"first_seen_at"`
@@ -1356,6 +1400,9 @@ type ResourcePage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // Role defines model for Role.
@@ -1474,6 +1521,9 @@ type ScanPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // ScanPatch Example: {"name":"after the fix"}
@@ -1635,6 +1685,9 @@ type UserPage struct {
 
 	// NextCursor The cursor of the next page; null on the last one.
 	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+
+	// Total How many there are on all pages, if `Prefer: count=exact` asked for it.
+	Total nullable.Nullable[int64] `json:"total"`
 }
 
 // UserPatch defines model for UserPatch.
@@ -1691,6 +1744,9 @@ type MuteRuleID = openapi_types.UUID
 
 // MutedFindingID defines model for MutedFindingID.
 type MutedFindingID = openapi_types.UUID
+
+// Prefer defines model for Prefer.
+type Prefer = string
 
 // ProviderFilter defines model for ProviderFilter.
 type ProviderFilter = openapi_types.UUID
@@ -2022,6 +2078,9 @@ type ListProvidersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // CreateProviderParams defines parameters for CreateProvider.
@@ -2105,6 +2164,9 @@ type ListResourcesParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetResourceParams defines parameters for GetResource.
@@ -2167,6 +2229,9 @@ type ListScansParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // CreateScanParams defines parameters for CreateScan.
@@ -2234,6 +2299,9 @@ type ListUsersParams struct {
 
 	// Cursor The `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Prefer `count=exact` asks for the `total`.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // DeactivateUserParams defines parameters for DeactivateUser.
@@ -2298,9 +2366,6 @@ type UpdateScanApplicationMergePatchPlusJSONRequestBody = ScanPatch
 
 // FailScanJSONRequestBody defines body for FailScan for application/json ContentType.
 type FailScanJSONRequestBody = ScanFailure
-
-// IngestFindingsJSONRequestBody defines body for IngestFindings for application/json ContentType.
-type IngestFindingsJSONRequestBody = FindingBatch
 
 // ReportScanProgressJSONRequestBody defines body for ReportScanProgress for application/json ContentType.
 type ReportScanProgressJSONRequestBody = ScanProgress
@@ -2869,6 +2934,17 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/reports/{report_id} (the `GetReport` operationId).
 	GetReport(ctx context.Context, reportId ReportID, params *GetReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DownloadReport Download a report
+	//
+	// The findings as CSV (RFC 4180, with a header) or as NDJSON, in the format of
+	// the report, in the order of their uids. They are streamed as they are read;
+	// a download that breaks off is cut, never ended as if it were whole. In CSV, a
+	// cell that a spreadsheet would take for a formula begins with an apostrophe.
+	// An expired report is 404.
+	//
+	// Corresponds with GET /v1/reports/{report_id}/content (the `DownloadReport` operationId).
+	DownloadReport(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListResources List the resources
 	//
 	// In the order of their uids.
@@ -3053,21 +3129,20 @@ type ClientInterface interface {
 
 	// IngestFindingsWithBody Report the findings of a scan
 	//
-	// For scanners. Takes up to 5,000 findings, all of them or none.
+	// For scanners. One finding a line, as many as a scan has: the report is
+	// stored as it streams in, and all of it or nothing is kept. A line that is
+	// not valid, a uid that comes twice or was reported before, or a broken
+	// connection leave nothing. The scan must be executing, else the answer is
+	// 409.
+	//
+	// Resources are created or brought up to date by their uid. What is new or
+	// has changed since the last scan of the provider is marked so, what a person
+	// has muted stays muted, and the mute rules are applied.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
 	IngestFindingsWithBody(ctx context.Context, scanId RunningScanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// IngestFindings Report the findings of a scan
-	//
-	// For scanners. Takes up to 5,000 findings, all of them or none.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
-	IngestFindings(ctx context.Context, scanId RunningScanID, body IngestFindingsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FinishScan Finish a scan
 	//
@@ -4302,6 +4377,27 @@ func (c *Client) GetReport(ctx context.Context, reportId ReportID, params *GetRe
 	return c.Client.Do(req)
 }
 
+// DownloadReport Download a report
+//
+// The findings as CSV (RFC 4180, with a header) or as NDJSON, in the format of
+// the report, in the order of their uids. They are streamed as they are read;
+// a download that breaks off is cut, never ended as if it were whole. In CSV, a
+// cell that a spreadsheet would take for a formula begins with an apostrophe.
+// An expired report is 404.
+//
+// Corresponds with GET /v1/reports/{report_id}/content (the `DownloadReport` operationId).
+func (c *Client) DownloadReport(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadReportRequest(c.Server, reportId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListResources List the resources
 //
 // In the order of their uids.
@@ -4706,32 +4802,21 @@ func (c *Client) ListScanFindings(ctx context.Context, scanId ScanID, params *Li
 
 // IngestFindingsWithBody Report the findings of a scan
 //
-// For scanners. Takes up to 5,000 findings, all of them or none.
+// For scanners. One finding a line, as many as a scan has: the report is
+// stored as it streams in, and all of it or nothing is kept. A line that is
+// not valid, a uid that comes twice or was reported before, or a broken
+// connection leave nothing. The scan must be executing, else the answer is
+// 409.
+//
+// Resources are created or brought up to date by their uid. What is new or
+// has changed since the last scan of the provider is marked so, what a person
+// has muted stays muted, and the mute rules are applied.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
 func (c *Client) IngestFindingsWithBody(ctx context.Context, scanId RunningScanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIngestFindingsRequestWithBody(c.Server, scanId, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// IngestFindings Report the findings of a scan
-//
-// For scanners. Takes up to 5,000 findings, all of them or none.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
-func (c *Client) IngestFindings(ctx context.Context, scanId RunningScanID, body IngestFindingsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewIngestFindingsRequest(c.Server, scanId, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7243,6 +7328,21 @@ func NewListProvidersRequest(server string, params *ListProvidersParams) (*http.
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -7863,6 +7963,40 @@ func NewGetReportRequest(server string, reportId ReportID, params *GetReportPara
 	return req, nil
 }
 
+// NewDownloadReportRequest constructs an http.Request for the DownloadReport method
+func NewDownloadReportRequest(server string, reportId ReportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "report_id", reportId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reports/%s/content", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListResourcesRequest constructs an http.Request for the ListResources method
 func NewListResourcesRequest(server string, params *ListResourcesParams) (*http.Request, error) {
 	var err error
@@ -7972,6 +8106,21 @@ func NewListResourcesRequest(server string, params *ListResourcesParams) (*http.
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -8479,6 +8628,21 @@ func NewListScansRequest(server string, params *ListScansParams) (*http.Request,
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -8887,17 +9051,6 @@ func NewListScanFindingsRequest(server string, scanId ScanID, params *ListScanFi
 	return req, nil
 }
 
-// NewIngestFindingsRequest calls the generic IngestFindings builder with application/json body
-func NewIngestFindingsRequest(server string, scanId RunningScanID, body IngestFindingsJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewIngestFindingsRequestWithBody(server, scanId, "application/json", bodyReader)
-}
-
 // NewIngestFindingsRequestWithBody constructs an http.Request for the IngestFindings method, with any body, and a specified content type
 func NewIngestFindingsRequestWithBody(server string, scanId RunningScanID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
@@ -9299,6 +9452,21 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -10215,6 +10383,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/reports/{report_id} (the `GetReport` operationId).
 	GetReportWithResponse(ctx context.Context, reportId ReportID, params *GetReportParams, reqEditors ...RequestEditorFn) (*GetReportResponse, error)
 
+	// DownloadReportWithResponse Download a report
+	//
+	// The findings as CSV (RFC 4180, with a header) or as NDJSON, in the format of
+	// the report, in the order of their uids. They are streamed as they are read;
+	// a download that breaks off is cut, never ended as if it were whole. In CSV, a
+	// cell that a spreadsheet would take for a formula begins with an apostrophe.
+	// An expired report is 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reports/{report_id}/content (the `DownloadReport` operationId).
+	DownloadReportWithResponse(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*DownloadReportResponse, error)
+
 	// ListResourcesWithResponse List the resources
 	//
 	// In the order of their uids.
@@ -10423,21 +10604,20 @@ type ClientWithResponsesInterface interface {
 
 	// IngestFindingsWithBodyWithResponse Report the findings of a scan
 	//
-	// For scanners. Takes up to 5,000 findings, all of them or none.
+	// For scanners. One finding a line, as many as a scan has: the report is
+	// stored as it streams in, and all of it or nothing is kept. A line that is
+	// not valid, a uid that comes twice or was reported before, or a broken
+	// connection leave nothing. The scan must be executing, else the answer is
+	// 409.
+	//
+	// Resources are created or brought up to date by their uid. What is new or
+	// has changed since the last scan of the provider is marked so, what a person
+	// has muted stays muted, and the mute rules are applied.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
 	IngestFindingsWithBodyWithResponse(ctx context.Context, scanId RunningScanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestFindingsResponse, error)
-
-	// IngestFindingsWithResponse Report the findings of a scan
-	//
-	// For scanners. Takes up to 5,000 findings, all of them or none.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
-	IngestFindingsWithResponse(ctx context.Context, scanId RunningScanID, body IngestFindingsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestFindingsResponse, error)
 
 	// FinishScanWithResponse Finish a scan
 	//
@@ -15620,6 +15800,98 @@ func (r GetReportResponse) ContentType() string {
 	return ""
 }
 
+// DownloadReportResponse200Headers the declared response headers of an HTTP 200 response for DownloadReport
+type DownloadReportResponse200Headers struct {
+	ContentDisposition *string
+}
+
+// DownloadReportResponse429Headers the declared response headers of an HTTP 429 response for DownloadReport
+type DownloadReportResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+type DownloadReportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DownloadReportResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DownloadReportResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DownloadReportResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DownloadReportResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DownloadReportResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DownloadReportResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DownloadReportResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DownloadReportResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DownloadReportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DownloadReportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DownloadReportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DownloadReportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListResourcesResponse429Headers the declared response headers of an HTTP 429 response for ListResources
 type ListResourcesResponse429Headers struct {
 	RateLimit       *string
@@ -19924,6 +20196,25 @@ func (c *ClientWithResponses) GetReportWithResponse(ctx context.Context, reportI
 	return ParseGetReportResponse(rsp)
 }
 
+// DownloadReportWithResponse Download a report
+//
+// The findings as CSV (RFC 4180, with a header) or as NDJSON, in the format of
+// the report, in the order of their uids. They are streamed as they are read;
+// a download that breaks off is cut, never ended as if it were whole. In CSV, a
+// cell that a spreadsheet would take for a formula begins with an apostrophe.
+// An expired report is 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reports/{report_id}/content (the `DownloadReport` operationId).
+func (c *ClientWithResponses) DownloadReportWithResponse(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*DownloadReportResponse, error) {
+	rsp, err := c.DownloadReport(ctx, reportId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDownloadReportResponse(rsp)
+}
+
 // ListResourcesWithResponse List the resources
 //
 // In the order of their uids.
@@ -20264,28 +20555,21 @@ func (c *ClientWithResponses) ListScanFindingsWithResponse(ctx context.Context, 
 
 // IngestFindingsWithBodyWithResponse Report the findings of a scan
 //
-// For scanners. Takes up to 5,000 findings, all of them or none.
+// For scanners. One finding a line, as many as a scan has: the report is
+// stored as it streams in, and all of it or nothing is kept. A line that is
+// not valid, a uid that comes twice or was reported before, or a broken
+// connection leave nothing. The scan must be executing, else the answer is
+// 409.
+//
+// Resources are created or brought up to date by their uid. What is new or
+// has changed since the last scan of the provider is marked so, what a person
+// has muted stays muted, and the mute rules are applied.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
 func (c *ClientWithResponses) IngestFindingsWithBodyWithResponse(ctx context.Context, scanId RunningScanID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestFindingsResponse, error) {
 	rsp, err := c.IngestFindingsWithBody(ctx, scanId, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseIngestFindingsResponse(rsp)
-}
-
-// IngestFindingsWithResponse Report the findings of a scan
-//
-// For scanners. Takes up to 5,000 findings, all of them or none.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/scans/{scan_id}/findings (the `IngestFindings` operationId).
-func (c *ClientWithResponses) IngestFindingsWithResponse(ctx context.Context, scanId RunningScanID, body IngestFindingsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestFindingsResponse, error) {
-	rsp, err := c.IngestFindings(ctx, scanId, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -25844,6 +26128,104 @@ func ParseGetReportResponse(rsp *http.Response) (*GetReportResponse, error) {
 		response.Headers304 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetReportResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDownloadReportResponse parses an HTTP response from a DownloadReportWithResponse call
+func ParseDownloadReportResponse(rsp *http.Response) (*DownloadReportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DownloadReportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DownloadReportResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers DownloadReportResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -55,6 +55,8 @@ type Custom interface {
 	ListFindingValues(ctx context.Context, q *tenantdb.Queries, req api.ListFindingValuesRequestObject) (api.ListFindingValuesResponseObject, error)
 	// ApplyMuteRule answers POST /v1/mute-rules/{mute_rule_id}/apply: Apply a mute rule.
 	ApplyMuteRule(ctx context.Context, q *tenantdb.Queries, req api.ApplyMuteRuleRequestObject) (api.ApplyMuteRuleResponseObject, error)
+	// DownloadReport answers GET /v1/reports/{report_id}/content: Download a report.
+	DownloadReport(ctx context.Context, q *tenantdb.Queries, req api.DownloadReportRequestObject) (api.DownloadReportResponseObject, error)
 }
 
 // Config is what the handlers need.
@@ -197,7 +199,11 @@ func (s *server) ListUsers(ctx context.Context, req api.ListUsersRequestObject) 
 	rows, next := rest.NextPage(ctx, &out, "listUsers", rows, limit, func(_ *rest.Fields, row tenantdb.Member) []any {
 		return []any{row.Email}
 	})
-	body := api.UserPage{Items: rest.Rows(&out, rows, toUserFromMember), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	total, err := rest.Total(ctx, req.Params.Prefer, func() (int64, error) { return q.CountUsers(ctx, req.Params.Active) })
+	if err != nil {
+		return nil, err
+	}
+	body := api.UserPage{Items: rest.Rows(&out, rows, toUserFromMember), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1004,6 +1010,10 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(ctx, &in, "listProviders", 2, req.Params.Cursor)
+	count := tenantdb.CountProvidersParams{
+		Kind:      rest.Take(&in, "query.kind", rest.Null(rest.OpenPointer[api.ProviderKind], rest.String[api.ProviderKind, tenantdb.ProviderKind], rest.BuildPointer[tenantdb.ProviderKind]), req.Params.Kind),
+		Connected: req.Params.Connected,
+	}
 	arg := tenantdb.ListProvidersParams{
 		Kind:           rest.Take(&in, "query.kind", rest.Null(rest.OpenPointer[api.ProviderKind], rest.String[api.ProviderKind, tenantdb.ProviderKind], rest.BuildPointer[tenantdb.ProviderKind]), req.Params.Kind),
 		Connected:      req.Params.Connected,
@@ -1022,7 +1032,11 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	rows, next := rest.NextPage(ctx, &out, "listProviders", rows, limit, func(_ *rest.Fields, row tenantdb.Provider) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
-	body := api.ProviderPage{Items: rest.Rows(&out, rows, toProviderFromProvider), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	total, err := rest.Total(ctx, req.Params.Prefer, func() (int64, error) { return q.CountProviders(ctx, count) })
+	if err != nil {
+		return nil, err
+	}
+	body := api.ProviderPage{Items: rest.Rows(&out, rows, toProviderFromProvider), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1309,6 +1323,11 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(ctx, &in, "listScans", 2, req.Params.Cursor)
+	count := tenantdb.CountScansParams{
+		ProviderID: rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
+		State:      rest.Take(&in, "query.state", rest.Null(rest.OpenPointer[[]api.ScanState], rest.Slice[[]api.ScanState, []tenantdb.ScanState](rest.String[api.ScanState, tenantdb.ScanState]), rest.BuildSlice[[]tenantdb.ScanState]), req.Params.State),
+		Trigger:    rest.Take(&in, "query.trigger", rest.Null(rest.OpenPointer[api.ScanTrigger], rest.String[api.ScanTrigger, tenantdb.ScanTrigger], rest.BuildPointer[tenantdb.ScanTrigger]), req.Params.Trigger),
+	}
 	arg := tenantdb.ListScansParams{
 		ProviderID:     rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
 		State:          rest.Take(&in, "query.state", rest.Null(rest.OpenPointer[[]api.ScanState], rest.Slice[[]api.ScanState, []tenantdb.ScanState](rest.String[api.ScanState, tenantdb.ScanState]), rest.BuildSlice[[]tenantdb.ScanState]), req.Params.State),
@@ -1328,7 +1347,11 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	rows, next := rest.NextPage(ctx, &out, "listScans", rows, limit, func(_ *rest.Fields, row tenantdb.Scan) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
-	body := api.ScanPage{Items: rest.Rows(&out, rows, toScanFromScan), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	total, err := rest.Total(ctx, req.Params.Prefer, func() (int64, error) { return q.CountScans(ctx, count) })
+	if err != nil {
+		return nil, err
+	}
+	body := api.ScanPage{Items: rest.Rows(&out, rows, toScanFromScan), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1895,6 +1918,12 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	var in rest.Fields
 	limit := rest.PageSize(&in, "query.limit", rest.Take(&in, "query.limit", rest.Must(rest.OpenPointer[api.Limit], rest.Int[api.Limit, int64]), req.Params.Limit))
 	cursor := rest.ParseCursor(ctx, &in, "listResources", 2, req.Params.Cursor)
+	count := tenantdb.CountResourcesParams{
+		ProviderID: rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
+		Service:    req.Params.Service,
+		Region:     req.Params.Region,
+		Kind:       req.Params.Kind,
+	}
 	arg := tenantdb.ListResourcesParams{
 		ProviderID: rest.Take(&in, "query.provider_id", rest.Null(rest.OpenPointer[api.ProviderFilter], rest.UUID[api.ProviderFilter, uuid.UUID], rest.BuildPointer[uuid.UUID]), req.Params.ProviderId),
 		Service:    req.Params.Service,
@@ -1915,7 +1944,11 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	rows, next := rest.NextPage(ctx, &out, "listResources", rows, limit, func(_ *rest.Fields, row tenantdb.ListResourcesRow) []any {
 		return []any{row.Uid, row.ID}
 	})
-	body := api.ResourcePage{Items: rest.Rows(&out, rows, toResourceFromListResourcesRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	total, err := rest.Total(ctx, req.Params.Prefer, func() (int64, error) { return q.CountResources(ctx, count) })
+	if err != nil {
+		return nil, err
+	}
+	body := api.ResourcePage{Items: rest.Rows(&out, rows, toResourceFromListResourcesRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2308,6 +2341,16 @@ func (s *server) ApplyMuteRule(ctx context.Context, req api.ApplyMuteRuleRequest
 	}
 	defer done()
 	return rest.Answer(s.custom.ApplyMuteRule(ctx, q, req))
+}
+
+// DownloadReport answers GET /v1/reports/{report_id}/content: Download a report.
+func (s *server) DownloadReport(ctx context.Context, req api.DownloadReportRequestObject) (api.DownloadReportResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rest.AtEnd(ctx, done)
+	return rest.Answer(s.custom.DownloadReport(ctx, q, req))
 }
 
 // stored is an answer that was kept for an Idempotency-Key.
