@@ -32,7 +32,7 @@ func TestSeal(t *testing.T) {
 	for _, plaintext := range []string{"", "x", strings.Repeat("long", 10000)} {
 		id, sealed := ring.Seal([]byte(plaintext), tenantA, "providers", "42")
 		_, again := ring.Seal([]byte(plaintext), tenantA, "providers", "42")
-		if id != "k1" || bytes.Equal(sealed, again) || (plaintext != "" && bytes.Contains(sealed, []byte(plaintext))) {
+		if id != "k1" || bytes.Equal(sealed, again) || (len(plaintext) > 8 && bytes.Contains(sealed, []byte(plaintext))) {
 			t.Errorf("sealed %q, %x and %x", id, sealed, again)
 		}
 		got, err := ring.Open(id, sealed, tenantA, "providers", "42")

@@ -19,7 +19,7 @@ func TestTotal(t *testing.T) {
 		`x="a, count=exact, b"`: false, `x="\", count=exact`: false, "x=count=exact": false,
 	} {
 		counted := false
-		s := newService(t, func(w http.ResponseWriter, r *http.Request) {
+		s := newService(t, func(_ http.ResponseWriter, r *http.Request) {
 			n, err := rest.Total(r.Context(), &prefer, func() (int64, error) {
 				counted = true
 				return 7, nil

@@ -217,6 +217,7 @@ func TestLongTransfers(t *testing.T) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 		res = request(t, client, http.MethodPost, "http://x/lines", strings.NewReader(strings.Repeat("{\"uid\": \"a\"}\n", 20)))
+		defer res.Body.Close()
 		if data, err := io.ReadAll(res.Body); err != nil || strings.Count(string(data), "\n") != 20 {
 			t.Errorf("the connection's next request: %q, %v", data, err)
 		}
@@ -274,6 +275,7 @@ func TestStalledDownload(t *testing.T) {
 			}))
 		})
 		res := request(t, client, http.MethodGet, "http://x/lines", http.NoBody)
+		defer res.Body.Close()
 		select { // Nobody reads.
 		case err := <-ended:
 			if err == nil {
@@ -304,6 +306,7 @@ func TestStreamError(t *testing.T) {
 	}))
 	defer server.Close()
 	res := request(t, server.Client(), http.MethodGet, server.URL+"/lines?fail=1", http.NoBody)
+	defer res.Body.Close()
 	if n, err := io.Copy(io.Discard, res.Body); err == nil || n == 0 {
 		t.Errorf("%d bytes, %v", n, err)
 	}
