@@ -89,6 +89,8 @@ func writeNDJSON(w io.Writer, next reportRows) error {
 }
 
 // reportColumns are the header of a report in CSV.
+//
+//nolint:goconst // A table of names.
 var reportColumns = []string{
 	"uid", "check_id", "service", "region", "severity", "status", "status_detail", "risk_score", "categories", "resources",
 	"first_seen_at", "reported_at", "muted", "muted_reason",

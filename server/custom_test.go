@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 
@@ -180,7 +181,7 @@ func TestIngestThatBreaksLeavesNothing(t *testing.T) {
 		end      error
 		want     int
 	}{
-		"a uid of an earlier batch": {append(many[:len(many):len(many)], many[7]), nil, http.StatusConflict},
+		"a uid of an earlier batch": {append(slices.Clip(many), many[7]), nil, http.StatusConflict},
 		"a uid of the same batch":   {[]api.NewFinding{many[1], many[1]}, nil, http.StatusConflict},
 		"a broken connection":       {many, rest.Errorf(http.StatusBadRequest, "cut"), http.StatusBadRequest},
 	} {
