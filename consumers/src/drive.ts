@@ -3,7 +3,7 @@
 // SERVICE_URL, SERVICE_HOST and SERVICE_TOKEN say where, whose and who.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { all, type Client, connect, ok, Problem } from "./client.js";
+import { all, type Client, connect, lines, ok, Problem, type Schemas } from "./client.js";
 
 function setting(name: string): string {
   const value = process.env[name];
@@ -27,6 +27,14 @@ async function reads(client: Client): Promise<void> {
   }
   assert.ok(ids.size > 20, `${ids.size} findings are not several pages`);
   console.log(`${ids.size} critical findings fail`);
+}
+
+async function counts(client: Client): Promise<void> {
+  const page = await client.GET("/v1/findings", { params: { query: { limit: 1 }, header: { Prefer: "count=exact" } } });
+  assert.equal(page.response.headers.get("Preference-Applied"), "count=exact");
+  const { total, items } = ok(page);
+  assert.ok(total !== null && total > items.length);
+  console.log(`${total} findings in all`);
 }
 
 async function changes(client: Client): Promise<void> {
@@ -60,6 +68,34 @@ async function changes(client: Client): Promise<void> {
   console.log(`created ${created.id} once, changed it once, deleted it`);
 }
 
+async function streams(client: Client): Promise<void> {
+  const scans = ok(await client.GET("/v1/scans", { params: { query: { state: ["completed"], limit: 1 } } }));
+  const scan = scans.items[0];
+  assert.ok(scan);
+  const report = ok(
+    await client.POST("/v1/scans/{scan_id}/reports", {
+      params: { path: { scan_id: scan.id }, header: { "Idempotency-Key": randomUUID() } },
+      body: { title: "Everything, as it comes", format: "ndjson" },
+    }),
+  );
+  const path = { report_id: report.id };
+  const content = ok(await client.GET("/v1/reports/{report_id}/content", { params: { path }, parseAs: "stream" }));
+  let rows = 0;
+  for await (const row of lines<Schemas["ReportRow"]>(content)) {
+    assert.equal(typeof row.uid, "string");
+    rows++;
+  }
+  const deleted = await client.DELETE("/v1/reports/{report_id}", { params: { path } });
+  assert.equal(deleted.response.status, 204);
+  const findings = await client.GET("/v1/scans/{scan_id}/findings", {
+    params: { path: { scan_id: scan.id }, query: { limit: 1 }, header: { Prefer: "count=exact" } },
+  });
+  assert.equal(rows, ok(findings).total);
+  console.log(`${rows} findings of scan ${scan.id} streamed`);
+}
+
 const client = connect({ baseUrl: setting("SERVICE_URL"), host: setting("SERVICE_HOST"), token: setting("SERVICE_TOKEN") });
 await reads(client);
+await counts(client);
 await changes(client);
+await streams(client);

@@ -23,7 +23,7 @@ var (
 	}
 	corsExposed = []string{
 		"X-Request-ID", "ETag", "Location", "Link", "Deprecation", "Sunset", "Retry-After", "RateLimit", "RateLimit-Policy",
-		"Preference-Applied", "Idempotency-Replayed",
+		"Preference-Applied", "Idempotency-Replayed", "Content-Disposition",
 	}
 )
 

@@ -92,7 +92,7 @@ func TestCORS(t *testing.T) {
 	res = crossOrigin(t, s, http.MethodGet, "/notes", page, token)
 	exposed := res.Header.Get("Access-Control-Expose-Headers")
 	for _, name := range []string{
-		"X-Request-Id", "Etag", "Location", "Deprecation", "Sunset", "Retry-After", "Ratelimit", "Ratelimit-Policy", "Preference-Applied", "Idempotency-Replayed",
+		"X-Request-Id", "Etag", "Location", "Deprecation", "Sunset", "Retry-After", "Ratelimit", "Ratelimit-Policy", "Preference-Applied", "Idempotency-Replayed", "Content-Disposition",
 	} {
 		if !strings.Contains(exposed+",", name+",") {
 			t.Errorf("%s is not exposed: %s", name, exposed)

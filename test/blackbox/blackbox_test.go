@@ -2,10 +2,16 @@ package blackbox_test
 
 import "testing"
 
+// analyst is whose requests the examples of openapi.yaml are.
+const analyst = "analyst@acme.example"
+
 // TestService goes in this order: the examples need the demo data as it was
 // made, and what comes after the scenario uses what the scenario has made.
 func TestService(t *testing.T) {
 	a, b := newWalk(newClient(t, acme)), newWalk(newClient(t, globex))
+	reader := a.as(t, analyst)
+	t.Run("examples", func(t *testing.T) { testExamples(t, reader) })
+	a.seen = append(a.seen, reader.seen...)
 	if !t.Run("scenario", func(t *testing.T) {
 		throughPrism(t, a.client, b.client)
 		a.scenario(t)

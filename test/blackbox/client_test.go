@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 )
 
 // The demo tenants.
@@ -73,6 +77,32 @@ func newClient(t *testing.T, slug string) *client {
 	c := &client{slug: slug, host: host, token: server.tokens[slug], base: "http://" + host, http: server.client(), ops: ops}
 	t.Cleanup(c.http.CloseIdleConnections)
 	return c
+}
+
+// as speaks as another user of the tenant, with a token as the tool makes them.
+func (c *client) as(t *testing.T, user string) *client {
+	t.Helper()
+	key, err := devauth.Open(server.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(c.token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := decodeJSON(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := tenant.ParseID(fmt.Sprint(claims.(object)[devauth.TenantClaim]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newClient(t, c.slug)
+	if other.token, err = key.Token(id, user, devauth.DefaultTTL); err != nil {
+		t.Fatal(err)
+	}
+	return other
 }
 
 // send sends what it is given, to the tenant's host, with no more than that.

@@ -18,7 +18,7 @@ import (
 // by the requests that succeeded before.
 func testConventions(t *testing.T, w *walk) {
 	for name, test := range map[string]func(*testing.T, *walk, *operation, request){
-		"etag": etag, "total": total, "pages": pages, "request id": requestID, "head": head, "gzip": zipped,
+		"etag": etag, "total": total, "pages": pages, "deprecation": deprecation, "request id": requestID, "head": head, "gzip": zipped,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, id := range sortedKeys(w.calls) {

@@ -4,6 +4,7 @@
 // openapi.yaml wherever the document says it; scenario_test.go is the one place
 // that knows the API, and the test fails when an operation is missing there.
 //
-// The tests import the standard library, kin-openapi and go-cmp, and nothing of
-// this module: they know what a client knows.
+// The tests import the standard library and kin-openapi, and of this module only
+// tenant/devauth and tenant, to sign tokens of demo users: they know what a
+// client knows.
 package blackbox

@@ -70,6 +70,7 @@ func runAll(m *testing.M) (code int, err error) {
 type process struct {
 	cmd    *exec.Cmd
 	addr   string
+	dir    string            // Where it keeps its key for tokens.
 	tokens map[string]string // By slug.
 	log    *journal
 	done   chan error
@@ -77,6 +78,7 @@ type process struct {
 
 var (
 	listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
+	dataIn    = regexp.MustCompile(`data in (\S+)`)
 	printed   = regexp.MustCompile(`(?m)^([a-z]+)\n  url    \S+\n  token  (\S+)$`)
 )
 
@@ -107,6 +109,9 @@ func startServer(ctx context.Context, binary, cache string) (*process, error) {
 	}
 	for _, found := range printed.FindAllStringSubmatch(announced.String(), -1) {
 		p.tokens[found[1]] = found[2]
+	}
+	if found := dataIn.FindStringSubmatch(announced.String()); found != nil {
+		p.dir = found[1]
 	}
 	if p.tokens[acme] == "" || p.tokens[globex] == "" {
 		return nil, errors.Join(fmt.Errorf("no tokens of %s and %s were printed:\n%s", acme, globex, announced), p.stop())

@@ -198,9 +198,15 @@ func (w *walk) overview(t *testing.T) {
 
 func (w *walk) reports(t *testing.T) {
 	report := object{"title": w.mark("Audit"), "format": "csv", "keep_for": "P90D"}
-	w.call(t, "createReport", jsonBody(t, report))
+	w.keep(t, "report_id", w.call(t, "createReport", jsonBody(t, object{"title": w.mark("Lines"), "format": "ndjson"})))
+	if rows := bytes.Count(w.call(t, "downloadReport").body, []byte("\n")); rows != 3 {
+		t.Errorf("the report has %d lines instead of 3", rows)
+	}
 	w.keep(t, "report_id", w.call(t, "createReport", jsonBody(t, report)))
 	w.call(t, "getReport")
+	if rows := bytes.Count(w.call(t, "downloadReport").body, []byte("\n")); rows != 4 {
+		t.Errorf("the report has %d lines instead of a header and 3", rows)
+	}
 	w.call(t, "listReports", query("scan_id", w.ids["scan_id"]))
 }
 
@@ -215,6 +221,7 @@ func (w *walk) removals(t *testing.T) {
 	w.call(t, "revokeAPIKey")
 	w.call(t, "revokeInvitation")
 	w.call(t, "deactivateUser")
+	w.call(t, "updateMuteRule", jsonBody(t, object{"enabled": false})) // Else it would mute what other tests bring in.
 	spare := w.call(t, "createRole", jsonBody(t, object{"name": w.mark("short-lived")})).text(t, "id")
 	w.call(t, "deleteRole", path("role_id", spare))
 	spare = w.call(t, "createMuteRule", jsonBody(t, object{"name": w.mark("short-lived"), "reason": w.mark("soon gone"), "service": "none"})).text(t, "id")
