@@ -14449,6 +14449,11 @@ func (r GetPlanResponse) ContentType() string {
 	return ""
 }
 
+// ListProvidersResponse200Headers the declared response headers of an HTTP 200 response for ListProviders
+type ListProvidersResponse200Headers struct {
+	PreferenceApplied *string
+}
+
 // ListProvidersResponse429Headers the declared response headers of an HTTP 429 response for ListProviders
 type ListProvidersResponse429Headers struct {
 	RateLimit       *string
@@ -14473,6 +14478,8 @@ type ListProvidersResponse struct {
 	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListProvidersResponse200Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListProvidersResponse429Headers
 }
@@ -15892,6 +15899,11 @@ func (r DownloadReportResponse) ContentType() string {
 	return ""
 }
 
+// ListResourcesResponse200Headers the declared response headers of an HTTP 200 response for ListResources
+type ListResourcesResponse200Headers struct {
+	PreferenceApplied *string
+}
+
 // ListResourcesResponse429Headers the declared response headers of an HTTP 429 response for ListResources
 type ListResourcesResponse429Headers struct {
 	RateLimit       *string
@@ -15916,6 +15928,8 @@ type ListResourcesResponse struct {
 	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListResourcesResponse200Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListResourcesResponse429Headers
 }
@@ -16833,6 +16847,11 @@ func (r ListRunningScansResponse) ContentType() string {
 	return ""
 }
 
+// ListScansResponse200Headers the declared response headers of an HTTP 200 response for ListScans
+type ListScansResponse200Headers struct {
+	PreferenceApplied *string
+}
+
 // ListScansResponse429Headers the declared response headers of an HTTP 429 response for ListScans
 type ListScansResponse429Headers struct {
 	RateLimit       *string
@@ -16857,6 +16876,8 @@ type ListScansResponse struct {
 	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListScansResponse200Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListScansResponse429Headers
 }
@@ -18522,6 +18543,11 @@ func (r GetSummaryResponse) ContentType() string {
 	return ""
 }
 
+// ListUsersResponse200Headers the declared response headers of an HTTP 200 response for ListUsers
+type ListUsersResponse200Headers struct {
+	PreferenceApplied *string
+}
+
 // ListUsersResponse429Headers the declared response headers of an HTTP 429 response for ListUsers
 type ListUsersResponse429Headers struct {
 	RateLimit       *string
@@ -18546,6 +18572,8 @@ type ListUsersResponse struct {
 	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListUsersResponse200Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListUsersResponse429Headers
 }
@@ -24783,6 +24811,16 @@ func ParseListProvidersResponse(rsp *http.Response) (*ListProvidersResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListProvidersResponse200Headers
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListProvidersResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -26319,6 +26357,16 @@ func ParseListResourcesResponse(rsp *http.Response) (*ListResourcesResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListResourcesResponse200Headers
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListResourcesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -27320,6 +27368,16 @@ func ParseListScansResponse(rsp *http.Response) (*ListScansResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListScansResponse200Headers
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListScansResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -29072,6 +29130,16 @@ func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListUsersResponse200Headers
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListUsersResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {

@@ -207,7 +207,7 @@ func (s *server) ListUsers(ctx context.Context, req api.ListUsersRequestObject) 
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.ListUsers200JSONResponse(body), nil
+	return api.ListUsers200JSONResponse{Body: body}, nil
 }
 
 // GetUser answers GET /v1/users/{user_id} with the query GetUser of queries/tenant/users.sql.
@@ -1040,7 +1040,7 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.ListProviders200JSONResponse(body), nil
+	return api.ListProviders200JSONResponse{Body: body}, nil
 }
 
 // CreateProvider answers POST /v1/providers with the query CreateProvider of queries/tenant/providers.sql.
@@ -1355,7 +1355,7 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.ListScans200JSONResponse(body), nil
+	return api.ListScans200JSONResponse{Body: body}, nil
 }
 
 // CreateScan answers POST /v1/scans with the query CreateScan of queries/tenant/scans.sql.
@@ -1952,7 +1952,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
-	return api.ListResources200JSONResponse(body), nil
+	return api.ListResources200JSONResponse{Body: body}, nil
 }
 
 // GetResource answers GET /v1/resources/{resource_id} with the query GetResource of queries/tenant/resources.sql.

@@ -34,7 +34,7 @@ func testExamples(t *testing.T, c *client) {
 		if op.method != http.MethodGet {
 			continue
 		}
-		req := request{op: id, path: op.examplePath(t), query: op.exampleQuery(t)}
+		req := request{op: id, path: op.examplePath(t), query: op.exampleQuery(t), header: op.exampleHeader()}
 		a := c.attempt(t, req)
 		if a.status != op.success {
 			t.Errorf("%s: the example %s is answered by %d %s", id, op.target(req.path, req.query), a.status, a.body)
@@ -94,6 +94,17 @@ func (o *operation) exampleQuery(t *testing.T) url.Values {
 		}
 	}
 	return query
+}
+
+// exampleHeader leaves out the conditions: they go by what was read before.
+func (o *operation) exampleHeader() http.Header {
+	header := http.Header{}
+	for _, p := range o.params {
+		if p.In == openapi3.ParameterInHeader && p.Example != nil && !strings.HasPrefix(p.Name, "If-") {
+			header.Set(p.Name, textOf(p.Example))
+		}
+	}
+	return header
 }
 
 // parameterExample is nil for an optional parameter without one.
