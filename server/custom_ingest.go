@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"iter"
 	"maps"
 	"net/http"
@@ -17,62 +18,96 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
-// ingestBatch is how many findings are held at a time. Each batch takes four
-// statements, each of which stays far below the timeout of a statement.
-const ingestBatch = 2000
+// ingestBatch is how many findings are held at a time, and ingestBytes how many
+// bytes of the report they may come from. Each batch takes four statements, each
+// of which stays far below the timeout of a statement.
+const (
+	ingestBatch = 2000
+	ingestBytes = 1 << 20
+)
 
-// IngestFindings stores the report of a scanner as it comes in: resources by
-// upsert, findings and their links by COPY, all in one transaction.
+// IngestFindings stores the report of a scanner: resources by upsert, findings
+// and their links by COPY, all in one transaction. It begins when the report is
+// here: a scanner that stalls would hold a connection, which others wait for.
 func (custom) IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error) {
-	result, err := ingest(ctx, q, req.ScanId, rest.Lines[api.NewFinding](ctx, req.Body))
+	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+		_, err := lockScan(ctx, tx, req.ScanId, statesExecuting) // A report that nobody waits for is refused at once.
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	body, err := rest.Spool(ctx, req.Body)
+	if err != nil {
+		return nil, err
+	}
+	report := &metered{Reader: body}
+	result, err := ingest(ctx, q, req.ScanId, rest.Lines[api.NewFinding](ctx, report), report)
 	if err != nil {
 		return nil, err
 	}
 	return api.IngestFindings200JSONResponse(result), nil
 }
 
-// ingest stores all the findings or none. They can be read only once, so the
-// transaction has only one attempt.
-func ingest(ctx context.Context, q *tenantdb.Queries, scanID uuid.UUID, findings iter.Seq2[api.NewFinding, error]) (api.IngestResult, error) {
-	in := &ingestion{resources: map[uuid.UUID]struct{}{}}
+// metered counts what was read.
+type metered struct {
+	io.Reader
+
+	n int64
+}
+
+// Read implements io.Reader.
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.n += int64(n)
+	return n, err
+}
+
+// ingest stores all the findings, as they are read from the report, or none.
+// They can be read only once, so the transaction has only one attempt.
+func ingest(ctx context.Context, q *tenantdb.Queries, scanID uuid.UUID, findings iter.Seq2[api.NewFinding, error], report *metered) (api.IngestResult, error) {
+	in := &ingestion{}
 	err := q.InTx(ctx, tenant.TxOptions{MaxAttempts: 1}, func(ctx context.Context, tx *tenantdb.Queries) error {
 		var err error
 		if in.scan, err = lockScan(ctx, tx, scanID, statesExecuting); err != nil {
 			return err
 		}
-		batch := make([]api.NewFinding, 0, ingestBatch)
+		batch, stored := make([]api.NewFinding, 0, ingestBatch), int64(0)
 		for n, err := range findings {
 			if err != nil {
 				return err
 			}
-			if batch = append(batch, n); len(batch) < ingestBatch {
+			if batch = append(batch, n); len(batch) < ingestBatch && report.n-stored < ingestBytes {
 				continue
 			}
 			if err := in.store(ctx, tx, batch); err != nil {
 				return err
 			}
-			batch = batch[:0]
+			clear(batch) // Its values are garbage now.
+			batch, stored = batch[:0], report.n
 		}
 		if err := in.store(ctx, tx, batch); err != nil {
 			return err
 		}
 		muted, err := tx.ApplyMuteRules(ctx, tenantdb.ApplyMuteRulesParams{ScanID: &scanID})
+		if err != nil {
+			return err
+		}
 		in.result.Muted += muted
+		in.result.Resources, err = tx.CountIngestedResources(ctx, scanID)
 		return err
 	})
 	if err != nil {
 		return api.IngestResult{}, err
 	}
-	in.result.Resources = int64(len(in.resources))
 	return in.result, nil
 }
 
 // ingestion is a report on its way into the database.
 type ingestion struct {
-	scan      tenantdb.LockScanRow
-	resources map[uuid.UUID]struct{} // those that were reported
-	lines     int                    // how many lines came before the batch
-	result    api.IngestResult
+	scan   tenantdb.LockScanRow
+	lines  int // how many lines came before the batch
+	result api.IngestResult
 }
 
 // store writes one batch within tx.
@@ -133,7 +168,6 @@ func (in *ingestion) upsert(ctx context.Context, tx *tenantdb.Queries, batch []a
 	ids := make(map[string]uuid.UUID, len(stored))
 	for _, r := range stored {
 		ids[r.Uid] = r.ID
-		in.resources[r.ID] = struct{}{}
 	}
 	return ids, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/google/uuid"
 	openapi_types "github.com/oapi-codegen/runtime/types"
@@ -16,8 +17,8 @@ import (
 // only row that it asks for is that of the request's own tenant.
 func (custom) GetSubscription(ctx context.Context, q *publicdb.Queries, _ api.GetSubscriptionRequestObject) (api.GetSubscriptionResponseObject, error) {
 	of, ok := tenant.FromContext(ctx)
-	if !ok {
-		return nil, errNoTenant
+	if !ok { // The base domain is nobody's host.
+		return nil, rest.Errorf(http.StatusNotFound, "a subscription is found at its tenant's host")
 	}
 	row, err := q.GetTenantPlan(ctx, uuid.UUID(of.ID))
 	if err != nil {

@@ -62,7 +62,7 @@ func (s *scanner) executing(t *testing.T) uuid.UUID {
 
 func (s *scanner) ingest(t *testing.T, scan uuid.UUID, findings ...api.NewFinding) (api.IngestResult, error) {
 	t.Helper()
-	return ingest(t.Context(), s.Queries, scan, each(findings, nil))
+	return ingest(t.Context(), s.Queries, scan, each(findings, nil), &metered{})
 }
 
 func (s *scanner) finish(t *testing.T, scan uuid.UUID) api.FinishedScan {
@@ -188,7 +188,7 @@ func TestIngestThatBreaksLeavesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newScanner(t)
-			if _, err := ingest(t.Context(), s.Queries, s.executing(t), each(c.findings, c.end)); status(err) != c.want {
+			if _, err := ingest(t.Context(), s.Queries, s.executing(t), each(c.findings, c.end), &metered{}); status(err) != c.want {
 				t.Errorf("status %d, want %d: %v", status(err), c.want, err)
 			}
 			s.holdsNothing(t)

@@ -89,7 +89,7 @@ func (q *Queries) ClaimScan(ctx context.Context) (Scan, error) {
 // CountFindingsByCategory counts the latest findings in each category. A
 // finding of several categories counts in each.
 //
-// Query CountFindingsByCategory (:many), queries/tenant/findings.sql:128.
+// Query CountFindingsByCategory (:many), queries/tenant/findings.sql:136.
 func (q *Queries) CountFindingsByCategory(ctx context.Context) ([]CountFindingsByCategoryRow, error) {
 	return q.bound().CountFindingsByCategory(ctx)
 }
@@ -98,7 +98,7 @@ func (q *Queries) CountFindingsByCategory(ctx context.Context) ([]CountFindingsB
 // framework, by the latest scans. The score is per cent of what passes, and
 // null when nothing was counted.
 //
-// Query CountFindingsByFramework (:many), queries/tenant/findings.sql:143.
+// Query CountFindingsByFramework (:many), queries/tenant/findings.sql:151.
 func (q *Queries) CountFindingsByFramework(ctx context.Context) ([]CountFindingsByFrameworkRow, error) {
 	return q.bound().CountFindingsByFramework(ctx)
 }
@@ -106,7 +106,7 @@ func (q *Queries) CountFindingsByFramework(ctx context.Context) ([]CountFindings
 // CountFindingsByService rolls the latest completed scans up by service, the
 // service with the most failures first.
 //
-// Query CountFindingsByService (:many), queries/tenant/findings.sql:104.
+// Query CountFindingsByService (:many), queries/tenant/findings.sql:112.
 func (q *Queries) CountFindingsByService(ctx context.Context) ([]CountFindingsByServiceRow, error) {
 	return q.bound().CountFindingsByService(ctx)
 }
@@ -114,9 +114,17 @@ func (q *Queries) CountFindingsByService(ctx context.Context) ([]CountFindingsBy
 // CountFindingsBySeverity counts what fails in the latest completed scan of
 // every provider; severities without a failing finding are listed with zero.
 //
-// Query CountFindingsBySeverity (:many), queries/tenant/findings.sql:90.
+// Query CountFindingsBySeverity (:many), queries/tenant/findings.sql:98.
 func (q *Queries) CountFindingsBySeverity(ctx context.Context) ([]CountFindingsBySeverityRow, error) {
 	return q.bound().CountFindingsBySeverity(ctx)
+}
+
+// CountIngestedResources counts the resources of the findings that this
+// transaction has stored.
+//
+// Query CountIngestedResources (:one), queries/tenant/findings.sql:12.
+func (q *Queries) CountIngestedResources(ctx context.Context, scanID uuid.UUID) (int64, error) {
+	return q.bound().CountIngestedResources(ctx, scanID)
 }
 
 // CountProviders runs the query of this name.
@@ -308,7 +316,7 @@ func (q *Queries) GetCheck(ctx context.Context, checkID string) (GetCheckRow, er
 // GetFinding returns a finding with its provider and what the catalogue says
 // about its check.
 //
-// Query GetFinding (:one), queries/tenant/findings.sql:12.
+// Query GetFinding (:one), queries/tenant/findings.sql:20.
 func (q *Queries) GetFinding(ctx context.Context, findingID uuid.UUID) (GetFindingRow, error) {
 	return q.bound().GetFinding(ctx, findingID)
 }
@@ -316,7 +324,7 @@ func (q *Queries) GetFinding(ctx context.Context, findingID uuid.UUID) (GetFindi
 // GetFindingTotals sums up the findings of the latest completed scan of every
 // provider. When nothing fails there is neither a risk nor an oldest finding.
 //
-// Query GetFindingTotals (:one), queries/tenant/findings.sql:167.
+// Query GetFindingTotals (:one), queries/tenant/findings.sql:175.
 func (q *Queries) GetFindingTotals(ctx context.Context, providerID *uuid.UUID) (GetFindingTotalsRow, error) {
 	return q.bound().GetFindingTotals(ctx, providerID)
 }
@@ -483,14 +491,14 @@ func (q *Queries) ListFailingChecks(ctx context.Context, arg ListFailingChecksPa
 // ListFindingHistory pages through what the scans of a provider found of the
 // same uid, the latest first.
 //
-// Query ListFindingHistory (:many), queries/tenant/findings.sql:62.
+// Query ListFindingHistory (:many), queries/tenant/findings.sql:70.
 func (q *Queries) ListFindingHistory(ctx context.Context, arg ListFindingHistoryParams) ([]ListFindingHistoryRow, error) {
 	return q.bound().ListFindingHistory(ctx, arg)
 }
 
 // ListFindingResources returns the resources of a finding.
 //
-// Query ListFindingResources (:many), queries/tenant/findings.sql:39.
+// Query ListFindingResources (:many), queries/tenant/findings.sql:47.
 func (q *Queries) ListFindingResources(ctx context.Context, findingID uuid.UUID) ([]ListFindingResourcesRow, error) {
 	return q.bound().ListFindingResources(ctx, findingID)
 }
@@ -498,7 +506,7 @@ func (q *Queries) ListFindingResources(ctx context.Context, findingID uuid.UUID)
 // ListFindingTrend counts the failing findings of each day's completed scans.
 // A day without a scan has a count of null, not of zero.
 //
-// Query ListFindingTrend (:many), queries/tenant/findings.sql:198.
+// Query ListFindingTrend (:many), queries/tenant/findings.sql:206.
 func (q *Queries) ListFindingTrend(ctx context.Context, days int32) ([]ListFindingTrendRow, error) {
 	return q.bound().ListFindingTrend(ctx, days)
 }
@@ -521,7 +529,7 @@ func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams
 // ListKnownFindings returns how the latest scan before this one judged the
 // given uids, for the delta.
 //
-// Query ListKnownFindings (:many), queries/tenant/findings.sql:78.
+// Query ListKnownFindings (:many), queries/tenant/findings.sql:86.
 func (q *Queries) ListKnownFindings(ctx context.Context, arg ListKnownFindingsParams) ([]ListKnownFindingsRow, error) {
 	return q.bound().ListKnownFindings(ctx, arg)
 }
@@ -622,7 +630,7 @@ func (q *Queries) ListRunningScans(ctx context.Context) ([]ListRunningScansRow, 
 
 // ListScanFindings pages through the findings of a scan, worst first.
 //
-// Query ListScanFindings (:many), queries/tenant/findings.sql:25.
+// Query ListScanFindings (:many), queries/tenant/findings.sql:33.
 func (q *Queries) ListScanFindings(ctx context.Context, arg ListScanFindingsParams) ([]ListScanFindingsRow, error) {
 	return q.bound().ListScanFindings(ctx, arg)
 }
@@ -681,7 +689,7 @@ func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (LockScanRow, 
 
 // MuteFinding takes a finding out of the count, for a reason.
 //
-// Query MuteFinding (:one), queries/tenant/findings.sql:47.
+// Query MuteFinding (:one), queries/tenant/findings.sql:55.
 func (q *Queries) MuteFinding(ctx context.Context, arg MuteFindingParams) (MuteFindingRow, error) {
 	return q.bound().MuteFinding(ctx, arg)
 }
@@ -767,7 +775,7 @@ func (q *Queries) TouchUserLogin(ctx context.Context, id uuid.UUID) error {
 
 // UnmuteFinding counts a finding again. Nothing is left of the reason.
 //
-// Query UnmuteFinding (:execrows), queries/tenant/findings.sql:55.
+// Query UnmuteFinding (:execrows), queries/tenant/findings.sql:63.
 func (q *Queries) UnmuteFinding(ctx context.Context, findingID uuid.UUID) (int64, error) {
 	return q.bound().UnmuteFinding(ctx, findingID)
 }

@@ -7,6 +7,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 -- name: LinkFindingResources :copyfrom
 INSERT INTO finding_resources (finding_id, resource_id) VALUES ($1, $2);
 
+-- CountIngestedResources counts the resources of the findings that this
+-- transaction has stored.
+-- name: CountIngestedResources :one
+SELECT count(DISTINCT fr.resource_id)
+FROM findings f
+JOIN finding_resources fr ON fr.finding_id = f.id
+WHERE f.scan_id = sqlc.arg('scan_id') AND f.created_at = now();
+
 -- GetFinding returns a finding with its provider and what the catalogue says
 -- about its check.
 -- name: GetFinding :one

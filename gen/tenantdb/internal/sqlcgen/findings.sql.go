@@ -222,6 +222,22 @@ func (q *Queries) CountFindingsBySeverity(ctx context.Context) ([]CountFindingsB
 	return items, nil
 }
 
+const countIngestedResources = `-- name: CountIngestedResources :one
+SELECT count(DISTINCT fr.resource_id)
+FROM findings f
+JOIN finding_resources fr ON fr.finding_id = f.id
+WHERE f.scan_id = $1 AND f.created_at = now()
+`
+
+// CountIngestedResources counts the resources of the findings that this
+// transaction has stored.
+func (q *Queries) CountIngestedResources(ctx context.Context, scanID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countIngestedResources, scanID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const getFinding = `-- name: GetFinding :one
 SELECT
     f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
