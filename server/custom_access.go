@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -52,7 +53,7 @@ func (custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api
 	if err != nil {
 		return nil, err
 	}
-	body := api.CreatedInvitation{Token: token, Invitation: invitation(&out, created)}
+	body := api.CreatedInvitation{Token: token, Invitation: handlers.ToInvitationFromCurrentInvitation(&out, created)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -60,19 +61,6 @@ func (custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api
 		Body:    body,
 		Headers: api.CreateInvitation201ResponseHeaders{Location: new("/v1/invitations/" + created.ID.String())},
 	}, nil
-}
-
-func invitation(f *rest.Fields, i tenantdb.CurrentInvitation) api.Invitation {
-	return api.Invitation{
-		Id:         i.ID,
-		Email:      i.Email,
-		RoleId:     i.RoleID,
-		Role:       i.Role,
-		State:      api.InvitationState(i.State),
-		CreatedAt:  rest.Take(f, "created_at", rest.UTC, i.CreatedAt),
-		ExpiresAt:  rest.Take(f, "expires_at", rest.UTC, i.ExpiresAt),
-		AcceptedAt: nullTime(f, "accepted_at", i.AcceptedAt),
-	}
 }
 
 // apiKeyPurpose is what the secrets of API keys are hashed for.

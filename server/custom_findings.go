@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
@@ -78,34 +79,11 @@ func findingPage(ctx context.Context, by order, found []tenantdb.ListScanFinding
 	var f rest.Fields
 	found, next := rest.NextPage(ctx, &f, by.list(), found, int64(limit), by.keys)
 	page := api.ListFindings200JSONResponse{
-		Items:      make([]api.Finding, len(found)),
+		Items:      rest.Rows(&f, found, handlers.ToFindingFromListScanFindingsRow),
 		NextCursor: rest.BuildNullable(orZero(next), next != nil),
-	}
-	for i, r := range found {
-		page.Items[i] = finding(&f, r)
 	}
 	if err := f.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return page, nil
-}
-
-func finding(f *rest.Fields, r tenantdb.ListScanFindingsRow) api.Finding {
-	return api.Finding{
-		Id:           r.ID,
-		ScanId:       r.ScanID,
-		Uid:          r.Uid,
-		CheckId:      r.CheckID,
-		Service:      r.Service,
-		Region:       r.Region,
-		Severity:     api.Severity(r.Severity),
-		Status:       api.FindingStatus(r.Status),
-		StatusDetail: r.StatusDetail,
-		Delta:        rest.BuildNullable(api.FindingDelta(orZero(r.Delta)), r.Delta != nil),
-		RiskScore:    rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
-		FirstSeenAt:  rest.Take(f, "first_seen_at", rest.UTC, r.FirstSeenAt),
-		Muted:        r.Muted,
-		Failing:      r.Failing,
-		CreatedAt:    rest.Take(f, "created_at", rest.UTC, r.CreatedAt),
-	}
 }

@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-	"github.com/oapi-codegen/nullable"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -75,9 +75,9 @@ func (custom) FinishScan(ctx context.Context, q *tenantdb.Queries, req api.Finis
 		return nil, err
 	}
 	var f rest.Fields
-	body := api.FinishScan200JSONResponse{Scan: scan(&f, finished), Summaries: make([]api.ScanSummary, len(summaries))}
-	for i, r := range summaries {
-		body.Summaries[i] = scanSummary(&f, r)
+	body := api.FinishScan200JSONResponse{
+		Scan:      handlers.ToScanFromScan(&f, finished),
+		Summaries: rest.Rows(&f, summaries, handlers.ToScanSummaryFromListScanSummariesRow),
 	}
 	if err := f.Unanswerable(); err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func changeScan(ctx context.Context, q *tenantdb.Queries, id uuid.UUID, from []t
 		return api.Scan{}, err
 	}
 	var f rest.Fields
-	body := scan(&f, changed)
+	body := handlers.ToScanFromScan(&f, changed)
 	return body, f.Unanswerable()
 }
 
@@ -133,43 +133,4 @@ func lockScan(ctx context.Context, tx *tenantdb.Queries, id uuid.UUID, from []te
 		return locked, rest.Errorf(http.StatusConflict, "the scan is %s", locked.Scan.State)
 	}
 	return locked, nil
-}
-
-func scan(f *rest.Fields, s tenantdb.Scan) api.Scan {
-	out := api.Scan{
-		Id:                  s.ID,
-		ProviderId:          s.ProviderID,
-		Name:                null(s.Name),
-		Trigger:             api.ScanTrigger(s.Trigger),
-		State:               api.ScanState(s.State),
-		Progress:            int32(s.Progress),
-		UniqueResourceCount: s.UniqueResourceCount,
-		Services:            s.Services,
-		Severities:          labels[api.Severity](s.Severities),
-		RequestedBy:         null(s.RequestedBy),
-		Error:               null(s.Error),
-		ScheduledAt:         nullTime(f, "scheduled_at", s.ScheduledAt),
-		StartedAt:           nullTime(f, "started_at", s.StartedAt),
-		CompletedAt:         nullTime(f, "completed_at", s.CompletedAt),
-		Duration:            nullable.NewNullNullable[string](),
-		CreatedAt:           rest.Take(f, "created_at", rest.UTC, s.CreatedAt),
-		UpdatedAt:           rest.Take(f, "updated_at", rest.UTC, s.UpdatedAt),
-	}
-	if s.Duration.Valid {
-		out.Duration.Set(rest.Take(f, "duration", rest.IntervalToString[string], s.Duration))
-	}
-	return out
-}
-
-func scanSummary(f *rest.Fields, r tenantdb.ListScanSummariesRow) api.ScanSummary {
-	return api.ScanSummary{
-		Service:     r.Service,
-		Severity:    api.Severity(r.Severity),
-		PassCount:   r.PassCount,
-		FailCount:   r.FailCount,
-		ManualCount: r.ManualCount,
-		MutedCount:  r.MutedCount,
-		NewCount:    r.NewCount,
-		RiskScore:   rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
-	}
 }

@@ -121,7 +121,7 @@ func (s *server) ListPlans(ctx context.Context, _ api.ListPlansRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.PlanList{Items: rest.Rows(&out, rows, toPlanFromListPlansRow)}
+	body := api.PlanList{Items: rest.Rows(&out, rows, ToPlanFromListPlansRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (s *server) GetPlan(ctx context.Context, req api.GetPlanRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toPlanFromGetPlanRow(&out, row)
+	body := ToPlanFromGetPlanRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (s *server) GetMe(ctx context.Context, _ api.GetMeRequestObject) (api.GetMe
 		return nil, err
 	}
 	var out rest.Fields
-	body := toUserFromMember(&out, row)
+	body := ToUserFromMember(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (s *server) ListUsers(ctx context.Context, req api.ListUsersRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	body := api.UserPage{Items: rest.Rows(&out, rows, toUserFromMember), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
+	body := api.UserPage{Items: rest.Rows(&out, rows, ToUserFromMember), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func (s *server) getUserWith(ctx context.Context, q *tenantdb.Queries, req api.G
 		return nil, err
 	}
 	var out rest.Fields
-	body := toUserFromMember(&out, row)
+	body := ToUserFromMember(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -274,7 +274,7 @@ func (s *server) updateUserWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toUserFromUpdateUserRow(&out, row)
+	body := ToUserFromUpdateUserRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -331,7 +331,7 @@ func (s *server) ListUserRoles(ctx context.Context, req api.ListUserRolesRequest
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.GrantedRoleList{Items: rest.Rows(&out, rows, toGrantedRoleFromListUserRolesRow)}
+	body := api.GrantedRoleList{Items: rest.Rows(&out, rows, ToGrantedRoleFromListUserRolesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -401,7 +401,7 @@ func (s *server) ListRoles(ctx context.Context, _ api.ListRolesRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.RoleList{Items: rest.Rows(&out, rows, toRoleFromListRolesRow)}
+	body := api.RoleList{Items: rest.Rows(&out, rows, ToRoleFromListRolesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -441,7 +441,7 @@ func (s *server) createRoleWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toRoleFromCreateRoleRow(&out, row)
+	body := ToRoleFromCreateRoleRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -472,7 +472,7 @@ func (s *server) getRoleWith(ctx context.Context, q *tenantdb.Queries, req api.G
 		return nil, err
 	}
 	var out rest.Fields
-	body := toRoleFromGetRoleRow(&out, row)
+	body := ToRoleFromGetRoleRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -515,7 +515,7 @@ func (s *server) updateRoleWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toRoleFromUpdateRoleRow(&out, row)
+	body := ToRoleFromUpdateRoleRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -582,7 +582,7 @@ func (s *server) ListInvitations(ctx context.Context, req api.ListInvitationsReq
 	rows, next := rest.NextPage(ctx, &out, "listInvitations", rows, limit, func(_ *rest.Fields, row tenantdb.CurrentInvitation) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
-	body := api.InvitationPage{Items: rest.Rows(&out, rows, toInvitationFromCurrentInvitation), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.InvitationPage{Items: rest.Rows(&out, rows, ToInvitationFromCurrentInvitation), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -610,7 +610,7 @@ func (s *server) getInvitationWith(ctx context.Context, q *tenantdb.Queries, req
 		return nil, err
 	}
 	var out rest.Fields
-	body := toInvitationFromCurrentInvitation(&out, row)
+	body := ToInvitationFromCurrentInvitation(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -665,7 +665,7 @@ func (s *server) AcceptInvitation(ctx context.Context, req api.AcceptInvitationR
 		return nil, err
 	}
 	var out rest.Fields
-	body := toNewMemberFromAcceptInvitationRow(&out, row)
+	body := ToNewMemberFromAcceptInvitationRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -698,7 +698,7 @@ func (s *server) ListAPIKeys(ctx context.Context, req api.ListAPIKeysRequestObje
 	rows, next := rest.NextPage(ctx, &out, "listAPIKeys", rows, limit, func(_ *rest.Fields, row tenantdb.ListAPIKeysRow) []any {
 		return []any{row.ID}
 	})
-	body := api.APIKeyPage{Items: rest.Rows(&out, rows, toAPIKeyFromListAPIKeysRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.APIKeyPage{Items: rest.Rows(&out, rows, ToAPIKeyFromListAPIKeysRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -726,7 +726,7 @@ func (s *server) getAPIKeyWith(ctx context.Context, q *tenantdb.Queries, req api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toAPIKeyFromGetAPIKeyRow(&out, row)
+	body := ToAPIKeyFromGetAPIKeyRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -783,7 +783,7 @@ func (s *server) GetFindingTotals(ctx context.Context, req api.GetFindingTotalsR
 		return nil, err
 	}
 	var out rest.Fields
-	body := toFindingTotalsFromGetFindingTotalsRow(&out, row)
+	body := ToFindingTotalsFromGetFindingTotalsRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -802,7 +802,7 @@ func (s *server) CountFindingsBySeverity(ctx context.Context, _ api.CountFinding
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.SeverityCountList{Items: rest.Rows(&out, rows, toSeverityCountFromCountFindingsBySeverityRow)}
+	body := api.SeverityCountList{Items: rest.Rows(&out, rows, ToSeverityCountFromCountFindingsBySeverityRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -821,7 +821,7 @@ func (s *server) CountFindingsByService(ctx context.Context, _ api.CountFindings
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ServiceCountList{Items: rest.Rows(&out, rows, toServiceCountFromCountFindingsByServiceRow)}
+	body := api.ServiceCountList{Items: rest.Rows(&out, rows, ToServiceCountFromCountFindingsByServiceRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -840,7 +840,7 @@ func (s *server) CountFindingsByCategory(ctx context.Context, _ api.CountFinding
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.CategoryCountList{Items: rest.Rows(&out, rows, toCategoryCountFromCountFindingsByCategoryRow)}
+	body := api.CategoryCountList{Items: rest.Rows(&out, rows, ToCategoryCountFromCountFindingsByCategoryRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -859,7 +859,7 @@ func (s *server) CountFindingsByFramework(ctx context.Context, _ api.CountFindin
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.FrameworkCountList{Items: rest.Rows(&out, rows, toFrameworkCountFromCountFindingsByFrameworkRow)}
+	body := api.FrameworkCountList{Items: rest.Rows(&out, rows, ToFrameworkCountFromCountFindingsByFrameworkRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -878,7 +878,7 @@ func (s *server) ListProviderPostures(ctx context.Context, _ api.ListProviderPos
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ProviderPostureList{Items: rest.Rows(&out, rows, toProviderPostureFromProviderPosture)}
+	body := api.ProviderPostureList{Items: rest.Rows(&out, rows, ToProviderPostureFromProviderPosture)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -897,7 +897,7 @@ func (s *server) CountProvidersByKind(ctx context.Context, _ api.CountProvidersB
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ProviderKindCountList{Items: rest.Rows(&out, rows, toProviderKindCountFromCountProvidersByKindRow)}
+	body := api.ProviderKindCountList{Items: rest.Rows(&out, rows, ToProviderKindCountFromCountProvidersByKindRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -921,7 +921,7 @@ func (s *server) CountResourcesByKind(ctx context.Context, req api.CountResource
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ResourceCountList{Items: rest.Rows(&out, rows, toResourceCountFromCountResourcesByKindRow)}
+	body := api.ResourceCountList{Items: rest.Rows(&out, rows, ToResourceCountFromCountResourcesByKindRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -945,7 +945,7 @@ func (s *server) ListFindingTrend(ctx context.Context, req api.ListFindingTrendR
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.FindingTrend{Items: rest.Rows(&out, rows, toTrendDayFromListFindingTrendRow)}
+	body := api.FindingTrend{Items: rest.Rows(&out, rows, ToTrendDayFromListFindingTrendRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -969,7 +969,7 @@ func (s *server) GetScanStatistics(ctx context.Context, req api.GetScanStatistic
 		return nil, err
 	}
 	var out rest.Fields
-	body := toScanStatisticsFromGetScanStatisticsRow(&out, row)
+	body := ToScanStatisticsFromGetScanStatisticsRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -993,7 +993,7 @@ func (s *server) GetSummary(ctx context.Context, req api.GetSummaryRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := toFindingTotalsFromGetFindingTotalsRow(&out, row)
+	body := ToFindingTotalsFromGetFindingTotalsRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1036,7 +1036,7 @@ func (s *server) ListProviders(ctx context.Context, req api.ListProvidersRequest
 	if err != nil {
 		return nil, err
 	}
-	body := api.ProviderPage{Items: rest.Rows(&out, rows, toProviderFromProvider), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
+	body := api.ProviderPage{Items: rest.Rows(&out, rows, ToProviderFromProvider), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1080,7 +1080,7 @@ func (s *server) createProviderWith(ctx context.Context, q *tenantdb.Queries, re
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProviderFromProvider(&out, row)
+	body := ToProviderFromProvider(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1111,7 +1111,7 @@ func (s *server) getProviderWith(ctx context.Context, q *tenantdb.Queries, req a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProviderFromProvider(&out, row)
+	body := ToProviderFromProvider(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1160,7 +1160,7 @@ func (s *server) updateProviderWith(ctx context.Context, q *tenantdb.Queries, re
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProviderFromProvider(&out, row)
+	body := ToProviderFromProvider(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1221,7 +1221,7 @@ func (s *server) RecordProviderConnection(ctx context.Context, req api.RecordPro
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProviderFromProvider(&out, row)
+	body := ToProviderFromProvider(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1249,7 +1249,7 @@ func (s *server) getProviderSecretWith(ctx context.Context, q *tenantdb.Queries,
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProviderSecretFromGetProviderSecretRow(&out, row)
+	body := ToProviderSecretFromGetProviderSecretRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1306,7 +1306,7 @@ func (s *server) GetProviderPosture(ctx context.Context, req api.GetProviderPost
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProviderPostureFromProviderPosture(&out, row)
+	body := ToProviderPostureFromProviderPosture(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1351,7 +1351,7 @@ func (s *server) ListScans(ctx context.Context, req api.ListScansRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	body := api.ScanPage{Items: rest.Rows(&out, rows, toScanFromScan), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
+	body := api.ScanPage{Items: rest.Rows(&out, rows, ToScanFromScan), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1394,7 +1394,7 @@ func (s *server) createScanWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toScanFromScan(&out, row)
+	body := ToScanFromScan(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1413,7 +1413,7 @@ func (s *server) ListRunningScans(ctx context.Context, _ api.ListRunningScansReq
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.RunningScanList{Items: rest.Rows(&out, rows, toRunningScanFromListRunningScansRow)}
+	body := api.RunningScanList{Items: rest.Rows(&out, rows, ToRunningScanFromListRunningScansRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1441,7 +1441,7 @@ func (s *server) getScanWith(ctx context.Context, q *tenantdb.Queries, req api.G
 		return nil, err
 	}
 	var out rest.Fields
-	body := toScanDetailFromGetScanRow(&out, row)
+	body := ToScanDetailFromGetScanRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1482,7 +1482,7 @@ func (s *server) updateScanWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toScanFromScan(&out, row)
+	body := ToScanFromScan(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1506,7 +1506,7 @@ func (s *server) ListScanSummaries(ctx context.Context, req api.ListScanSummarie
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ScanSummaryList{Items: rest.Rows(&out, rows, toScanSummaryFromListScanSummariesRow)}
+	body := api.ScanSummaryList{Items: rest.Rows(&out, rows, ToScanSummaryFromListScanSummariesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1533,7 +1533,7 @@ func (s *server) ListFailingChecks(ctx context.Context, req api.ListFailingCheck
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.FailingCheckList{Items: rest.Rows(&out, rows, toFailingCheckFromListFailingChecksRow)}
+	body := api.FailingCheckList{Items: rest.Rows(&out, rows, ToFailingCheckFromListFailingChecksRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1569,7 +1569,7 @@ func (s *server) ListScanFindings(ctx context.Context, req api.ListScanFindingsR
 	rows, next := rest.NextPage(ctx, &out, "listScanFindings", rows, limit, func(_ *rest.Fields, row tenantdb.ListScanFindingsRow) []any {
 		return []any{row.Severity, row.ID}
 	})
-	body := api.FindingPage{Items: rest.Rows(&out, rows, toFindingFromListScanFindingsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.FindingPage{Items: rest.Rows(&out, rows, ToFindingFromListScanFindingsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1593,7 +1593,7 @@ func (s *server) GetFinding(ctx context.Context, req api.GetFindingRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := toFindingDetailFromGetFindingRow(&out, row)
+	body := ToFindingDetailFromGetFindingRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1624,7 +1624,7 @@ func (s *server) MuteFinding(ctx context.Context, req api.MuteFindingRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	body := toMutedFindingFromMuteFindingRow(&out, row)
+	body := ToMutedFindingFromMuteFindingRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1670,7 +1670,7 @@ func (s *server) ListFindingResources(ctx context.Context, req api.ListFindingRe
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ResourceList{Items: rest.Rows(&out, rows, toResourceFromListFindingResourcesRow)}
+	body := api.ResourceList{Items: rest.Rows(&out, rows, ToResourceFromListFindingResourcesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1704,7 +1704,7 @@ func (s *server) ListFindingHistory(ctx context.Context, req api.ListFindingHist
 	rows, next := rest.NextPage(ctx, &out, "listFindingHistory", rows, limit, func(_ *rest.Fields, row tenantdb.ListFindingHistoryRow) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
-	body := api.FindingPage{Items: rest.Rows(&out, rows, toFindingFromListFindingHistoryRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.FindingPage{Items: rest.Rows(&out, rows, ToFindingFromListFindingHistoryRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1738,7 +1738,7 @@ func (s *server) ListMuteRules(ctx context.Context, req api.ListMuteRulesRequest
 	rows, next := rest.NextPage(ctx, &out, "listMuteRules", rows, limit, func(_ *rest.Fields, row tenantdb.MuteRule) []any {
 		return []any{row.CreatedAt, row.ID}
 	})
-	body := api.MuteRulePage{Items: rest.Rows(&out, rows, toMuteRuleFromMuteRule), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.MuteRulePage{Items: rest.Rows(&out, rows, ToMuteRuleFromMuteRule), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1784,7 +1784,7 @@ func (s *server) createMuteRuleWith(ctx context.Context, q *tenantdb.Queries, re
 		return nil, err
 	}
 	var out rest.Fields
-	body := toMuteRuleFromMuteRule(&out, row)
+	body := ToMuteRuleFromMuteRule(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1815,7 +1815,7 @@ func (s *server) getMuteRuleWith(ctx context.Context, q *tenantdb.Queries, req a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toMuteRuleFromMuteRule(&out, row)
+	body := ToMuteRuleFromMuteRule(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1868,7 +1868,7 @@ func (s *server) updateMuteRuleWith(ctx context.Context, q *tenantdb.Queries, re
 		return nil, err
 	}
 	var out rest.Fields
-	body := toMuteRuleFromMuteRule(&out, row)
+	body := ToMuteRuleFromMuteRule(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1948,7 +1948,7 @@ func (s *server) ListResources(ctx context.Context, req api.ListResourcesRequest
 	if err != nil {
 		return nil, err
 	}
-	body := api.ResourcePage{Items: rest.Rows(&out, rows, toResourceFromListResourcesRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
+	body := api.ResourcePage{Items: rest.Rows(&out, rows, ToResourceFromListResourcesRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -1972,7 +1972,7 @@ func (s *server) GetResource(ctx context.Context, req api.GetResourceRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	body := toResourceDetailFromGetResourceRow(&out, row)
+	body := ToResourceDetailFromGetResourceRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2010,7 +2010,7 @@ func (s *server) ListResourceFindings(ctx context.Context, req api.ListResourceF
 	rows, next := rest.NextPage(ctx, &out, "listResourceFindings", rows, limit, func(_ *rest.Fields, row tenantdb.ListResourceFindingsRow) []any {
 		return []any{row.Severity, row.ID}
 	})
-	body := api.FindingPage{Items: rest.Rows(&out, rows, toFindingFromListResourceFindingsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.FindingPage{Items: rest.Rows(&out, rows, ToFindingFromListResourceFindingsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2044,7 +2044,7 @@ func (s *server) ListChecks(ctx context.Context, req api.ListChecksRequestObject
 	rows, next := rest.NextPage(ctx, &out, "listChecks", rows, limit, func(_ *rest.Fields, row tenantdb.ListChecksRow) []any {
 		return []any{row.ID}
 	})
-	body := api.CheckPage{Items: rest.Rows(&out, rows, toCheckFromListChecksRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.CheckPage{Items: rest.Rows(&out, rows, ToCheckFromListChecksRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2063,7 +2063,7 @@ func (s *server) GetCheck(ctx context.Context, req api.GetCheckRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toCheckDetailFromGetCheckRow(&out, row)
+	body := ToCheckDetailFromGetCheckRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2099,7 +2099,7 @@ func (s *server) ListReports(ctx context.Context, req api.ListReportsRequestObje
 	rows, next := rest.NextPage(ctx, &out, "listReports", rows, limit, func(_ *rest.Fields, row tenantdb.Report) []any {
 		return []any{row.ID}
 	})
-	body := api.ReportPage{Items: rest.Rows(&out, rows, toReportFromReport), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.ReportPage{Items: rest.Rows(&out, rows, ToReportFromReport), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2144,7 +2144,7 @@ func (s *server) createReportWith(ctx context.Context, q *tenantdb.Queries, req 
 		return nil, err
 	}
 	var out rest.Fields
-	body := toReportFromReport(&out, row)
+	body := ToReportFromReport(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2172,7 +2172,7 @@ func (s *server) getReportWith(ctx context.Context, q *tenantdb.Queries, req api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toReportFromReport(&out, row)
+	body := ToReportFromReport(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -2371,7 +2371,8 @@ func (a stored) VisitCreateMuteRuleResponse(w http.ResponseWriter) error { retur
 // VisitCreateReportResponse writes the answer to POST /v1/scans/{scan_id}/reports again.
 func (a stored) VisitCreateReportResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-func toPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan {
+// ToPlanFromListPlansRow makes api.Plan of publicdb.ListPlansRow.
+func ToPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan {
 	return api.Plan{
 		Currency:         row.Currency,
 		Description:      rest.Take(f, "items.description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
@@ -2385,7 +2386,8 @@ func toPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan 
 	}
 }
 
-func toPlanFromGetPlanRow(f *rest.Fields, row publicdb.GetPlanRow) api.Plan {
+// ToPlanFromGetPlanRow makes api.Plan of publicdb.GetPlanRow.
+func ToPlanFromGetPlanRow(f *rest.Fields, row publicdb.GetPlanRow) api.Plan {
 	return api.Plan{
 		Currency:         row.Currency,
 		Description:      rest.Take(f, "description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
@@ -2399,7 +2401,8 @@ func toPlanFromGetPlanRow(f *rest.Fields, row publicdb.GetPlanRow) api.Plan {
 	}
 }
 
-func toUserFromMember(f *rest.Fields, row tenantdb.Member) api.User {
+// ToUserFromMember makes api.User of tenantdb.Member.
+func ToUserFromMember(f *rest.Fields, row tenantdb.Member) api.User {
 	return api.User{
 		Active:      row.Active,
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2414,7 +2417,8 @@ func toUserFromMember(f *rest.Fields, row tenantdb.Member) api.User {
 	}
 }
 
-func toUserFromUpdateUserRow(f *rest.Fields, row tenantdb.UpdateUserRow) api.User {
+// ToUserFromUpdateUserRow makes api.User of tenantdb.UpdateUserRow.
+func ToUserFromUpdateUserRow(f *rest.Fields, row tenantdb.UpdateUserRow) api.User {
 	return api.User{
 		Active:      row.Active,
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2429,7 +2433,8 @@ func toUserFromUpdateUserRow(f *rest.Fields, row tenantdb.UpdateUserRow) api.Use
 	}
 }
 
-func toGrantedRoleFromListUserRolesRow(f *rest.Fields, row tenantdb.ListUserRolesRow) api.GrantedRole {
+// ToGrantedRoleFromListUserRolesRow makes api.GrantedRole of tenantdb.ListUserRolesRow.
+func ToGrantedRoleFromListUserRolesRow(f *rest.Fields, row tenantdb.ListUserRolesRow) api.GrantedRole {
 	return api.GrantedRole{
 		Builtin:     row.Builtin,
 		Description: rest.Take(f, "items.description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
@@ -2441,7 +2446,8 @@ func toGrantedRoleFromListUserRolesRow(f *rest.Fields, row tenantdb.ListUserRole
 	}
 }
 
-func toRoleFromListRolesRow(f *rest.Fields, row tenantdb.ListRolesRow) api.Role {
+// ToRoleFromListRolesRow makes api.Role of tenantdb.ListRolesRow.
+func ToRoleFromListRolesRow(f *rest.Fields, row tenantdb.ListRolesRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
 		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2454,7 +2460,8 @@ func toRoleFromListRolesRow(f *rest.Fields, row tenantdb.ListRolesRow) api.Role 
 	}
 }
 
-func toRoleFromCreateRoleRow(f *rest.Fields, row tenantdb.CreateRoleRow) api.Role {
+// ToRoleFromCreateRoleRow makes api.Role of tenantdb.CreateRoleRow.
+func ToRoleFromCreateRoleRow(f *rest.Fields, row tenantdb.CreateRoleRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2467,7 +2474,8 @@ func toRoleFromCreateRoleRow(f *rest.Fields, row tenantdb.CreateRoleRow) api.Rol
 	}
 }
 
-func toRoleFromGetRoleRow(f *rest.Fields, row tenantdb.GetRoleRow) api.Role {
+// ToRoleFromGetRoleRow makes api.Role of tenantdb.GetRoleRow.
+func ToRoleFromGetRoleRow(f *rest.Fields, row tenantdb.GetRoleRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2480,7 +2488,8 @@ func toRoleFromGetRoleRow(f *rest.Fields, row tenantdb.GetRoleRow) api.Role {
 	}
 }
 
-func toRoleFromUpdateRoleRow(f *rest.Fields, row tenantdb.UpdateRoleRow) api.Role {
+// ToRoleFromUpdateRoleRow makes api.Role of tenantdb.UpdateRoleRow.
+func ToRoleFromUpdateRoleRow(f *rest.Fields, row tenantdb.UpdateRoleRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2493,7 +2502,8 @@ func toRoleFromUpdateRoleRow(f *rest.Fields, row tenantdb.UpdateRoleRow) api.Rol
 	}
 }
 
-func toInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvitation) api.Invitation {
+// ToInvitationFromCurrentInvitation makes api.Invitation of tenantdb.CurrentInvitation.
+func ToInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvitation) api.Invitation {
 	return api.Invitation{
 		AcceptedAt: rest.Take(f, "items.accepted_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.AcceptedAt),
 		CreatedAt:  rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2506,7 +2516,8 @@ func toInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvit
 	}
 }
 
-func toNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvitationRow) api.NewMember {
+// ToNewMemberFromAcceptInvitationRow makes api.NewMember of tenantdb.AcceptInvitationRow.
+func ToNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvitationRow) api.NewMember {
 	return api.NewMember{
 		DisplayName: row.DisplayName,
 		Email:       row.Email,
@@ -2515,7 +2526,8 @@ func toNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvit
 	}
 }
 
-func toAPIKeyFromListAPIKeysRow(f *rest.Fields, row tenantdb.ListAPIKeysRow) api.APIKey {
+// ToAPIKeyFromListAPIKeysRow makes api.APIKey of tenantdb.ListAPIKeysRow.
+func ToAPIKeyFromListAPIKeysRow(f *rest.Fields, row tenantdb.ListAPIKeysRow) api.APIKey {
 	return api.APIKey{
 		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
 		ExpiresAt:   rest.Take(f, "items.expires_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ExpiresAt),
@@ -2529,7 +2541,8 @@ func toAPIKeyFromListAPIKeysRow(f *rest.Fields, row tenantdb.ListAPIKeysRow) api
 	}
 }
 
-func toAPIKeyFromGetAPIKeyRow(f *rest.Fields, row tenantdb.GetAPIKeyRow) api.APIKey {
+// ToAPIKeyFromGetAPIKeyRow makes api.APIKey of tenantdb.GetAPIKeyRow.
+func ToAPIKeyFromGetAPIKeyRow(f *rest.Fields, row tenantdb.GetAPIKeyRow) api.APIKey {
 	return api.APIKey{
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
 		ExpiresAt:   rest.Take(f, "expires_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ExpiresAt),
@@ -2543,7 +2556,8 @@ func toAPIKeyFromGetAPIKeyRow(f *rest.Fields, row tenantdb.GetAPIKeyRow) api.API
 	}
 }
 
-func toFindingTotalsFromGetFindingTotalsRow(f *rest.Fields, row tenantdb.GetFindingTotalsRow) api.FindingTotals {
+// ToFindingTotalsFromGetFindingTotalsRow makes api.FindingTotals of tenantdb.GetFindingTotalsRow.
+func ToFindingTotalsFromGetFindingTotalsRow(f *rest.Fields, row tenantdb.GetFindingTotalsRow) api.FindingTotals {
 	return api.FindingTotals{
 		AverageRisk:     rest.Take(f, "average_risk", rest.Null(rest.OpenPointer[float64], rest.FloatTo[float64, float64], rest.BuildNullable[float64]), row.AverageRisk),
 		Checks:          row.Checks,
@@ -2556,7 +2570,8 @@ func toFindingTotalsFromGetFindingTotalsRow(f *rest.Fields, row tenantdb.GetFind
 	}
 }
 
-func toSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.CountFindingsBySeverityRow) api.SeverityCount {
+// ToSeverityCountFromCountFindingsBySeverityRow makes api.SeverityCount of tenantdb.CountFindingsBySeverityRow.
+func ToSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.CountFindingsBySeverityRow) api.SeverityCount {
 	return api.SeverityCount{
 		Failing:  row.Failing,
 		New:      row.New,
@@ -2564,7 +2579,8 @@ func toSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.
 	}
 }
 
-func toServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.CountFindingsByServiceRow) api.ServiceCount {
+// ToServiceCountFromCountFindingsByServiceRow makes api.ServiceCount of tenantdb.CountFindingsByServiceRow.
+func ToServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.CountFindingsByServiceRow) api.ServiceCount {
 	return api.ServiceCount{
 		Failing: row.Failing,
 		Gravest: rest.Take(f, "items.gravest", rest.Null(rest.OpenPointer[tenantdb.Severity], rest.String[tenantdb.Severity, api.NullableSeverity], rest.BuildNullable[api.NullableSeverity]), row.Gravest),
@@ -2575,7 +2591,8 @@ func toServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.Co
 	}
 }
 
-func toCategoryCountFromCountFindingsByCategoryRow(_ *rest.Fields, row tenantdb.CountFindingsByCategoryRow) api.CategoryCount {
+// ToCategoryCountFromCountFindingsByCategoryRow makes api.CategoryCount of tenantdb.CountFindingsByCategoryRow.
+func ToCategoryCountFromCountFindingsByCategoryRow(_ *rest.Fields, row tenantdb.CountFindingsByCategoryRow) api.CategoryCount {
 	return api.CategoryCount{
 		Category: row.Category,
 		Failing:  row.Failing,
@@ -2584,7 +2601,8 @@ func toCategoryCountFromCountFindingsByCategoryRow(_ *rest.Fields, row tenantdb.
 	}
 }
 
-func toFrameworkCountFromCountFindingsByFrameworkRow(f *rest.Fields, row tenantdb.CountFindingsByFrameworkRow) api.FrameworkCount {
+// ToFrameworkCountFromCountFindingsByFrameworkRow makes api.FrameworkCount of tenantdb.CountFindingsByFrameworkRow.
+func ToFrameworkCountFromCountFindingsByFrameworkRow(f *rest.Fields, row tenantdb.CountFindingsByFrameworkRow) api.FrameworkCount {
 	return api.FrameworkCount{
 		Checks:    row.Checks,
 		Failing:   row.Failing,
@@ -2594,7 +2612,8 @@ func toFrameworkCountFromCountFindingsByFrameworkRow(f *rest.Fields, row tenantd
 	}
 }
 
-func toProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderPosture) api.ProviderPosture {
+// ToProviderPostureFromProviderPosture makes api.ProviderPosture of tenantdb.ProviderPosture.
+func ToProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderPosture) api.ProviderPosture {
 	return api.ProviderPosture{
 		Alias:               rest.Take(f, "items.alias", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Alias),
 		Failing:             row.Failing,
@@ -2610,7 +2629,8 @@ func toProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderP
 	}
 }
 
-func toProviderKindCountFromCountProvidersByKindRow(f *rest.Fields, row tenantdb.CountProvidersByKindRow) api.ProviderKindCount {
+// ToProviderKindCountFromCountProvidersByKindRow makes api.ProviderKindCount of tenantdb.CountProvidersByKindRow.
+func ToProviderKindCountFromCountProvidersByKindRow(f *rest.Fields, row tenantdb.CountProvidersByKindRow) api.ProviderKindCount {
 	return api.ProviderKindCount{
 		Connected: row.Connected,
 		Kind:      rest.Take(f, "items.kind", rest.String[tenantdb.ProviderKind, api.ProviderKind], row.Kind),
@@ -2618,7 +2638,8 @@ func toProviderKindCountFromCountProvidersByKindRow(f *rest.Fields, row tenantdb
 	}
 }
 
-func toResourceCountFromCountResourcesByKindRow(f *rest.Fields, row tenantdb.CountResourcesByKindRow) api.ResourceCount {
+// ToResourceCountFromCountResourcesByKindRow makes api.ResourceCount of tenantdb.CountResourcesByKindRow.
+func ToResourceCountFromCountResourcesByKindRow(f *rest.Fields, row tenantdb.CountResourcesByKindRow) api.ResourceCount {
 	return api.ResourceCount{
 		Kind:       row.Kind,
 		LastSeenAt: rest.Take(f, "items.last_seen_at", rest.UTC, row.LastSeenAt),
@@ -2628,7 +2649,8 @@ func toResourceCountFromCountResourcesByKindRow(f *rest.Fields, row tenantdb.Cou
 	}
 }
 
-func toTrendDayFromListFindingTrendRow(f *rest.Fields, row tenantdb.ListFindingTrendRow) api.TrendDay {
+// ToTrendDayFromListFindingTrendRow makes api.TrendDay of tenantdb.ListFindingTrendRow.
+func ToTrendDayFromListFindingTrendRow(f *rest.Fields, row tenantdb.ListFindingTrendRow) api.TrendDay {
 	return api.TrendDay{
 		Day:     rest.Take(f, "items.day", rest.Must(rest.OpenDate, rest.TimeToDate), row.Day),
 		Failing: rest.Take(f, "items.failing", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), row.Failing),
@@ -2636,7 +2658,8 @@ func toTrendDayFromListFindingTrendRow(f *rest.Fields, row tenantdb.ListFindingT
 	}
 }
 
-func toScanStatisticsFromGetScanStatisticsRow(f *rest.Fields, row tenantdb.GetScanStatisticsRow) api.ScanStatistics {
+// ToScanStatisticsFromGetScanStatisticsRow makes api.ScanStatistics of tenantdb.GetScanStatisticsRow.
+func ToScanStatisticsFromGetScanStatisticsRow(f *rest.Fields, row tenantdb.GetScanStatisticsRow) api.ScanStatistics {
 	return api.ScanStatistics{
 		AverageDuration:  rest.Take(f, "average_duration", rest.Null(rest.OpenInterval, rest.IntervalToString[string], rest.BuildNullable[string]), row.AverageDuration),
 		AverageResources: rest.Take(f, "average_resources", rest.Null(rest.OpenPointer[float64], rest.FloatTo[float64, float64], rest.BuildNullable[float64]), row.AverageResources),
@@ -2647,7 +2670,8 @@ func toScanStatisticsFromGetScanStatisticsRow(f *rest.Fields, row tenantdb.GetSc
 	}
 }
 
-func toProviderFromProvider(f *rest.Fields, row tenantdb.Provider) api.Provider {
+// ToProviderFromProvider makes api.Provider of tenantdb.Provider.
+func ToProviderFromProvider(f *rest.Fields, row tenantdb.Provider) api.Provider {
 	return api.Provider{
 		Alias:               rest.Take(f, "items.alias", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Alias),
 		Connected:           rest.Take(f, "items.connected", rest.Null(rest.OpenPointer[bool], rest.Same[bool], rest.BuildNullable[bool]), row.Connected),
@@ -2667,7 +2691,8 @@ func toProviderFromProvider(f *rest.Fields, row tenantdb.Provider) api.Provider 
 	}
 }
 
-func toProviderSecretFromGetProviderSecretRow(f *rest.Fields, row tenantdb.GetProviderSecretRow) api.ProviderSecret {
+// ToProviderSecretFromGetProviderSecretRow makes api.ProviderSecret of tenantdb.GetProviderSecretRow.
+func ToProviderSecretFromGetProviderSecretRow(f *rest.Fields, row tenantdb.GetProviderSecretRow) api.ProviderSecret {
 	return api.ProviderSecret{
 		CreatedAt:  rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
 		KeyId:      row.KeyID,
@@ -2678,7 +2703,8 @@ func toProviderSecretFromGetProviderSecretRow(f *rest.Fields, row tenantdb.GetPr
 	}
 }
 
-func toScanFromScan(f *rest.Fields, row tenantdb.Scan) api.Scan {
+// ToScanFromScan makes api.Scan of tenantdb.Scan.
+func ToScanFromScan(f *rest.Fields, row tenantdb.Scan) api.Scan {
 	return api.Scan{
 		CompletedAt:         rest.Take(f, "items.completed_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.CompletedAt),
 		CreatedAt:           rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2700,14 +2726,16 @@ func toScanFromScan(f *rest.Fields, row tenantdb.Scan) api.Scan {
 	}
 }
 
-func toRunningScanFromListRunningScansRow(f *rest.Fields, row tenantdb.ListRunningScansRow) api.RunningScan {
+// ToRunningScanFromListRunningScansRow makes api.RunningScan of tenantdb.ListRunningScansRow.
+func ToRunningScanFromListRunningScansRow(f *rest.Fields, row tenantdb.ListRunningScansRow) api.RunningScan {
 	return api.RunningScan{
-		Provider: toProviderFromProvider(f, row.Provider),
-		Scan:     toScanFromScan(f, row.Scan),
+		Provider: ToProviderFromProvider(f, row.Provider),
+		Scan:     ToScanFromScan(f, row.Scan),
 	}
 }
 
-func toScanDetailFromGetScanRow(f *rest.Fields, row tenantdb.GetScanRow) api.ScanDetail {
+// ToScanDetailFromGetScanRow makes api.ScanDetail of tenantdb.GetScanRow.
+func ToScanDetailFromGetScanRow(f *rest.Fields, row tenantdb.GetScanRow) api.ScanDetail {
 	return api.ScanDetail{
 		CompletedAt:         rest.Take(f, "completed_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.CompletedAt),
 		CreatedAt:           rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2716,7 +2744,7 @@ func toScanDetailFromGetScanRow(f *rest.Fields, row tenantdb.GetScanRow) api.Sca
 		Id:                  rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
 		Name:                rest.Take(f, "name", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Name),
 		Progress:            rest.Take(f, "progress", rest.Int[int16, int32], row.Progress),
-		Provider:            toProviderFromProvider(f, row.Provider),
+		Provider:            ToProviderFromProvider(f, row.Provider),
 		RequestedBy:         rest.Take(f, "requested_by", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.RequestedBy),
 		ScheduledAt:         rest.Take(f, "scheduled_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ScheduledAt),
 		Services:            rest.Take(f, "services", rest.Slice[[]string, []string](rest.Same[string]), row.Services),
@@ -2729,7 +2757,8 @@ func toScanDetailFromGetScanRow(f *rest.Fields, row tenantdb.GetScanRow) api.Sca
 	}
 }
 
-func toScanSummaryFromListScanSummariesRow(f *rest.Fields, row tenantdb.ListScanSummariesRow) api.ScanSummary {
+// ToScanSummaryFromListScanSummariesRow makes api.ScanSummary of tenantdb.ListScanSummariesRow.
+func ToScanSummaryFromListScanSummariesRow(f *rest.Fields, row tenantdb.ListScanSummariesRow) api.ScanSummary {
 	return api.ScanSummary{
 		FailCount:   row.FailCount,
 		ManualCount: row.ManualCount,
@@ -2742,7 +2771,8 @@ func toScanSummaryFromListScanSummariesRow(f *rest.Fields, row tenantdb.ListScan
 	}
 }
 
-func toFailingCheckFromListFailingChecksRow(f *rest.Fields, row tenantdb.ListFailingChecksRow) api.FailingCheck {
+// ToFailingCheckFromListFailingChecksRow makes api.FailingCheck of tenantdb.ListFailingChecksRow.
+func ToFailingCheckFromListFailingChecksRow(f *rest.Fields, row tenantdb.ListFailingChecksRow) api.FailingCheck {
 	return api.FailingCheck{
 		CheckId:     row.CheckID,
 		Failing:     row.Failing,
@@ -2756,7 +2786,8 @@ func toFailingCheckFromListFailingChecksRow(f *rest.Fields, row tenantdb.ListFai
 	}
 }
 
-func toFindingFromListScanFindingsRow(f *rest.Fields, row tenantdb.ListScanFindingsRow) api.Finding {
+// ToFindingFromListScanFindingsRow makes api.Finding of tenantdb.ListScanFindingsRow.
+func ToFindingFromListScanFindingsRow(f *rest.Fields, row tenantdb.ListScanFindingsRow) api.Finding {
 	return api.Finding{
 		CheckId:      row.CheckID,
 		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2776,7 +2807,8 @@ func toFindingFromListScanFindingsRow(f *rest.Fields, row tenantdb.ListScanFindi
 	}
 }
 
-func toFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow) api.FindingDetail {
+// ToFindingDetailFromGetFindingRow makes api.FindingDetail of tenantdb.GetFindingRow.
+func ToFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow) api.FindingDetail {
 	return api.FindingDetail{
 		Categories:     rest.Take(f, "categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
 		CheckId:        row.CheckID,
@@ -2807,7 +2839,8 @@ func toFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow
 	}
 }
 
-func toMutedFindingFromMuteFindingRow(f *rest.Fields, row tenantdb.MuteFindingRow) api.MutedFinding {
+// ToMutedFindingFromMuteFindingRow makes api.MutedFinding of tenantdb.MuteFindingRow.
+func ToMutedFindingFromMuteFindingRow(f *rest.Fields, row tenantdb.MuteFindingRow) api.MutedFinding {
 	return api.MutedFinding{
 		CheckId:     row.CheckID,
 		Failing:     row.Failing,
@@ -2824,7 +2857,8 @@ func toMutedFindingFromMuteFindingRow(f *rest.Fields, row tenantdb.MuteFindingRo
 	}
 }
 
-func toResourceFromListFindingResourcesRow(f *rest.Fields, row tenantdb.ListFindingResourcesRow) api.Resource {
+// ToResourceFromListFindingResourcesRow makes api.Resource of tenantdb.ListFindingResourcesRow.
+func ToResourceFromListFindingResourcesRow(f *rest.Fields, row tenantdb.ListFindingResourcesRow) api.Resource {
 	return api.Resource{
 		FirstSeenAt: rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
 		Id:          rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
@@ -2839,7 +2873,8 @@ func toResourceFromListFindingResourcesRow(f *rest.Fields, row tenantdb.ListFind
 	}
 }
 
-func toFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFindingHistoryRow) api.Finding {
+// ToFindingFromListFindingHistoryRow makes api.Finding of tenantdb.ListFindingHistoryRow.
+func ToFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFindingHistoryRow) api.Finding {
 	return api.Finding{
 		CheckId:      row.CheckID,
 		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2859,7 +2894,8 @@ func toFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFinding
 	}
 }
 
-func toMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule {
+// ToMuteRuleFromMuteRule makes api.MuteRule of tenantdb.MuteRule.
+func ToMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule {
 	return api.MuteRule{
 		CheckId:   rest.Take(f, "items.check_id", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.CheckID),
 		CreatedAt: rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2876,7 +2912,8 @@ func toMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule 
 	}
 }
 
-func toResourceFromListResourcesRow(f *rest.Fields, row tenantdb.ListResourcesRow) api.Resource {
+// ToResourceFromListResourcesRow makes api.Resource of tenantdb.ListResourcesRow.
+func ToResourceFromListResourcesRow(f *rest.Fields, row tenantdb.ListResourcesRow) api.Resource {
 	return api.Resource{
 		FirstSeenAt: rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
 		Id:          rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
@@ -2891,7 +2928,8 @@ func toResourceFromListResourcesRow(f *rest.Fields, row tenantdb.ListResourcesRo
 	}
 }
 
-func toResourceDetailFromGetResourceRow(f *rest.Fields, row tenantdb.GetResourceRow) api.ResourceDetail {
+// ToResourceDetailFromGetResourceRow makes api.ResourceDetail of tenantdb.GetResourceRow.
+func ToResourceDetailFromGetResourceRow(f *rest.Fields, row tenantdb.GetResourceRow) api.ResourceDetail {
 	return api.ResourceDetail{
 		Details:     rest.Take(f, "details", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Details),
 		Failing:     row.Failing,
@@ -2908,7 +2946,8 @@ func toResourceDetailFromGetResourceRow(f *rest.Fields, row tenantdb.GetResource
 	}
 }
 
-func toFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResourceFindingsRow) api.Finding {
+// ToFindingFromListResourceFindingsRow makes api.Finding of tenantdb.ListResourceFindingsRow.
+func ToFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResourceFindingsRow) api.Finding {
 	return api.Finding{
 		CheckId:      row.CheckID,
 		CreatedAt:    rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2928,7 +2967,8 @@ func toFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResou
 	}
 }
 
-func toCheckFromListChecksRow(f *rest.Fields, row tenantdb.ListChecksRow) api.Check {
+// ToCheckFromListChecksRow makes api.Check of tenantdb.ListChecksRow.
+func ToCheckFromListChecksRow(f *rest.Fields, row tenantdb.ListChecksRow) api.Check {
 	return api.Check{
 		Categories: rest.Take(f, "items.categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
 		Id:         row.ID,
@@ -2941,7 +2981,8 @@ func toCheckFromListChecksRow(f *rest.Fields, row tenantdb.ListChecksRow) api.Ch
 	}
 }
 
-func toCheckDetailFromGetCheckRow(f *rest.Fields, row tenantdb.GetCheckRow) api.CheckDetail {
+// ToCheckDetailFromGetCheckRow makes api.CheckDetail of tenantdb.GetCheckRow.
+func ToCheckDetailFromGetCheckRow(f *rest.Fields, row tenantdb.GetCheckRow) api.CheckDetail {
 	return api.CheckDetail{
 		Categories:     rest.Take(f, "categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
 		Description:    row.Description,
@@ -2959,7 +3000,8 @@ func toCheckDetailFromGetCheckRow(f *rest.Fields, row tenantdb.GetCheckRow) api.
 	}
 }
 
-func toReportFromReport(f *rest.Fields, row tenantdb.Report) api.Report {
+// ToReportFromReport makes api.Report of tenantdb.Report.
+func ToReportFromReport(f *rest.Fields, row tenantdb.Report) api.Report {
 	return api.Report{
 		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
 		ExpiresAt:   rest.Take(f, "items.expires_at", rest.UTC, row.ExpiresAt),

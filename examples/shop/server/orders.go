@@ -14,6 +14,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 
 	"example.com/shop/gen/api"
+	"example.com/shop/gen/handlers"
 	"example.com/shop/gen/tenantdb"
 )
 
@@ -98,7 +99,7 @@ func (custom) ShipOrder(ctx context.Context, q *tenantdb.Queries, req api.ShipOr
 		return nil, err
 	}
 	var f rest.Fields
-	return api.ShipOrder200JSONResponse(order(&f, shipped)), f.Unanswerable()
+	return api.ShipOrder200JSONResponse(handlers.ToOrderFromOrder(&f, shipped)), f.Unanswerable()
 }
 
 // CancelOrder gives back what the order took.
@@ -113,7 +114,7 @@ func (custom) CancelOrder(ctx context.Context, q *tenantdb.Queries, req api.Canc
 		return nil, err
 	}
 	var f rest.Fields
-	return api.CancelOrder200JSONResponse(order(&f, cancelled)), f.Unanswerable()
+	return api.CancelOrder200JSONResponse(handlers.ToOrderFromOrder(&f, cancelled)), f.Unanswerable()
 }
 
 // leave takes an order out of the state placed. The lock makes a second one wait,

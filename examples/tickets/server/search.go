@@ -12,6 +12,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 
 	"example.com/tickets/gen/api"
+	"example.com/tickets/gen/handlers"
 	"example.com/tickets/gen/tenantdb"
 )
 
@@ -44,7 +45,7 @@ func (custom) SearchTickets(ctx context.Context, q *tenantdb.Queries, req api.Se
 		return nil, err
 	}
 	found, next := rest.NextPage(ctx, &f, operation, found, limit, func(_ *rest.Fields, t tenantdb.Ticket) []any { return []any{t.RespondBy, t.ID} })
-	page := api.SearchTickets200JSONResponse{Items: rest.Rows(&f, found, ticket), NextCursor: null(next)}
+	page := api.SearchTickets200JSONResponse{Items: rest.Rows(&f, found, handlers.ToTicketFromTicket), NextCursor: null(next)}
 	return page, f.Unanswerable()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 
 	"example.com/tickets/gen/api"
+	"example.com/tickets/gen/handlers"
 	"example.com/tickets/gen/tenantdb"
 )
 
@@ -33,7 +34,7 @@ func (custom) MoveTicket(ctx context.Context, q *tenantdb.Queries, req api.MoveT
 		return nil, err
 	}
 	var f rest.Fields
-	return api.MoveTicket200JSONResponse(ticket(&f, moved)), f.Unanswerable()
+	return api.MoveTicket200JSONResponse(handlers.ToTicketFromTicket(&f, moved)), f.Unanswerable()
 }
 
 // AddComment says something of a ticket, which opens one that waited for it.
@@ -50,10 +51,7 @@ func (custom) AddComment(ctx context.Context, q *tenantdb.Queries, req api.AddCo
 		return nil, err
 	}
 	var f rest.Fields
-	return api.AddComment201JSONResponse{
-		Id: added.ID, TicketId: added.TicketID, Author: added.Author, Body: added.Body,
-		CreatedAt: rest.Take(&f, "created_at", rest.UTC, added.CreatedAt),
-	}, f.Unanswerable()
+	return api.AddComment201JSONResponse(handlers.ToCommentFromComment(&f, added)), f.Unanswerable()
 }
 
 // move holds the ticket, so that a second mover waits and then sees where it is.

@@ -93,6 +93,7 @@ const scopeNone = "none"
 
 const (
 	scopeTenant = "tenant"
+	scopePublic = "public"
 	typeString  = "string"
 )
 
@@ -283,7 +284,7 @@ func streams(op *openapi.Operation) bool {
 
 // acquire is the code that gets the queries of a scope.
 func acquire(scope string) string {
-	if scope == "public" {
+	if scope == scopePublic {
 		return "\tq := s.public()\n"
 	}
 	return "\tq, done, err := s.tenant(ctx)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tdefer done()\n"

@@ -13,7 +13,9 @@ import (
 )
 
 // mappers are the functions that turn rows into objects of the API. Operations
-// with the same row and the same object share one.
+// with the same row and the same object share one. They are exported, for what
+// is written by hand: so their names follow from the two types alone, and not
+// from what else is generated.
 type mappers struct {
 	names map[string]string // row and object -> function
 	taken map[string]bool
@@ -52,7 +54,7 @@ func (b *binding) mapper(o object) string {
 	if name, ok := m.names[key]; ok {
 		return name
 	}
-	name := unique(m.taken, "to"+lastName(o.target.Text, b.name)+"From"+lastName(o.row, b.query.Name+"Row"))
+	name := unique(m.taken, "To"+lastName(o.target.Text, b.name)+"From"+b.rowPart(o))
 	m.names[key] = name
 	st, ok := b.g.apiPkg.StructOf(o.target.Expr)
 	if !ok || o.schema == nil || o.schema.Union || o.schema.Type != "object" {
@@ -83,8 +85,24 @@ func (b *binding) mapper(o object) string {
 	if !strings.Contains(t.String(), rowName) {
 		row = "_"
 	}
-	m.texts = append(m.texts, fmt.Sprintf("\nfunc %s(%s *rest.Fields, %s %s) %s {\n\treturn %s{\n%s\t}\n}\n",
-		name, f, row, o.row, o.target.Text, o.target.Text, t.String()))
+	m.texts = append(m.texts, fmt.Sprintf("\n%sfunc %s(%s *rest.Fields, %s %s) %s {\n\treturn %s{\n%s\t}\n}\n",
+		gosrc.Comment(fmt.Sprintf("%s makes %s of %s.", name, o.target.Text, o.row)), name, f, row, o.row, o.target.Text, o.target.Text, t.String()))
+	return name
+}
+
+// rowPart is the row's part of a mapper's name. Rows of the shared schema are
+// called so where the tenant's have the same name.
+func (b *binding) rowPart(o object) string {
+	name := b.query.Name + "Row"
+	if o.isStruct {
+		name = lastName(o.row, name)
+	}
+	if b.op.Scope == scopePublic && b.g.in.Tenant.Go.Types[name] != nil {
+		name = "Public" + name
+	}
+	if o.isStruct && strings.HasPrefix(o.row, "*") {
+		name += "Pointer"
+	}
 	return name
 }
 

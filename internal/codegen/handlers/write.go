@@ -92,7 +92,7 @@ type server struct {
 //
 //nolint:dupword // As above.
 func (g *generator) accessors(f *gosrc.File) {
-	if g.usesQuerier["tenant"] {
+	if g.usesQuerier[scopeTenant] {
 		f.Printf(`
 // tenant gives the queries of the request's tenant, and what ends their use.
 func (s *server) tenant(ctx context.Context) (*%[1]s.Queries, func(), error) {
@@ -106,15 +106,15 @@ func (s *server) tenant(ctx context.Context) (*%[1]s.Queries, func(), error) {
 	}
 	return %[1]s.New(q), q.Close, nil
 }
-`, g.scopes["tenant"].facade)
+`, g.scopes[scopeTenant].facade)
 	}
-	if g.usesQuerier["public"] {
+	if g.usesQuerier[scopePublic] {
 		f.Printf(`
 // public gives the queries of the shared schema.
 func (s *server) public() *%[1]s.Queries {
 	return %[1]s.New(s.db.Public())
 }
-`, g.scopes["public"].facade)
+`, g.scopes[scopePublic].facade)
 	}
 }
 

@@ -101,7 +101,7 @@ func (s *server) ListCurrencies(ctx context.Context, _ api.ListCurrenciesRequest
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.CurrencyList{Items: rest.Rows(&out, rows, toCurrencyFromCurrency)}
+	body := api.CurrencyList{Items: rest.Rows(&out, rows, ToCurrencyFromCurrency)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (s *server) CreateProduct(ctx context.Context, req api.CreateProductRequest
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProductFromProduct(&out, row)
+	body := ToProductFromProduct(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (s *server) getProductWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProductFromProduct(&out, row)
+	body := ToProductFromProduct(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (s *server) updateProductWith(ctx context.Context, q *tenantdb.Queries, req
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProductFromProduct(&out, row)
+	body := ToProductFromProduct(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func (s *server) ListOrders(ctx context.Context, req api.ListOrdersRequestObject
 	rows, next := rest.NextPage(ctx, &out, "listOrders", rows, limit, func(_ *rest.Fields, row tenantdb.Order) []any {
 		return []any{row.PlacedAt, row.ID}
 	})
-	body := api.OrderPage{Items: rest.Rows(&out, rows, toOrderFromOrder), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.OrderPage{Items: rest.Rows(&out, rows, ToOrderFromOrder), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func (s *server) GetSales(ctx context.Context, req api.GetSalesRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.SalesReport{Items: rest.Rows(&out, rows, toSalesFromGetSalesRow)}
+	body := api.SalesReport{Items: rest.Rows(&out, rows, ToSalesFromGetSalesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -290,7 +290,7 @@ func (s *server) ListLowStock(ctx context.Context, req api.ListLowStockRequestOb
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ProductList{Items: rest.Rows(&out, rows, toProductFromProduct)}
+	body := api.ProductList{Items: rest.Rows(&out, rows, ToProductFromProduct)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -361,7 +361,8 @@ type stored struct{ rest.Stored }
 // VisitPlaceOrderResponse writes the answer to POST /v1/orders again.
 func (a stored) VisitPlaceOrderResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-func toCurrencyFromCurrency(f *rest.Fields, row publicdb.Currency) api.Currency {
+// ToCurrencyFromCurrency makes api.Currency of publicdb.Currency.
+func ToCurrencyFromCurrency(f *rest.Fields, row publicdb.Currency) api.Currency {
 	return api.Currency{
 		Code:   row.Code,
 		Digits: rest.Take(f, "items.digits", rest.Int[int16, int32], row.Digits),
@@ -369,7 +370,8 @@ func toCurrencyFromCurrency(f *rest.Fields, row publicdb.Currency) api.Currency 
 	}
 }
 
-func toProductFromProduct(f *rest.Fields, row tenantdb.Product) api.Product {
+// ToProductFromProduct makes api.Product of tenantdb.Product.
+func ToProductFromProduct(f *rest.Fields, row tenantdb.Product) api.Product {
 	return api.Product{
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
 		Currency:    row.Currency,
@@ -383,7 +385,8 @@ func toProductFromProduct(f *rest.Fields, row tenantdb.Product) api.Product {
 	}
 }
 
-func toOrderFromOrder(f *rest.Fields, row tenantdb.Order) api.Order {
+// ToOrderFromOrder makes api.Order of tenantdb.Order.
+func ToOrderFromOrder(f *rest.Fields, row tenantdb.Order) api.Order {
 	return api.Order{
 		Currency:  row.Currency,
 		Customer:  row.Customer,
@@ -397,7 +400,8 @@ func toOrderFromOrder(f *rest.Fields, row tenantdb.Order) api.Order {
 	}
 }
 
-func toSalesFromGetSalesRow(f *rest.Fields, row tenantdb.GetSalesRow) api.Sales {
+// ToSalesFromGetSalesRow makes api.Sales of tenantdb.GetSalesRow.
+func ToSalesFromGetSalesRow(f *rest.Fields, row tenantdb.GetSalesRow) api.Sales {
 	return api.Sales{
 		Currency: row.Currency,
 		Day:      rest.Take(f, "items.day", rest.Must(rest.OpenDate, rest.TimeToDate), row.Day),

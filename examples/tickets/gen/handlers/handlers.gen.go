@@ -96,7 +96,7 @@ func (s *server) ListPriorities(ctx context.Context, _ api.ListPrioritiesRequest
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.PriorityList{Items: rest.Rows(&out, rows, toPriorityFromListPrioritiesRow)}
+	body := api.PriorityList{Items: rest.Rows(&out, rows, ToPriorityFromListPrioritiesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *server) ListQueues(ctx context.Context, _ api.ListQueuesRequestObject) 
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.QueueList{Items: rest.Rows(&out, rows, toQueueStatusFromListQueuesRow)}
+	body := api.QueueList{Items: rest.Rows(&out, rows, ToQueueStatusFromListQueuesRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (s *server) CreateQueue(ctx context.Context, req api.CreateQueueRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	body := toQueueFromQueue(&out, row)
+	body := ToQueueFromQueue(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *server) createTicketWith(ctx context.Context, q *tenantdb.Queries, req 
 		return nil, err
 	}
 	var out rest.Fields
-	body := toTicketFromTicket(&out, row)
+	body := ToTicketFromTicket(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (s *server) getTicketWith(ctx context.Context, q *tenantdb.Queries, req api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toTicketFromTicket(&out, row)
+	body := ToTicketFromTicket(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -249,7 +249,7 @@ func (s *server) updateTicketWith(ctx context.Context, q *tenantdb.Queries, req 
 		return nil, err
 	}
 	var out rest.Fields
-	body := toTicketFromTicket(&out, row)
+	body := ToTicketFromTicket(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -285,7 +285,7 @@ func (s *server) ListComments(ctx context.Context, req api.ListCommentsRequestOb
 	rows, next := rest.NextPage(ctx, &out, "listComments", rows, limit, func(_ *rest.Fields, row tenantdb.Comment) []any {
 		return []any{row.ID}
 	})
-	body := api.CommentPage{Items: rest.Rows(&out, rows, toCommentFromComment), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.CommentPage{Items: rest.Rows(&out, rows, ToCommentFromComment), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -304,7 +304,7 @@ func (s *server) GetWorkload(ctx context.Context, _ api.GetWorkloadRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.Workload{Items: rest.Rows(&out, rows, toWorkloadRowFromGetWorkloadRow)}
+	body := api.Workload{Items: rest.Rows(&out, rows, ToWorkloadRowFromGetWorkloadRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -347,14 +347,16 @@ type stored struct{ rest.Stored }
 // VisitCreateTicketResponse writes the answer to POST /v1/tickets again.
 func (a stored) VisitCreateTicketResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-func toPriorityFromListPrioritiesRow(f *rest.Fields, row publicdb.ListPrioritiesRow) api.Priority {
+// ToPriorityFromListPrioritiesRow makes api.Priority of publicdb.ListPrioritiesRow.
+func ToPriorityFromListPrioritiesRow(f *rest.Fields, row publicdb.ListPrioritiesRow) api.Priority {
 	return api.Priority{
 		Name:          row.Name,
 		RespondWithin: rest.Take(f, "items.respond_within", rest.Must(rest.OpenInterval, rest.IntervalToString[string]), row.RespondWithin),
 	}
 }
 
-func toQueueStatusFromListQueuesRow(f *rest.Fields, row tenantdb.ListQueuesRow) api.QueueStatus {
+// ToQueueStatusFromListQueuesRow makes api.QueueStatus of tenantdb.ListQueuesRow.
+func ToQueueStatusFromListQueuesRow(f *rest.Fields, row tenantdb.ListQueuesRow) api.QueueStatus {
 	return api.QueueStatus{
 		CreatedAt: rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
 		Id:        rest.Take(f, "items.id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
@@ -364,7 +366,8 @@ func toQueueStatusFromListQueuesRow(f *rest.Fields, row tenantdb.ListQueuesRow) 
 	}
 }
 
-func toQueueFromQueue(f *rest.Fields, row tenantdb.Queue) api.Queue {
+// ToQueueFromQueue makes api.Queue of tenantdb.Queue.
+func ToQueueFromQueue(f *rest.Fields, row tenantdb.Queue) api.Queue {
 	return api.Queue{
 		CreatedAt: rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
 		Id:        rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
@@ -372,7 +375,8 @@ func toQueueFromQueue(f *rest.Fields, row tenantdb.Queue) api.Queue {
 	}
 }
 
-func toTicketFromTicket(f *rest.Fields, row tenantdb.Ticket) api.Ticket {
+// ToTicketFromTicket makes api.Ticket of tenantdb.Ticket.
+func ToTicketFromTicket(f *rest.Fields, row tenantdb.Ticket) api.Ticket {
 	return api.Ticket{
 		Assignee:  rest.Take(f, "assignee", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Assignee),
 		Body:      row.Body,
@@ -389,7 +393,8 @@ func toTicketFromTicket(f *rest.Fields, row tenantdb.Ticket) api.Ticket {
 	}
 }
 
-func toCommentFromComment(f *rest.Fields, row tenantdb.Comment) api.Comment {
+// ToCommentFromComment makes api.Comment of tenantdb.Comment.
+func ToCommentFromComment(f *rest.Fields, row tenantdb.Comment) api.Comment {
 	return api.Comment{
 		Author:    row.Author,
 		Body:      row.Body,
@@ -399,7 +404,8 @@ func toCommentFromComment(f *rest.Fields, row tenantdb.Comment) api.Comment {
 	}
 }
 
-func toWorkloadRowFromGetWorkloadRow(f *rest.Fields, row tenantdb.GetWorkloadRow) api.WorkloadRow {
+// ToWorkloadRowFromGetWorkloadRow makes api.WorkloadRow of tenantdb.GetWorkloadRow.
+func ToWorkloadRowFromGetWorkloadRow(f *rest.Fields, row tenantdb.GetWorkloadRow) api.WorkloadRow {
 	return api.WorkloadRow{
 		Assignee:      rest.Take(f, "items.assignee", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Assignee),
 		NextRespondBy: rest.Take(f, "items.next_respond_by", rest.UTC, row.NextRespondBy),

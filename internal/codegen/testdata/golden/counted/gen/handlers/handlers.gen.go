@@ -116,7 +116,7 @@ func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject
 		} `json:"items"`
 		NextCursor nullable.Nullable[string] `json:"next_cursor"`
 		Total      nullable.Nullable[int64]  `json:"total"`
-	}{Items: rest.Rows(&out, rows, toListEventsFromListEventsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
+	}{Items: rest.Rows(&out, rows, ToListEventsFromListEventsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -176,14 +176,18 @@ func (s *server) ListAll(ctx context.Context, req api.ListAllRequestObject) (api
 	if err != nil {
 		return nil, err
 	}
-	body := api.ListAll200JSONResponse{Items: rest.Rows(&out, rows, toListAllFromListAllRow), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
+	body := api.ListAll200JSONResponse{Items: rest.Rows(&out, rows, ToListAllFromListAllRow), Total: rest.Take(&out, "total", rest.Null(rest.OpenPointer[int64], rest.Same[int64], rest.BuildNullable[int64]), total)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.ListAll200JSONResponse(body), nil
 }
 
-func toListEventsFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) struct {
+// ToListEventsFromListEventsRow makes struct {
+// Id *openapi_types.UUID `json:"id,omitempty"`
+// Title *string `json:"title,omitempty"`
+// } of tenantdb.ListEventsRow.
+func ToListEventsFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) struct {
 	Id    *openapi_types.UUID `json:"id,omitempty"`
 	Title *string             `json:"title,omitempty"`
 } {
@@ -196,7 +200,10 @@ func toListEventsFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) s
 	}
 }
 
-func toListAllFromListAllRow(f *rest.Fields, row tenantdb.ListAllRow) struct {
+// ToListAllFromListAllRow makes struct {
+// Id *openapi_types.UUID `json:"id,omitempty"`
+// } of tenantdb.ListAllRow.
+func ToListAllFromListAllRow(f *rest.Fields, row tenantdb.ListAllRow) struct {
 	Id *openapi_types.UUID `json:"id,omitempty"`
 } {
 	return struct {

@@ -84,7 +84,7 @@ func (s *server) GetBook(ctx context.Context, req api.GetBookRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toGetBook200JSONResponseFromGetBookRow(&out, row)
+	body := ToGetBook200JSONResponseFromGetBookRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -103,21 +103,27 @@ func (s *server) ListBooks(ctx context.Context, _ api.ListBooksRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toListBooksFromListBooksRow)
+	body := rest.Rows(&out, rows, ToListBooksFromListBooksRow)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.ListBooks200JSONResponse(body), nil
 }
 
-func toAuthorFromAuthor(_ *rest.Fields, row tenantdb.Author) api.Author {
+// ToAuthorFromAuthor makes api.Author of tenantdb.Author.
+func ToAuthorFromAuthor(_ *rest.Fields, row tenantdb.Author) api.Author {
 	return api.Author{
 		Id:   row.ID,
 		Name: row.Name,
 	}
 }
 
-func toGetBookFromBook(f *rest.Fields, row tenantdb.Book) struct {
+// ToGetBookFromBook makes struct {
+// EditorId *int64 `json:"editor_id,omitempty"`
+// Id int64 `json:"id"`
+// Title string `json:"title"`
+// } of tenantdb.Book.
+func ToGetBookFromBook(f *rest.Fields, row tenantdb.Book) struct {
 	EditorId *int64 `json:"editor_id,omitempty"`
 	Id       int64  `json:"id"`
 	Title    string `json:"title"`
@@ -133,15 +139,21 @@ func toGetBookFromBook(f *rest.Fields, row tenantdb.Book) struct {
 	}
 }
 
-func toGetBook200JSONResponseFromGetBookRow(f *rest.Fields, row tenantdb.GetBookRow) api.GetBook200JSONResponse {
+// ToGetBook200JSONResponseFromGetBookRow makes api.GetBook200JSONResponse of tenantdb.GetBookRow.
+func ToGetBook200JSONResponseFromGetBookRow(f *rest.Fields, row tenantdb.GetBookRow) api.GetBook200JSONResponse {
 	return api.GetBook200JSONResponse{
-		Author:      rest.BuildPointer[api.Author](toAuthorFromAuthor(f, row.Author), true),
-		Book:        toGetBookFromBook(f, row.Book),
+		Author:      rest.BuildPointer[api.Author](ToAuthorFromAuthor(f, row.Author), true),
+		Book:        ToGetBookFromBook(f, row.Book),
 		TitleLength: row.TitleLength,
 	}
 }
 
-func toListBooksFromListBooksRow(f *rest.Fields, row tenantdb.ListBooksRow) struct {
+// ToListBooksFromListBooksRow makes struct {
+// Author nullable.Nullable[api.Author] `json:"author"`
+// Id int64 `json:"id"`
+// Title string `json:"title"`
+// } of tenantdb.ListBooksRow.
+func ToListBooksFromListBooksRow(f *rest.Fields, row tenantdb.ListBooksRow) struct {
 	Author nullable.Nullable[api.Author] `json:"author"`
 	Id     int64                         `json:"id"`
 	Title  string                        `json:"title"`
@@ -151,7 +163,7 @@ func toListBooksFromListBooksRow(f *rest.Fields, row tenantdb.ListBooksRow) stru
 		Id     int64                         `json:"id"`
 		Title  string                        `json:"title"`
 	}{
-		Author: rest.BuildNullable[api.Author](toAuthorFromAuthor(f, row.Author), true),
+		Author: rest.BuildNullable[api.Author](ToAuthorFromAuthor(f, row.Author), true),
 		Id:     row.ID,
 		Title:  row.Title,
 	}

@@ -95,7 +95,7 @@ func (s *server) ListFindings(ctx context.Context, req api.ListFindingsRequestOb
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toListFindingsFromFinding)
+	body := rest.Rows(&out, rows, ToListFindingsFromFinding)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -114,14 +114,21 @@ func (s *server) CountBySeverity(ctx context.Context, _ api.CountBySeverityReque
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toCountBySeverityFromCountBySeverityRow)
+	body := rest.Rows(&out, rows, ToCountBySeverityFromCountBySeverityRow)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.CountBySeverity200JSONResponse(body), nil
 }
 
-func toListFindingsFromFinding(f *rest.Fields, row tenantdb.Finding) struct {
+// ToListFindingsFromFinding makes struct {
+// Id int64 `json:"id"`
+// Previous nullable.Nullable[api.ListFindings200JSONResponseBodyPrevious] `json:"previous"`
+// Seen []api.Severity `json:"seen"`
+// Severity api.Severity `json:"severity"`
+// Status api.ListFindings200JSONResponseBodyStatus `json:"status"`
+// } of tenantdb.Finding.
+func ToListFindingsFromFinding(f *rest.Fields, row tenantdb.Finding) struct {
 	Id       int64                                                          `json:"id"`
 	Previous nullable.Nullable[api.ListFindings200JSONResponseBodyPrevious] `json:"previous"`
 	Seen     []api.Severity                                                 `json:"seen"`
@@ -143,7 +150,11 @@ func toListFindingsFromFinding(f *rest.Fields, row tenantdb.Finding) struct {
 	}
 }
 
-func toCountBySeverityFromCountBySeverityRow(f *rest.Fields, row tenantdb.CountBySeverityRow) struct {
+// ToCountBySeverityFromCountBySeverityRow makes struct {
+// Severity string `json:"severity"`
+// Total int64 `json:"total"`
+// } of tenantdb.CountBySeverityRow.
+func ToCountBySeverityFromCountBySeverityRow(f *rest.Fields, row tenantdb.CountBySeverityRow) struct {
 	Severity string `json:"severity"`
 	Total    int64  `json:"total"`
 } {

@@ -93,7 +93,7 @@ func (s *server) AddNote(ctx context.Context, req api.AddNoteRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toNoteFromAddNoteRow(&out, row)
+	body := ToNoteFromAddNoteRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *server) getNoteWith(ctx context.Context, q *tenantdb.Queries, req api.G
 		return nil, err
 	}
 	var out rest.Fields
-	body := toNoteFromGetNoteRow(&out, row)
+	body := ToNoteFromGetNoteRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (s *server) patchNoteWith(ctx context.Context, q *tenantdb.Queries, req api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toNoteFromPatchNoteRow(&out, row)
+	body := ToNoteFromPatchNoteRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -243,7 +243,8 @@ func (s *server) PutText(ctx context.Context, req api.PutTextRequestObject) (api
 	return rest.Answer(s.custom.PutText(ctx, q, req))
 }
 
-func toNoteFromAddNoteRow(f *rest.Fields, row tenantdb.AddNoteRow) api.Note {
+// ToNoteFromAddNoteRow makes api.Note of tenantdb.AddNoteRow.
+func ToNoteFromAddNoteRow(f *rest.Fields, row tenantdb.AddNoteRow) api.Note {
 	return api.Note{
 		Body: row.Body,
 		Hint: rest.Take(f, "hint", rest.Null(rest.OpenText, rest.Same[string], rest.BuildNullable[string]), row.Hint),
@@ -251,7 +252,8 @@ func toNoteFromAddNoteRow(f *rest.Fields, row tenantdb.AddNoteRow) api.Note {
 	}
 }
 
-func toNoteFromGetNoteRow(f *rest.Fields, row tenantdb.GetNoteRow) api.Note {
+// ToNoteFromGetNoteRow makes api.Note of tenantdb.GetNoteRow.
+func ToNoteFromGetNoteRow(f *rest.Fields, row tenantdb.GetNoteRow) api.Note {
 	return api.Note{
 		Body: row.Body,
 		Hint: rest.Take(f, "hint", rest.Null(rest.OpenText, rest.Same[string], rest.BuildNullable[string]), row.Hint),
@@ -259,7 +261,8 @@ func toNoteFromGetNoteRow(f *rest.Fields, row tenantdb.GetNoteRow) api.Note {
 	}
 }
 
-func toNoteFromPatchNoteRow(f *rest.Fields, row tenantdb.PatchNoteRow) api.Note {
+// ToNoteFromPatchNoteRow makes api.Note of tenantdb.PatchNoteRow.
+func ToNoteFromPatchNoteRow(f *rest.Fields, row tenantdb.PatchNoteRow) api.Note {
 	return api.Note{
 		Body: row.Body,
 		Hint: rest.Take(f, "hint", rest.Null(rest.OpenText, rest.Same[string], rest.BuildNullable[string]), row.Hint),

@@ -89,7 +89,7 @@ func (s *server) GetPageHTTP(ctx context.Context, req v1.GetPageHTTPRequestObjec
 		return nil, err
 	}
 	var out rest.Fields
-	body := toGetPageHTTP200JSONResponseBodyFromGetPageRow(&out, row)
+	body := ToGetPageHTTP200JSONResponseBodyFromGetPageRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -121,21 +121,23 @@ func (s *server) ListHosts(ctx context.Context, _ v1.ListHostsRequestObject) (v1
 		return nil, err
 	}
 	var out rest.Fields
-	body := v1.ListHosts200JSONResponseBody{Items: rest.Rows(&out, rows, toListHosts200JSONResponseBody_ItemsFromListHostsRow)}
+	body := v1.ListHosts200JSONResponseBody{Items: rest.Rows(&out, rows, ToListHosts200JSONResponseBody_ItemsFromListHostsRow)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return v1.ListHosts200JSONResponse(body), nil
 }
 
-func toGetPageHTTP200JSONResponseBodyFromGetPageRow(_ *rest.Fields, row store.GetPageRow) v1.GetPageHTTP200JSONResponseBody {
+// ToGetPageHTTP200JSONResponseBodyFromGetPageRow makes v1.GetPageHTTP200JSONResponseBody of store.GetPageRow.
+func ToGetPageHTTP200JSONResponseBodyFromGetPageRow(_ *rest.Fields, row store.GetPageRow) v1.GetPageHTTP200JSONResponseBody {
 	return v1.GetPageHTTP200JSONResponseBody{
 		ID:  row.ID,
 		URL: row.Link,
 	}
 }
 
-func toListHosts200JSONResponseBody_ItemsFromListHostsRow(_ *rest.Fields, row string) v1.ListHosts200JSONResponseBody_Items {
+// ToListHosts200JSONResponseBody_ItemsFromListHostsRow makes v1.ListHosts200JSONResponseBody_Items of string.
+func ToListHosts200JSONResponseBody_ItemsFromListHostsRow(_ *rest.Fields, row string) v1.ListHosts200JSONResponseBody_Items {
 	return v1.ListHosts200JSONResponseBody_Items{
 		Name: row,
 	}

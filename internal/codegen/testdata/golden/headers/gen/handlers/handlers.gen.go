@@ -91,7 +91,7 @@ func (s *server) ListThings(ctx context.Context, _ api.ListThingsRequestObject) 
 	var out rest.Fields
 	body := struct {
 		Items []api.Thing `json:"items"`
-	}{Items: rest.Rows(&out, rows, toThingFromThing)}
+	}{Items: rest.Rows(&out, rows, ToThingFromThing)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *server) AddThing(ctx context.Context, req api.AddThingRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toThingFromThing(&out, row)
+	body := ToThingFromThing(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *server) GetThing(ctx context.Context, req api.GetThingRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toGetThingFromThing(&out, row)
+	body := ToGetThingFromThing(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -196,14 +196,20 @@ func (s *server) GetShape(ctx context.Context, req api.GetShapeRequestObject) (a
 	return rest.Answer(s.custom.GetShape(ctx, req))
 }
 
-func toThingFromThing(_ *rest.Fields, row tenantdb.Thing) api.Thing {
+// ToThingFromThing makes api.Thing of tenantdb.Thing.
+func ToThingFromThing(_ *rest.Fields, row tenantdb.Thing) api.Thing {
 	return api.Thing{
 		Id:   row.ID,
 		Name: row.Name,
 	}
 }
 
-func toGetThingFromThing(f *rest.Fields, row tenantdb.Thing) struct {
+// ToGetThingFromThing makes struct {
+// At *time.Time `json:"at,omitempty"`
+// Id int64 `json:"id"`
+// Name string `json:"name"`
+// } of tenantdb.Thing.
+func ToGetThingFromThing(f *rest.Fields, row tenantdb.Thing) struct {
 	At   *time.Time `json:"at,omitempty"`
 	Id   int64      `json:"id"`
 	Name string     `json:"name"`

@@ -108,7 +108,7 @@ func (s *server) addPaymentWith(ctx context.Context, q *tenantdb.Queries, req ap
 		return nil, err
 	}
 	var out rest.Fields
-	body := toPaymentFromPayment(&out, row)
+	body := ToPaymentFromPayment(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *server) GetPayment(ctx context.Context, req api.GetPaymentRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := toPaymentFromPayment(&out, row)
+	body := ToPaymentFromPayment(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -199,7 +199,8 @@ func (a stored) VisitClearPaymentsResponse(w http.ResponseWriter) error { return
 // VisitTransferResponse writes the answer to POST /transfers again.
 func (a stored) VisitTransferResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-func toPaymentFromPayment(f *rest.Fields, row tenantdb.Payment) api.Payment {
+// ToPaymentFromPayment makes api.Payment of tenantdb.Payment.
+func ToPaymentFromPayment(f *rest.Fields, row tenantdb.Payment) api.Payment {
 	return api.Payment{
 		Amount: row.Amount,
 		Id:     row.ID,

@@ -88,7 +88,7 @@ func (s *server) Type(ctx context.Context, req api.TypeRequestObject) (api.TypeR
 		return nil, err
 	}
 	var out rest.Fields
-	body := toType200JSONResponseFromType(&out, row)
+	body := ToType200JSONResponseFromType(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *server) Hyphens(ctx context.Context, req api.HyphensRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toHyphens200JSONResponseFromContext(&out, row)
+	body := ToHyphens200JSONResponseFromContext(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *server) Select(ctx context.Context, req api.SelectRequestObject) (api.S
 		return nil, err
 	}
 	var out rest.Fields
-	body := toSelect200JSONResponseFromChooseRow(&out, row)
+	body := ToSelect200JSONResponseFromChooseRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *server) Context(ctx context.Context, req api.ContextRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toContext200JSONResponseFromContext(&out, row)
+	body := ToContext200JSONResponseFromContext(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -194,7 +194,8 @@ func (s *server) Public(ctx context.Context, req api.PublicRequestObject) (api.P
 	return rest.Answer(s.custom.Public(ctx, q, req))
 }
 
-func toType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type200JSONResponse {
+// ToType200JSONResponseFromType makes api.Type200JSONResponse of tenantdb.Type.
+func ToType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type200JSONResponse {
 	return api.Type200JSONResponse{
 		N1st:    row.First,
 		Error:   row.Error,
@@ -208,19 +209,22 @@ func toType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type20
 	}
 }
 
-func toHyphens200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Hyphens200JSONResponse {
+// ToHyphens200JSONResponseFromContext makes api.Hyphens200JSONResponse of tenantdb.Context.
+func ToHyphens200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Hyphens200JSONResponse {
 	return api.Hyphens200JSONResponse{
 		Ctx: row.Ctx,
 	}
 }
 
-func toSelect200JSONResponseFromChooseRow(f *rest.Fields, row int32) api.Select200JSONResponse {
+// ToSelect200JSONResponseFromChooseRow makes api.Select200JSONResponse of int32.
+func ToSelect200JSONResponseFromChooseRow(f *rest.Fields, row int32) api.Select200JSONResponse {
 	return api.Select200JSONResponse{
 		Range: rest.Take(f, "range", rest.Int[int32, int], row),
 	}
 }
 
-func toContext200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Context200JSONResponse {
+// ToContext200JSONResponseFromContext makes api.Context200JSONResponse of tenantdb.Context.
+func ToContext200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Context200JSONResponse {
 	return api.Context200JSONResponse{
 		Ctx: row.Ctx,
 		Q:   row.Q,

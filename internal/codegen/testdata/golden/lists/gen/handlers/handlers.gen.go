@@ -85,7 +85,7 @@ func (s *server) ListArray(ctx context.Context, _ api.ListArrayRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toLabelFromLabel)
+	body := rest.Rows(&out, rows, ToLabelFromLabel)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *server) ListArrayComponent(ctx context.Context, _ api.ListArrayComponen
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toLabelFromLabel)
+	body := rest.Rows(&out, rows, ToLabelFromLabel)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (s *server) ListEnvelope(ctx context.Context, _ api.ListEnvelopeRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.ListEnvelope200JSONResponse{Items: rest.Rows(&out, rows, toLabelFromLabel)}
+	body := api.ListEnvelope200JSONResponse{Items: rest.Rows(&out, rows, ToLabelFromLabel)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (s *server) ListEnvelopeComponent(ctx context.Context, _ api.ListEnvelopeCo
 		return nil, err
 	}
 	var out rest.Fields
-	body := api.LabelListJSONResponse{Items: rest.Rows(&out, rows, toLabelFromLabel)}
+	body := api.LabelListJSONResponse{Items: rest.Rows(&out, rows, ToLabelFromLabel)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (s *server) ListNameObjects(ctx context.Context, _ api.ListNameObjectsReque
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toListNameObjectsFromListNamesRow)
+	body := rest.Rows(&out, rows, ToListNameObjectsFromListNamesRow)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -239,14 +239,15 @@ func (s *server) CountLabelsObject(ctx context.Context, _ api.CountLabelsObjectR
 		return nil, err
 	}
 	var out rest.Fields
-	body := toCountLabelsObject200JSONResponseFromCountLabelsRow(&out, row)
+	body := ToCountLabelsObject200JSONResponseFromCountLabelsRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.CountLabelsObject200JSONResponse(body), nil
 }
 
-func toLabelFromLabel(f *rest.Fields, row tenantdb.Label) api.Label {
+// ToLabelFromLabel makes api.Label of tenantdb.Label.
+func ToLabelFromLabel(f *rest.Fields, row tenantdb.Label) api.Label {
 	return api.Label{
 		Color: rest.Take(f, "color", rest.Null(rest.OpenText, rest.Same[string], rest.BuildPointer[string]), row.Color),
 		Id:    rest.Take(f, "id", rest.Int[int32, int], row.ID),
@@ -254,7 +255,10 @@ func toLabelFromLabel(f *rest.Fields, row tenantdb.Label) api.Label {
 	}
 }
 
-func toListNameObjectsFromListNamesRow(_ *rest.Fields, row string) struct {
+// ToListNameObjectsFromListNamesRow makes struct {
+// Name string `json:"name"`
+// } of string.
+func ToListNameObjectsFromListNamesRow(_ *rest.Fields, row string) struct {
 	Name string `json:"name"`
 } {
 	return struct {
@@ -264,7 +268,8 @@ func toListNameObjectsFromListNamesRow(_ *rest.Fields, row string) struct {
 	}
 }
 
-func toCountLabelsObject200JSONResponseFromCountLabelsRow(_ *rest.Fields, row int64) api.CountLabelsObject200JSONResponse {
+// ToCountLabelsObject200JSONResponseFromCountLabelsRow makes api.CountLabelsObject200JSONResponse of int64.
+func ToCountLabelsObject200JSONResponseFromCountLabelsRow(_ *rest.Fields, row int64) api.CountLabelsObject200JSONResponse {
 	return api.CountLabelsObject200JSONResponse{
 		Total: row,
 	}

@@ -83,14 +83,15 @@ func (s *server) GetNote(ctx context.Context, req api.GetNoteRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toGetNote200JSONResponseFromNote(&out, row)
+	body := ToGetNote200JSONResponseFromNote(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.GetNote200JSONResponse(body), nil
 }
 
-func toGetNote200JSONResponseFromNote(_ *rest.Fields, row tenantdb.Note) api.GetNote200JSONResponse {
+// ToGetNote200JSONResponseFromNote makes api.GetNote200JSONResponse of tenantdb.Note.
+func ToGetNote200JSONResponseFromNote(_ *rest.Fields, row tenantdb.Note) api.GetNote200JSONResponse {
 	return api.GetNote200JSONResponse{
 		Id:   row.ID,
 		Text: row.Text,

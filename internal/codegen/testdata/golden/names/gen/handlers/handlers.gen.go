@@ -101,7 +101,7 @@ func (s *server) AddPerson(ctx context.Context, req api.AddPersonRequestObject) 
 		return nil, err
 	}
 	var out rest.Fields
-	body := toPersonFromPerson(&out, row)
+	body := ToPersonFromPerson(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (s *server) ListPeople(ctx context.Context, req api.ListPeopleRequestObject
 	rows, next := rest.NextPage(ctx, &out, "listPeople", rows, limit, func(_ *rest.Fields, row tenantdb.ListPeopleRow) []any {
 		return []any{row.FirstAddress, row.Address1}
 	})
-	body := api.ListPeople200JSONResponse{Items: rest.Rows(&out, rows, toListPeopleFromListPeopleRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.ListPeople200JSONResponse{Items: rest.Rows(&out, rows, ToListPeopleFromListPeopleRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -161,7 +161,8 @@ func (s *server) ListPets(ctx context.Context, req api.ListPetsRequestObject) (a
 	return rest.Answer(s.custom.ListPets(ctx, q, req))
 }
 
-func toPersonFromPerson(f *rest.Fields, row tenantdb.Person) api.Person {
+// ToPersonFromPerson makes api.Person of tenantdb.Person.
+func ToPersonFromPerson(f *rest.Fields, row tenantdb.Person) api.Person {
 	return api.Person{
 		Address1: row.Address1,
 		First:    row.FirstAddress,
@@ -170,7 +171,11 @@ func toPersonFromPerson(f *rest.Fields, row tenantdb.Person) api.Person {
 	}
 }
 
-func toListPeopleFromListPeopleRow(f *rest.Fields, row tenantdb.ListPeopleRow) struct {
+// ToListPeopleFromListPeopleRow makes struct {
+// Address1 string `json:"address1"`
+// First *string `json:"address_1,omitempty"`
+// } of tenantdb.ListPeopleRow.
+func ToListPeopleFromListPeopleRow(f *rest.Fields, row tenantdb.ListPeopleRow) struct {
 	Address1 string  `json:"address1"`
 	First    *string `json:"address_1,omitempty"`
 } {

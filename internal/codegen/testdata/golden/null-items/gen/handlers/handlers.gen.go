@@ -93,7 +93,7 @@ func (s *server) PutTask(ctx context.Context, req api.PutTaskRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toTaskFromTask(&out, row)
+	body := ToTaskFromTask(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -112,14 +112,15 @@ func (s *server) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toTaskFromTask(&out, row)
+	body := ToTaskFromTask(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.GetTask200JSONResponse(body), nil
 }
 
-func toTaskFromTask(f *rest.Fields, row tenantdb.Task) api.Task {
+// ToTaskFromTask makes api.Task of tenantdb.Task.
+func ToTaskFromTask(f *rest.Fields, row tenantdb.Task) api.Task {
 	return api.Task{
 		Grades: rest.Take(f, "grades", rest.Slice[[]*string, []nullable.Nullable[string]](rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string])), row.Grades),
 		Id:     row.ID,

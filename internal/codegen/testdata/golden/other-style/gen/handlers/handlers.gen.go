@@ -89,7 +89,7 @@ func (s *server) UsersFetchOne(ctx context.Context, req api.UsersFetchOneRequest
 		return nil, err
 	}
 	var out rest.Fields
-	body := toUserFromUserAccount(&out, row)
+	body := ToUserFromUserAccount(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *server) StatsGet(ctx context.Context, req api.StatsGetRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow(&out, row)
+	body := ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (s *server) CategoryTree(ctx context.Context, _ api.CategoryTreeRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toCategoryTreeFromCategoryTreeRow)
+	body := rest.Rows(&out, rows, ToCategoryTreeFromCategoryTreeRow)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -160,14 +160,15 @@ func (s *server) AddCategory(ctx context.Context, req api.AddCategoryRequestObje
 		return nil, err
 	}
 	var out rest.Fields
-	body := toAddCategory201JSONResponseFromAddCategoryRow(&out, row)
+	body := ToAddCategory201JSONResponseFromAddCategoryRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.AddCategory201JSONResponse(body), nil
 }
 
-func toUserFromUserAccount(f *rest.Fields, row tenantdb.UserAccount) api.User {
+// ToUserFromUserAccount makes api.User of tenantdb.UserAccount.
+func ToUserFromUserAccount(f *rest.Fields, row tenantdb.UserAccount) api.User {
 	return api.User{
 		CreatedAt:    rest.Take(f, "createdAt", rest.Must(rest.OpenTimestamptz, rest.UTC), row.CreatedAt),
 		DisplayName:  rest.Take(f, "displayName", rest.Null(rest.OpenText, rest.Same[string], rest.BuildNullable[string]), row.DisplayName),
@@ -177,14 +178,21 @@ func toUserFromUserAccount(f *rest.Fields, row tenantdb.UserAccount) api.User {
 	}
 }
 
-func toStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow(_ *rest.Fields, row tenantdb.UserStatsRow) api.StatsGet200ApplicationJSONCharsetUTF8Response {
+// ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow makes api.StatsGet200ApplicationJSONCharsetUTF8Response of tenantdb.UserStatsRow.
+func ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow(_ *rest.Fields, row tenantdb.UserStatsRow) api.StatsGet200ApplicationJSONCharsetUTF8Response {
 	return api.StatsGet200ApplicationJSONCharsetUTF8Response{
 		LoginCount: row.LoginCount,
 		UserCount:  row.UserCount,
 	}
 }
 
-func toCategoryTreeFromCategoryTreeRow(f *rest.Fields, row tenantdb.CategoryTreeRow) struct {
+// ToCategoryTreeFromCategoryTreeRow makes struct {
+// CategoryId int `json:"categoryId"`
+// Depth int `json:"depth"`
+// Label string `json:"label"`
+// ParentId *int `json:"parentId,omitempty"`
+// } of tenantdb.CategoryTreeRow.
+func ToCategoryTreeFromCategoryTreeRow(f *rest.Fields, row tenantdb.CategoryTreeRow) struct {
 	CategoryId int    `json:"categoryId"`
 	Depth      int    `json:"depth"`
 	Label      string `json:"label"`
@@ -203,7 +211,8 @@ func toCategoryTreeFromCategoryTreeRow(f *rest.Fields, row tenantdb.CategoryTree
 	}
 }
 
-func toAddCategory201JSONResponseFromAddCategoryRow(_ *rest.Fields, row tenantdb.AddCategoryRow) api.AddCategory201JSONResponse {
+// ToAddCategory201JSONResponseFromAddCategoryRow makes api.AddCategory201JSONResponse of tenantdb.AddCategoryRow.
+func ToAddCategory201JSONResponseFromAddCategoryRow(_ *rest.Fields, row tenantdb.AddCategoryRow) api.AddCategory201JSONResponse {
 	return api.AddCategory201JSONResponse{
 		CategoryId: row.CategoryID,
 		Nick:       row.Nick,

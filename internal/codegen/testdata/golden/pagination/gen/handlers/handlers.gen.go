@@ -99,7 +99,7 @@ func (s *server) ListEvents(ctx context.Context, req api.ListEventsRequestObject
 	rows, next := rest.NextPage(ctx, &out, "listEvents", rows, limit, func(f *rest.Fields, row tenantdb.ListEventsRow) []any {
 		return []any{rest.Take(f, "at", rest.Must(rest.OpenTimestamptz, rest.Same[time.Time]), row.At), rest.Take(f, "id", rest.Must(rest.OpenUUID, rest.Same[[16]byte]), row.ID)}
 	})
-	body := api.ListEvents200JSONResponse{Items: rest.Rows(&out, rows, toEventFromListEventsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
+	body := api.ListEvents200JSONResponse{Items: rest.Rows(&out, rows, ToEventFromListEventsRow), NextCursor: rest.Take(&out, "next_cursor", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), next)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -166,14 +166,15 @@ func (s *server) ListWeighted(ctx context.Context, req api.ListWeightedRequestOb
 	body := api.ListWeighted200JSONResponse{Items: rest.BuildPointer[[]struct {
 		Event  api.Event `json:"event"`
 		Weight int32     `json:"weight"`
-	}](rest.Rows(&out, rows, toListWeightedFromListEventsBySeverityRow), true), NextCursor: next}
+	}](rest.Rows(&out, rows, ToListWeightedFromListEventsBySeverityRow), true), NextCursor: next}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.ListWeighted200JSONResponse(body), nil
 }
 
-func toEventFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) api.Event {
+// ToEventFromListEventsRow makes api.Event of tenantdb.ListEventsRow.
+func ToEventFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) api.Event {
 	return api.Event{
 		At:    rest.Take(f, "items.at", rest.Must(rest.OpenTimestamptz, rest.UTC), row.At),
 		Id:    rest.Take(f, "items.id", rest.Must(rest.OpenUUID, rest.UUID[[16]byte, openapi_types.UUID]), row.ID),
@@ -181,7 +182,8 @@ func toEventFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) api.Ev
 	}
 }
 
-func toEventFromEvent(f *rest.Fields, row tenantdb.Event) api.Event {
+// ToEventFromEvent makes api.Event of tenantdb.Event.
+func ToEventFromEvent(f *rest.Fields, row tenantdb.Event) api.Event {
 	return api.Event{
 		At:    rest.Take(f, "items.event.at", rest.Must(rest.OpenTimestamptz, rest.UTC), row.At),
 		Id:    rest.Take(f, "items.event.id", rest.Must(rest.OpenUUID, rest.UUID[[16]byte, openapi_types.UUID]), row.ID),
@@ -189,7 +191,11 @@ func toEventFromEvent(f *rest.Fields, row tenantdb.Event) api.Event {
 	}
 }
 
-func toListWeightedFromListEventsBySeverityRow(f *rest.Fields, row tenantdb.ListEventsBySeverityRow) struct {
+// ToListWeightedFromListEventsBySeverityRow makes struct {
+// Event api.Event `json:"event"`
+// Weight int32 `json:"weight"`
+// } of tenantdb.ListEventsBySeverityRow.
+func ToListWeightedFromListEventsBySeverityRow(f *rest.Fields, row tenantdb.ListEventsBySeverityRow) struct {
 	Event  api.Event `json:"event"`
 	Weight int32     `json:"weight"`
 } {
@@ -197,7 +203,7 @@ func toListWeightedFromListEventsBySeverityRow(f *rest.Fields, row tenantdb.List
 		Event  api.Event `json:"event"`
 		Weight int32     `json:"weight"`
 	}{
-		Event:  toEventFromEvent(f, row.Event),
+		Event:  ToEventFromEvent(f, row.Event),
 		Weight: row.Weight,
 	}
 }

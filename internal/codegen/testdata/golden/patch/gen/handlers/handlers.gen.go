@@ -103,7 +103,7 @@ func (s *server) PatchTask(ctx context.Context, req api.PatchTaskRequestObject) 
 		return nil, err
 	}
 	var out rest.Fields
-	body := toTaskFromTask(&out, row)
+	body := ToTaskFromTask(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -135,7 +135,8 @@ func (s *server) RenameTask(ctx context.Context, req api.RenameTaskRequestObject
 	return api.RenameTask204Response{}, nil
 }
 
-func toTaskFromTask(f *rest.Fields, row tenantdb.Task) api.Task {
+// ToTaskFromTask makes api.Task of tenantdb.Task.
+func ToTaskFromTask(f *rest.Fields, row tenantdb.Task) api.Task {
 	return api.Task{
 		Due:   rest.Take(f, "due", rest.Null(rest.OpenDate, rest.TimeToDate, rest.BuildPointer[openapi_types.Date]), row.Due),
 		Id:    rest.Take(f, "id", rest.Must(rest.OpenUUID, rest.UUID[[16]byte, openapi_types.UUID]), row.ID),

@@ -90,7 +90,7 @@ func (s *server) GetNote(ctx context.Context, req api.GetNoteRequestObject) (api
 		return nil, err
 	}
 	var out rest.Fields
-	body := toNoteFromNote(&out, row)
+	body := ToNoteFromNote(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -117,7 +117,8 @@ func (s *server) UploadShape(ctx context.Context, req api.UploadShapeRequestObje
 	return rest.Answer(s.custom.UploadShape(ctx, q, req))
 }
 
-func toNoteFromNote(f *rest.Fields, row tenantdb.Note) api.Note {
+// ToNoteFromNote makes api.Note of tenantdb.Note.
+func ToNoteFromNote(f *rest.Fields, row tenantdb.Note) api.Note {
 	return api.Note{
 		Id:   row.ID,
 		Text: rest.Take(f, "text", rest.Some(rest.Same[string], rest.BuildPointer[string]), row.Text),

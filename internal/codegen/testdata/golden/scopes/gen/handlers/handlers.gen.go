@@ -96,7 +96,7 @@ func (s *server) GetOrder(ctx context.Context, req api.GetOrderRequestObject) (a
 		return nil, err
 	}
 	var out rest.Fields
-	body := toGetOrder200JSONResponseFromGetOrderRow(&out, row)
+	body := ToGetOrder200JSONResponseFromGetOrderRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *server) ListCountries(ctx context.Context, _ api.ListCountriesRequestOb
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toListCountriesFromCountry)
+	body := rest.Rows(&out, rows, ToListCountriesFromPublicCountry)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -138,14 +138,19 @@ func (s *server) Health(ctx context.Context, req api.HealthRequestObject) (api.H
 	return rest.Answer(s.custom.Health(ctx, req))
 }
 
-func toGetOrder200JSONResponseFromGetOrderRow(_ *rest.Fields, row tenantdb.GetOrderRow) api.GetOrder200JSONResponse {
+// ToGetOrder200JSONResponseFromGetOrderRow makes api.GetOrder200JSONResponse of tenantdb.GetOrderRow.
+func ToGetOrder200JSONResponseFromGetOrderRow(_ *rest.Fields, row tenantdb.GetOrderRow) api.GetOrder200JSONResponse {
 	return api.GetOrder200JSONResponse{
 		Country: row.Country,
 		Id:      row.ID,
 	}
 }
 
-func toListCountriesFromCountry(_ *rest.Fields, row publicdb.Country) struct {
+// ToListCountriesFromPublicCountry makes struct {
+// Code string `json:"code"`
+// Name string `json:"name"`
+// } of publicdb.Country.
+func ToListCountriesFromPublicCountry(_ *rest.Fields, row publicdb.Country) struct {
 	Code string `json:"code"`
 	Name string `json:"name"`
 } {

@@ -98,7 +98,7 @@ func (s *server) AddMessage(ctx context.Context, req api.AddMessageRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := toAddMessage201JSONResponseFromAddMessageRow(&out, row)
+	body := ToAddMessage201JSONResponseFromAddMessageRow(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -150,21 +150,27 @@ func (s *server) MyMessages(ctx context.Context, req api.MyMessagesRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toMyMessagesFromMyMessagesRow)
+	body := rest.Rows(&out, rows, ToMyMessagesFromMyMessagesRow)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.MyMessages200JSONResponse(body), nil
 }
 
-func toAddMessage201JSONResponseFromAddMessageRow(f *rest.Fields, row tenantdb.AddMessageRow) api.AddMessage201JSONResponse {
+// ToAddMessage201JSONResponseFromAddMessageRow makes api.AddMessage201JSONResponse of tenantdb.AddMessageRow.
+func ToAddMessage201JSONResponseFromAddMessageRow(f *rest.Fields, row tenantdb.AddMessageRow) api.AddMessage201JSONResponse {
 	return api.AddMessage201JSONResponse{
 		Extra: rest.Take(f, "extra", rest.FromJSON[[]byte, api.Extra], row.Extra),
 		Id:    rest.Take(f, "id", rest.Must(rest.OpenUUID, rest.UUID[[16]byte, openapi_types.UUID]), row.ID),
 	}
 }
 
-func toMyMessagesFromMyMessagesRow(f *rest.Fields, row tenantdb.MyMessagesRow) struct {
+// ToMyMessagesFromMyMessagesRow makes struct {
+// Body nullable.Nullable[string] `json:"body,omitempty"`
+// Extra any `json:"extra"`
+// Id openapi_types.UUID `json:"id"`
+// } of tenantdb.MyMessagesRow.
+func ToMyMessagesFromMyMessagesRow(f *rest.Fields, row tenantdb.MyMessagesRow) struct {
 	Body  nullable.Nullable[string] `json:"body,omitempty"`
 	Extra any                       `json:"extra"`
 	Id    openapi_types.UUID        `json:"id"`

@@ -90,7 +90,7 @@ func (s *server) GetProfile(ctx context.Context, req api.GetProfileRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProfileFromProfile(&out, row)
+	body := ToProfileFromProfilePointer(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *server) PutProfile(ctx context.Context, req api.PutProfileRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := toProfileFromProfile(&out, row)
+	body := ToProfileFromProfilePointer(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -143,14 +143,15 @@ func (s *server) FindProfiles(ctx context.Context, req api.FindProfilesRequestOb
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toFindProfilesFromFindProfilesRow)
+	body := rest.Rows(&out, rows, ToFindProfilesFromFindProfilesRowPointer)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.FindProfiles200JSONResponse(body), nil
 }
 
-func toProfileFromProfile(f *rest.Fields, row *tenantdb.Profile) api.Profile {
+// ToProfileFromProfilePointer makes api.Profile of *tenantdb.Profile.
+func ToProfileFromProfilePointer(f *rest.Fields, row *tenantdb.Profile) api.Profile {
 	return api.Profile{
 		ApiUrl:    row.APIURL,
 		Kind:      rest.Take(f, "kind", rest.Null(func(v tenantdb.NullKind) (tenantdb.Kind, bool, error) { return v.Kind, v.Valid, nil }, rest.String[tenantdb.Kind, api.ProfileKind], rest.BuildNullable[api.ProfileKind]), row.Kind),
@@ -159,7 +160,11 @@ func toProfileFromProfile(f *rest.Fields, row *tenantdb.Profile) api.Profile {
 	}
 }
 
-func toFindProfilesFromFindProfilesRow(f *rest.Fields, row *tenantdb.FindProfilesRow) struct {
+// ToFindProfilesFromFindProfilesRowPointer makes struct {
+// ApiUrl string `json:"api_url"`
+// UserId openapi_types.UUID `json:"user_id"`
+// } of *tenantdb.FindProfilesRow.
+func ToFindProfilesFromFindProfilesRowPointer(f *rest.Fields, row *tenantdb.FindProfilesRow) struct {
 	ApiUrl string             `json:"api_url"`
 	UserId openapi_types.UUID `json:"user_id"`
 } {

@@ -165,7 +165,7 @@ func (s *server) CreateSample(ctx context.Context, req api.CreateSampleRequestOb
 		return nil, err
 	}
 	var out rest.Fields
-	body := toSampleFromSample(&out, row)
+	body := ToSampleFromSample(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (s *server) ListSamples(ctx context.Context, _ api.ListSamplesRequestObject
 		return nil, err
 	}
 	var out rest.Fields
-	body := rest.Rows(&out, rows, toSampleFromSample)
+	body := rest.Rows(&out, rows, ToSampleFromSample)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -203,14 +203,15 @@ func (s *server) GetSample(ctx context.Context, req api.GetSampleRequestObject) 
 		return nil, err
 	}
 	var out rest.Fields
-	body := toSampleFromSample(&out, row)
+	body := ToSampleFromSample(&out, row)
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
 	return api.GetSample200JSONResponse(body), nil
 }
 
-func toSampleFromSample(f *rest.Fields, row tenantdb.Sample) api.Sample {
+// ToSampleFromSample makes api.Sample of tenantdb.Sample.
+func ToSampleFromSample(f *rest.Fields, row tenantdb.Sample) api.Sample {
 	return api.Sample{
 		ABigint:      rest.Take(f, "a_bigint", rest.Slice[[]int64, []int64](rest.Same[int64]), row.ABigint),
 		ABool:        rest.Take(f, "a_bool", rest.Slice[[]bool, []bool](rest.Same[bool]), row.ABool),
