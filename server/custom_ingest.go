@@ -89,7 +89,7 @@ func ingest(ctx context.Context, q *tenantdb.Queries, scanID uuid.UUID, findings
 		if err := in.store(ctx, tx, batch); err != nil {
 			return err
 		}
-		muted, err := tx.ApplyMuteRules(ctx, tenantdb.ApplyMuteRulesParams{ScanID: &scanID})
+		muted, err := applyMuteRules(ctx, tx, tenantdb.ApplyMuteRulesParams{ScanID: &scanID})
 		if err != nil {
 			return err
 		}

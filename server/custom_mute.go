@@ -22,11 +22,28 @@ func (custom) ApplyMuteRule(ctx context.Context, q *tenantdb.Queries, req api.Ap
 		if !rule.Active {
 			return rest.Errorf(http.StatusConflict, "the rule is disabled or has expired")
 		}
-		applied.Muted, err = tx.ApplyMuteRules(ctx, tenantdb.ApplyMuteRulesParams{MuteRuleID: &rule.ID})
+		applied.Muted, err = applyMuteRules(ctx, tx, tenantdb.ApplyMuteRulesParams{MuteRuleID: &rule.ID})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return api.ApplyMuteRule200JSONResponse(applied), nil
+}
+
+// muteBatch is how many findings one statement mutes, which keeps each of them
+// far below the timeout of a statement.
+const muteBatch = 5000
+
+// applyMuteRules mutes all that is to be muted, and tells how many that were.
+func applyMuteRules(ctx context.Context, tx *tenantdb.Queries, params tenantdb.ApplyMuteRulesParams) (int64, error) {
+	params.Most = muteBatch
+	var all int64
+	for {
+		muted, err := tx.ApplyMuteRules(ctx, params)
+		all += muted
+		if err != nil || muted < muteBatch {
+			return all, err
+		}
+	}
 }

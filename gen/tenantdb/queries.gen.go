@@ -64,9 +64,10 @@ func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationPara
 
 // ApplyMuteRules mutes what the active rules match: in one scan, or in the
 // latest completed scan of every provider; by all rules, or by one. Of several
-// rules the oldest counts. What is muted already stays as it is.
+// rules the oldest counts. What is muted already stays as it is. It mutes so
+// many at most, and is called again until it mutes fewer.
 //
-// Query ApplyMuteRules (:execrows), queries/tenant/mute_rules.sql:51.
+// Query ApplyMuteRules (:execrows), queries/tenant/mute_rules.sql:52.
 func (q *Queries) ApplyMuteRules(ctx context.Context, arg ApplyMuteRulesParams) (int64, error) {
 	return q.bound().ApplyMuteRules(ctx, arg)
 }

@@ -47,7 +47,8 @@ FOR SHARE;
 
 -- ApplyMuteRules mutes what the active rules match: in one scan, or in the
 -- latest completed scan of every provider; by all rules, or by one. Of several
--- rules the oldest counts. What is muted already stays as it is.
+-- rules the oldest counts. What is muted already stays as it is. It mutes so
+-- many at most, and is called again until it mutes fewer.
 -- name: ApplyMuteRules :execrows
 WITH matched AS (
     SELECT DISTINCT ON (f.id) f.id AS finding_id, r.id AS rule_id, r.reason, r.created_by
@@ -66,6 +67,7 @@ WITH matched AS (
               ELSE f.scan_id = sqlc.narg('scan_id')
           END
     ORDER BY f.id, r.created_at, r.id
+    LIMIT sqlc.arg('most')
 )
 UPDATE findings
 SET muted = true, muted_reason = matched.reason, muted_by = matched.created_by, muted_at = now(), mute_rule_id = matched.rule_id

@@ -25,13 +25,15 @@ const (
 )
 
 // TestHundredThousand brings findings in by one request and takes them out by
-// one, and the server holds few of them at a time.
+// one, and the server holds few of them at a time. A rule mutes all of them.
 func TestHundredThousand(t *testing.T) {
 	w := newWalk(newClient(t, acme))
 	w.executing(t)
+	w.keep(t, "mute_rule_id", w.call(t, "createMuteRule", jsonBody(t, object{"name": w.mark("all"), "reason": w.mark("too many"), "severity": "medium"})))
+	defer w.call(t, "deleteMuteRule")
 	before := peakMemory(t, server.cmd.Process.Pid)
 	status, body, err := w.stream(t, many, "", nil)
-	if err != nil || status != http.StatusOK || !strings.Contains(body, fmt.Sprintf(`"findings":%d`, many)) {
+	if err != nil || status != http.StatusOK || !strings.Contains(body, fmt.Sprintf(`"findings":%d`, many)) || !strings.Contains(body, fmt.Sprintf(`"muted":%d`, many)) {
 		t.Fatalf("%d %s %v", status, body, err)
 	}
 	ingested := peakMemory(t, server.cmd.Process.Pid)

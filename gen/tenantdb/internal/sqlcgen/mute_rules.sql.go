@@ -30,6 +30,7 @@ WITH matched AS (
               ELSE f.scan_id = $2
           END
     ORDER BY f.id, r.created_at, r.id
+    LIMIT $3
 )
 UPDATE findings
 SET muted = true, muted_reason = matched.reason, muted_by = matched.created_by, muted_at = now(), mute_rule_id = matched.rule_id
@@ -40,13 +41,15 @@ WHERE findings.id = matched.finding_id
 type ApplyMuteRulesParams struct {
 	MuteRuleID *uuid.UUID
 	ScanID     *uuid.UUID
+	Most       int32
 }
 
 // ApplyMuteRules mutes what the active rules match: in one scan, or in the
 // latest completed scan of every provider; by all rules, or by one. Of several
-// rules the oldest counts. What is muted already stays as it is.
+// rules the oldest counts. What is muted already stays as it is. It mutes so
+// many at most, and is called again until it mutes fewer.
 func (q *Queries) ApplyMuteRules(ctx context.Context, arg ApplyMuteRulesParams) (int64, error) {
-	result, err := q.db.Exec(ctx, applyMuteRules, arg.MuteRuleID, arg.ScanID)
+	result, err := q.db.Exec(ctx, applyMuteRules, arg.MuteRuleID, arg.ScanID, arg.Most)
 	if err != nil {
 		return 0, err
 	}
