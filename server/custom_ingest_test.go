@@ -97,8 +97,9 @@ func TestIngestOfLargeLines(t *testing.T) {
 	if status(err) != http.StatusConflict {
 		t.Fatalf("error %v, want that of the uid that comes twice", err)
 	}
-	if _, scanErr := fmt.Sscanf(err.Error(), "409 lines %d to %d:", &first, &last); scanErr != nil || last != 24 || last-first > 6 {
-		t.Errorf("the last batch is of lines %d to %d: %v", first, last, err)
+	problem, _ := rest.ProblemOf(err)
+	if _, scanErr := fmt.Sscanf(problem.Detail, "lines %d to %d:", &first, &last); scanErr != nil || last != 24 || last-first > 6 {
+		t.Errorf("the last batch is of lines %d to %d: %s", first, last, problem.Detail)
 	}
 	s.holdsNothing(t)
 }

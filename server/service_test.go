@@ -140,3 +140,22 @@ func TestAttack13And24FailuresLeaveNothingBehind(t *testing.T) {
 		t.Errorf("afterwards: %d %s", status, body)
 	}
 }
+
+// The base domain has the operations of scope public, and no tenant that would
+// have a subscription.
+func TestNoSubscriptionAtTheBaseDomain(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://app.example/v1/subscription", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token(t, 0))
+	res, err := c.client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusNotFound {
+		t.Errorf("status %d, %v; want 404", res.StatusCode, err)
+	}
+}
