@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/json"
 	"io"
-	"net/http"
 	"strconv"
 )
 
@@ -18,15 +17,9 @@ type exactBody struct {
 // ValidatedValue is what oapi-codegen's runtime binds to the handler's types.
 func (b exactBody) ValidatedValue() any { return b.value }
 
-// keepIntegers makes the body of a validated request exact. Free-form JSON is
-// bound to values of type any, where the runtime makes a float64 of a
-// json.Number and leaves Go's own integers alone.
-func keepIntegers(r *http.Request) {
-	if validated, ok := r.Body.(interface{ ValidatedValue() any }); ok {
-		r.Body = exactBody{ReadCloser: r.Body, value: exact(validated.ValidatedValue())}
-	}
-}
-
+// exact keeps integers as they are. Free-form JSON is bound to values of type
+// any, where the runtime makes a float64 of a json.Number and leaves Go's own
+// integers alone.
 func exact(value any) any {
 	switch v := value.(type) {
 	case json.Number:

@@ -183,11 +183,12 @@ func (c *lineChecker) value(number int, line []byte) (any, bool) {
 		c.add(number, status, fields...)
 		return nil, false
 	}
+	setDefaults(c.schema, value)
 	return value, true
 }
 
 // lineOptions validate a line as a body is validated.
-var lineOptions = append(slices.Clone(formats), openapi3.VisitAsRequest(), openapi3.MultiErrors(), openapi3.DefaultsSet(func() {}))
+var lineOptions = append(slices.Clone(formats), openapi3.VisitAsRequest(), openapi3.MultiErrors())
 
 func (c *lineChecker) failed(number int) error {
 	if len(c.errs) == 0 {

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -238,5 +239,30 @@ func TestDocumentsThatCannotBeServed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Null is not absent: where it is allowed it stays, and where it is not it is
+// refused, whatever the default. Defaults are set at each depth.
+func TestNullIsNoDefault(t *testing.T) {
+	t.Parallel()
+	var got map[string]any
+	s := newService(t, func(_ http.ResponseWriter, r *http.Request) {
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+	})
+	start := `{"name":"x","owner":"` + someID + `",`
+	if w := s.do(t, "POST", "/things", start+`"size":null}`); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	w := s.do(t, "POST", "/things", start+`"color":null,"parts":[{},{"n":5}],"shape":{},"by_name":{"x":{}},"both":{"two":7}}`)
+	want := map[string]any{
+		"name": "x", "owner": someID, "size": 7.0, "color": nil, "parts": []any{map[string]any{"n": 1.0}, map[string]any{"n": 5.0}},
+		"shape": map[string]any{"sides": 4.0}, "by_name": map[string]any{"x": map[string]any{"list": []any{"a"}}},
+		"both": map[string]any{"one": 1.0, "two": 7.0},
+	}
+	if diff := cmp.Diff(want, got); w.Code != http.StatusOK || diff != "" {
+		t.Errorf("%d %s %s", w.Code, w.Body, diff)
 	}
 }

@@ -29,6 +29,8 @@ paths:
       parameters:
         - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 100, default: 25}}
         - {name: state, in: query, schema: {type: string, enum: [new, old]}}
+        - {name: search, in: query, schema: {type: string}}
+        - {name: broken, in: query, schema: {type: boolean}}
       responses: {"200": {description: ok}}
     post:
       operationId: createThing
@@ -74,6 +76,11 @@ components:
         name: {type: string, minLength: 1}
         owner: {type: string, format: uuid}
         size: {type: integer, format: int64, default: 7}
+        color: {type: string, nullable: true, default: red}
+        parts: {type: array, items: {type: object, properties: {n: {type: integer, default: 1}}}}
+        shape: {oneOf: [{type: integer}, {type: object, additionalProperties: false, properties: {sides: {type: integer, default: 4}}}]}
+        by_name: {type: object, additionalProperties: {type: object, properties: {list: {type: array, items: {type: string}, default: [a]}}}}
+        both: {allOf: [{type: object, properties: {one: {type: integer, default: 1}}}, {type: object, properties: {two: {type: integer, default: 2}}}]}
         weight: {type: number, format: double}
         extra: {type: object}
         any: {}

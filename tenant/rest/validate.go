@@ -46,11 +46,11 @@ func newValidator(doc *openapi3.T, template string, item *openapi3.PathItem, met
 		}
 	}
 	return func(next http.Handler) http.Handler {
-		rest := atRoot(remaining, next)
+		rest := atRoot(op, remaining, next)
 		if len(bodies) > 0 {
-			rest = streaming(op, bodies, atRoot(unread, next), rest)
+			rest = streaming(op, bodies, atRoot(op, unread, next), rest)
 		}
-		return wellFormed(op.RequestBody != nil, validatePath(template, inPath, rest))
+		return wellFormed(others, op.RequestBody != nil, validatePath(template, inPath, rest))
 	}, nil
 }
 
@@ -84,13 +84,13 @@ func newFilter(doc *openapi3.T, method string, op *openapi3.Operation, params op
 
 // atRoot runs a middleware on a request for the root, and what comes after it
 // on the request's own path. What the middleware does to the query stays.
-func atRoot(middleware func(http.Handler) http.Handler, next http.Handler) http.Handler {
+func atRoot(op *openapi3.Operation, middleware func(http.Handler) http.Handler, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		own := *r.URL
 		back := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			own.RawQuery = r.URL.RawQuery
 			r.URL = &own
-			keepIntegers(r)
+			finishBody(op, r)
 			next.ServeHTTP(w, r)
 		})
 		moved := *r
@@ -99,8 +99,9 @@ func atRoot(middleware func(http.Handler) http.Handler, next http.Handler) http.
 	})
 }
 
-// filter reports all errors of a request at once.
-var filter = openapi3filter.Options{MultiError: true, SchemaValidationOptions: formats}
+// filter reports all errors of a request at once. Defaults of bodies are
+// setDefaults's business.
+var filter = openapi3filter.Options{MultiError: true, SchemaValidationOptions: append(slices.Clone(formats), openapi3.DefaultsSet(nil))}
 
 // parameters gives those of the path and all others, the operation's before the path item's.
 func parameters(item *openapi3.PathItem, op *openapi3.Operation) (inPath, others openapi3.Parameters) {

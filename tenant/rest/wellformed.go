@@ -8,16 +8,20 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // wellFormed refuses what the decoders behind it would read leniently: they
-// drop the parts of a query that they can't read, stop at the end of the first
-// JSON value, and replace bytes that are not UTF-8.
-func wellFormed(hasBody bool, next http.Handler) http.Handler {
+// drop the parts of a query that they can't read, take 1 and T for true, stop at
+// the end of the first JSON value, and replace bytes that are not UTF-8.
+func wellFormed(params openapi3.Parameters, hasBody bool, next http.Handler) http.Handler {
+	flags := booleans(params)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := checkQuery(r)
+		err := checkTarget(r, flags)
 		if err == nil && hasBody {
 			err = checkBody(r)
 		}
@@ -29,11 +33,43 @@ func wellFormed(hasBody bool, next http.Handler) http.Handler {
 	})
 }
 
-func checkQuery(r *http.Request) error {
-	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
-		return malformed(http.StatusBadRequest, FieldError{In: "query", Detail: unreadable})
+// checkTarget looks at the path and the query. Neither may hold bytes that are
+// no text, nor NUL, which no text of PostgreSQL holds.
+func checkTarget(r *http.Request, flags []string) error {
+	if !isText(r.URL.Path) {
+		return malformed(http.StatusBadRequest, FieldError{In: openapi3.ParameterInPath, Detail: notText})
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return malformed(http.StatusBadRequest, FieldError{In: openapi3.ParameterInQuery, Detail: unreadable})
+	}
+	for name, values := range query {
+		if !isText(name) || slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
+			return malformed(http.StatusBadRequest, FieldError{In: openapi3.ParameterInQuery, Detail: notText})
+		}
+	}
+	for _, name := range flags {
+		if slices.ContainsFunc(query[name], func(v string) bool { return v != "" && v != "true" && v != "false" }) {
+			return malformed(http.StatusBadRequest, FieldError{In: openapi3.ParameterInQuery, Parameter: name, Detail: "must be true or false"})
+		}
 	}
 	return nil
+}
+
+// notText is the detail of bytes that stand where a text is wanted.
+const notText = "is not UTF-8, or holds NUL"
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// booleans are the parameters of the query that are true or false.
+func booleans(params openapi3.Parameters) []string {
+	var names []string
+	for _, p := range params {
+		if p.Value.In == openapi3.ParameterInQuery && p.Value.Schema != nil && p.Value.Schema.Value.Type.Is(openapi3.TypeBoolean) {
+			names = append(names, p.Value.Name)
+		}
+	}
+	return names
 }
 
 // checkBody reads a body of JSON and puts it back. Other bodies are left unread.

@@ -79,3 +79,29 @@ func TestMediaTypes(t *testing.T) {
 		}
 	}
 }
+
+// A parameter is text that PostgreSQL can hold, and a boolean is true or false:
+// anything else is malformed, before a handler runs.
+func TestParametersAreText(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(http.ResponseWriter, *http.Request) {})
+	for target, want := range map[string]int{
+		"/things?search=%E2%80%AE%F0%9F%98%80": http.StatusOK,
+		"/things?search=a%00b":                 http.StatusBadRequest,
+		"/things?search=%ff":                   http.StatusBadRequest,
+		"/things?search=%ED%A0%80":             http.StatusBadRequest,
+		"/things?unknown%00=1":                 http.StatusBadRequest,
+		"/things?unknown=%C0%80":               http.StatusBadRequest,
+		"/labels/a%00":                         http.StatusBadRequest,
+		"/labels/%ff":                          http.StatusBadRequest,
+		"/things?broken=true":                  http.StatusOK,
+		"/things?broken=false":                 http.StatusOK,
+		"/things?broken=1":                     http.StatusBadRequest,
+		"/things?broken=T":                     http.StatusBadRequest,
+		"/things?broken=true&broken=TRUE":      http.StatusBadRequest,
+	} {
+		if w := s.do(t, "GET", target, ""); w.Code != want {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+}
