@@ -2480,7 +2480,8 @@ type ClientInterface interface {
 	// CreateAPIKeyWithBody Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422.
+	// keyed hash of it is stored. A key can do no more than its user: 422. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2490,7 +2491,8 @@ type ClientInterface interface {
 	// CreateAPIKey Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422.
+	// keyed hash of it is stored. A key can do no more than its user: 422. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3353,7 +3355,8 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 // CreateAPIKeyWithBody Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422.
+// keyed hash of it is stored. A key can do no more than its user: 422. For a
+// user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3373,7 +3376,8 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 // CreateAPIKey Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422.
+// keyed hash of it is stored. A key can do no more than its user: 422. For a
+// user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9851,7 +9855,8 @@ type ClientWithResponsesInterface interface {
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422.
+	// keyed hash of it is stored. A key can do no more than its user: 422. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9861,7 +9866,8 @@ type ClientWithResponsesInterface interface {
 	// CreateAPIKeyWithResponse Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422.
+	// keyed hash of it is stored. A key can do no more than its user: 422. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11029,6 +11035,8 @@ type CreateAPIKeyResponse struct {
 	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
 	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationproblemJSON413 *ContentTooLarge
 	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -11068,6 +11076,11 @@ func (r CreateAPIKeyResponse) GetApplicationproblemJSON403() *Forbidden {
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r CreateAPIKeyResponse) GetApplicationproblemJSON404() *NotFound {
 	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateAPIKeyResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -19350,7 +19363,8 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422.
+// keyed hash of it is stored. A key can do no more than its user: 422. For a
+// user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19366,7 +19380,8 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 // CreateAPIKeyWithResponse Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422.
+// keyed hash of it is stored. A key can do no more than its user: 422. For a
+// user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21150,6 +21165,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			return nil, err
 		}
 		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest ContentTooLarge
