@@ -15,17 +15,19 @@ import (
 )
 
 // custom holds the operations that no single query answers. Each gets the
-// querier of its request's tenant; none keeps anything between requests.
+// querier of its request's tenant; none keeps anything between requests but
+// whose turn it is.
 type custom struct {
 	version api.Version
 	keys    *keyring.Keyring
+	ingests *turns
 }
 
 var _ handlers.Custom = custom{}
 
 // newCustom takes the keys that seal and hash what must not be stored as it is.
 func newCustom(keys *keyring.Keyring) custom {
-	return custom{version: buildVersion(), keys: keys}
+	return custom{version: buildVersion(), keys: keys, ingests: newTurns(ingestsAtOnce)}
 }
 
 // GetVersion says which build answers.

@@ -29,7 +29,7 @@ const (
 // IngestFindings stores the report of a scanner: resources by upsert, findings
 // and their links by COPY, all in one transaction. It begins when the report is
 // here: a scanner that stalls would hold a connection, which others wait for.
-func (custom) IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error) {
+func (c custom) IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.IngestFindingsRequestObject) (api.IngestFindingsResponseObject, error) {
 	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
 		_, err := lockScan(ctx, tx, req.ScanId, statesExecuting) // A report that nobody waits for is refused at once.
 		return err
@@ -41,6 +41,11 @@ func (custom) IngestFindings(ctx context.Context, q *tenantdb.Queries, req api.I
 	if err != nil {
 		return nil, err
 	}
+	done, err := c.ingests.take(ctx, q.Querier().Tenant().ID)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	report := &metered{Reader: body}
 	result, err := ingest(ctx, q, req.ScanId, rest.Lines[api.NewFinding](ctx, report), report)
 	if err != nil {
