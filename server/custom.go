@@ -4,14 +4,12 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
-	"time"
 
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
-	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
 // custom holds the operations that no single query answers. Each gets the
@@ -68,14 +66,6 @@ func orElse[T any](p *T, otherwise T) T {
 		return otherwise
 	}
 	return *p
-}
-
-func null[T any](p *T) nullable.Nullable[T] {
-	return rest.BuildNullable(orZero(p), p != nil)
-}
-
-func nullTime(f *rest.Fields, column string, p *time.Time) nullable.Nullable[time.Time] {
-	return rest.BuildNullable(rest.Take(f, column, rest.UTC, orZero(p)), p != nil)
 }
 
 // pointer is the value of a nullable property: nil when it is null or absent.

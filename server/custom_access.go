@@ -107,7 +107,7 @@ func (c custom) CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.C
 	if err != nil {
 		return nil, err
 	}
-	body := api.CreatedAPIKey{Key: created.Prefix + "." + secret, ApiKey: newAPIKey(&out, created)}
+	body := api.CreatedAPIKey{Key: created.Prefix + "." + secret, ApiKey: handlers.ToAPIKeyFromCreateAPIKeyRow(&out, created)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
@@ -115,19 +115,4 @@ func (c custom) CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.C
 		Body:    body,
 		Headers: api.CreateAPIKey201ResponseHeaders{Location: new("/v1/api-keys/" + strconv.FormatInt(created.ID, 10))},
 	}, nil
-}
-
-// newAPIKey is a key that was neither used nor revoked yet.
-func newAPIKey(f *rest.Fields, k tenantdb.CreateAPIKeyRow) api.APIKey {
-	return api.APIKey{
-		Id:          k.ID,
-		UserId:      k.UserID,
-		Name:        k.Name,
-		Prefix:      k.Prefix,
-		Permissions: labels[api.Permission](k.Permissions),
-		ExpiresAt:   nullTime(f, "expires_at", k.ExpiresAt),
-		LastUsedAt:  nullTime(f, "last_used_at", nil),
-		RevokedAt:   nullTime(f, "revoked_at", nil),
-		CreatedAt:   rest.Take(f, "created_at", rest.UTC, k.CreatedAt),
-	}
 }

@@ -80,7 +80,7 @@ func findingPage(ctx context.Context, by order, found []tenantdb.ListScanFinding
 	found, next := rest.NextPage(ctx, &f, by.list(), found, int64(limit), by.keys)
 	page := api.ListFindings200JSONResponse{
 		Items:      rest.Rows(&f, found, handlers.ToFindingFromListScanFindingsRow),
-		NextCursor: rest.BuildNullable(orZero(next), next != nil),
+		NextCursor: rest.Nullable(next),
 	}
 	if err := f.Unanswerable(); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
@@ -56,30 +57,8 @@ func pagesOf(ctx context.Context, q *tenantdb.Queries, report tenantdb.GetReport
 		}
 		params.AfterUid = found[len(found)-1].Uid
 		var f rest.Fields
-		page := make([]api.ReportRow, len(found))
-		for i, r := range found {
-			page[i] = reportRow(&f, r)
-		}
+		page := rest.Rows(&f, found, handlers.ToReportRowFromListReportRowsRow)
 		return page, f.Unanswerable()
-	}
-}
-
-func reportRow(f *rest.Fields, r tenantdb.ListReportRowsRow) api.ReportRow {
-	return api.ReportRow{
-		Uid:          r.Uid,
-		CheckId:      r.CheckID,
-		Service:      r.Service,
-		Region:       r.Region,
-		Severity:     api.Severity(r.Severity),
-		Status:       api.FindingStatus(r.Status),
-		StatusDetail: r.StatusDetail,
-		RiskScore:    rest.Take(f, "risk_score", rest.DecimalToString[string], r.RiskScore),
-		Categories:   r.Categories,
-		Resources:    r.Resources,
-		FirstSeenAt:  rest.Take(f, "first_seen_at", rest.UTC, r.FirstSeenAt),
-		ReportedAt:   rest.Take(f, "created_at", rest.UTC, r.CreatedAt),
-		Muted:        r.Muted,
-		MutedReason:  null(r.MutedReason),
 	}
 }
 

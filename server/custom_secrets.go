@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
+	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -52,14 +53,7 @@ func (c custom) PutProviderSecret(ctx context.Context, q *tenantdb.Queries, req 
 		return nil, err
 	}
 	var f rest.Fields
-	body := api.ProviderSecret{
-		ProviderId: stored.ProviderID,
-		Kind:       api.SecretKind(stored.Kind),
-		Name:       null(stored.Name),
-		KeyId:      stored.KeyID,
-		RotatedAt:  rest.Take(&f, "rotated_at", rest.UTC, stored.RotatedAt),
-		CreatedAt:  rest.Take(&f, "created_at", rest.UTC, stored.CreatedAt),
-	}
+	body := handlers.ToProviderSecretFromPutProviderSecretRow(&f, stored)
 	if err := f.Unanswerable(); err != nil {
 		return nil, err
 	}

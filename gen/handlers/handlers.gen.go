@@ -2371,7 +2371,7 @@ func (a stored) VisitCreateMuteRuleResponse(w http.ResponseWriter) error { retur
 // VisitCreateReportResponse writes the answer to POST /v1/scans/{scan_id}/reports again.
 func (a stored) VisitCreateReportResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-// ToPlanFromListPlansRow makes api.Plan of publicdb.ListPlansRow.
+// ToPlanFromListPlansRow makes an object of the API of a publicdb.ListPlansRow.
 func ToPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan {
 	return api.Plan{
 		Currency:         row.Currency,
@@ -2386,7 +2386,7 @@ func ToPlanFromListPlansRow(f *rest.Fields, row publicdb.ListPlansRow) api.Plan 
 	}
 }
 
-// ToPlanFromGetPlanRow makes api.Plan of publicdb.GetPlanRow.
+// ToPlanFromGetPlanRow makes an object of the API of a publicdb.GetPlanRow.
 func ToPlanFromGetPlanRow(f *rest.Fields, row publicdb.GetPlanRow) api.Plan {
 	return api.Plan{
 		Currency:         row.Currency,
@@ -2401,7 +2401,7 @@ func ToPlanFromGetPlanRow(f *rest.Fields, row publicdb.GetPlanRow) api.Plan {
 	}
 }
 
-// ToUserFromMember makes api.User of tenantdb.Member.
+// ToUserFromMember makes an object of the API of a tenantdb.Member.
 func ToUserFromMember(f *rest.Fields, row tenantdb.Member) api.User {
 	return api.User{
 		Active:      row.Active,
@@ -2417,7 +2417,7 @@ func ToUserFromMember(f *rest.Fields, row tenantdb.Member) api.User {
 	}
 }
 
-// ToUserFromUpdateUserRow makes api.User of tenantdb.UpdateUserRow.
+// ToUserFromUpdateUserRow makes an object of the API of a tenantdb.UpdateUserRow.
 func ToUserFromUpdateUserRow(f *rest.Fields, row tenantdb.UpdateUserRow) api.User {
 	return api.User{
 		Active:      row.Active,
@@ -2433,7 +2433,7 @@ func ToUserFromUpdateUserRow(f *rest.Fields, row tenantdb.UpdateUserRow) api.Use
 	}
 }
 
-// ToGrantedRoleFromListUserRolesRow makes api.GrantedRole of tenantdb.ListUserRolesRow.
+// ToGrantedRoleFromListUserRolesRow makes an object of the API of a tenantdb.ListUserRolesRow.
 func ToGrantedRoleFromListUserRolesRow(f *rest.Fields, row tenantdb.ListUserRolesRow) api.GrantedRole {
 	return api.GrantedRole{
 		Builtin:     row.Builtin,
@@ -2446,7 +2446,7 @@ func ToGrantedRoleFromListUserRolesRow(f *rest.Fields, row tenantdb.ListUserRole
 	}
 }
 
-// ToRoleFromListRolesRow makes api.Role of tenantdb.ListRolesRow.
+// ToRoleFromListRolesRow makes an object of the API of a tenantdb.ListRolesRow.
 func ToRoleFromListRolesRow(f *rest.Fields, row tenantdb.ListRolesRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
@@ -2460,7 +2460,7 @@ func ToRoleFromListRolesRow(f *rest.Fields, row tenantdb.ListRolesRow) api.Role 
 	}
 }
 
-// ToRoleFromCreateRoleRow makes api.Role of tenantdb.CreateRoleRow.
+// ToRoleFromCreateRoleRow makes an object of the API of a tenantdb.CreateRoleRow.
 func ToRoleFromCreateRoleRow(f *rest.Fields, row tenantdb.CreateRoleRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
@@ -2474,7 +2474,7 @@ func ToRoleFromCreateRoleRow(f *rest.Fields, row tenantdb.CreateRoleRow) api.Rol
 	}
 }
 
-// ToRoleFromGetRoleRow makes api.Role of tenantdb.GetRoleRow.
+// ToRoleFromGetRoleRow makes an object of the API of a tenantdb.GetRoleRow.
 func ToRoleFromGetRoleRow(f *rest.Fields, row tenantdb.GetRoleRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
@@ -2488,7 +2488,7 @@ func ToRoleFromGetRoleRow(f *rest.Fields, row tenantdb.GetRoleRow) api.Role {
 	}
 }
 
-// ToRoleFromUpdateRoleRow makes api.Role of tenantdb.UpdateRoleRow.
+// ToRoleFromUpdateRoleRow makes an object of the API of a tenantdb.UpdateRoleRow.
 func ToRoleFromUpdateRoleRow(f *rest.Fields, row tenantdb.UpdateRoleRow) api.Role {
 	return api.Role{
 		Builtin:     row.Builtin,
@@ -2502,7 +2502,7 @@ func ToRoleFromUpdateRoleRow(f *rest.Fields, row tenantdb.UpdateRoleRow) api.Rol
 	}
 }
 
-// ToInvitationFromCurrentInvitation makes api.Invitation of tenantdb.CurrentInvitation.
+// ToInvitationFromCurrentInvitation makes an object of the API of a tenantdb.CurrentInvitation.
 func ToInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvitation) api.Invitation {
 	return api.Invitation{
 		AcceptedAt: rest.Take(f, "items.accepted_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.AcceptedAt),
@@ -2516,7 +2516,7 @@ func ToInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvit
 	}
 }
 
-// ToNewMemberFromAcceptInvitationRow makes api.NewMember of tenantdb.AcceptInvitationRow.
+// ToNewMemberFromAcceptInvitationRow makes an object of the API of a tenantdb.AcceptInvitationRow.
 func ToNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvitationRow) api.NewMember {
 	return api.NewMember{
 		DisplayName: row.DisplayName,
@@ -2526,7 +2526,7 @@ func ToNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvit
 	}
 }
 
-// ToAPIKeyFromListAPIKeysRow makes api.APIKey of tenantdb.ListAPIKeysRow.
+// ToAPIKeyFromListAPIKeysRow makes an object of the API of a tenantdb.ListAPIKeysRow.
 func ToAPIKeyFromListAPIKeysRow(f *rest.Fields, row tenantdb.ListAPIKeysRow) api.APIKey {
 	return api.APIKey{
 		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -2541,7 +2541,7 @@ func ToAPIKeyFromListAPIKeysRow(f *rest.Fields, row tenantdb.ListAPIKeysRow) api
 	}
 }
 
-// ToAPIKeyFromGetAPIKeyRow makes api.APIKey of tenantdb.GetAPIKeyRow.
+// ToAPIKeyFromGetAPIKeyRow makes an object of the API of a tenantdb.GetAPIKeyRow.
 func ToAPIKeyFromGetAPIKeyRow(f *rest.Fields, row tenantdb.GetAPIKeyRow) api.APIKey {
 	return api.APIKey{
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2556,7 +2556,7 @@ func ToAPIKeyFromGetAPIKeyRow(f *rest.Fields, row tenantdb.GetAPIKeyRow) api.API
 	}
 }
 
-// ToFindingTotalsFromGetFindingTotalsRow makes api.FindingTotals of tenantdb.GetFindingTotalsRow.
+// ToFindingTotalsFromGetFindingTotalsRow makes an object of the API of a tenantdb.GetFindingTotalsRow.
 func ToFindingTotalsFromGetFindingTotalsRow(f *rest.Fields, row tenantdb.GetFindingTotalsRow) api.FindingTotals {
 	return api.FindingTotals{
 		AverageRisk:     rest.Take(f, "average_risk", rest.Null(rest.OpenPointer[float64], rest.FloatTo[float64, float64], rest.BuildNullable[float64]), row.AverageRisk),
@@ -2570,7 +2570,7 @@ func ToFindingTotalsFromGetFindingTotalsRow(f *rest.Fields, row tenantdb.GetFind
 	}
 }
 
-// ToSeverityCountFromCountFindingsBySeverityRow makes api.SeverityCount of tenantdb.CountFindingsBySeverityRow.
+// ToSeverityCountFromCountFindingsBySeverityRow makes an object of the API of a tenantdb.CountFindingsBySeverityRow.
 func ToSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.CountFindingsBySeverityRow) api.SeverityCount {
 	return api.SeverityCount{
 		Failing:  row.Failing,
@@ -2579,7 +2579,7 @@ func ToSeverityCountFromCountFindingsBySeverityRow(f *rest.Fields, row tenantdb.
 	}
 }
 
-// ToServiceCountFromCountFindingsByServiceRow makes api.ServiceCount of tenantdb.CountFindingsByServiceRow.
+// ToServiceCountFromCountFindingsByServiceRow makes an object of the API of a tenantdb.CountFindingsByServiceRow.
 func ToServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.CountFindingsByServiceRow) api.ServiceCount {
 	return api.ServiceCount{
 		Failing: row.Failing,
@@ -2591,7 +2591,7 @@ func ToServiceCountFromCountFindingsByServiceRow(f *rest.Fields, row tenantdb.Co
 	}
 }
 
-// ToCategoryCountFromCountFindingsByCategoryRow makes api.CategoryCount of tenantdb.CountFindingsByCategoryRow.
+// ToCategoryCountFromCountFindingsByCategoryRow makes an object of the API of a tenantdb.CountFindingsByCategoryRow.
 func ToCategoryCountFromCountFindingsByCategoryRow(_ *rest.Fields, row tenantdb.CountFindingsByCategoryRow) api.CategoryCount {
 	return api.CategoryCount{
 		Category: row.Category,
@@ -2601,7 +2601,7 @@ func ToCategoryCountFromCountFindingsByCategoryRow(_ *rest.Fields, row tenantdb.
 	}
 }
 
-// ToFrameworkCountFromCountFindingsByFrameworkRow makes api.FrameworkCount of tenantdb.CountFindingsByFrameworkRow.
+// ToFrameworkCountFromCountFindingsByFrameworkRow makes an object of the API of a tenantdb.CountFindingsByFrameworkRow.
 func ToFrameworkCountFromCountFindingsByFrameworkRow(f *rest.Fields, row tenantdb.CountFindingsByFrameworkRow) api.FrameworkCount {
 	return api.FrameworkCount{
 		Checks:    row.Checks,
@@ -2612,7 +2612,7 @@ func ToFrameworkCountFromCountFindingsByFrameworkRow(f *rest.Fields, row tenantd
 	}
 }
 
-// ToProviderPostureFromProviderPosture makes api.ProviderPosture of tenantdb.ProviderPosture.
+// ToProviderPostureFromProviderPosture makes an object of the API of a tenantdb.ProviderPosture.
 func ToProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderPosture) api.ProviderPosture {
 	return api.ProviderPosture{
 		Alias:               rest.Take(f, "items.alias", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Alias),
@@ -2629,7 +2629,7 @@ func ToProviderPostureFromProviderPosture(f *rest.Fields, row tenantdb.ProviderP
 	}
 }
 
-// ToProviderKindCountFromCountProvidersByKindRow makes api.ProviderKindCount of tenantdb.CountProvidersByKindRow.
+// ToProviderKindCountFromCountProvidersByKindRow makes an object of the API of a tenantdb.CountProvidersByKindRow.
 func ToProviderKindCountFromCountProvidersByKindRow(f *rest.Fields, row tenantdb.CountProvidersByKindRow) api.ProviderKindCount {
 	return api.ProviderKindCount{
 		Connected: row.Connected,
@@ -2638,7 +2638,7 @@ func ToProviderKindCountFromCountProvidersByKindRow(f *rest.Fields, row tenantdb
 	}
 }
 
-// ToResourceCountFromCountResourcesByKindRow makes api.ResourceCount of tenantdb.CountResourcesByKindRow.
+// ToResourceCountFromCountResourcesByKindRow makes an object of the API of a tenantdb.CountResourcesByKindRow.
 func ToResourceCountFromCountResourcesByKindRow(f *rest.Fields, row tenantdb.CountResourcesByKindRow) api.ResourceCount {
 	return api.ResourceCount{
 		Kind:       row.Kind,
@@ -2649,7 +2649,7 @@ func ToResourceCountFromCountResourcesByKindRow(f *rest.Fields, row tenantdb.Cou
 	}
 }
 
-// ToTrendDayFromListFindingTrendRow makes api.TrendDay of tenantdb.ListFindingTrendRow.
+// ToTrendDayFromListFindingTrendRow makes an object of the API of a tenantdb.ListFindingTrendRow.
 func ToTrendDayFromListFindingTrendRow(f *rest.Fields, row tenantdb.ListFindingTrendRow) api.TrendDay {
 	return api.TrendDay{
 		Day:     rest.Take(f, "items.day", rest.Must(rest.OpenDate, rest.TimeToDate), row.Day),
@@ -2658,7 +2658,7 @@ func ToTrendDayFromListFindingTrendRow(f *rest.Fields, row tenantdb.ListFindingT
 	}
 }
 
-// ToScanStatisticsFromGetScanStatisticsRow makes api.ScanStatistics of tenantdb.GetScanStatisticsRow.
+// ToScanStatisticsFromGetScanStatisticsRow makes an object of the API of a tenantdb.GetScanStatisticsRow.
 func ToScanStatisticsFromGetScanStatisticsRow(f *rest.Fields, row tenantdb.GetScanStatisticsRow) api.ScanStatistics {
 	return api.ScanStatistics{
 		AverageDuration:  rest.Take(f, "average_duration", rest.Null(rest.OpenInterval, rest.IntervalToString[string], rest.BuildNullable[string]), row.AverageDuration),
@@ -2670,7 +2670,7 @@ func ToScanStatisticsFromGetScanStatisticsRow(f *rest.Fields, row tenantdb.GetSc
 	}
 }
 
-// ToProviderFromProvider makes api.Provider of tenantdb.Provider.
+// ToProviderFromProvider makes an object of the API of a tenantdb.Provider.
 func ToProviderFromProvider(f *rest.Fields, row tenantdb.Provider) api.Provider {
 	return api.Provider{
 		Alias:               rest.Take(f, "items.alias", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Alias),
@@ -2691,7 +2691,7 @@ func ToProviderFromProvider(f *rest.Fields, row tenantdb.Provider) api.Provider 
 	}
 }
 
-// ToProviderSecretFromGetProviderSecretRow makes api.ProviderSecret of tenantdb.GetProviderSecretRow.
+// ToProviderSecretFromGetProviderSecretRow makes an object of the API of a tenantdb.GetProviderSecretRow.
 func ToProviderSecretFromGetProviderSecretRow(f *rest.Fields, row tenantdb.GetProviderSecretRow) api.ProviderSecret {
 	return api.ProviderSecret{
 		CreatedAt:  rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -2703,7 +2703,7 @@ func ToProviderSecretFromGetProviderSecretRow(f *rest.Fields, row tenantdb.GetPr
 	}
 }
 
-// ToScanFromScan makes api.Scan of tenantdb.Scan.
+// ToScanFromScan makes an object of the API of a tenantdb.Scan.
 func ToScanFromScan(f *rest.Fields, row tenantdb.Scan) api.Scan {
 	return api.Scan{
 		CompletedAt:         rest.Take(f, "items.completed_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.CompletedAt),
@@ -2726,7 +2726,7 @@ func ToScanFromScan(f *rest.Fields, row tenantdb.Scan) api.Scan {
 	}
 }
 
-// ToRunningScanFromListRunningScansRow makes api.RunningScan of tenantdb.ListRunningScansRow.
+// ToRunningScanFromListRunningScansRow makes an object of the API of a tenantdb.ListRunningScansRow.
 func ToRunningScanFromListRunningScansRow(f *rest.Fields, row tenantdb.ListRunningScansRow) api.RunningScan {
 	return api.RunningScan{
 		Provider: ToProviderFromProvider(f, row.Provider),
@@ -2734,7 +2734,7 @@ func ToRunningScanFromListRunningScansRow(f *rest.Fields, row tenantdb.ListRunni
 	}
 }
 
-// ToScanDetailFromGetScanRow makes api.ScanDetail of tenantdb.GetScanRow.
+// ToScanDetailFromGetScanRow makes an object of the API of a tenantdb.GetScanRow.
 func ToScanDetailFromGetScanRow(f *rest.Fields, row tenantdb.GetScanRow) api.ScanDetail {
 	return api.ScanDetail{
 		CompletedAt:         rest.Take(f, "completed_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.CompletedAt),
@@ -2757,7 +2757,7 @@ func ToScanDetailFromGetScanRow(f *rest.Fields, row tenantdb.GetScanRow) api.Sca
 	}
 }
 
-// ToScanSummaryFromListScanSummariesRow makes api.ScanSummary of tenantdb.ListScanSummariesRow.
+// ToScanSummaryFromListScanSummariesRow makes an object of the API of a tenantdb.ListScanSummariesRow.
 func ToScanSummaryFromListScanSummariesRow(f *rest.Fields, row tenantdb.ListScanSummariesRow) api.ScanSummary {
 	return api.ScanSummary{
 		FailCount:   row.FailCount,
@@ -2771,7 +2771,7 @@ func ToScanSummaryFromListScanSummariesRow(f *rest.Fields, row tenantdb.ListScan
 	}
 }
 
-// ToFailingCheckFromListFailingChecksRow makes api.FailingCheck of tenantdb.ListFailingChecksRow.
+// ToFailingCheckFromListFailingChecksRow makes an object of the API of a tenantdb.ListFailingChecksRow.
 func ToFailingCheckFromListFailingChecksRow(f *rest.Fields, row tenantdb.ListFailingChecksRow) api.FailingCheck {
 	return api.FailingCheck{
 		CheckId:     row.CheckID,
@@ -2786,7 +2786,7 @@ func ToFailingCheckFromListFailingChecksRow(f *rest.Fields, row tenantdb.ListFai
 	}
 }
 
-// ToFindingFromListScanFindingsRow makes api.Finding of tenantdb.ListScanFindingsRow.
+// ToFindingFromListScanFindingsRow makes an object of the API of a tenantdb.ListScanFindingsRow.
 func ToFindingFromListScanFindingsRow(f *rest.Fields, row tenantdb.ListScanFindingsRow) api.Finding {
 	return api.Finding{
 		CheckId:      row.CheckID,
@@ -2807,7 +2807,7 @@ func ToFindingFromListScanFindingsRow(f *rest.Fields, row tenantdb.ListScanFindi
 	}
 }
 
-// ToFindingDetailFromGetFindingRow makes api.FindingDetail of tenantdb.GetFindingRow.
+// ToFindingDetailFromGetFindingRow makes an object of the API of a tenantdb.GetFindingRow.
 func ToFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow) api.FindingDetail {
 	return api.FindingDetail{
 		Categories:     rest.Take(f, "categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
@@ -2839,7 +2839,7 @@ func ToFindingDetailFromGetFindingRow(f *rest.Fields, row tenantdb.GetFindingRow
 	}
 }
 
-// ToMutedFindingFromMuteFindingRow makes api.MutedFinding of tenantdb.MuteFindingRow.
+// ToMutedFindingFromMuteFindingRow makes an object of the API of a tenantdb.MuteFindingRow.
 func ToMutedFindingFromMuteFindingRow(f *rest.Fields, row tenantdb.MuteFindingRow) api.MutedFinding {
 	return api.MutedFinding{
 		CheckId:     row.CheckID,
@@ -2857,7 +2857,7 @@ func ToMutedFindingFromMuteFindingRow(f *rest.Fields, row tenantdb.MuteFindingRo
 	}
 }
 
-// ToResourceFromListFindingResourcesRow makes api.Resource of tenantdb.ListFindingResourcesRow.
+// ToResourceFromListFindingResourcesRow makes an object of the API of a tenantdb.ListFindingResourcesRow.
 func ToResourceFromListFindingResourcesRow(f *rest.Fields, row tenantdb.ListFindingResourcesRow) api.Resource {
 	return api.Resource{
 		FirstSeenAt: rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
@@ -2873,7 +2873,7 @@ func ToResourceFromListFindingResourcesRow(f *rest.Fields, row tenantdb.ListFind
 	}
 }
 
-// ToFindingFromListFindingHistoryRow makes api.Finding of tenantdb.ListFindingHistoryRow.
+// ToFindingFromListFindingHistoryRow makes an object of the API of a tenantdb.ListFindingHistoryRow.
 func ToFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFindingHistoryRow) api.Finding {
 	return api.Finding{
 		CheckId:      row.CheckID,
@@ -2894,7 +2894,7 @@ func ToFindingFromListFindingHistoryRow(f *rest.Fields, row tenantdb.ListFinding
 	}
 }
 
-// ToMuteRuleFromMuteRule makes api.MuteRule of tenantdb.MuteRule.
+// ToMuteRuleFromMuteRule makes an object of the API of a tenantdb.MuteRule.
 func ToMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule {
 	return api.MuteRule{
 		CheckId:   rest.Take(f, "items.check_id", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.CheckID),
@@ -2912,7 +2912,7 @@ func ToMuteRuleFromMuteRule(f *rest.Fields, row tenantdb.MuteRule) api.MuteRule 
 	}
 }
 
-// ToResourceFromListResourcesRow makes api.Resource of tenantdb.ListResourcesRow.
+// ToResourceFromListResourcesRow makes an object of the API of a tenantdb.ListResourcesRow.
 func ToResourceFromListResourcesRow(f *rest.Fields, row tenantdb.ListResourcesRow) api.Resource {
 	return api.Resource{
 		FirstSeenAt: rest.Take(f, "items.first_seen_at", rest.UTC, row.FirstSeenAt),
@@ -2928,7 +2928,7 @@ func ToResourceFromListResourcesRow(f *rest.Fields, row tenantdb.ListResourcesRo
 	}
 }
 
-// ToResourceDetailFromGetResourceRow makes api.ResourceDetail of tenantdb.GetResourceRow.
+// ToResourceDetailFromGetResourceRow makes an object of the API of a tenantdb.GetResourceRow.
 func ToResourceDetailFromGetResourceRow(f *rest.Fields, row tenantdb.GetResourceRow) api.ResourceDetail {
 	return api.ResourceDetail{
 		Details:     rest.Take(f, "details", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Details),
@@ -2946,7 +2946,7 @@ func ToResourceDetailFromGetResourceRow(f *rest.Fields, row tenantdb.GetResource
 	}
 }
 
-// ToFindingFromListResourceFindingsRow makes api.Finding of tenantdb.ListResourceFindingsRow.
+// ToFindingFromListResourceFindingsRow makes an object of the API of a tenantdb.ListResourceFindingsRow.
 func ToFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResourceFindingsRow) api.Finding {
 	return api.Finding{
 		CheckId:      row.CheckID,
@@ -2967,7 +2967,7 @@ func ToFindingFromListResourceFindingsRow(f *rest.Fields, row tenantdb.ListResou
 	}
 }
 
-// ToCheckFromListChecksRow makes api.Check of tenantdb.ListChecksRow.
+// ToCheckFromListChecksRow makes an object of the API of a tenantdb.ListChecksRow.
 func ToCheckFromListChecksRow(f *rest.Fields, row tenantdb.ListChecksRow) api.Check {
 	return api.Check{
 		Categories: rest.Take(f, "items.categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
@@ -2981,7 +2981,7 @@ func ToCheckFromListChecksRow(f *rest.Fields, row tenantdb.ListChecksRow) api.Ch
 	}
 }
 
-// ToCheckDetailFromGetCheckRow makes api.CheckDetail of tenantdb.GetCheckRow.
+// ToCheckDetailFromGetCheckRow makes an object of the API of a tenantdb.GetCheckRow.
 func ToCheckDetailFromGetCheckRow(f *rest.Fields, row tenantdb.GetCheckRow) api.CheckDetail {
 	return api.CheckDetail{
 		Categories:     rest.Take(f, "categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
@@ -3000,7 +3000,7 @@ func ToCheckDetailFromGetCheckRow(f *rest.Fields, row tenantdb.GetCheckRow) api.
 	}
 }
 
-// ToReportFromReport makes api.Report of tenantdb.Report.
+// ToReportFromReport makes an object of the API of a tenantdb.Report.
 func ToReportFromReport(f *rest.Fields, row tenantdb.Report) api.Report {
 	return api.Report{
 		CreatedAt:   rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -3013,5 +3013,80 @@ func ToReportFromReport(f *rest.Fields, row tenantdb.Report) api.Report {
 		ScanId:      rest.Take(f, "items.scan_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ScanID),
 		Severities:  rest.Take(f, "items.severities", rest.Slice[[]tenantdb.Severity, []api.Severity](rest.String[tenantdb.Severity, api.Severity]), row.Severities),
 		Title:       row.Title,
+	}
+}
+
+// ToAPIKeyFromCreateAPIKeyRow makes an object of the API of a tenantdb.CreateAPIKeyRow.
+func ToAPIKeyFromCreateAPIKeyRow(f *rest.Fields, row tenantdb.CreateAPIKeyRow) api.APIKey {
+	return api.APIKey{
+		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		ExpiresAt:   rest.Take(f, "expires_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.ExpiresAt),
+		Id:          row.ID,
+		LastUsedAt:  rest.Take(f, "last_used_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.LastUsedAt),
+		Name:        row.Name,
+		Permissions: rest.Take(f, "permissions", rest.Slice[[]tenantdb.Permission, []api.Permission](rest.String[tenantdb.Permission, api.Permission]), row.Permissions),
+		Prefix:      row.Prefix,
+		RevokedAt:   rest.Take(f, "revoked_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.RevokedAt),
+		UserId:      rest.Take(f, "user_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.UserID),
+	}
+}
+
+// ToProviderSecretFromPutProviderSecretRow makes an object of the API of a tenantdb.PutProviderSecretRow.
+func ToProviderSecretFromPutProviderSecretRow(f *rest.Fields, row tenantdb.PutProviderSecretRow) api.ProviderSecret {
+	return api.ProviderSecret{
+		CreatedAt:  rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
+		KeyId:      row.KeyID,
+		Kind:       rest.Take(f, "kind", rest.String[tenantdb.SecretKind, api.SecretKind], row.Kind),
+		Name:       rest.Take(f, "name", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Name),
+		ProviderId: rest.Take(f, "provider_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ProviderID),
+		RotatedAt:  rest.Take(f, "rotated_at", rest.UTC, row.RotatedAt),
+	}
+}
+
+// ToReportRowFromListReportRowsRow makes an object of the API of a tenantdb.ListReportRowsRow.
+func ToReportRowFromListReportRowsRow(f *rest.Fields, row tenantdb.ListReportRowsRow) api.ReportRow {
+	return api.ReportRow{
+		Categories:   rest.Take(f, "categories", rest.Slice[[]string, []string](rest.Same[string]), row.Categories),
+		CheckId:      row.CheckID,
+		FirstSeenAt:  rest.Take(f, "first_seen_at", rest.UTC, row.FirstSeenAt),
+		Muted:        row.Muted,
+		MutedReason:  rest.Take(f, "muted_reason", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.MutedReason),
+		Region:       row.Region,
+		ReportedAt:   rest.Take(f, "reported_at", rest.UTC, row.ReportedAt),
+		Resources:    rest.Take(f, "resources", rest.Slice[[]string, []string](rest.Same[string]), row.Resources),
+		RiskScore:    rest.Take(f, "risk_score", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.RiskScore),
+		Service:      row.Service,
+		Severity:     rest.Take(f, "severity", rest.String[tenantdb.Severity, api.Severity], row.Severity),
+		Status:       rest.Take(f, "status", rest.String[tenantdb.FindingStatus, api.FindingStatus], row.Status),
+		StatusDetail: row.StatusDetail,
+		Uid:          row.Uid,
+	}
+}
+
+// ToPlanFromPlan makes an object of the API of a publicdb.Plan.
+func ToPlanFromPlan(f *rest.Fields, row publicdb.Plan) api.Plan {
+	return api.Plan{
+		Currency:         row.Currency,
+		Description:      rest.Take(f, "plan.description", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Description),
+		Features:         rest.Take(f, "plan.features", rest.Slice[[]string, []string](rest.Same[string]), row.Features),
+		FindingRetention: rest.Take(f, "plan.finding_retention", rest.Must(rest.OpenInterval, rest.IntervalToString[string]), row.FindingRetention),
+		MaxProviders:     rest.Take(f, "plan.max_providers", rest.Null(rest.OpenPointer[int32], rest.Same[int32], rest.BuildNullable[int32]), row.MaxProviders),
+		MaxUsers:         rest.Take(f, "plan.max_users", rest.Null(rest.OpenPointer[int32], rest.Same[int32], rest.BuildNullable[int32]), row.MaxUsers),
+		MonthlyPrice:     rest.Take(f, "plan.monthly_price", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.MonthlyPrice),
+		Name:             row.Name,
+		Title:            row.Title,
+	}
+}
+
+// ToSubscriptionFromGetTenantPlanRow makes an object of the API of a publicdb.GetTenantPlanRow.
+func ToSubscriptionFromGetTenantPlanRow(f *rest.Fields, row publicdb.GetTenantPlanRow) api.Subscription {
+	return api.Subscription{
+		CurrentPeriodEnd:   rest.Take(f, "current_period_end", rest.UTC, row.CurrentPeriodEnd),
+		CurrentPeriodStart: rest.Take(f, "current_period_start", rest.UTC, row.CurrentPeriodStart),
+		Discount:           rest.Take(f, "discount", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.Discount),
+		Plan:               ToPlanFromPlan(f, row.Plan),
+		Seats:              row.Seats,
+		State:              rest.Take(f, "state", rest.String[publicdb.SubscriptionState, api.SubscriptionState], row.State),
+		TrialEndsOn:        rest.Take(f, "trial_ends_on", rest.Null(rest.OpenDate, rest.TimeToDate, rest.BuildNullable[openapi_types.Date]), row.TrialEndsOn),
 	}
 }

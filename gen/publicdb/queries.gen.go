@@ -70,7 +70,7 @@ func (q *Queries) GetPlan(ctx context.Context, planName string) (GetPlanRow, err
 // GetRevenueByPlan sums the monthly price of the live subscriptions. A plan
 // without any has a revenue of zero and no first date.
 //
-// Query GetRevenueByPlan (:many), queries/public/plans.sql:24.
+// Query GetRevenueByPlan (:many), queries/public/plans.sql:26.
 func (q *Queries) GetRevenueByPlan(ctx context.Context) ([]GetRevenueByPlanRow, error) {
 	return q.bound().GetRevenueByPlan(ctx)
 }

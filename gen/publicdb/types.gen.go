@@ -37,9 +37,6 @@ type NullTenantState = sqlcgen.NullTenantState
 // What a tenant can subscribe to, with its limits.
 type Plan = sqlcgen.Plan
 
-// What a tenant pays for, one row for each period of billing terms.
-type Subscription = sqlcgen.Subscription
-
 // SubscriptionState is the type of this name in the schema.
 type SubscriptionState = sqlcgen.SubscriptionState
 

@@ -14,7 +14,9 @@ WHERE name = sqlc.arg('plan_name') AND listed;
 -- GetTenantPlan returns what a tenant is subscribed to, and the plan itself,
 -- which may be one that is not on offer any more.
 -- name: GetTenantPlan :one
-SELECT sqlc.embed(subscriptions), sqlc.embed(plans)
+SELECT
+    sqlc.embed(plans), subscriptions.state, subscriptions.seats, subscriptions.discount, subscriptions.trial_ends_on,
+    subscriptions.current_period_start, subscriptions.current_period_end
 FROM public.subscriptions
 JOIN public.plans ON plans.name = subscriptions.plan
 WHERE subscriptions.tenant_id = $1 AND subscriptions.state <> 'canceled';

@@ -4,7 +4,7 @@ VALUES (
     sqlc.arg('user_id'), sqlc.arg('name'), sqlc.arg('prefix'), sqlc.arg('secret_hash'),
     sqlc.arg('permissions')::permission[], sqlc.narg('expires_at')
 )
-RETURNING id, user_id, name, prefix, permissions, expires_at, created_at;
+RETURNING id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at;
 
 -- UseAPIKey looks a live key up by its public part and notes its use.
 -- name: UseAPIKey :one

@@ -36,8 +36,8 @@ WHERE id = sqlc.arg('report_id') AND expires_at > now();
 -- uids: rows that come or go meanwhile move none of the others.
 -- name: ListReportRows :many
 SELECT
-    f.id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.risk_score, f.categories,
-    f.first_seen_at, f.muted, f.muted_reason, f.created_at,
+    f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.risk_score, f.categories,
+    f.first_seen_at, f.muted, f.muted_reason, f.created_at AS reported_at,
     coalesce((
         SELECT array_agg(r.uid ORDER BY r.uid)
         FROM finding_resources fr

@@ -46,6 +46,12 @@ func BuildNullable[T any](v T, ok bool) nullable.Nullable[T] {
 	return nullable.NewNullableWithValue(v)
 }
 
+// Nullable is the value that p points to, or null.
+func Nullable[T any](p *T) nullable.Nullable[T] {
+	v, ok, _ := OpenPointer(p)
+	return BuildNullable(v, ok)
+}
+
 // OpenSlice opens an array or bytes whose NULL is nil.
 func OpenSlice[S ~[]E, E any](v S) (S, bool, error) { return v, v != nil, nil }
 

@@ -43,7 +43,7 @@ func (custom) SearchProducts(ctx context.Context, q *tenantdb.Queries, req api.S
 		return nil, err
 	}
 	found, next := rest.NextPage(ctx, &f, operation, found, limit, func(_ *rest.Fields, p tenantdb.Product) []any { return []any{p.Name, p.ID} })
-	page := api.SearchProducts200JSONResponse{Items: rest.Rows(&f, found, handlers.ToProductFromProduct), NextCursor: null(next)}
+	page := api.SearchProducts200JSONResponse{Items: rest.Rows(&f, found, handlers.ToProductFromProduct), NextCursor: rest.Nullable(next)}
 	return page, f.Unanswerable()
 }
 

@@ -45,7 +45,7 @@ func (custom) SearchTickets(ctx context.Context, q *tenantdb.Queries, req api.Se
 		return nil, err
 	}
 	found, next := rest.NextPage(ctx, &f, operation, found, limit, func(_ *rest.Fields, t tenantdb.Ticket) []any { return []any{t.RespondBy, t.ID} })
-	page := api.SearchTickets200JSONResponse{Items: rest.Rows(&f, found, handlers.ToTicketFromTicket), NextCursor: null(next)}
+	page := api.SearchTickets200JSONResponse{Items: rest.Rows(&f, found, handlers.ToTicketFromTicket), NextCursor: rest.Nullable(next)}
 	return page, f.Unanswerable()
 }
 

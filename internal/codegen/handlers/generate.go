@@ -51,6 +51,7 @@ func Generate(in Input) (map[string][]byte, error) {
 	if err := g.found.Err(); err != nil {
 		return nil, err
 	}
+	g.fitting()
 	data, err := g.write()
 	if err != nil {
 		return nil, fmt.Errorf("write the handlers: %w", err)

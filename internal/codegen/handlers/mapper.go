@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"go/ast"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,10 @@ type mappers struct {
 
 func newMappers() mappers {
 	return mappers{names: map[string]string{}, taken: map[string]bool{}}
+}
+
+func (m *mappers) clone() mappers {
+	return mappers{names: maps.Clone(m.names), taken: maps.Clone(m.taken), texts: slices.Clone(m.texts)}
 }
 
 func (m *mappers) write(f *gosrc.File) {
@@ -86,7 +91,7 @@ func (b *binding) mapper(o object) string {
 		row = "_"
 	}
 	m.texts = append(m.texts, fmt.Sprintf("\n%sfunc %s(%s *rest.Fields, %s %s) %s {\n\treturn %s{\n%s\t}\n}\n",
-		gosrc.Comment(fmt.Sprintf("%s makes %s of %s.", name, o.target.Text, o.row)), name, f, row, o.row, o.target.Text, o.target.Text, t.String()))
+		gosrc.Comment(fmt.Sprintf("%s makes an object of the API of a %s.", name, o.row)), name, f, row, o.row, o.target.Text, o.target.Text, t.String()))
 	return name
 }
 
@@ -97,7 +102,7 @@ func (b *binding) rowPart(o object) string {
 	if o.isStruct {
 		name = lastName(o.row, name)
 	}
-	if b.op.Scope == scopePublic && b.g.in.Tenant.Go.Types[name] != nil {
+	if b.scope.name == scopePublic && b.g.in.Tenant.Go.Types[name] != nil {
 		name = "Public" + name
 	}
 	if o.isStruct && strings.HasPrefix(o.row, "*") {

@@ -32,6 +32,8 @@ type Document struct {
 	// File is the document's path in the project.
 	File       string
 	Operations []*Operation
+	// Schemas are those of the components, by name.
+	Schemas openapi3.Schemas
 
 	root yaml.Node
 }
@@ -92,6 +94,9 @@ func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) 
 	}
 	if found := d.validate(ctx, doc); len(found) > 0 {
 		return nil, found
+	}
+	if doc.Components != nil {
+		d.Schemas = doc.Components.Schemas
 	}
 	found := d.collect(doc)
 	return d, found

@@ -361,7 +361,7 @@ type stored struct{ rest.Stored }
 // VisitPlaceOrderResponse writes the answer to POST /v1/orders again.
 func (a stored) VisitPlaceOrderResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-// ToCurrencyFromCurrency makes api.Currency of publicdb.Currency.
+// ToCurrencyFromCurrency makes an object of the API of a publicdb.Currency.
 func ToCurrencyFromCurrency(f *rest.Fields, row publicdb.Currency) api.Currency {
 	return api.Currency{
 		Code:   row.Code,
@@ -370,7 +370,7 @@ func ToCurrencyFromCurrency(f *rest.Fields, row publicdb.Currency) api.Currency 
 	}
 }
 
-// ToProductFromProduct makes api.Product of tenantdb.Product.
+// ToProductFromProduct makes an object of the API of a tenantdb.Product.
 func ToProductFromProduct(f *rest.Fields, row tenantdb.Product) api.Product {
 	return api.Product{
 		CreatedAt:   rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -385,7 +385,7 @@ func ToProductFromProduct(f *rest.Fields, row tenantdb.Product) api.Product {
 	}
 }
 
-// ToOrderFromOrder makes api.Order of tenantdb.Order.
+// ToOrderFromOrder makes an object of the API of a tenantdb.Order.
 func ToOrderFromOrder(f *rest.Fields, row tenantdb.Order) api.Order {
 	return api.Order{
 		Currency:  row.Currency,
@@ -400,12 +400,23 @@ func ToOrderFromOrder(f *rest.Fields, row tenantdb.Order) api.Order {
 	}
 }
 
-// ToSalesFromGetSalesRow makes api.Sales of tenantdb.GetSalesRow.
+// ToSalesFromGetSalesRow makes an object of the API of a tenantdb.GetSalesRow.
 func ToSalesFromGetSalesRow(f *rest.Fields, row tenantdb.GetSalesRow) api.Sales {
 	return api.Sales{
 		Currency: row.Currency,
 		Day:      rest.Take(f, "items.day", rest.Must(rest.OpenDate, rest.TimeToDate), row.Day),
 		Orders:   row.Orders,
 		Total:    rest.Take(f, "items.total", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.Total),
+	}
+}
+
+// ToOrderLineFromListOrderLinesRow makes an object of the API of a tenantdb.ListOrderLinesRow.
+func ToOrderLineFromListOrderLinesRow(f *rest.Fields, row tenantdb.ListOrderLinesRow) api.OrderLine {
+	return api.OrderLine{
+		Name:      row.Name,
+		ProductId: rest.Take(f, "product_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ProductID),
+		Quantity:  row.Quantity,
+		Sku:       row.Sku,
+		UnitPrice: rest.Take(f, "unit_price", rest.Must(rest.OpenNumeric, rest.DecimalToString[string]), row.UnitPrice),
 	}
 }

@@ -347,7 +347,7 @@ type stored struct{ rest.Stored }
 // VisitCreateTicketResponse writes the answer to POST /v1/tickets again.
 func (a stored) VisitCreateTicketResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-// ToPriorityFromListPrioritiesRow makes api.Priority of publicdb.ListPrioritiesRow.
+// ToPriorityFromListPrioritiesRow makes an object of the API of a publicdb.ListPrioritiesRow.
 func ToPriorityFromListPrioritiesRow(f *rest.Fields, row publicdb.ListPrioritiesRow) api.Priority {
 	return api.Priority{
 		Name:          row.Name,
@@ -355,7 +355,7 @@ func ToPriorityFromListPrioritiesRow(f *rest.Fields, row publicdb.ListPriorities
 	}
 }
 
-// ToQueueStatusFromListQueuesRow makes api.QueueStatus of tenantdb.ListQueuesRow.
+// ToQueueStatusFromListQueuesRow makes an object of the API of a tenantdb.ListQueuesRow.
 func ToQueueStatusFromListQueuesRow(f *rest.Fields, row tenantdb.ListQueuesRow) api.QueueStatus {
 	return api.QueueStatus{
 		CreatedAt: rest.Take(f, "items.created_at", rest.UTC, row.CreatedAt),
@@ -366,7 +366,7 @@ func ToQueueStatusFromListQueuesRow(f *rest.Fields, row tenantdb.ListQueuesRow) 
 	}
 }
 
-// ToQueueFromQueue makes api.Queue of tenantdb.Queue.
+// ToQueueFromQueue makes an object of the API of a tenantdb.Queue.
 func ToQueueFromQueue(f *rest.Fields, row tenantdb.Queue) api.Queue {
 	return api.Queue{
 		CreatedAt: rest.Take(f, "created_at", rest.UTC, row.CreatedAt),
@@ -375,7 +375,7 @@ func ToQueueFromQueue(f *rest.Fields, row tenantdb.Queue) api.Queue {
 	}
 }
 
-// ToTicketFromTicket makes api.Ticket of tenantdb.Ticket.
+// ToTicketFromTicket makes an object of the API of a tenantdb.Ticket.
 func ToTicketFromTicket(f *rest.Fields, row tenantdb.Ticket) api.Ticket {
 	return api.Ticket{
 		Assignee:  rest.Take(f, "assignee", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Assignee),
@@ -393,7 +393,7 @@ func ToTicketFromTicket(f *rest.Fields, row tenantdb.Ticket) api.Ticket {
 	}
 }
 
-// ToCommentFromComment makes api.Comment of tenantdb.Comment.
+// ToCommentFromComment makes an object of the API of a tenantdb.Comment.
 func ToCommentFromComment(f *rest.Fields, row tenantdb.Comment) api.Comment {
 	return api.Comment{
 		Author:    row.Author,
@@ -404,7 +404,7 @@ func ToCommentFromComment(f *rest.Fields, row tenantdb.Comment) api.Comment {
 	}
 }
 
-// ToWorkloadRowFromGetWorkloadRow makes api.WorkloadRow of tenantdb.GetWorkloadRow.
+// ToWorkloadRowFromGetWorkloadRow makes an object of the API of a tenantdb.GetWorkloadRow.
 func ToWorkloadRowFromGetWorkloadRow(f *rest.Fields, row tenantdb.GetWorkloadRow) api.WorkloadRow {
 	return api.WorkloadRow{
 		Assignee:      rest.Take(f, "items.assignee", rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string]), row.Assignee),

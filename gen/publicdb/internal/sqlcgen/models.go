@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -120,21 +119,4 @@ type Plan struct {
 	Listed    bool
 	Position  int16
 	CreatedAt time.Time
-}
-
-// What a tenant pays for, one row for each period of billing terms.
-type Subscription struct {
-	ID       uuid.UUID
-	TenantID uuid.UUID
-	Plan     string
-	State    SubscriptionState
-	Seats    int32
-	// Per cent off the plan's monthly price.
-	Discount           pgtype.Numeric
-	TrialEndsOn        pgtype.Date
-	CurrentPeriodStart time.Time
-	CurrentPeriodEnd   time.Time
-	CanceledAt         *time.Time
-	CreatedAt          time.Time
-	UpdatedAt          time.Time
 }

@@ -109,15 +109,22 @@ func (q *Queries) GetRevenueByPlan(ctx context.Context) ([]GetRevenueByPlanRow, 
 }
 
 const getTenantPlan = `-- name: GetTenantPlan :one
-SELECT subscriptions.id, subscriptions.tenant_id, subscriptions.plan, subscriptions.state, subscriptions.seats, subscriptions.discount, subscriptions.trial_ends_on, subscriptions.current_period_start, subscriptions.current_period_end, subscriptions.canceled_at, subscriptions.created_at, subscriptions.updated_at, plans.name, plans.title, plans.description, plans.monthly_price, plans.currency, plans.max_providers, plans.max_users, plans.finding_retention, plans.features, plans.listed, plans.position, plans.created_at
+SELECT
+    plans.name, plans.title, plans.description, plans.monthly_price, plans.currency, plans.max_providers, plans.max_users, plans.finding_retention, plans.features, plans.listed, plans.position, plans.created_at, subscriptions.state, subscriptions.seats, subscriptions.discount, subscriptions.trial_ends_on,
+    subscriptions.current_period_start, subscriptions.current_period_end
 FROM public.subscriptions
 JOIN public.plans ON plans.name = subscriptions.plan
 WHERE subscriptions.tenant_id = $1 AND subscriptions.state <> 'canceled'
 `
 
 type GetTenantPlanRow struct {
-	Subscription Subscription
-	Plan         Plan
+	Plan               Plan
+	State              SubscriptionState
+	Seats              int32
+	Discount           pgtype.Numeric
+	TrialEndsOn        pgtype.Date
+	CurrentPeriodStart time.Time
+	CurrentPeriodEnd   time.Time
 }
 
 // GetTenantPlan returns what a tenant is subscribed to, and the plan itself,
@@ -126,18 +133,6 @@ func (q *Queries) GetTenantPlan(ctx context.Context, tenantID uuid.UUID) (GetTen
 	row := q.db.QueryRow(ctx, getTenantPlan, tenantID)
 	var i GetTenantPlanRow
 	err := row.Scan(
-		&i.Subscription.ID,
-		&i.Subscription.TenantID,
-		&i.Subscription.Plan,
-		&i.Subscription.State,
-		&i.Subscription.Seats,
-		&i.Subscription.Discount,
-		&i.Subscription.TrialEndsOn,
-		&i.Subscription.CurrentPeriodStart,
-		&i.Subscription.CurrentPeriodEnd,
-		&i.Subscription.CanceledAt,
-		&i.Subscription.CreatedAt,
-		&i.Subscription.UpdatedAt,
 		&i.Plan.Name,
 		&i.Plan.Title,
 		&i.Plan.Description,
@@ -150,6 +145,12 @@ func (q *Queries) GetTenantPlan(ctx context.Context, tenantID uuid.UUID) (GetTen
 		&i.Plan.Listed,
 		&i.Plan.Position,
 		&i.Plan.CreatedAt,
+		&i.State,
+		&i.Seats,
+		&i.Discount,
+		&i.TrialEndsOn,
+		&i.CurrentPeriodStart,
+		&i.CurrentPeriodEnd,
 	)
 	return i, err
 }

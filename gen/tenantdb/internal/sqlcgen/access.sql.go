@@ -68,7 +68,7 @@ VALUES (
     $1, $2, $3, $4,
     $5::permission[], $6
 )
-RETURNING id, user_id, name, prefix, permissions, expires_at, created_at
+RETURNING id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at
 `
 
 type CreateAPIKeyParams struct {
@@ -87,6 +87,8 @@ type CreateAPIKeyRow struct {
 	Prefix      string
 	Permissions []Permission
 	ExpiresAt   *time.Time
+	LastUsedAt  *time.Time
+	RevokedAt   *time.Time
 	CreatedAt   time.Time
 }
 
@@ -107,6 +109,8 @@ func (q *Queries) CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (Cre
 		&i.Prefix,
 		&i.Permissions,
 		&i.ExpiresAt,
+		&i.LastUsedAt,
+		&i.RevokedAt,
 		&i.CreatedAt,
 	)
 	return i, err

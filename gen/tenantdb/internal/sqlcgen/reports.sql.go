@@ -142,8 +142,8 @@ func (q *Queries) GetReportExtent(ctx context.Context, reportID int64) (GetRepor
 
 const listReportRows = `-- name: ListReportRows :many
 SELECT
-    f.id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.risk_score, f.categories,
-    f.first_seen_at, f.muted, f.muted_reason, f.created_at,
+    f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.risk_score, f.categories,
+    f.first_seen_at, f.muted, f.muted_reason, f.created_at AS reported_at,
     coalesce((
         SELECT array_agg(r.uid ORDER BY r.uid)
         FROM finding_resources fr
@@ -170,7 +170,6 @@ type ListReportRowsParams struct {
 }
 
 type ListReportRowsRow struct {
-	ID           uuid.UUID
 	Uid          string
 	CheckID      string
 	Service      string
@@ -183,7 +182,7 @@ type ListReportRowsRow struct {
 	FirstSeenAt  time.Time
 	Muted        bool
 	MutedReason  *string
-	CreatedAt    time.Time
+	ReportedAt   time.Time
 	Resources    []string
 }
 
@@ -206,7 +205,6 @@ func (q *Queries) ListReportRows(ctx context.Context, arg ListReportRowsParams) 
 	for rows.Next() {
 		var i ListReportRowsRow
 		if err := rows.Scan(
-			&i.ID,
 			&i.Uid,
 			&i.CheckID,
 			&i.Service,
@@ -219,7 +217,7 @@ func (q *Queries) ListReportRows(ctx context.Context, arg ListReportRowsParams) 
 			&i.FirstSeenAt,
 			&i.Muted,
 			&i.MutedReason,
-			&i.CreatedAt,
+			&i.ReportedAt,
 			&i.Resources,
 		); err != nil {
 			return nil, err

@@ -20,11 +20,32 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/oapi-codegen/runtime"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
+
+// Reading defines model for Reading.
+type Reading struct {
+	At     time.Time `json:"at"`
+	Sensor string    `json:"sensor"`
+	Value  float64   `json:"value"`
+}
+
+// RoundReading defines model for RoundReading.
+type RoundReading struct {
+	At     time.Time `json:"at"`
+	Sensor string    `json:"sensor"`
+	Value  int       `json:"value"`
+}
+
+// Sensor defines model for Sensor.
+type Sensor struct {
+	At     *time.Time `json:"at,omitempty"`
+	Sensor string     `json:"sensor"`
+}
 
 // SearchReadings200JSONResponseBody0 defines parameters for SearchReadings.
 type SearchReadings200JSONResponseBody0 = string
@@ -102,6 +123,9 @@ func (t *SearchReadings200JSONResponseBody_Item) UnmarshalJSON(b []byte) error {
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 
+	// (GET /latest)
+	LatestReadings(w http.ResponseWriter, r *http.Request)
+
 	// (GET /readings)
 	SearchReadings(w http.ResponseWriter, r *http.Request)
 	// AddReadings Store many readings at once
@@ -117,6 +141,20 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// LatestReadings operation middleware
+func (siw *ServerInterfaceWrapper) LatestReadings(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.LatestReadings(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // SearchReadings operation middleware
 func (siw *ServerInterfaceWrapper) SearchReadings(w http.ResponseWriter, r *http.Request) {
@@ -268,8 +306,34 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/readings", wrapper.SearchReadings)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/readings", wrapper.AddReadings)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/latest", wrapper.LatestReadings)
 
 	return m
+}
+
+type LatestReadingsRequestObject struct {
+}
+
+type LatestReadingsResponseObject interface {
+	VisitLatestReadingsResponse(w http.ResponseWriter) error
+}
+
+type LatestReadings200JSONResponse struct {
+	Readings *[]Reading      `json:"readings,omitempty"`
+	Rounded  *[]RoundReading `json:"rounded,omitempty"`
+	Sensors  *[]Sensor       `json:"sensors,omitempty"`
+}
+
+func (response LatestReadings200JSONResponse) VisitLatestReadingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type SearchReadingsRequestObject struct {
@@ -330,6 +394,9 @@ func (response AddReadings204Response) VisitAddReadingsResponse(w http.ResponseW
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 
+	// (GET /latest)
+	LatestReadings(ctx context.Context, request LatestReadingsRequestObject) (LatestReadingsResponseObject, error)
+
 	// (GET /readings)
 	SearchReadings(ctx context.Context, request SearchReadingsRequestObject) (SearchReadingsResponseObject, error)
 	// AddReadings Store many readings at once
@@ -374,6 +441,30 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// LatestReadings operation middleware
+func (sh *strictHandler) LatestReadings(w http.ResponseWriter, r *http.Request) {
+	var request LatestReadingsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.LatestReadings(ctx, request.(LatestReadingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LatestReadings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(LatestReadingsResponseObject); ok {
+		if err := validResponse.VisitLatestReadingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // SearchReadings operation middleware
@@ -431,12 +522,15 @@ func (sh *strictHandler) AddReadings(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"bJExb+MwDIX/isFZ5/iSww3e7rZOBZoMBYoOqsTYKiJRpeighqH/XkipC6TNRJvSe/z4tIALR4J+AXFy",
-	"QujhgElAwRk5OQrQw2/ICihi0NFBD7u2a3egIGoZUxFuGLV1Yag/A0opFJG1OAp3FnrYo2YzPqzXFDCm",
-	"SCFhlWy7rhRDQTBUtY7x5EzVb15TgVggmRG9Ll9O0FchBbw/Qv+0gMyxoCdhFwbI6qsTJv+CDPk5q7Wl",
-	"mfUMOWcFFpNhF+Wy58rXgoIRtUWuUx5/HUj06Zrh08sFwaH4V7tt97ecXbvuyWNDx0ZG9O1lbKR0I6R/",
-	"1l4l9DZhkv9k52/hCL7LxqTzTaA1gTKmWDhGC73whPlH6n9uwAox2oKpIE3ea57XbuN1mJv1qRstDQWD",
-	"dfOPAAAA//8=",
+	"vFRNb9swDP0rBreja2ftsINv223AgAFtDwOKHlSLjlVEokrR3YLA/32gEqfJ7AEF9nGJGVN8fHp89A5a",
+	"8pECBknQ7CC1PXqTw2s01oW1hpEpIovDnDCivx2x1wisEbwQ5xFKkG1EaCAJa+VYQsKQiPX8LPVsNgOe",
+	"ZMLgH5BhHEtgfBoco4XmbkIote1UdH/sRA+P2IrCXdMQ7P/m7ILg+g9I3xxb/QO6y5zmNPSgCx1lCCcb",
+	"zd1iysyRk6MADbzTVhQxmOiggatqVV1BCdFInxnXGyNa0+xgjfmh9zHiKHy20MCXnD7MJ4FSS5FC2t/3",
+	"crXSR0tBMORqE+PGtbm+fkxKYTLnXC2eUJsdOEGfg7eMHTTwpn4xeH1wdz3ZZDxqYZjNVv+z2kgFey3U",
+	"qe0W8Paqv57awREzpHFxbBZTyy7KfkaTumUhPTouDr3LwgSrr4pJqOK7k54GKTo2rRanSvHGEupTLRcH",
+	"eYOG2/5vDfKoCQX82kFzN1+62Qfifi7Ob6WooIQejcX9CL5d3JKYzTmH2S4r3OXqg+bOUW/IY0Gdaumr",
+	"fdtIaUGkj9aeKfQ0YJJPZLe/iCP4Q+o2PS8SOu7x2SILDzjOVH+/QFaI0VbZOmnw3vB2elt4E7YvbjBS",
+	"UGgx3/xnAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -27,6 +27,8 @@ type Custom interface {
 	AddReadings(ctx context.Context, q *tenantdb.Queries, req api.AddReadingsRequestObject) (api.AddReadingsResponseObject, error)
 	// SearchReadings answers GET /readings.
 	SearchReadings(ctx context.Context, q *tenantdb.Queries, req api.SearchReadingsRequestObject) (api.SearchReadingsResponseObject, error)
+	// LatestReadings answers GET /latest.
+	LatestReadings(ctx context.Context, q *tenantdb.Queries, req api.LatestReadingsRequestObject) (api.LatestReadingsResponseObject, error)
 }
 
 // Config is what the handlers need.
@@ -96,4 +98,23 @@ func (s *server) SearchReadings(ctx context.Context, req api.SearchReadingsReque
 	}
 	defer done()
 	return rest.Answer(s.custom.SearchReadings(ctx, q, req))
+}
+
+// LatestReadings answers GET /latest.
+func (s *server) LatestReadings(ctx context.Context, req api.LatestReadingsRequestObject) (api.LatestReadingsResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return rest.Answer(s.custom.LatestReadings(ctx, q, req))
+}
+
+// ToReadingFromReading makes an object of the API of a tenantdb.Reading.
+func ToReadingFromReading(f *rest.Fields, row tenantdb.Reading) api.Reading {
+	return api.Reading{
+		At:     rest.Take(f, "at", rest.Must(rest.OpenTimestamptz, rest.UTC), row.At),
+		Sensor: row.Sensor,
+		Value:  rest.Take(f, "value", rest.FloatTo[float64, float64], row.Value),
+	}
 }

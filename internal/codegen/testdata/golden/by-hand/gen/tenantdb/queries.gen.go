@@ -88,6 +88,20 @@ func (q *Queries) LastReadings(ctx context.Context, sensor []string) *LastReadin
 	return q.bound().LastReadings(ctx, sensor)
 }
 
+// LatestAges runs the query of this name.
+//
+// Query LatestAges (:many), queries/tenant/queries.sql:23.
+func (q *Queries) LatestAges(ctx context.Context) ([]LatestAgesRow, error) {
+	return q.bound().LatestAges(ctx)
+}
+
+// LatestReadings runs the query of this name.
+//
+// Query LatestReadings (:many), queries/tenant/queries.sql:20.
+func (q *Queries) LatestReadings(ctx context.Context) ([]Reading, error) {
+	return q.bound().LatestReadings(ctx)
+}
+
 // Touch runs the query of this name.
 //
 // Query Touch (:execresult), queries/tenant/queries.sql:17.

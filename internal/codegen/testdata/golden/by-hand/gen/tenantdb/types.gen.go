@@ -25,6 +25,9 @@ type DropReadingsParams = sqlcgen.DropReadingsParams
 // LastReadingsBatchResults are the results of LastReadings.
 type LastReadingsBatchResults = sqlcgen.LastReadingsBatchResults
 
+// LatestAgesRow is a row of LatestAges.
+type LatestAgesRow = sqlcgen.LatestAgesRow
+
 // Reading is a row of the table or view of this name.
 type Reading = sqlcgen.Reading
 

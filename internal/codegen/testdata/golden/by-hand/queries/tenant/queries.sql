@@ -16,3 +16,9 @@ SELECT at, value FROM readings WHERE sensor = $1 ORDER BY at;
 
 -- name: Touch :execresult
 UPDATE readings SET at = now() WHERE sensor = $1;
+
+-- name: LatestReadings :many
+SELECT DISTINCT ON (sensor) sensor, at, value FROM readings ORDER BY sensor, at DESC;
+
+-- name: LatestAges :many
+SELECT DISTINCT ON (sensor) sensor, at, value, now() - at AS age FROM readings ORDER BY sensor, at DESC;

@@ -183,10 +183,7 @@ func (s *server) ListAll(ctx context.Context, req api.ListAllRequestObject) (api
 	return api.ListAll200JSONResponse(body), nil
 }
 
-// ToListEventsFromListEventsRow makes struct {
-// Id *openapi_types.UUID `json:"id,omitempty"`
-// Title *string `json:"title,omitempty"`
-// } of tenantdb.ListEventsRow.
+// ToListEventsFromListEventsRow makes an object of the API of a tenantdb.ListEventsRow.
 func ToListEventsFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) struct {
 	Id    *openapi_types.UUID `json:"id,omitempty"`
 	Title *string             `json:"title,omitempty"`
@@ -200,9 +197,7 @@ func ToListEventsFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) s
 	}
 }
 
-// ToListAllFromListAllRow makes struct {
-// Id *openapi_types.UUID `json:"id,omitempty"`
-// } of tenantdb.ListAllRow.
+// ToListAllFromListAllRow makes an object of the API of a tenantdb.ListAllRow.
 func ToListAllFromListAllRow(f *rest.Fields, row tenantdb.ListAllRow) struct {
 	Id *openapi_types.UUID `json:"id,omitempty"`
 } {

@@ -110,7 +110,7 @@ func (s *server) ListBooks(ctx context.Context, _ api.ListBooksRequestObject) (a
 	return api.ListBooks200JSONResponse(body), nil
 }
 
-// ToAuthorFromAuthor makes api.Author of tenantdb.Author.
+// ToAuthorFromAuthor makes an object of the API of a tenantdb.Author.
 func ToAuthorFromAuthor(_ *rest.Fields, row tenantdb.Author) api.Author {
 	return api.Author{
 		Id:   row.ID,
@@ -118,11 +118,7 @@ func ToAuthorFromAuthor(_ *rest.Fields, row tenantdb.Author) api.Author {
 	}
 }
 
-// ToGetBookFromBook makes struct {
-// EditorId *int64 `json:"editor_id,omitempty"`
-// Id int64 `json:"id"`
-// Title string `json:"title"`
-// } of tenantdb.Book.
+// ToGetBookFromBook makes an object of the API of a tenantdb.Book.
 func ToGetBookFromBook(f *rest.Fields, row tenantdb.Book) struct {
 	EditorId *int64 `json:"editor_id,omitempty"`
 	Id       int64  `json:"id"`
@@ -139,7 +135,7 @@ func ToGetBookFromBook(f *rest.Fields, row tenantdb.Book) struct {
 	}
 }
 
-// ToGetBook200JSONResponseFromGetBookRow makes api.GetBook200JSONResponse of tenantdb.GetBookRow.
+// ToGetBook200JSONResponseFromGetBookRow makes an object of the API of a tenantdb.GetBookRow.
 func ToGetBook200JSONResponseFromGetBookRow(f *rest.Fields, row tenantdb.GetBookRow) api.GetBook200JSONResponse {
 	return api.GetBook200JSONResponse{
 		Author:      rest.BuildPointer[api.Author](ToAuthorFromAuthor(f, row.Author), true),
@@ -148,11 +144,7 @@ func ToGetBook200JSONResponseFromGetBookRow(f *rest.Fields, row tenantdb.GetBook
 	}
 }
 
-// ToListBooksFromListBooksRow makes struct {
-// Author nullable.Nullable[api.Author] `json:"author"`
-// Id int64 `json:"id"`
-// Title string `json:"title"`
-// } of tenantdb.ListBooksRow.
+// ToListBooksFromListBooksRow makes an object of the API of a tenantdb.ListBooksRow.
 func ToListBooksFromListBooksRow(f *rest.Fields, row tenantdb.ListBooksRow) struct {
 	Author nullable.Nullable[api.Author] `json:"author"`
 	Id     int64                         `json:"id"`

@@ -121,13 +121,7 @@ func (s *server) CountBySeverity(ctx context.Context, _ api.CountBySeverityReque
 	return api.CountBySeverity200JSONResponse(body), nil
 }
 
-// ToListFindingsFromFinding makes struct {
-// Id int64 `json:"id"`
-// Previous nullable.Nullable[api.ListFindings200JSONResponseBodyPrevious] `json:"previous"`
-// Seen []api.Severity `json:"seen"`
-// Severity api.Severity `json:"severity"`
-// Status api.ListFindings200JSONResponseBodyStatus `json:"status"`
-// } of tenantdb.Finding.
+// ToListFindingsFromFinding makes an object of the API of a tenantdb.Finding.
 func ToListFindingsFromFinding(f *rest.Fields, row tenantdb.Finding) struct {
 	Id       int64                                                          `json:"id"`
 	Previous nullable.Nullable[api.ListFindings200JSONResponseBodyPrevious] `json:"previous"`
@@ -150,10 +144,7 @@ func ToListFindingsFromFinding(f *rest.Fields, row tenantdb.Finding) struct {
 	}
 }
 
-// ToCountBySeverityFromCountBySeverityRow makes struct {
-// Severity string `json:"severity"`
-// Total int64 `json:"total"`
-// } of tenantdb.CountBySeverityRow.
+// ToCountBySeverityFromCountBySeverityRow makes an object of the API of a tenantdb.CountBySeverityRow.
 func ToCountBySeverityFromCountBySeverityRow(f *rest.Fields, row tenantdb.CountBySeverityRow) struct {
 	Severity string `json:"severity"`
 	Total    int64  `json:"total"`

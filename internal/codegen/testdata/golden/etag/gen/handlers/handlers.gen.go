@@ -243,7 +243,7 @@ func (s *server) PutText(ctx context.Context, req api.PutTextRequestObject) (api
 	return rest.Answer(s.custom.PutText(ctx, q, req))
 }
 
-// ToNoteFromAddNoteRow makes api.Note of tenantdb.AddNoteRow.
+// ToNoteFromAddNoteRow makes an object of the API of a tenantdb.AddNoteRow.
 func ToNoteFromAddNoteRow(f *rest.Fields, row tenantdb.AddNoteRow) api.Note {
 	return api.Note{
 		Body: row.Body,
@@ -252,7 +252,7 @@ func ToNoteFromAddNoteRow(f *rest.Fields, row tenantdb.AddNoteRow) api.Note {
 	}
 }
 
-// ToNoteFromGetNoteRow makes api.Note of tenantdb.GetNoteRow.
+// ToNoteFromGetNoteRow makes an object of the API of a tenantdb.GetNoteRow.
 func ToNoteFromGetNoteRow(f *rest.Fields, row tenantdb.GetNoteRow) api.Note {
 	return api.Note{
 		Body: row.Body,
@@ -261,7 +261,7 @@ func ToNoteFromGetNoteRow(f *rest.Fields, row tenantdb.GetNoteRow) api.Note {
 	}
 }
 
-// ToNoteFromPatchNoteRow makes api.Note of tenantdb.PatchNoteRow.
+// ToNoteFromPatchNoteRow makes an object of the API of a tenantdb.PatchNoteRow.
 func ToNoteFromPatchNoteRow(f *rest.Fields, row tenantdb.PatchNoteRow) api.Note {
 	return api.Note{
 		Body: row.Body,

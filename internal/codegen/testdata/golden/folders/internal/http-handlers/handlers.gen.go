@@ -128,7 +128,7 @@ func (s *server) ListHosts(ctx context.Context, _ v1.ListHostsRequestObject) (v1
 	return v1.ListHosts200JSONResponse(body), nil
 }
 
-// ToGetPageHTTP200JSONResponseBodyFromGetPageRow makes v1.GetPageHTTP200JSONResponseBody of store.GetPageRow.
+// ToGetPageHTTP200JSONResponseBodyFromGetPageRow makes an object of the API of a store.GetPageRow.
 func ToGetPageHTTP200JSONResponseBodyFromGetPageRow(_ *rest.Fields, row store.GetPageRow) v1.GetPageHTTP200JSONResponseBody {
 	return v1.GetPageHTTP200JSONResponseBody{
 		ID:  row.ID,
@@ -136,7 +136,7 @@ func ToGetPageHTTP200JSONResponseBodyFromGetPageRow(_ *rest.Fields, row store.Ge
 	}
 }
 
-// ToListHosts200JSONResponseBody_ItemsFromListHostsRow makes v1.ListHosts200JSONResponseBody_Items of string.
+// ToListHosts200JSONResponseBody_ItemsFromListHostsRow makes an object of the API of a string.
 func ToListHosts200JSONResponseBody_ItemsFromListHostsRow(_ *rest.Fields, row string) v1.ListHosts200JSONResponseBody_Items {
 	return v1.ListHosts200JSONResponseBody_Items{
 		Name: row,

@@ -196,7 +196,7 @@ func (s *server) GetShape(ctx context.Context, req api.GetShapeRequestObject) (a
 	return rest.Answer(s.custom.GetShape(ctx, req))
 }
 
-// ToThingFromThing makes api.Thing of tenantdb.Thing.
+// ToThingFromThing makes an object of the API of a tenantdb.Thing.
 func ToThingFromThing(_ *rest.Fields, row tenantdb.Thing) api.Thing {
 	return api.Thing{
 		Id:   row.ID,
@@ -204,11 +204,7 @@ func ToThingFromThing(_ *rest.Fields, row tenantdb.Thing) api.Thing {
 	}
 }
 
-// ToGetThingFromThing makes struct {
-// At *time.Time `json:"at,omitempty"`
-// Id int64 `json:"id"`
-// Name string `json:"name"`
-// } of tenantdb.Thing.
+// ToGetThingFromThing makes an object of the API of a tenantdb.Thing.
 func ToGetThingFromThing(f *rest.Fields, row tenantdb.Thing) struct {
 	At   *time.Time `json:"at,omitempty"`
 	Id   int64      `json:"id"`

@@ -199,7 +199,7 @@ func (a stored) VisitClearPaymentsResponse(w http.ResponseWriter) error { return
 // VisitTransferResponse writes the answer to POST /transfers again.
 func (a stored) VisitTransferResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-// ToPaymentFromPayment makes api.Payment of tenantdb.Payment.
+// ToPaymentFromPayment makes an object of the API of a tenantdb.Payment.
 func ToPaymentFromPayment(f *rest.Fields, row tenantdb.Payment) api.Payment {
 	return api.Payment{
 		Amount: row.Amount,

@@ -194,7 +194,7 @@ func (s *server) Public(ctx context.Context, req api.PublicRequestObject) (api.P
 	return rest.Answer(s.custom.Public(ctx, q, req))
 }
 
-// ToType200JSONResponseFromType makes api.Type200JSONResponse of tenantdb.Type.
+// ToType200JSONResponseFromType makes an object of the API of a tenantdb.Type.
 func ToType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type200JSONResponse {
 	return api.Type200JSONResponse{
 		N1st:    row.First,
@@ -209,21 +209,21 @@ func ToType200JSONResponseFromType(f *rest.Fields, row tenantdb.Type) api.Type20
 	}
 }
 
-// ToHyphens200JSONResponseFromContext makes api.Hyphens200JSONResponse of tenantdb.Context.
+// ToHyphens200JSONResponseFromContext makes an object of the API of a tenantdb.Context.
 func ToHyphens200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Hyphens200JSONResponse {
 	return api.Hyphens200JSONResponse{
 		Ctx: row.Ctx,
 	}
 }
 
-// ToSelect200JSONResponseFromChooseRow makes api.Select200JSONResponse of int32.
+// ToSelect200JSONResponseFromChooseRow makes an object of the API of a int32.
 func ToSelect200JSONResponseFromChooseRow(f *rest.Fields, row int32) api.Select200JSONResponse {
 	return api.Select200JSONResponse{
 		Range: rest.Take(f, "range", rest.Int[int32, int], row),
 	}
 }
 
-// ToContext200JSONResponseFromContext makes api.Context200JSONResponse of tenantdb.Context.
+// ToContext200JSONResponseFromContext makes an object of the API of a tenantdb.Context.
 func ToContext200JSONResponseFromContext(_ *rest.Fields, row tenantdb.Context) api.Context200JSONResponse {
 	return api.Context200JSONResponse{
 		Ctx: row.Ctx,

@@ -246,7 +246,7 @@ func (s *server) CountLabelsObject(ctx context.Context, _ api.CountLabelsObjectR
 	return api.CountLabelsObject200JSONResponse(body), nil
 }
 
-// ToLabelFromLabel makes api.Label of tenantdb.Label.
+// ToLabelFromLabel makes an object of the API of a tenantdb.Label.
 func ToLabelFromLabel(f *rest.Fields, row tenantdb.Label) api.Label {
 	return api.Label{
 		Color: rest.Take(f, "color", rest.Null(rest.OpenText, rest.Same[string], rest.BuildPointer[string]), row.Color),
@@ -255,9 +255,7 @@ func ToLabelFromLabel(f *rest.Fields, row tenantdb.Label) api.Label {
 	}
 }
 
-// ToListNameObjectsFromListNamesRow makes struct {
-// Name string `json:"name"`
-// } of string.
+// ToListNameObjectsFromListNamesRow makes an object of the API of a string.
 func ToListNameObjectsFromListNamesRow(_ *rest.Fields, row string) struct {
 	Name string `json:"name"`
 } {
@@ -268,7 +266,7 @@ func ToListNameObjectsFromListNamesRow(_ *rest.Fields, row string) struct {
 	}
 }
 
-// ToCountLabelsObject200JSONResponseFromCountLabelsRow makes api.CountLabelsObject200JSONResponse of int64.
+// ToCountLabelsObject200JSONResponseFromCountLabelsRow makes an object of the API of a int64.
 func ToCountLabelsObject200JSONResponseFromCountLabelsRow(_ *rest.Fields, row int64) api.CountLabelsObject200JSONResponse {
 	return api.CountLabelsObject200JSONResponse{
 		Total: row,

@@ -90,7 +90,7 @@ func (s *server) GetNote(ctx context.Context, req api.GetNoteRequestObject) (api
 	return api.GetNote200JSONResponse(body), nil
 }
 
-// ToGetNote200JSONResponseFromNote makes api.GetNote200JSONResponse of tenantdb.Note.
+// ToGetNote200JSONResponseFromNote makes an object of the API of a tenantdb.Note.
 func ToGetNote200JSONResponseFromNote(_ *rest.Fields, row tenantdb.Note) api.GetNote200JSONResponse {
 	return api.GetNote200JSONResponse{
 		Id:   row.ID,

@@ -161,7 +161,7 @@ func (s *server) ListPets(ctx context.Context, req api.ListPetsRequestObject) (a
 	return rest.Answer(s.custom.ListPets(ctx, q, req))
 }
 
-// ToPersonFromPerson makes api.Person of tenantdb.Person.
+// ToPersonFromPerson makes an object of the API of a tenantdb.Person.
 func ToPersonFromPerson(f *rest.Fields, row tenantdb.Person) api.Person {
 	return api.Person{
 		Address1: row.Address1,
@@ -171,10 +171,7 @@ func ToPersonFromPerson(f *rest.Fields, row tenantdb.Person) api.Person {
 	}
 }
 
-// ToListPeopleFromListPeopleRow makes struct {
-// Address1 string `json:"address1"`
-// First *string `json:"address_1,omitempty"`
-// } of tenantdb.ListPeopleRow.
+// ToListPeopleFromListPeopleRow makes an object of the API of a tenantdb.ListPeopleRow.
 func ToListPeopleFromListPeopleRow(f *rest.Fields, row tenantdb.ListPeopleRow) struct {
 	Address1 string  `json:"address1"`
 	First    *string `json:"address_1,omitempty"`

@@ -119,7 +119,7 @@ func (s *server) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api
 	return api.GetTask200JSONResponse(body), nil
 }
 
-// ToTaskFromTask makes api.Task of tenantdb.Task.
+// ToTaskFromTask makes an object of the API of a tenantdb.Task.
 func ToTaskFromTask(f *rest.Fields, row tenantdb.Task) api.Task {
 	return api.Task{
 		Grades: rest.Take(f, "grades", rest.Slice[[]*string, []nullable.Nullable[string]](rest.Null(rest.OpenPointer[string], rest.Same[string], rest.BuildNullable[string])), row.Grades),

@@ -167,7 +167,7 @@ func (s *server) AddCategory(ctx context.Context, req api.AddCategoryRequestObje
 	return api.AddCategory201JSONResponse(body), nil
 }
 
-// ToUserFromUserAccount makes api.User of tenantdb.UserAccount.
+// ToUserFromUserAccount makes an object of the API of a tenantdb.UserAccount.
 func ToUserFromUserAccount(f *rest.Fields, row tenantdb.UserAccount) api.User {
 	return api.User{
 		CreatedAt:    rest.Take(f, "createdAt", rest.Must(rest.OpenTimestamptz, rest.UTC), row.CreatedAt),
@@ -178,7 +178,7 @@ func ToUserFromUserAccount(f *rest.Fields, row tenantdb.UserAccount) api.User {
 	}
 }
 
-// ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow makes api.StatsGet200ApplicationJSONCharsetUTF8Response of tenantdb.UserStatsRow.
+// ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow makes an object of the API of a tenantdb.UserStatsRow.
 func ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow(_ *rest.Fields, row tenantdb.UserStatsRow) api.StatsGet200ApplicationJSONCharsetUTF8Response {
 	return api.StatsGet200ApplicationJSONCharsetUTF8Response{
 		LoginCount: row.LoginCount,
@@ -186,12 +186,7 @@ func ToStatsGet200ApplicationJSONCharsetUTF8ResponseFromUserStatsRow(_ *rest.Fie
 	}
 }
 
-// ToCategoryTreeFromCategoryTreeRow makes struct {
-// CategoryId int `json:"categoryId"`
-// Depth int `json:"depth"`
-// Label string `json:"label"`
-// ParentId *int `json:"parentId,omitempty"`
-// } of tenantdb.CategoryTreeRow.
+// ToCategoryTreeFromCategoryTreeRow makes an object of the API of a tenantdb.CategoryTreeRow.
 func ToCategoryTreeFromCategoryTreeRow(f *rest.Fields, row tenantdb.CategoryTreeRow) struct {
 	CategoryId int    `json:"categoryId"`
 	Depth      int    `json:"depth"`
@@ -211,7 +206,7 @@ func ToCategoryTreeFromCategoryTreeRow(f *rest.Fields, row tenantdb.CategoryTree
 	}
 }
 
-// ToAddCategory201JSONResponseFromAddCategoryRow makes api.AddCategory201JSONResponse of tenantdb.AddCategoryRow.
+// ToAddCategory201JSONResponseFromAddCategoryRow makes an object of the API of a tenantdb.AddCategoryRow.
 func ToAddCategory201JSONResponseFromAddCategoryRow(_ *rest.Fields, row tenantdb.AddCategoryRow) api.AddCategory201JSONResponse {
 	return api.AddCategory201JSONResponse{
 		CategoryId: row.CategoryID,

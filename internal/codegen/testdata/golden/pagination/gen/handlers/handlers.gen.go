@@ -173,7 +173,7 @@ func (s *server) ListWeighted(ctx context.Context, req api.ListWeightedRequestOb
 	return api.ListWeighted200JSONResponse(body), nil
 }
 
-// ToEventFromListEventsRow makes api.Event of tenantdb.ListEventsRow.
+// ToEventFromListEventsRow makes an object of the API of a tenantdb.ListEventsRow.
 func ToEventFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) api.Event {
 	return api.Event{
 		At:    rest.Take(f, "items.at", rest.Must(rest.OpenTimestamptz, rest.UTC), row.At),
@@ -182,7 +182,7 @@ func ToEventFromListEventsRow(f *rest.Fields, row tenantdb.ListEventsRow) api.Ev
 	}
 }
 
-// ToEventFromEvent makes api.Event of tenantdb.Event.
+// ToEventFromEvent makes an object of the API of a tenantdb.Event.
 func ToEventFromEvent(f *rest.Fields, row tenantdb.Event) api.Event {
 	return api.Event{
 		At:    rest.Take(f, "items.event.at", rest.Must(rest.OpenTimestamptz, rest.UTC), row.At),
@@ -191,10 +191,7 @@ func ToEventFromEvent(f *rest.Fields, row tenantdb.Event) api.Event {
 	}
 }
 
-// ToListWeightedFromListEventsBySeverityRow makes struct {
-// Event api.Event `json:"event"`
-// Weight int32 `json:"weight"`
-// } of tenantdb.ListEventsBySeverityRow.
+// ToListWeightedFromListEventsBySeverityRow makes an object of the API of a tenantdb.ListEventsBySeverityRow.
 func ToListWeightedFromListEventsBySeverityRow(f *rest.Fields, row tenantdb.ListEventsBySeverityRow) struct {
 	Event  api.Event `json:"event"`
 	Weight int32     `json:"weight"`

@@ -135,7 +135,7 @@ func (s *server) RenameTask(ctx context.Context, req api.RenameTaskRequestObject
 	return api.RenameTask204Response{}, nil
 }
 
-// ToTaskFromTask makes api.Task of tenantdb.Task.
+// ToTaskFromTask makes an object of the API of a tenantdb.Task.
 func ToTaskFromTask(f *rest.Fields, row tenantdb.Task) api.Task {
 	return api.Task{
 		Due:   rest.Take(f, "due", rest.Null(rest.OpenDate, rest.TimeToDate, rest.BuildPointer[openapi_types.Date]), row.Due),

@@ -117,7 +117,7 @@ func (s *server) UploadShape(ctx context.Context, req api.UploadShapeRequestObje
 	return rest.Answer(s.custom.UploadShape(ctx, q, req))
 }
 
-// ToNoteFromNote makes api.Note of tenantdb.Note.
+// ToNoteFromNote makes an object of the API of a tenantdb.Note.
 func ToNoteFromNote(f *rest.Fields, row tenantdb.Note) api.Note {
 	return api.Note{
 		Id:   row.ID,

@@ -138,7 +138,7 @@ func (s *server) Health(ctx context.Context, req api.HealthRequestObject) (api.H
 	return rest.Answer(s.custom.Health(ctx, req))
 }
 
-// ToGetOrder200JSONResponseFromGetOrderRow makes api.GetOrder200JSONResponse of tenantdb.GetOrderRow.
+// ToGetOrder200JSONResponseFromGetOrderRow makes an object of the API of a tenantdb.GetOrderRow.
 func ToGetOrder200JSONResponseFromGetOrderRow(_ *rest.Fields, row tenantdb.GetOrderRow) api.GetOrder200JSONResponse {
 	return api.GetOrder200JSONResponse{
 		Country: row.Country,
@@ -146,10 +146,7 @@ func ToGetOrder200JSONResponseFromGetOrderRow(_ *rest.Fields, row tenantdb.GetOr
 	}
 }
 
-// ToListCountriesFromPublicCountry makes struct {
-// Code string `json:"code"`
-// Name string `json:"name"`
-// } of publicdb.Country.
+// ToListCountriesFromPublicCountry makes an object of the API of a publicdb.Country.
 func ToListCountriesFromPublicCountry(_ *rest.Fields, row publicdb.Country) struct {
 	Code string `json:"code"`
 	Name string `json:"name"`

@@ -157,7 +157,7 @@ func (s *server) MyMessages(ctx context.Context, req api.MyMessagesRequestObject
 	return api.MyMessages200JSONResponse(body), nil
 }
 
-// ToAddMessage201JSONResponseFromAddMessageRow makes api.AddMessage201JSONResponse of tenantdb.AddMessageRow.
+// ToAddMessage201JSONResponseFromAddMessageRow makes an object of the API of a tenantdb.AddMessageRow.
 func ToAddMessage201JSONResponseFromAddMessageRow(f *rest.Fields, row tenantdb.AddMessageRow) api.AddMessage201JSONResponse {
 	return api.AddMessage201JSONResponse{
 		Extra: rest.Take(f, "extra", rest.FromJSON[[]byte, api.Extra], row.Extra),
@@ -165,11 +165,7 @@ func ToAddMessage201JSONResponseFromAddMessageRow(f *rest.Fields, row tenantdb.A
 	}
 }
 
-// ToMyMessagesFromMyMessagesRow makes struct {
-// Body nullable.Nullable[string] `json:"body,omitempty"`
-// Extra any `json:"extra"`
-// Id openapi_types.UUID `json:"id"`
-// } of tenantdb.MyMessagesRow.
+// ToMyMessagesFromMyMessagesRow makes an object of the API of a tenantdb.MyMessagesRow.
 func ToMyMessagesFromMyMessagesRow(f *rest.Fields, row tenantdb.MyMessagesRow) struct {
 	Body  nullable.Nullable[string] `json:"body,omitempty"`
 	Extra any                       `json:"extra"`

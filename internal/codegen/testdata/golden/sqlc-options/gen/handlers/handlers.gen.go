@@ -150,7 +150,7 @@ func (s *server) FindProfiles(ctx context.Context, req api.FindProfilesRequestOb
 	return api.FindProfiles200JSONResponse(body), nil
 }
 
-// ToProfileFromProfilePointer makes api.Profile of *tenantdb.Profile.
+// ToProfileFromProfilePointer makes an object of the API of a *tenantdb.Profile.
 func ToProfileFromProfilePointer(f *rest.Fields, row *tenantdb.Profile) api.Profile {
 	return api.Profile{
 		ApiUrl:    row.APIURL,
@@ -160,10 +160,7 @@ func ToProfileFromProfilePointer(f *rest.Fields, row *tenantdb.Profile) api.Prof
 	}
 }
 
-// ToFindProfilesFromFindProfilesRowPointer makes struct {
-// ApiUrl string `json:"api_url"`
-// UserId openapi_types.UUID `json:"user_id"`
-// } of *tenantdb.FindProfilesRow.
+// ToFindProfilesFromFindProfilesRowPointer makes an object of the API of a *tenantdb.FindProfilesRow.
 func ToFindProfilesFromFindProfilesRowPointer(f *rest.Fields, row *tenantdb.FindProfilesRow) struct {
 	ApiUrl string             `json:"api_url"`
 	UserId openapi_types.UUID `json:"user_id"`

@@ -208,7 +208,7 @@ func (s *server) GetSample(ctx context.Context, req api.GetSampleRequestObject) 
 	return api.GetSample200JSONResponse(body), nil
 }
 
-// ToSampleFromSample makes api.Sample of tenantdb.Sample.
+// ToSampleFromSample makes an object of the API of a tenantdb.Sample.
 func ToSampleFromSample(f *rest.Fields, row tenantdb.Sample) api.Sample {
 	return api.Sample{
 		ABigint:      rest.Take(f, "a_bigint", rest.Slice[[]int64, []int64](rest.Same[int64]), row.ABigint),

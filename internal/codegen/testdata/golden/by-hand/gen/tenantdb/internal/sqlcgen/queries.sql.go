@@ -18,6 +18,66 @@ type AddReadingsParams struct {
 	Value  float64
 }
 
+const latestAges = `-- name: LatestAges :many
+SELECT DISTINCT ON (sensor) sensor, at, value, now() - at AS age FROM readings ORDER BY sensor, at DESC
+`
+
+type LatestAgesRow struct {
+	Sensor string
+	At     pgtype.Timestamptz
+	Value  float64
+	Age    int32
+}
+
+func (q *Queries) LatestAges(ctx context.Context) ([]LatestAgesRow, error) {
+	rows, err := q.db.Query(ctx, latestAges)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LatestAgesRow
+	for rows.Next() {
+		var i LatestAgesRow
+		if err := rows.Scan(
+			&i.Sensor,
+			&i.At,
+			&i.Value,
+			&i.Age,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const latestReadings = `-- name: LatestReadings :many
+SELECT DISTINCT ON (sensor) sensor, at, value FROM readings ORDER BY sensor, at DESC
+`
+
+func (q *Queries) LatestReadings(ctx context.Context) ([]Reading, error) {
+	rows, err := q.db.Query(ctx, latestReadings)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Reading
+	for rows.Next() {
+		var i Reading
+		if err := rows.Scan(&i.Sensor, &i.At, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const touch = `-- name: Touch :execresult
 UPDATE readings SET at = now() WHERE sensor = $1
 `
