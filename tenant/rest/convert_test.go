@@ -196,6 +196,9 @@ func TestWrappers(t *testing.T) {
 			t.Errorf("%v became %v, %v", c.in, got, err)
 		}
 	}
+	if n := rest.Nullable[string](nil); !n.IsNull() || !rest.Nullable(new("")).IsSpecified() || rest.Nullable(new("")).IsNull() {
+		t.Errorf("nothing became %v, an empty text %v", n, rest.Nullable(new("")))
+	}
 	if _, err := rest.Must(rest.OpenText, rest.Same[string])(pgtype.Text{}); err == nil {
 		t.Error("NULL became a value that must be there")
 	}
