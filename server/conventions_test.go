@@ -67,7 +67,10 @@ func TestProviderETag(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, created)
 	}
-	path, tag := "/v1/providers/"+property(t, created, "id"), header.Get("ETag")
+	path, tag := header.Get("Location"), header.Get("ETag")
+	if path != "/v1/providers/"+property(t, created, "id") {
+		t.Errorf("Location %q", path)
+	}
 	for _, step := range []struct {
 		method, body, header string
 		want                 int

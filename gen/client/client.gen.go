@@ -12824,6 +12824,7 @@ func (r ListMuteRulesResponse) ContentType() string {
 type CreateMuteRuleResponse201Headers struct {
 	ETag                *string
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 // CreateMuteRuleResponse429Headers the declared response headers of an HTTP 429 response for CreateMuteRule
@@ -14565,6 +14566,7 @@ func (r ListProvidersResponse) ContentType() string {
 type CreateProviderResponse201Headers struct {
 	ETag                *string
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 // CreateProviderResponse429Headers the declared response headers of an HTTP 429 response for CreateProvider
@@ -16305,6 +16307,7 @@ func (r ListRolesResponse) ContentType() string {
 type CreateRoleResponse201Headers struct {
 	ETag                *string
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 // CreateRoleResponse429Headers the declared response headers of an HTTP 429 response for CreateRole
@@ -16962,6 +16965,7 @@ func (r ListScansResponse) ContentType() string {
 // CreateScanResponse201Headers the declared response headers of an HTTP 201 response for CreateScan
 type CreateScanResponse201Headers struct {
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 // CreateScanResponse429Headers the declared response headers of an HTTP 429 response for CreateScan
@@ -18057,6 +18061,7 @@ func (r ReportScanProgressResponse) ContentType() string {
 // CreateReportResponse201Headers the declared response headers of an HTTP 201 response for CreateReport
 type CreateReportResponse201Headers struct {
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 // CreateReportResponse429Headers the declared response headers of an HTTP 429 response for CreateReport
@@ -23151,6 +23156,13 @@ func ParseCreateMuteRuleResponse(rsp *http.Response) (*CreateMuteRuleResponse, e
 			}
 			headers.IdempotencyReplayed = &value
 		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateMuteRuleResponse429Headers
@@ -24981,6 +24993,13 @@ func ParseCreateProviderResponse(rsp *http.Response) (*CreateProviderResponse, e
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:
@@ -26836,6 +26855,13 @@ func ParseCreateRoleResponse(rsp *http.Response) (*CreateRoleResponse, error) {
 			}
 			headers.IdempotencyReplayed = &value
 		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateRoleResponse429Headers
@@ -27531,6 +27557,13 @@ func ParseCreateScanResponse(rsp *http.Response) (*CreateScanResponse, error) {
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:
@@ -28668,6 +28701,13 @@ func ParseCreateReportResponse(rsp *http.Response) (*CreateReportResponse, error
 				return nil, err
 			}
 			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:

@@ -448,6 +448,9 @@ func (s *server) createRoleWith(ctx context.Context, q *tenantdb.Queries, req ap
 	if err := rest.SetETag(ctx, body); err != nil {
 		return nil, err
 	}
+	if err := rest.SetLocation(ctx, "/v1/roles/{role_id}", body.Id); err != nil {
+		return nil, err
+	}
 	return api.CreateRole201JSONResponse{Body: body}, nil
 }
 
@@ -1087,6 +1090,9 @@ func (s *server) createProviderWith(ctx context.Context, q *tenantdb.Queries, re
 	if err := rest.SetETag(ctx, body); err != nil {
 		return nil, err
 	}
+	if err := rest.SetLocation(ctx, "/v1/providers/{provider_id}", body.Id); err != nil {
+		return nil, err
+	}
 	return api.CreateProvider201JSONResponse{Body: body}, nil
 }
 
@@ -1396,6 +1402,9 @@ func (s *server) createScanWith(ctx context.Context, q *tenantdb.Queries, req ap
 	var out rest.Fields
 	body := ToScanFromScan(&out, row)
 	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetLocation(ctx, "/v1/scans/{scan_id}", body.Id); err != nil {
 		return nil, err
 	}
 	return api.CreateScan201JSONResponse{Body: body}, nil
@@ -1791,6 +1800,9 @@ func (s *server) createMuteRuleWith(ctx context.Context, q *tenantdb.Queries, re
 	if err := rest.SetETag(ctx, body); err != nil {
 		return nil, err
 	}
+	if err := rest.SetLocation(ctx, "/v1/mute-rules/{mute_rule_id}", body.Id); err != nil {
+		return nil, err
+	}
 	return api.CreateMuteRule201JSONResponse{Body: body}, nil
 }
 
@@ -2146,6 +2158,9 @@ func (s *server) createReportWith(ctx context.Context, q *tenantdb.Queries, req 
 	var out rest.Fields
 	body := ToReportFromReport(&out, row)
 	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	if err := rest.SetLocation(ctx, "/v1/reports/{report_id}", body.Id); err != nil {
 		return nil, err
 	}
 	return api.CreateReport201JSONResponse{Body: body}, nil

@@ -145,7 +145,7 @@ func (h *handler) logger() *slog.Logger {
 // none has, which methods the path has: what ServeMux itself would answer in
 // plain text or by a redirect.
 func (h *handler) route(r *http.Request) (found bool, allowed []string) {
-	if !isClean(r.URL.Path) {
+	if !isClean(r.URL.EscapedPath()) {
 		return false, nil
 	}
 	if _, pattern := h.mux.Handler(r); pattern != "" {
@@ -165,7 +165,7 @@ func (h *handler) route(r *http.Request) (found bool, allowed []string) {
 	return false, allowed
 }
 
-// isClean tells whether ServeMux takes the path as it is.
+// isClean tells whether ServeMux takes an escaped path as it is.
 func isClean(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false

@@ -74,8 +74,25 @@ func (w *walk) call(t *testing.T, id string, options ...option) *answer {
 	if req.header.Get("Idempotency-Key") != "" {
 		w.replay(t, req, a)
 	}
+	if a.status == http.StatusCreated {
+		w.follow(t, id, a)
+	}
 	w.calls[id] = req
 	return a
+}
+
+// follow gets what was created, from where the answer says that it is.
+func (w *walk) follow(t *testing.T, id string, created *answer) {
+	t.Helper()
+	location := created.header.Get("Location")
+	if !strings.HasPrefix(location, "/v1/") {
+		t.Errorf("%s: Location %q is not a path of the API", id, location)
+		return
+	}
+	found := w.send(t, http.MethodGet, location, http.Header{"Authorization": {"Bearer " + w.token}}, nil)
+	if found.status != http.StatusOK {
+		t.Errorf("%s: Location %s: %d %s", id, location, found.status, found.body)
+	}
 }
 
 // refused sends a request that must fail.
@@ -119,7 +136,8 @@ func (w *walk) replay(t *testing.T, req request, first *answer) {
 	req = req.clone()
 	req.header.Del("If-Match")
 	again := w.do(t, req)
-	if !bytes.Equal(again.body, first.body) || again.header.Get("Idempotency-Replayed") != "true" {
+	if !bytes.Equal(again.body, first.body) || again.header.Get("Idempotency-Replayed") != "true" ||
+		again.header.Get("Location") != first.header.Get("Location") {
 		t.Errorf("%s: repeated with its key: %v %s instead of %s", req.op, again.header, again.body, first.body)
 	}
 	other, changed := w.otherBody(t, req)

@@ -53,14 +53,7 @@ func (b *binding) checkETag(code string, r *openapi3.Response, line int) {
 	b.tail = append(b.tail, "\tif err := rest.SetETag(ctx, body); err != nil {\n\t\treturn nil, err\n\t}")
 }
 
-func declaresETag(r *openapi3.Response) bool {
-	for name := range r.Headers {
-		if strings.EqualFold(name, etagRule) {
-			return true
-		}
-	}
-	return false
-}
+func declaresETag(r *openapi3.Response) bool { return declares(r, etagRule) }
 
 // sameAsGet is true when a GET with an ETag answers with the body that this
 // operation answers with: that of the same path, or for POST one below it.

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -23,6 +24,16 @@ func (b *binding) checkHeaders(code string, r *openapi3.Response) {
 		b.reportf(line, "response-header", code+" "+name, "remove `required: true` from the header, or write the handler by hand",
 			"a query gives no response headers, so a required one would be sent empty")
 	}
+}
+
+// declares tells whether the response has the header.
+func declares(r *openapi3.Response, header string) bool {
+	for name := range r.Headers {
+		if strings.EqualFold(name, header) {
+			return true
+		}
+	}
+	return false
 }
 
 // bodyField gives the type of the body in a struct of body and headers.

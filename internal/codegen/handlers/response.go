@@ -27,6 +27,7 @@ func (b *binding) response() {
 	b.checkHeaders(code, r)
 	b.checkETag(code, r, line)
 	if len(r.Content) == 0 {
+		b.checkLocation(code, r, nil, line)
 		b.answer = b.empty(code)
 		if b.query.Cmd == queries.Many {
 			b.reportf(line, "response-shape", code, "give the response a body, or make the query :exec", "query %s returns rows, but the response has no body", b.query.Name)
@@ -47,6 +48,7 @@ func (b *binding) response() {
 		b.reportf(line, "response-shape", code, "write the handler by hand", "the response has a form that a query cannot fill")
 		return
 	}
+	b.checkLocation(code, r, target, line)
 	b.fill(openapi.Flatten(media.Schema), target, line)
 }
 

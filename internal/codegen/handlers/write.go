@@ -133,7 +133,7 @@ func (b *binding) write() {
 		b.name, b.op.Method, b.op.Path, q.Name, q.File)))
 	lines := strings.Join(b.lines, "\n")
 	request := "req"
-	if !strings.Contains(lines+b.args, "req.") {
+	if !strings.Contains(lines+b.args+strings.Join(b.tail, ""), "req.") {
 		request = "_"
 	}
 	if b.split() {

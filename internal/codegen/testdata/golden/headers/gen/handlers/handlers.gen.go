@@ -117,6 +117,9 @@ func (s *server) AddThing(ctx context.Context, req api.AddThingRequestObject) (a
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
+	if err := rest.SetLocation(ctx, "/things/{id}", body.Id); err != nil {
+		return nil, err
+	}
 	return api.AddThing201JSONResponse{AddedJSONResponse: api.AddedJSONResponse{Body: body}}, nil
 }
 
