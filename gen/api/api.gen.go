@@ -9605,6 +9605,7 @@ type CreateMuteRuleResponseObject interface {
 type CreateMuteRule201ResponseHeaders struct {
 	ETag                *string
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 type CreateMuteRule201JSONResponse struct {
@@ -9624,6 +9625,9 @@ func (response CreateMuteRule201JSONResponse) VisitCreateMuteRuleResponse(w http
 	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -12072,6 +12076,7 @@ type CreateProviderResponseObject interface {
 type CreateProvider201ResponseHeaders struct {
 	ETag                *string
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 type CreateProvider201JSONResponse struct {
@@ -12091,6 +12096,9 @@ func (response CreateProvider201JSONResponse) VisitCreateProviderResponse(w http
 	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -14689,6 +14697,7 @@ type CreateRoleResponseObject interface {
 type CreateRole201ResponseHeaders struct {
 	ETag                *string
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 type CreateRole201JSONResponse struct {
@@ -14708,6 +14717,9 @@ func (response CreateRole201JSONResponse) VisitCreateRoleResponse(w http.Respons
 	}
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -15684,6 +15696,7 @@ type CreateScanResponseObject interface {
 
 type CreateScan201ResponseHeaders struct {
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 type CreateScan201JSONResponse struct {
@@ -15700,6 +15713,9 @@ func (response CreateScan201JSONResponse) VisitCreateScanResponse(w http.Respons
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -17356,6 +17372,7 @@ type CreateReportResponseObject interface {
 
 type CreateReport201ResponseHeaders struct {
 	IdempotencyReplayed *string
+	Location            *string
 }
 
 type CreateReport201JSONResponse struct {
@@ -17372,6 +17389,9 @@ func (response CreateReport201JSONResponse) VisitCreateReportResponse(w http.Res
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
 	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -22019,165 +22039,165 @@ var swaggerSpec = []string{
 	"hcqL1E02qVWODNAijG8QZ4+R5OUt0i4Tc6lunxzFBIfb3jV7AnWlqj9zBnHaNcgYXY0sAY5KQ8BZn1Do",
 	"vKh70VwtyTWDIlbzKyObA054M9X2hmLeShKAoo/Jf2suyLTMeMXRnSU2nseY3c5TqJ7NBMd3OLhN10pw",
 	"rHBIoC8mFPKWpYUB5XjUrs2dWbmHiAkcI9rt1C532psOPG88Oa2E94jrBrPAc2b9WegMJ9PQ8ftT7Izn",
-	"3mAQhuF05s4efreOEu+FtWktyWvzO9KI3NuA7nbs/qxviDwIya3Yf691T3bLOQxxDkM07JaTa8fDyjE/",
-	"ORRFSfXxoaRgKs4RFx/t0tm98QzI/KYK4EZlp6sU79rihGfwoHurN3PjQ4Uf5JxVaIaRc9ThS0cdFLG0",
-	"Y4YyhdVGGzTlriSFEKFa02+W2zqf3eei2JOCC5xPop/tJPpVmCpnX9+XrfJuI6dsofIJINqC5QkU7M9A",
-	"sV9EwTY5Zq5IvCAOTPaPVWljRn7oOqSyALmHbwfG97nqqz6PcK1ZnN+YdB0Me9OpOxyNTixddf0hRO02",
-	"R4na/91Huftbk+dT4KFT4BKzRVvDtyT5D57rLsALKodY7Ut9mTtSE8M62lo2tcD12NnQoCYDz75mOIoA",
-	"WJEFpIeeqIcl2vEaUljvEPEY9JySa6Fy385TQcJab+kTOYWTKLujjW1dBjuYNW/pKB9Iwn0y64ed/hm2",
-	"LfCbO6G2FkJfhj2B6hpwp2FBfif1INlc2GhvNbHaJ1mdFJ+ruAKOLJxnA69AWW0TFUALMJj4322f5hDP",
-	"J24ZuFXQn6V+gVkp+cTNasO9bifhCY46l8P+xGrIt4WIb9Zf0Lp5NKu4eeCNWhT+mYnDeuyr/lNL2jU4",
-	"hHBTniuk+kxgGqUxQIye+0ycskowSONY9e/Q8s3fIguU3HCV4aCixquj9B2+O9iX4m26Eihdt1JqkOwA",
-	"gOz74SivJPG2L0Qu93Y4PutLypIFuQHs28uB25tMvYH1X9e0mbrsDy1OnLndzpIulkQk+tbOdNybTXLk",
-	"h363w6NQ/q5v2lvjvMZCKBaf9jPOHk9HbZGS9LLW8DQ89xyyPxGjwmJmWZUllj3IpjussMufhcaDNXoR",
-	"qNPoP+iCiIMlym7Ncd9zLNmICn1tNWZsSYA8N8/qnDgbSHQuvbHFU1PParYox2G1WrQ4ZDwYSaZQIGzT",
-	"aW88U91s9SNtLh2Od5/4l6lwvJ5XeKQ3GuaPnEx6rtuqT5N5w0Gdmu+o0quckbNK/TwqVZ7m0piAJpU6",
-	"jGIWWBvSVqvmTLHDtkYVOreUhaJhj1klRVbao8QYCWo8mTAOowXFd9u/UO2aOhFjmneDAtNoGqo1qZmX",
-	"VIXAcPmlXn7pv1MAiLMu9lqwkpmYnFVDC/XMI6fjEbNpkktuFWE14IoyNdZyRD0zfLc93HXsMYhKnqrU",
-	"M5CWWZk3S6OoLofXDO+1kgDihNyCI4qFasMfpjtHPWkjFjgotwyL5t69QGbag3gFmLEDkKuZWh33xl4G",
-	"6eX1B8PReDKduV4/a7pwYzBJboAPO5f9/uAenK53ZR+fZ+RzVpqfGQI0KQgFkeAGIqGS5XZEwmGUK7nz",
-	"pt+aSSsVkI8AejUzbGMilWa5s26OsyNFxzVbYlGrTTPonEybfuEzaS5gtPhIYoWw1wzNqioB0SuACEmF",
-	"neNRBRFPQ/UKqdePfqeF5X/4he0hqxp7rvxtZVqynN9ZRjwAolUro6HMdDsSQhWu7bOeVU+5krGQSQTE",
-	"ONLOHVHjinobYACMoiKhQXtf1DO8FSf0QIVpbNpevL4avfRGbzvd3D1lsZI77nlj679Jt5MtAvQbnqug",
-	"4qWruTf79YDuhwWffmrTltVavgpufKpRj1mYbUWGrm8D8MtRohBvz8b8aXW3WuSNpMMG7qid/SxzpNbG",
-	"p/QXN/A/vc16qJ4MdzKLpwy6nUWM7yQVFaBtV5ilOOpcjux4S2a09weTEp4jtPzOvE5D+6lLulhaTxxW",
-	"PtEbFBWktMJbqEa9RK1iOvptZ1P6y4V08u7ArXxPhiEqGBQyifYFUr8H7ssqs6gAbzAJtf38bxJz3UDQ",
-	"wO9IihCN2DRrJHhyPu33u9DjGsA0KrCoC+w3mVReDHxYuNDzpvpKt3DlioQ0XbXjP3VzYwbU4uHMZSct",
-	"LMdKfhnTP6PHltyl79thryQmLNwTignxNnNR7dilSwx4GNpnuR+n+Qpe9IXM0Zz9Qry1rEVvYvu2VKoi",
-	"MI/KQN25fLrv8net45qwJBVc9VdGkDzjbvPgV4i3XaRir2cGewgGk+pCEru/lf808giVtlFx1jrad8RT",
-	"rj9pokgV1c17csFGgx7TgDLoFc/x4xghYXXoBDxTkYJDOVm8BNR6IKf5/c9vOlXUmadGJBwJQnRptTIF",
-	"oAfTnGDlJrv8VZ/C3nUN+vNNTOSg9Llw4D4DW/LDjR1gUd8o8IzLQbez4ixZRtsbWL3OZcdVjapM9+KY",
-	"gMmhm18+lx8hnrN/Km+DJQnTSMszFT/GaIlZOE+hnXg2ouopKYYPdWW7hTJTOVFvWjlTtzDV/mh3rt5w",
-	"Vpgt4Knns72SH9u4qSPM9vqmJT11UbAkeH28vPmsfE2CVBk8v77bCQRFcDiX57U5oBkZBjcW667HV/PV",
-	"B0cEHIBJdIP4Aq9ffJT/AF7Spz2KVF6U5cGaUTTl8j8TGMwhwBYzzSIouaYWwGBZ42SZ01E28E65ZqKm",
-	"y7080R1scv95C9/+9zB4G/bex9rfRs3ZV20+1IgZVRq2Vpy6V7zkDF0vXA4GmP9qm4MHAsXNwJ7yuJiB",
-	"t1OBBVucqLBvFaKTdpS3z4pQcqNiPApcagP/C/5UnZ9BOUPgitsQliDBG0JO5dkdnxt0qtsg4EbmJw60",
-	"VUbyrQwXDQqYLekNpJtVedQtRD7rchLHBompsvRtWC59K9UMt8kMKOQcRNgnEaxORWcZznyO45CEN0BH",
-	"+VCyiB6wpR3TK8UUU+EQDD+90ykJMCl3cDmQMzF5CmCuS7E/eVabVdC8qDjfrrxvzufdq/HBvfKDoT8a",
-	"E+K44+nUGQXjkTPz/ZHj9X134vfHg9F4cHiv8HYliX/fXo3r9qr1hvQ9dzadjEfDQd/rHIs3liUx99un",
-	"hBxEHitYIpZ+VoKBsIA4uozokLbO7zA3/OZqGL8woNna0qpGz+ffFRFbdCZRKa0sV0pFLf1pb5eRNaZQ",
-	"iSA5DCKQKQ1trLEuoDbBEG1E2z3wY+bNXxR+LJN8mIU+/9BK3B8hJrxcTAy8oTea9cejwWjaCoQsW7+H",
-	"ACHbXRdLI2hRXq0Rdn48IP8L1dj93mgwGo4GdWpg7o69wO8PHTyfzpzhcDpw8HSMnYk3H0zD+Xg+Cvyj",
-	"VTaMqPMg+3uwHD1fgNZy/lC+3xmb7IxN9g1UpSvBIQ+zuX7Yr+jK+mTnGHvx0UoJPtg6Bdwv3Syy3LVS",
-	"sqTeC2ISEpZQHCnACvWoEGGBNqQ6bVqhRd1b35kbHwqPzCzOGZPsq8EkoyK4Bx+U6GxfDxSV+p0mAV+p",
-	"3n+JqHRz1LmEPxctn7Qjwdkp8e04Jb4W4+eMdvZl0c6aSz9bLB3AOpPCDxpYRgTfESEFoYY8M7BNPfQq",
-	"jSIURATHQg1jTeJke4nwNXuf0/t7KTwlxyOR8LXQaaIqblOPnPZFTIETIKftSlD0e5L+oWOJBQ3CVRAI",
-	"V17/h849/FYPhapWP42zNrinNqjd9ntpgsGsNxrMhqPpA2iCMzLbiU3k85G2KdBac11WUhMHTrQXudgB",
-	"pLW0wuh/zmOkSlZjcYk2SwLYioBkYR1o+ZowEhYczQq0mM5VC9Bq7OI3JOBxaIb7NB/NMfrtqK4SuRw3",
-	"OJZKHKsaKx5B7nAUwqR8grAQ6UpjnTUEfsomeUVMPtODq6mihtIzO6iijFQder3+ZOwq7+qupjq0NOcz",
-	"zT00mbXmD63Jfmsa6axW9quVN5ASBqnxBZdNg8Bg1sphVwjIY1FPfcjbOdTK90+HNJPGidmHVKFcTxXl",
-	"bfdBqLAOgbpa/ngddHIZ/r8Z0uKegBa1slD9fC5JOFmha26mKoQK0crzkm/XfrkgSBAbeVAXikGSHJUR",
-	"oikTpSyhkV2UTjZSOIjDUZe36oVfW+ylHE06x1++hvjLcx4vSLJ7OpofEY7RBFgXlLmC/tBSGXR1r2jo",
-	"5qcaxqie0Fu0kXS/TpPHiEnLtDzAAwrxM7HASXPsd9NF3PKJ45ZslZa79fJDBDSQz+wXffBF+tt7adOY",
-	"JweG0lq3GZLYVW2/5Gg8NMfEtHb6HM749sr9aLDckfci4TEJW6nYXJBUOnog2SaAxslZe2SQG0BO0Cl0",
-	"q/spAyY2CZFP5lxdsEUx1HwmS3LNQpxgHwvSRb5cO5Rwu+88iCb4XPQUKbUspRP0J0U+Dm571+x1miC8",
-	"wJR11XuKI8hQE0xd/y2pdDS9Tk8pzY7yMOUbqX5JSMxwpETKcOIBYBOPyA2O5a7gmF3ijbikeHV5aVvL",
-	"l/KiCy2g5KYeFmD3SRK0Rc2pe9R81TLaji9PeqPxZDiYfVZRfXbO/G90zrxNtERta0Cag5Mp+Dum3f4b",
-	"/Yy2MvJtgJlB3/vK2+BXphMXY7J2Byt5zcRxvbJ8mvN4Bb8H4q6jvNZet7MmMeXhDcBUqACn/kYkOM6C",
-	"nlqFHOir1d4ZY6HP/GpgjzKIlndWxbmBwJnzWGc24Dg8sm29Ip0GTesViZ39L6et8ogzzjUiwioALpaK",
-	"GyYvCY6Lj+qPQxmvgKNuKCjRUAoBv9MIpdt6z4p6cWvhom57sN66yil+zmT92rrrxoZa9hJ0gbIOddVV",
-	"VPoYAghaeUCnL75hEcchCRFe47guhfWzkO8D+0LOuk7runZqrbZxI/x69q18o6mizURMzvp7NOaFxZa1",
-	"aEqZ2sQCPX37N/T7N8+foqE3dTX6H0aKPv6AOMTqXz378e1fX3VNX0PFh4jPr1mu8rNfeRySWB8naYxS",
-	"GgrLdyOSmOCVqjrJ3CkxweHja4YzCaj0uR8TfCvPHnMpHYM06Wr/DGGhegKFqCo4iTZLHpEeesHkjLoI",
-	"X7OARJF6EEZiLd8hloQkaANJIgm+JRraRM4njTDyyYIyoZeAIbzmIon5ekl61+wJyxov5pp66A4rrQw9",
-	"i6MFdTvJ+8FhoZG+uVDJhKZPGVZdw4rwM5LE5LnEaSOI3vANUGFCPiQXUhy3e2dNVxxNliU5po/jzjMq",
-	"1lxQkyxWNuyZgQQDEqWqT7gFwZEkOFiuCEsew6/y8j9da05zvF4g7q47VRgX+ZjPEu8UdpVh8X1iLxdw",
-	"h7oDvKgXOrW+BfPMY/H9q/FX8qI7gwej0WyK9CgGNYgwORhsJZyU57qVCFJ7RwKiGRrGLigvQV3ZuWZV",
-	"49GI/qccTj1QjmoU3hQrp8E4fhOgNOArq+i9UOodqPBGvGk/nMwGTkhGU2c0wVNn1p+Mnbk384PJaDQM",
-	"cJB7srP1btbdQW8EjoMlvSOOj4PbdO0MB/d2e1d1iygAahvh8LFD2J1OR5Jf7uKiqHweE64Qg8vLy51x",
-	"Ol5/MFTgvy2W1J0G/swPR44/7fvOaD7Ejj8MfWcQjifjeTAhI3dwqiUl4YI4w9mXWtAN8Q+spR6gXsmy",
-	"q65Dtj/evfgnp/6fo3+HT3+c9YJ+xPzVczf8nx+jTgYG401bt/to4tLTAuaMBvMN+AlzLZyrf/PdHjQY",
-	"W31baDD51592jAd5PtL5fNqn2KwRH01EflSaYxrVOmTU0+9h6asbv4RTJiQJppEw/pEcDL3bSjb2h2To",
-	"jwh2XM+bO6PJbOzgIfadWTj1/YC4wQTjY2WjNgudAAdL4oCc+0zCMYcVq8jlrxCS5ZEafdNS1D2Dval3",
-	"9qirzu6eb9bdk8mL/aKvIFwOiLXDXbz/Oq9vyLLTiuDA4el53t34IUXe2wQnqfhGIrpLEtwqeSQGN0rS",
-	"3Sh80hscBESIGz/iwS0kTdW6xC3pF5IowTvyWVUntTJffTIKRvO+M8dB3xnhYejMBt7ACSdkOpjPw+EI",
-	"8J10Br+uzaru40bF7Y3Jox8Nenm5UTufeUHiVvXx6ErJm6SicwkTzz7fKK3Vuex8B+uLygIXhZwIKAAD",
-	"+t5eInWhQLD2SO0HUvvRy6oANO84eCOcA5vnZAviDAn2++NwfmTEWvPSYfs294+dhfGJuvHknnBfdevY",
-	"K5szCOvKaHZJMmbymkd7u1tmuY4BXlldmKxcRWmH8g2rlck8OmkzWz+lUUJZBiSwF/jOgj7ZyS/j8S3A",
-	"ttt+XaqKhFZk5ZueBeYErEJyHYjfragQphhyhRlekBsDLq4/Wv317yjZ2J/JB4iGWEGUVpiyp5r/G4JD",
-	"Of9oayY+qJ54GtKEx7sTP+W8WrTX5NHeLrxAz9BZR47/LItOfC7WzGyEjwLA35U2cNle3FOIhxyFc/pG",
-	"J7R+MYzT4qRepolGslOMAPIkOyLK9dXANPu5aFd+lPmqTZoyrNFD4JhmUsgUy+8XQ5Oe57mz0a4Uqlw1",
-	"KYxGljByH2YhDwqobNStpNM+yXTGCj1jhX4DwCrAzNLcVCJ2j7S3RHHBorz4CEUaDWBB4aEoknYmTbq6",
-	"ME/11InIHErTVUIFZXc0AYEkUMJ1vfqcxwueJESan1dl3aETKAB7o9aGVa+UV3KmLrtmgq8I4JhRoV5L",
-	"QpTwPSmb91FF8qYHS9eUU/6tJmu2Z/hvN7vzIANaBLgXlzSLHCh+W+I7yW91IYOHpudThgpamiK1JyLl",
-	"yZK2x7DyIGSiuUi3cmppf7x7CJjOB7M3zk74L+yEP8j4hk3rITl/Bk7fLLnhdhRghkKOVjwmiMcoIkIg",
-	"nCDOAtJDT+oU5TXT3p4cNyIA6LXwsu6EpnDWPqtaPAEMZ5WDKLMWNPsD9/cOsX87f8bDIXK2lI2z3mgy",
-	"Gw4Gdd6y2sU4kdQ8KCMHbm/qudPJ7IQy8gxc+aWNrPOBrCnS5WG1YEne7ECWMkbZwlEu6n2Z9+QDCdKE",
-	"soXurWn4ncZWL6s6P796y9vgtJ2Ls6rey3M7ta+rnZp6ptpXHay3GxXVhZAHl4ORCSGniobMPYUtUIAP",
-	"vhviiec64yHBzsgbDx2fhCMHe/5s7JPhJIAG7iZUMU80eM+KLvSjIRlnERMhOpdDt5ya03C/mpZn6c60",
-	"NnKziiYL3VfUrsd6B2HjuGaRhhkwXIITSIQ2vCn5P6aLheQJecpIISJdAw3nttnRNmGYnNv3RWN08kbE",
-	"2YKIBGlJdG53f+p291Qgnxi5zUgoTRm7Ya3p1l4K09gi22iL/VqiCTyCUQEPUb6g9BJl4KxTBRWCIOAR",
-	"UcjV/zWXShoZkoRyBSprGoDFbNLX+mc/D8h5voVbP0E76BfqpnGW6Y/jGG9rCw7UVLQIKHe8zYVJTbWB",
-	"EQFNGVYO9krf89spPShqnrpUpVpd5F6ORpf9QVEXdV5fDV8OJm87VQqpYRKR2iRd75vpH6gCuWduqK2A",
-	"TFOAk6kbax2MurG5J1c3NlXWg5G2zGio2URvdHgT5TXu5ci7dL2dTZy+HM2qN3HoYTwYDCbOZDYPnZE3",
-	"nDv+mMyccDqYjafzaX849L+tTSytw/Gb6E2O6azbtM5i+KmN+DqcggYi9Vxe8dWnkZhkqXr7pFRWYUwK",
-	"q6Qit1rqk0zkc9EG00RohFtsejUovSsg5Kh8mgDV997mx/dQGH7NMtxeSFchH+QsMAuRT5A+A9Ykrwzr",
-	"k1fk6L9o8opeyRyiEEGi132LFyyZpWtH8apdqgqsyEOkqjQ/nVrNBWbTwdSbNjukDsb9eRAOfYf0CXaG",
-	"ZEicqe9OHHc+nYYeIYT4k5x2q1dcK5fTqJZ7HlCtjduvdvSdWsngO0wjcJCd9GBqbUIrLbHvKFpSDeeU",
-	"mnNKzWdSfU/Erc5GEUry71N9po1EmavTZNkTqf9PolZdCxRLoXwqHOIvPurihwZFhXMc6wZ91RkB99JX",
-	"8qYvguj07Z4Kz/1Uv7V+qr/ho3kLrbu/JrRC955TUb6VVBR1iJKKQp6jKlB2K7zLRmPUJ6c8Uc9VMOpw",
-	"QpMffWjDgPh8/jhLx0RxygTiMVpioVNBuQJskfI0rE8/eXCddeL0k50o1px+6LT0kDxUIsnXrVJLa3b2",
-	"uZYFe//SHfRGA2/gzk54nPqNN8o7J7Q8YI89qP/iMYqJoe8mZyNbstecdS4CzAISQcPWSsegrXlylWK3",
-	"KYdvuroRR5N6NHjjvdTNL5gmOgR7kr54LZ1deTX/QS9XfxJOPC/0HHc6mjmj+ZQ4OBiMnIE/6Xt+OB5h",
-	"Mq494zycDM4nNClMqLlULnqzFPVE7WXwQYfWaNbzvJbNtw9J4K6UvCgb87nU4wvl58EG1AqwOkkF4BG1",
-	"csruLN1DBpx7Di2DBAePDQitLvLTBAEVgiJW7YggxQCza1bM6QMrW763Tb2t1Gz3km5WgsmxfYHsZspZ",
-	"QCakqp2yngHAqxKGVpSlkA/Sis/kLLOOmJ/JfLYyr71+3+3391rRlalznddX3g/ey74d6263Sudcu3Ku",
-	"nU4XOm2iXb7FJxb/arRn2X+2ug/5c+idsbJRum6npyhbOOBnFvuDCRvdtgsFOMERX6QECbCsAcEmWZJV",
-	"Xdrgc/WWp+olR/htiqP6wRQ+qtGjhKOIiqSQbdevybHj60J+Xbb8nmu1e6AsGfSh4O8DXaUr7XJYUaY/",
-	"ZemAlCVEpd89DK4XCfo3ggRpTJPtzSLm6fomDtc3fE0KzbFHjfG5Mrd7X/69knSfgceIJKZBggBrfjCY",
-	"zuS63jK+YQiHoVQBSrMUMLkGw1nPnRUwtkjQrwXZMs0pXnFkpoVgWkhOSaA3z16r3okEyaWNGVEJi62g",
-	"zrJlGbZflkF5Wa7SmCHOEI4iaajFSJAkAQAnPkffAcTXawXx9SSD+CqskDdze6NBUxQys0B7QMTaQOvY",
-	"DLgvqVsxUhmS7+xyPxXqlxFUUpJK8lQt+imrO190O1owV0eR13hBbiJI59USricF26dCNlVR+H6q1QSH",
-	"UBz/3ASmUfXBuydEY3MHfVt4xreayc6AjkcBOhI8nfr9wHPcaX/kjNy55+DJcO4E7jwcT4PpdE5m9YCO",
-	"eRC3DOjY740mXxrQ0ZRmORviO8PPgeeYrYcTDMJ5SMaz1um2Z6jHbyUvNsN7hIamNcK+HuSxIFdrE2OL",
-	"fqW/suy1CKOIMtJFWCiLGQtzWlhicWk1UERUXDPVYlu7zFXjJIEo092qo0hhlCMeSwZZyudTgW7JOumh",
-	"J/Ai3RZRXAOqwB2OaNhFGKVUN1gK+IoIlGxoAJGCDRb69Vlr7S50gEJ+zG8Ju2Z5jguKCL4j5sWQx6sm",
-	"YhDnMq9YlR/smilH2DXLcNuhEZSWovKlfszTxTJB6VqaoPLcj/xt3t7F+OsEYmSDeHzNllgY1AQkKAuI",
-	"RjsWiRqYbnCcOW2o3IP4FiqDuupUhdGaxIIz9TCQnzpsAX/nAQv5EcVppIeNVRZ7lTZ+AXV594dLvqd/",
-	"z+4FlZc8fbyW8vG6c3mdSUjvutO9zlQd/JQLzDsSC8rlAG50hhJcreW9vhi+UtoFvsnyh/S1ShnATxHf",
-	"qC9B9qtxYBrpJ2hCuJbrkg+0gK9O2R2ncE33GjKf4BI12mtpiV+zijn2981Rt3KnnN3crsRx85MnlXRV",
-	"nuIaC3HSKRaOzKfu7/WKbDS1PoyfVnEouPNyW7efWSue1LwbfSDOmj95jTWs4rc3REhtUdf0XAo6JVzP",
-	"Pr2zT+9gJB0U8j2thxX+4Pggq/vj6XAwGo7Ge45+VCybhque6oCHyOp9uiZERRNhNdsyCNJmXF1pOlyz",
-	"DJVIx7FQRRjLhylTsawtwKmOZsE9J4tnHSNuqgEUKpJ3+r3heDAZDu8ZHuq/7NdUQp405lORa/UNBX2q",
-	"s6+OjPsU9i5jXD2+NgczIPOG6QBmIt2MuxTrndXJl5HRavtapwfkjPWxs04Pilwd84VbdCfaBScC+Ti4",
-	"VYe3BUgOOGtqM8Ocp+TZCSikTt7KE4d5eBthq9QT5Kaa2XzBJIJ8Rcduu8Rac+PDJwd8vfA54zN8zi4g",
-	"3bg3dieeNzqn1Z6PAF/+CJDJ//ojQK26Mbj4tRb+jhPNMjRq6t9R3v5fm+zXzHRRJ6HBHu3q6nya6C7m",
-	"Yk/Xh/t1LW9R1nHCIvvM+xGIu063c0vI+mYOHvvXM/dZpyTROku6WIKBr8MS7/IQ7/Os0aNuIa5qx1v1",
-	"gjDd+R+gxH5vOf1o3BsMRmNv8nfVhEFucHbpxHH7Tt+rurS0ero3z5rElIc3hIVZmrH6BrSB+a6pymkd",
-	"S/pM+2VvVlWPRfnruZr9rHG+jMZ5iW9J1iG/UtcYZdI9WYG7zRFV6kuzfzP31JNCoMWA5vlbKDpUNliC",
-	"MEroilyizZJGUrHxZEmgS4RJqiYCAlCbJdEN7OXdWUh4g2mCMNsC3Ha32XHprZzEuZDk2ywkqdB8bs8b",
-	"zUaq8dH+k8hJKkzy1504xTgb8/k48mUkLgiG1ia95W2sydf6bos0gYOv0MQL92Vuvc0eel8j/IRZUHNM",
-	"I8Mf464+z5svhjpuZzEQIxvr8jUWwnz0vGEp42jY93qzUcN0VXmysAfjlgfj7h2MWxxMvzQUVzezzQZC",
-	"AUy/ciDvWvG+2s3t3nxPcA2e8z0fLN9TxcXAjDIBrQalsLv8mImB1Lf2cA/eu8Fjtm9QmShUlFu8riOp",
-	"DDZLGizRCm/l+T9vmEWVyQN3z0mcmT11aEL2AI+2VNI4Jiy5sQ+GWjf2HdcrKPPStdpmtNMZC7YMFQaF",
-	"UDOgXIT8nYHchu9/frPTLeOtUeYa5FchPy0xC+cp5EXlaPrynEtwksakEKY15oCC0s8aFuoo6U1M5OLo",
-	"AJ83BV/CCn+4yZ6rahTkV6pHwGV/1O2sOEuW0fZmHSsh4g1nalqm3kG16DBn2Cv5UVIrwYl8YN/CfAsS",
-	"eqcB33Ak11zcGJuvufixqaDOBLGuOYuc0wGGWz2c5QFIrbIPbe5sqaP1DcgdEXDI3FF5qpaw0Q+25Mw6",
-	"JgG2sKp295VH8uylQADm6L18EL+TbyObLMn8vRE36tikUwnwql6qqJEcizx+tHmC70iMF+RGqvDO5cDt",
-	"TabewPovS9i/7A+tVOuZ2wWXEhGJvrUzHfdmkzxZut/tyIUTyY2+aW82tjQoVMXPtJ9B7o6no7b5wFfy",
-	"TlHHofDccybwicwBWEyTDKq1FbK6yhnONMyiWNNwHOXMiSiTlLNMkrW4vLjwJaFsaHDbC8ndhcpvExnT",
-	"ljCbihsOTJ8yQXJX7dgZuBnna81SY1+8YDAHHktGVxOisVUcVnPCgKZluyxcgZ+fZu3NpDki6IJB9jE0",
-	"8oy2KIHW9eZnxosVfxrJrqLoL1NtOY/olEWf84go4JHfCHy+nmttK3l34Azcskm0jvD2Ri/WkxCjNylj",
-	"gAdGVqpWosbZrrByB3089Scjx3fnnjPypmMHD/DUGU6wSyaDyXA+x4AUKJKbiC8o2wtqePpW/KrB+eWv",
-	"Wb9/8OmvyM2/OZMT/j6N+ZpcvMRhTMNOS6D7g8s9dNzxvuV+xXmMfsRMQEVntt6qQ3/lek/7nh8Gvuu4",
-	"s0HfGQXe2JmNJwMn6E+mboing/FgdGC9vUPrfc8FVqMGVrdbxJ1swe8LSj9orB+lrDpcLANy6gxK/9UX",
-	"36Ra89Q3VyuB0htVZZVRqq8+FTTkxUf5z6FW2Fd6BKbJptZn2UnaFHfQGD15/QLdkq0q7ojJHb8l4WNV",
-	"IgJEIq6ZKoteqfIQFYUvBOZNzIJs4SGADgLCCeEoJjjcVve6hmtwQuQ0W5vZ8qaH6ncNK6edEGYixgVx",
-	"xqX74t2sDd0gDDt1qKN1gcz2drVWDAE6Je8cr3pCga6qa3D94AR8Sjjrs9nwOc2GNsq/7kwsqfqMd/yN",
-	"4h0fllBGgOxDNwaNJE+fRa1U1O712MWfVcOeonV2hcS5www9o/+87VSy5pOVSEgcahdzC3v7oSCOTyNm",
-	"rUn/bxK0+W4eTFIY9byp25+dUtYiLGxj9tzF+4xh/Bmbch9WGJZMrzkaXmi+2w+txtEixiwhcBJcdbXJ",
-	"S9g+Z+obHt0jVcOokhM6G/2URgll1TGhNwSHAhy3knf1LA9ba/mleVqXlKuD3J2bi7GicDwkCqUWzYas",
-	"UWoKY1ZvO3qow2yoRTl7cMBl6f6uRebHn9VQJG3sy/wAouwifwuRunOM57QOJ3VshbSPwyKkyM57pcjF",
-	"R/lPE4dTtU9IqdQsj3WJ7wiqPkm/AeeTHNID2qry8dWiaJ8zqDh8s9y/Xa/QF4pX6kRwubTzmK8akbJF",
-	"NfIElVZi9MMjE5OqAFu6xMK4Jwtw/RssjF6sdPfIn75KGl0qsxXmeibI0xzhY8hZ0+TDm9BjXo5gK+i6",
-	"YoScmjIvv8YhqjXenkONAIeKbG1eIIzWavzKiJvzGK04k5YK4FW94ijht4QpBCkS1lA2Sf6m332smbbg",
-	"N9k0Ogvu9frjnpUZlmURyDNkdt2d2/N6bvNjnBlsjbUhra37Q958VnrTcLS6BsBKraLBUs3DJC0dyqZi",
-	"8hj9qfTQjx2f4JjEABLxTuX9VmdCyHVbcpGYlBGV0wVQg3HUuexcgEzSI6gs6NTZ3zQRJJrnTnSaqFRO",
-	"iFxqKjAT2AVZfpuuBOKSwKG7noJ7s3LMNjgJlsR+VpbAsvswADIgfB2R4qwKHv4tpHWE3HqkYu3d5/0V",
-	"5iGlwT85ZaVl0vdSdkcT4I6qJ/zE2cKJ6B0JURCTkLCE6jSdFQ6WlBVmhtfUuSXbqucYUDi1HOElwoFJ",
-	"rrYTHUVXSgcpeEQXBVEqkuI+5Fmeu694A83SdP6QApLFC0yZSJTMgRvtPVVttKuHmvXqVm0nrNvmOczg",
-	"7p2SCTIwopBrgMy0sOCrNCEOYNQdfrnAG+vOHHirmnRy4HE+10tg3a0z73Zv/f6Dksx67XbBlApDUIfE",
-	"T+8+/X8BAAD//w==",
+	"3mAQhuF05s4efreOEu+FtWktyWvzO9KI3NuA7nbs/qxviDwIya3Yf691T3bLp+45dHEOXTxYh51cox5W",
+	"qPlpoyh+qo8cJaVUcfa4+GiX2+6NgUC2OFWgOCqjXaWF1xY0PIMH3VslmhsfKmQh56zCOYycIxVfOlKh",
+	"iKUdM5QprDZCoSl3JSmECNXOfrPc1vn5PhfFnhSQ4Hx6/Wyn16/CvDn7B79sZXgbOWULlU8A6xYsT6Bg",
+	"fwaK/SIKtsnRdEXiBXFgsn+sSjUz8kPXLpUFyD38QTC+z1WT9XmEa83i/Mak62DYm07d4Wh0YumqaxYh",
+	"0rc5StT+7z7K3d+aPJ8CD50Cl5gt2hq+Jcl/8Fx3AZ5TOcRq/+vL3PmaGNbR1rKpH67H24amNhng9jXD",
+	"UQRgjCwgPfREPSzRztqQwnqHiMeg55RcC5XLd54KEtZ6WJ/IKZxE2R1tbOvS2cGseRtI+UAS7pNZP+z0",
+	"3LBtgd/cCbW1EPoy7AlU14A7DQvyO6kHyebCRoirie8+yWqr+FzFInBkYUMbSAbKahuvAMKAwdH/bvs0",
+	"h4U+cZvBrYILLfUYzMrPJ25WT+51OwlPcNS5HPYnVhO/LUSJs56E1s2jWcXNA2/UoljQTBzWY1/FoFrS",
+	"rsEuhJvy/CLVmwLTKI0BlvTcm+KUlYVBGseq54eWb/4WWUDmhqsMBxU1Xh2l7/DdwV4Wb9OVQOm6lVKD",
+	"BAkAcd8PYXklibd98XK5H8TxmWJSlizIDeDlXg7c3mTqDaz/uqY11WV/aHHizO12lnSxJCLRt3am495s",
+	"kqNF9LsdHoXyd33T3rroNRZCsfi0n3H2eDpqi66kl7WGp+G55zD/iRgVFjPLxCyx7EE23WGFXf4sNCus",
+	"0YtAnUb/QedEHCxRdmuOFZ/jz0ZU6GurcWZLAuS5eVbnxBlEonPpjS2emnpWg0Y5Dqs9o8Uh48FIMoUC",
+	"bptOe+OZ6oCrH2lz6XC8+8S/TIXj9bzCI73RMH/kZNJz3Va9ncwbDurUfEeVXuWMnFXq51Gp8jSXxgQ0",
+	"qdRhFLPA2pC2WjVnih22NarQuaUsFA370iopstIeJcZIUOPJhHEYLSi+2/6FatfUiRjTvBsUmEbgUO1M",
+	"zbykKgSGyy/18kv/nQKonHWx14KVzMTkrBpaqGceOR2PmE2TXHKrCKsBV5SpsZYj6pnhu+3hTmWPQVTy",
+	"VKWrgbTMSsNZGkV1eb9meK+VBBAn5BYcUSxU6/4w3TnqSRuxwEG5ZVg09+4FTNMe+CvAjB2Aac3U6rg3",
+	"9jIYMK8/GI7Gk+nM9fpZo4Ybg2NyA3zYuez3B/fgdL0r+/g8I5+z0vzMsKFJQSiIBDcQCZUstyMSDiNj",
+	"yZ03PdpMKqqAfATQq5lhGxOpNMvdeHNsHik6rtkSi1ptmsHtZNr0C59JcwGjxUcSK1S+ZghYVUmLXgF4",
+	"SCrsHMMqiHgaqldIvX70Oy38/8MvbA9z1dhz5W8rU5nl/M4y4gFQsFoZDWWm25EQqthtn/Ws+tCVjIVM",
+	"IiDGkXbuiBpX1NsAA8gUFQkN2vuinuGtOKEHKkxj0yrj9dXopTd62+nm7imLldxxzxtb/026nWwRoEfx",
+	"XAUVL13NvdmvB3Q/LPj0U5tWrtbyVXDjU42UzMJsKzJEfhu0X44ShXh7NuZPq7vVIm8kHTZwR+3sZ5kj",
+	"tTY+pb+4gf/pbdZ39WRYlVk8ZdDtLGJ8J6moAIe7wizFUedyZMdbMqO9P5iUMCChTXjmdRraT13SxdJ6",
+	"4rDyid6gqCClFd5CNeolahXT0W87m9JfLqSTdxRu5XsyDFHBoJBJtC+Q+j1wX1bNRQV4g0mo7ed/k5jr",
+	"poMGskdShGjEplnzwZPzab/fhb7YAMBRgV9dYL/JpPJi4MPChZ431Ve6hStXJKTpqh3/qZsbM6AWD2cu",
+	"O2kxOlbyy5j+GT225C593w57JTFh4Z5QTIi3mYtqxy5dYsDQ0D7L/djOV/CiL2SO5uwX4q1lLXoT27el",
+	"UhWBeVQG6s7l032Xv2sd14QlqeCqvzKC5Bl3mwe/QrztIhV7PTPYQzCYVBeS2P2t/KeRR6i0jYqz1tG+",
+	"I55y/UkTRaqobt7HCzYa9JgGoUGveI45xwgJq0Mn4JmKFITKyeIloNYDOc3vf37TqaLOPDUi4UgQosux",
+	"lSkAfZvmBCs32eWv+hT2rmsQo29iIgelz4UD9xnYkh9u7ACL+kYBblwOup0VZ8ky2t7A6nUuO65qbmU6",
+	"HscETA7dMPO5/AjxnP1TeRssSZhGWp6p+DFGS8zCeQotyLMRVU9JMXyoq+EtZJrKiXrTypm6han2R7tz",
+	"9YazwmwBgz2f7ZX82MZNHWG21zct6amLgiXB6+PlzWflaxKkyuD59d1OICiCw7k8r80BAckwuLFYdz2+",
+	"mq8+OCLgAGaim8oXeP3io/wHMJY+7VGk8qIsD9aMoimX/5nAYA6BvJhpFoHMNbUAbssaJ8ucjrKBd8o1",
+	"EzWd8eWJ7mBj/M9b+Pa/h8HbsPc+1v42as6+avOhRsyo0rC14tS94iVn6HrhcjDA/FfbHDwQKG4GEJXH",
+	"xQwkngos2OJEhX2rUKC0o7x9VoSSGxXjUYBUG/hf8Kfq/AzKGQJX3IawBAneEKYqz+743EBV3QYBNzI/",
+	"caCtMpJvZbhoIMFsSW8g3azKo26h+FmXkzg26E2VpW/DculbqWa4TWZAIecgwj6JYHUqutFw5nMchyS8",
+	"ATrKh5JF9IAt7ZheKaaYCodg+OmdTkmASbmDy4GciclTAHNdiv3Js9qsguZFxfl25b12Pu9ejQ/ulR8M",
+	"/dGYEMcdT6fOKBiPnJnvjxyv77sTvz8ejMaDw3uFtytJ/Pv2aly3V603pO+5s+lkPBoO+l7nWIyyLIm5",
+	"3z4l5CBaWcESsfSzEgyEBcTRZUSHtHV+h7nhN1fD+IVB0NaWVjV6Pv+uiNiiM4lKaWW5Uipq6U97O5Os",
+	"MYVKBMlhEIFMaWjjk3UB6QmGaKPg7oEsM2/+opBlmeTDLPT5h1bi/ggx4eViYuANvdGsPx4NRtNWwGXZ",
+	"+j0EcNnuulgaQYvyao2w8+MB+V+oxu73RoPRcDSoUwNzd+wFfn/o4Pl05gyH04GDp2PsTLz5YBrOx/NR",
+	"4B+tsmFEnQfZ34Pl6PkCtJbzh/L9znhmZzyz32gluxI28gCc65T9yrGsg3aOvhcfrTTigy1awGXTzaLR",
+	"XSuNS+rKICYhYQnFkQK5UI8KERZoQ6pTrRXC1L11pLnxoTDMzOKcccy+GhwzKoJ78EGJzvb1WlHp4mkS",
+	"8JXqMZiIStdInRv5c9HySTsfnB0Z344j42sxmM4IaV8WIa259LPF0gF8NCn8oFFmRPAdEVIQapg0A/XU",
+	"Q6/SKEJBRHAs1DDWJE62lwhfs/c5vb+XwlNyPBIJXwudWqpiPfVoa1/EFDgB2tquBEW/J+kfOpZY0MBd",
+	"BYFw5fV/6NzD1/VQSGz10zhrg3tqg9ptv5cmGMx6o8FsOJo+gCY4o7md2EQ+H2mbgrM112UlNXHgRHuR",
+	"ix1AZ0srjP7nPEaqzDUWl2izJIDHCOgX1oGWrwkjYcE5rYCO6Vy1Gq3GO35DAh6HZrhP89Eco9+O6l6R",
+	"y3GDfanEsarL4hHkG0chTMonCAuRrjQ+WkOwqGySV8TkQD24mipqKD2zgyrKSNWh1+tPxq7yyO5qqkNL",
+	"cz7T3EOTWWv+0Jrst6aRzmplv1p5A2lkkE5fcNk0CCZm7R92hYA8FvXUh7wFRK18/3RIM2lsmX3oFsr1",
+	"VFESdx9UC+sQqCvsj9dBJ5fh/5thMO4JglErC9XP5zKGkxXH5maqQrUQrTwv+XbtlwuCBLGRB3WhGCTJ",
+	"URkhmjJRyhIa2YXsZCOFgzgcdXmrXvi1xV7K0aRz/OVriL885/GCJLuno/kR4RhNgHVBmSvoQy2VQVf3",
+	"pIaugarJjOo9vUUbSffrNHmMmLRMywM8oBA/EwucNC9/N8XELZ84bslWablbLz9EQKP6zH7RB1+kv72X",
+	"No15cmAorXWbIYld1fZLjuBDcxxNa6fP4Yxvr0SQBssdeS8SHpOwlYrNBUmlowcSdAJo0Jy1YQa5AeQE",
+	"HUm3um8z4GiTEPlkztUFWxRDnWiyJNcsxAn2sSBd5Mu1Qwm3+9uDaILPRU+RUstSOkEfVOTj4LZ3zV6n",
+	"CcILTFlXvac4ggxpwWAB3JJKR9Pr9JTS7CgPU76R6peExAxHSqQMJx6APPGI3OBY7gqO2SXeiEuKV5eX",
+	"trV8KS+60AJKbuphAXafxEJb1Jy6r81XLaPt+PKkNxpPhoPZZxXVZ+fM/0bnzNtES9S2BqQ5OJkiwWPa",
+	"+r/Rz2grI98GmBnEvq+83X5lCnIxJmt3vZLXTBzXK8unOY9X8Hsg7jrKa+11O2sSUx7eALSFCnDqb0SC",
+	"4yzoqVXIgV5c7Z0xFmLNrwYqKYN1eWdVqRvYnDmPdWYDjsMj2+Mr0mnQHF+R2Nn/ctrKkDjjXCMirKLh",
+	"Ynm5YfKS4Lj4qP44lPEK2OuGghINvxDwO41quq33rKgXtxYu6rYH68ernOLnTNavrSNvbKhlL0EXKOtQ",
+	"J15FpY8hgKCVB3QH4xsWcRySEOE1jutSWD8L+T6wL+Ss67Sua6fWaps9wq9n38o3miraTMTkrL9HY15Y",
+	"bFmLwJSpTSzQ07d/Q79/8/wpGnpTVyMGYqTo4w+IQ6z+1bMf3/71Vdf0QlR8iPj8muUqP/uVxyGJ9XGS",
+	"xiilobB8NyKJCV6pqpPMnRITHD6+ZjiTgEqf+zHBt/LsMZfSMUiTrvbPEBaqJ1CIqoKTaLPkEemhF0zO",
+	"qIvwNQtIFKkHYSTW8h1iSUiCNpAkkuBbouFQ5HzSCCOfLCgTegkYwmsukpivl6R3zZ6wrFljrqmH7rDS",
+	"ytCzOFpQt5O8HxwWGumbC5VMaPqUYdVprAhZI0lMnkucNoLoDd8AFSbkQ3IhxXG7d9Z00tFkWZJj+jju",
+	"PKNizQU1yWJlw54ZGDEgUap6i1uwHUmCg+WKsOQx/Cov/9O15jTH6wXi7rpThYuRj/ks8U5hVxkW3yf2",
+	"cgF3qKPAi3qhU+tbMM88tidANWZLXnRnMGQ0Ak6RHsWgBkUmB5CthKDyXLcSdWrvSEA0Q5PZBeUleCw7",
+	"16xqPLoLwCmHUw+uo5qLN8XXaTCO3wSQDfjKKvo1lPoNKowSb9oPJ7OBE5LR1BlN8NSZ9SdjZ+7N/GAy",
+	"Gg0DHOSe7Gy9m3WE0BuB42BJ74jj4+A2XTvDwb3d3lUdJgog3EY4fOwQdqfTkeSXu1gqKp/HhCvE4PLy",
+	"cmecjtcfDBVgcIsldaeBP/PDkeNP+74zmg+x4w9D3xmE48l4HkzIyB2caklJuCDOcPalFnRD/ANrqQeo",
+	"V7LsquuQ7Y93L/7Jqf/n6N/h0x9nvaAfMX/13A3/58eokwHIeNPWLUKauPS0gDkjyHwDfsJcC+fq33y3",
+	"B0HGVt8Wgkz+9acd40Gej3Q+n/YpNmveRxORH5XmmEa1Dhn19HtY+urGL+GUCUmCaSSMfyQHUO+2ko39",
+	"IRn6I4Id1/PmzmgyGzt4iH1nFk59PyBuMMH4WNmozUInwMGSOCDnPpNwzKHIKnL5K4RkeaRG37QUdc9g",
+	"b+qdPeqqs7vnm3X3ZPJiv+grCJcDYu1w5++/zuubuOy0LzhweHqed0R+SJH3NsFJKr6RiO6SBLdKHonB",
+	"jZJ0NwrT9AYHARHixo94cAtJU7UucUv6hSRK8I58VtVJrcxXn4yC0bzvzHHQd0Z4GDqzgTdwwgmZDubz",
+	"cDgCTCidwa9rs6p7v1Fxe2Py6EeDXl5u1M5nXpC4Vb0/ulLyJqnoXMLEs883Smt1LjvfwfqissBFIScC",
+	"CsCAvreXSF0oEKw9UvuB1H70sioAzTsO3gjnwOY52YI4Q4L9/jicHxmx1rx02L7N/WNnYXyiDj65J9xX",
+	"HT72yuYM9royml2SjJm85tHejphZrmOAV1bnJitXUdqhfMNqZTKPTtoA109plFCWAQnsBcuzoE928st4",
+	"fAtQ77Zfl6oioRVZ+abPgTkBq5BcB+J3KyqEKYZcYYYX5MYAkuuPVk/+O0o29mfyAaIhVhClFQ7tqeb/",
+	"huBQzj/amokPqieehjTh8e7ETzmvFi05ebS3cy/QM3TjkeM/y6ITn4s1Mxvho0Dzd6UNXLYXKxXiIUdh",
+	"o77RCa1fDBe1OKmXaaKR7BQjgDzJjohyfTUwzX4u2pUfZb5qk6YMa/QQ2KeZFDLF8vvF0KTnee5stCuF",
+	"KldNCqORJYzch1nIgwIqG3Ur6bRPMp3xRc/4or9RMBYQANJEVWJ5j4awxHfBCr34CIUdDaBE4aEokrYp",
+	"Tbq6mE/17onIHMrZVRIGZXc0ARoWKOG6xn3O4wVPEiJN1quyvtFJF4DXUWv3qlfKKzlTl10zwVcEsM+o",
+	"UK8lIUr4njTP+6gvedODpXjKKf9WEzzbM/y3mxF6kAEtAtyLZZpFGxS/LfGd5Le6MMND0/MpwwstzZfa",
+	"U5Tyfkl7ZVh5eDIRYKRbRrW0Wd49BLTng9koZ8f9F3bcH2R8w6b1MJ4/A6dvltxwOwowQyFHKx4TxGMU",
+	"ESEQThBnAemhJ3WK8pppD1GONREAXFt4WXeqU9hsn1UtngC6s8qplFkLmv2B+3uH2L+dD+ThUDxbysZZ",
+	"bzSZDQeDOg9b7WKcSGoelJEDtzf13OlkdkIZeQa7/NJG1vlA1hQd87BasCRvdiBLGaNs4Si39r5sffKB",
+	"BGlC2UL38DT8TmOrZ1ZdbEC95W1w2g7JWSXw5blt29fVtk09U+2rDvDbDZHqws6Dy8HIhJ3TGNu2d2EL",
+	"FEiE74Z44rnOeEiwM/LGQ8cn4cjBnj8b+2Q4CaBRvAlvzBMN+LOiC/1oSOBZxESIzuXQLafzNNyvpiVd",
+	"ugOujfasItBC9y+1a7jeQag5rlmkYQYml+AEkqcNb0r+j+liIXlCnjJSiGLXwMm5bXa0Tegm5/Z9ERyd",
+	"8BFxtiAiQVoSndvqn7qtPhXIJ0ZuMxJKU8ZujGu6wpdCO7bINtpiv5ZoAqlgVMBDlDwovUQZOOtUEYYg",
+	"CHhEFPL7f82lkkaTJKFcgco6CGAxm/S1/tnPA3Keb+HWT9B2+oW6aZxVB+A4xtvaIgU1FS0Cyp11c2FS",
+	"U6FgREBThpWDvdL3/HbKFYqapy69qVYXuZej0WV/UNRFnddXw5eDydtOlUJqmHikNknXCGf6BypH7plP",
+	"aisg00jgZOrGWgejbmzuydWNTZX1AKYtsyBqNtEbHd5EeY17OfIuXW9nE6cvR7PqTRx6GA8Gg4kzmc1D",
+	"Z+QN544/JjMnnA5m4+l82h8O/W9rE0vrcPwmepNjOvg2rc0Yfmojvg6nrYFIPZdkfPWpJybBqt4+KZVi",
+	"GJPCKsPIrZb6xBT5XLTBNBEaFReb/g5K7woIOSqfJsD7vbf58T0Uk1+zDOsXUlzIBzkLzELkE6TPgDUJ",
+	"L8P6hBc5+i+a8KJXMoc1RJAcdt+CB0tm6XpTvGqX3gIr8hDpLc1Pp1ZDgtl0MPWmzQ6pg3F/HoRD3yF9",
+	"gp0hGRJn6rsTx51Pp6FHCCH+JKfd6hXXyuU0quWeB1Rr4/arHX2nVjL4DtMIHGQnPZham9BKS+w7ipZU",
+	"wzkN55yG8xV7fZ+IW53BIpS22KcuTbuKsiRIk2VPpP4/iVp1LYQsJfSpcPC/+KiLLBoUL85xrBsBVmcR",
+	"3EvHyZu+CHLUt3uSPPdt/db6tv6Gj/MtNPX+2tMKfX1OX/lW0lfUwUsqCnn2qkDzrfBIG41Rn9DyRD1X",
+	"wbXDqU5+9KHdA+Lz+eMshRPFKROIx2iJhU4f5QoYRsrTsD5l5cF11olTVnYiX3P6odPSq/JQySdft0ot",
+	"rdnZT1sW7P1Ld9AbDbyBOzvhEew33pDvnATzgL38oM6Mxygmhr6bnI1syV5z1rkIMAtIBI1hK52JtubJ",
+	"VYrdDh2+6eqGH03q3uCN91I3v2Ca6LDtSfrvtXSQ5agBBz1j/Uk48bzQc9zpaOaM5lPi4GAwcgb+pO/5",
+	"4XiEybj2jPNwMjif0KQwoeZSuegBU9QTtZfBB51go1nP81o2+T4kgbtS8qJszOfykC+U0wcbUCvA6iQV",
+	"gFTUyim7g3UPGRDwObQmEhw8NiC0ushPEwRUCIpYtT2CtATMrlkxDxCsbPneNnW9UrPdS7pZSSnH9h+y",
+	"mzZnQZyQqrbNegYA40oYWlGWQg5JKz6Ts8w6b34m89nK1vb6fbff32tFV6bbdV5feT94L/t2fLzdKp3z",
+	"88r5eTrF6LTJefkWn1j8q9GeZf/Z6j7kz6F3xspG6bqdnqJs4YCfWewPJmx0ezAU4ARHfJESJMCyBqSc",
+	"ZElWdamGz9VbnqqXHOG3KY7qB1MsqUaPEo4iKpJChl6/Ji+Prws5ednye67VVoKyZNCHIsEPdJWutMth",
+	"RZn+lKUQUpYQlbL3MPhhJOjfCBKkMU22N4uYp+ubOFzf8DUpNOEeNcYBy9zuffn3StJ9BlIjkpgGCQJM",
+	"+8FgOpPresv4hiEchlIFKM1SwP4aDGc9d1bA8iJBvxbMyzTBeMWRmRaCaSE5JYHePHutejQSJJc2ZkQl",
+	"ObaCVMuWZdh+WQblZblKY4Y4QziKpKEWI0GSBICi+Bx9B1BirxWU2JMMSqywQt7M7Y0GTdHOzALtAStr",
+	"A+FjM+C+RHDFSGXov7PL/VToYkZQSUkqyROtuEgQZXXni25HC+bqKPIaL8hNBCnAWsL1pGD7VMjAKgrf",
+	"T7Wa4BBa5J+bwEGqfnv3hIJs7qBvCwP5VjPZGTjyKOBIgqdTvx94jjvtj5yRO/ccPBnOncCdh+NpMJ3O",
+	"yaweODIP4paBI/u90eRLA0eaci5nQ3xn+DlwI7P1cIJBOA/JeNY6RfcMKfmt5NJmuJLQOLVG2NeDSRbk",
+	"am0ybdGv9FeWvRZhFFFGuggLZTFjYU4LSywurUaNiIprplp5a5e5atAkEGW6K3YUKSx0xGPJIEv5fCrQ",
+	"LVknPfQEXqTbL4prQCK4wxENuwijlOpGTgFfEYGSDQ0gUrDBQr8+a+HdhU5TyI/5LWHXLM9xQRHBd8S8",
+	"GHJ/1UQMsl3mFavyg10z5Qi7Zhk+PDSc0lJUvtSPebpYJihdSxNUnvuRv83byBh/nUCMbBCPr9kSC4O0",
+	"gARlAdGoyiJRA9ONlDOnDZV7EN9CNVFXnaowWpNYcKYeBvJThy3g7zxgIT+iOI30sLHKfK/Sxi+glu/+",
+	"sMz39O/ZPafyMqmP11I+XncurzMJ6V13uteZqoOfcoF5R2JBuRzAjc5Qgqu1vNcXw1dKu8A3Wf6QvlYp",
+	"A/gp4hv1Jch+NQ5MI/0ETQjXcl3ygRZw3Cm74xSu6V5D5hNcokZ7LS3xa1Yxx/6+OeqW8ZSzm9uVOG5+",
+	"8qSSrspTXGMhTjrFwpH51H3EXpGNptaH8dMqDgV3Xm7r9jNrxZOad6MPxFmTKa+xhlX89oYIqS3qmqtL",
+	"QaeE69mnd/bpHYykg0K+p/Wwwh8cH2R1fzwdDkbD0XjP0Y+KZdNw1VMd8BBZjVDXhKhoIqymXgap2oyr",
+	"K02Ha5YhGek4FqoIY/kwZSqWtUU71dEsuOdk8axjxE016EJF8k6/NxwPJsPhPcND/Zf9murJk8Z8KnKt",
+	"vqGgT3X21ZFxn8LeZYyrx9fmYAZk3jAdwEykm3GXYr2zOvkyMlptX+v0gJyxPnbW6UGRq2O+cIvueLvg",
+	"RCAfB7fq8LYAyQFnTW1mmPOUPDsBhdTJW3niMA9vI2yVeoLcVDObL5hEkK/o2G2XWGtufPjkgK8Xcmd8",
+	"htzZBbEb98buxPNG57Ta8xHgyx8BMvlffwSoVTcGf7/Wwt9xolmGRk3NPLrKfYbKZL9mpls7CQ1eaVdX",
+	"9NNEd0sXe7pL3K87eouyjhMW5mfej0DcdbqdW0LWN3Pw2L+euc86JYnWWdLFEgx8HZZ4l4d4n2cNJXWr",
+	"clVv3qrnhFq5BynL31uCPxr3BoPR2Jv8XTV7kBucXTpx3L7T96ouLa2e7gG0JjHl4Q1hYZZmrL4BbWC+",
+	"a6pyWseSPtN+2ZtV1ctR/nqugD9rqW9HS73EtyTr3l+pn4wC6p6sKN7moiqVp0VGM5fWk0JwxoDz+Vso",
+	"VFR2W4IwSuiKXKLNkkZSGfJkSaAbhUnEJgKCVpsl0c315d1ZGHmDaYIw2wKsd7fZEeutnMS5+OTbLD6p",
+	"0JZuzxvNRqop0/7Ty0mqUvLXnTgtORvz+QjzZSQuCIbWxwDLQ1mT4/XdFmkCB/+iiTHuy/Z6mz30vob7",
+	"CTOn5phGhj/GXe0DMF8MdazPYiBGNtblayyE+eh5w1KW0rDv9Wajhimu8jRiD8YtD8bdOxi3OJh+aSiu",
+	"brSbDYQCaH/lQN614n21m9u9OaLgTjzniD5YjqiKpYEZZYJgDcpnd/kxEwOpb+3hHlx5g/ts36CyV6go",
+	"t59dR1IZbJY0WKIV3iKfWI25qDJ54O45iTOzpw6ByB7g0ZZKGseEJTf2YVLrxr7jegVlXrpW24x2CmTB",
+	"lqHCoB1qBpSLkL8zkNvw/c9vdrpyvDXKXIMJK7SoJWbhPIVcqhy1X56NCU7SmBRCu8YcUJD9WTNFHVm9",
+	"iYlcHB0U9Kbgf1jhDzfZc1Vdg/xK9SK47I+6nRVnyTLa3qxjJUS84UxNy9RIqFYg5tx7JT9KaiU4kQ/s",
+	"W9hyQULvNLAcjuSaixtj8zUXPzYV1Jkg1jVnkXM6YHKrv7Q8AKlV9qGdni11tL4BuSMCDtk+KrfVEjb6",
+	"wZacWcckwBa+1e6+8kievRRwwBy9lw/id/JtZJMlpr834kYdm3T6AV7VSxU1kmMRzo82T/AdifGC3EgV",
+	"3rkcuL3J1BtY/2VJ/pf9oZWePXO74IYiItG3dqbj3mySJ1j3ux25cCK50TftzeCWBoWqEpr2M2jf8XTU",
+	"Nof4St4p6jgUnnvOHj6ROQCLaRJItbZCVvc6w5mGWRRrGo6jnDkRZZJylkmyFpcXF74klA0NbnshubtQ",
+	"OXEiY9oSzlNxw4HpUyZI7t4dOwM343ytWWrsixcM5sBjyehqQjS2CspqThjQHG2XhStw+tOsjZo0RwRd",
+	"MMhYhoah0RYl0Fbf/Mx4sUpQo99VFApmqi3nEZ3m6HMeEQVW8huB6ddzrW1z7w6cgVs2idYR3t7oxXoS",
+	"YvQmZQwwxMhK1VfUOOgVJu+gj6f+ZOT47txzRt507OABnjrDCXbJZDAZzucY0AVFchPxBWV7gRBLTct0",
+	"a0djQ+12pz7cTl81X7/81UxCxQFW5ObfnMkJf5/GfE0uXuIwpmGnJaD+weUeOu5433K/4jxGP2ImoAo0",
+	"W+80pAmPK9d72vf8MPBdx50N+s4o8MbObDwZOEF/MnVDPB2MB6MD6+0dWu97LrAaNbC63YruZAt+X/D7",
+	"QWP9KGXV4QIbkFNn8PuvvmAn1ZqnvolbCfzeqCqr9FJ99amgIS8+yn8Otdy+0iMwzTy1PstO0qYghMbo",
+	"yesX6JZsVUFITO74LQkfq7ISIBJxzVQp9UqVlKjIfSGYb2IWZAsPAUQREE4IRzHB4ba6pzZcgxMip9na",
+	"zJY3PVRfbVg57YQwEzEuiDOW3Rfvmm3oBmHYqUOdswtktrd7tmII0Cl5h3rVewp0VV0j7Qcn4FNCYJ/N",
+	"hs9pNrRR/nVnYknVZ4zkbxQj+bCEMgJkHyIyaCR5+ixqpaJ2r8c7/qwa9hQtuiskzh1m6Bn9522nkjWf",
+	"rERC4lC7mFvY2w8Fi3waMWtN+n+ToM1382CSwqjnTd3+7JSyFmFhG7PnbuFn3OPP2Pz7sMKwZHrN0fBC",
+	"891+ODaOFjFmCYGT4KqrTV7C9jlT3/DoHqkaRpWc0NnopzRKKKuOCb0hOBTguJW8q2d52FrLL83TuqRc",
+	"HeTu3FyMFYXjIVEotWg2ZI1sUxizetvRQx1mQy3K2YMDLkv3dy0yP/6shiJpY1/mBxBlF/lbiNSdYzyn",
+	"dTipYyukfRwWIUV23itFLj7Kf5o4nKp9QkqlZnmsS3xHUPVJ+g04n+SQHtBWlY+vFkX7nEHF4Zvl/u16",
+	"hb5QvFIngsulncd81YiULaqRJ6i0EtcfHpmYVAXY0iUWxj1ZgPjfYGH0YqW7R/70VdLoUpmtMNczQZ7m",
+	"CB9DzpomH96EHvNyBFtB1xUj5NSUefk1dlGt8fYcagQ4VHFr8wJhtFbjV0bcnMdoxZm0VADj6hVHCb8l",
+	"TKFOkbCGsknyN/3uY820Bb/JptFZcK/XH/eszLAsi0CeIbPr7tye13ObH+PMYGusDWlt3R8m57PSm4aw",
+	"1TUAVmoVDZZqHiZp6VA2FZPH6E+lh37s+ATHJAZgiXcq77c6E0Ku25KLxKSMqJwugCeMo85l5wJkkh5B",
+	"ZRGozv6miSDRPHei00SlckLkUlOBmcAuMPPbdCUQlwQOHfkURJyVY7bBSbAk9rOyBJbdhwH4AeHriBRn",
+	"VfDwbyGtI+TWIxVr7z7vrzAPKQ3+ySkrLZO+l7I7mgB3VD3hJ84WTkTvSIiCmISEJVSn6axwsKSsMDO8",
+	"ps4t2VY9xwDJqeUILxEOTHK1negoulI6SMEjuiiIUpEU9yHP8tx9xRtosKbzhxT4LF5gykSiZA7caO+p",
+	"atddPdSsJ7hqVWHdNs+hCXfvlEyQARiFXINqpoUFX6UJcQDX7vDLBd5Yd+ZgXdWkk4OV87leAutunXm3",
+	"e+v3H5Rk1mu3C8BUGII6JH569+n/CwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
