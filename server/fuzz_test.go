@@ -11,5 +11,5 @@ import (
 func TestFuzz(t *testing.T) {
 	t.Parallel()
 	db, tenants := newDemoTenants(t, acme)
-	resttest.Fuzz(t, newExampleService(t, db, tenants[0]), resttest.Options{Document: bailiwick.OpenAPI})
+	resttest.Fuzz(t, newExampleService(t, db, tenants[0]), resttest.Options{Document: bailiwick.OpenAPI, Numbered: true})
 }

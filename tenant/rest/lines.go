@@ -121,7 +121,7 @@ func (l *lineReader) failed(err error) error {
 		return malformed(http.StatusRequestEntityTooLarge, atLine(l.number, FieldError{In: inBody, Detail: err.Error()}))
 	}
 	return &StatusError{
-		Problem: Problem{Status: http.StatusBadRequest, Errors: []FieldError{atLine(l.number, FieldError{In: inBody, Detail: "can't be read to its end"})}},
+		Problem: Problem{Status: http.StatusBadRequest, Errors: []FieldError{atLine(l.number, FieldError{In: inBody, Detail: cutShort})}},
 		Err:     err,
 	}
 }

@@ -41,7 +41,7 @@ func Spool(ctx context.Context, body io.Reader) (io.Reader, error) {
 	}
 	if err != nil {
 		return nil, &StatusError{
-			Problem: Problem{Status: http.StatusBadRequest, Errors: []FieldError{{In: inBody, Detail: "can't be read to its end"}}},
+			Problem: Problem{Status: http.StatusBadRequest, Errors: []FieldError{{In: inBody, Detail: cutShort}}},
 			Err:     err,
 		}
 	}

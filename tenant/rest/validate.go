@@ -18,8 +18,12 @@ import (
 // answered by many times its own size.
 const maxFieldErrors = 20
 
-// unreadable is the detail of what no decoder understands.
-const unreadable = "can't be read"
+const (
+	// unreadable is the detail of what no decoder understands.
+	unreadable = "can't be read"
+	// cutShort is that of a body which breaks off.
+	cutShort = "can't be read to its end"
+)
 
 // newValidator makes the middleware that validates one operation. It sees a
 // document of this operation alone, at the root: the path is found already, and

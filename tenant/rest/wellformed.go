@@ -94,7 +94,7 @@ func checkBody(r *http.Request) error {
 	}
 	switch {
 	case err != nil:
-		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: "can't be read to its end"})
+		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: cutShort})
 	case !utf8.Valid(data):
 		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: "is not UTF-8"})
 	case len(data) > 0 && !json.Valid(data):

@@ -45,8 +45,9 @@ func decode(text []byte) (any, error) {
 	return v, nil
 }
 
-// fault says what is wrong with an answer; nil when it is as documented.
-func (d *document) fault(r *request, a *answer) error {
+// fault says what is wrong with an answer; nil when it is as documented, which
+// is by its number where numbered is set.
+func (d *document) fault(r *request, a *answer, numbered bool) error {
 	switch {
 	case a.panicked != nil:
 		return fmt.Errorf("the connection was cut: panic: %v", a.panicked)
@@ -56,6 +57,9 @@ func (d *document) fault(r *request, a *answer) error {
 		return nil
 	}
 	documented := r.op.Responses.Value(strconv.Itoa(a.status))
+	if documented == nil && !numbered && a.status >= http.StatusBadRequest {
+		documented = r.op.Responses.Default()
+	}
 	switch {
 	case documented == nil:
 		return fmt.Errorf("status %d is not among those of the operation", a.status)

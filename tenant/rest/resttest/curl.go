@@ -6,7 +6,7 @@ import (
 )
 
 // maxPrinted is how much of a body is printed.
-const maxPrinted = 3000
+const maxPrinted = 1500
 
 // curl is the request as a line for a shell.
 func curl(r *request) string {

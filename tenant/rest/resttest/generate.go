@@ -90,7 +90,7 @@ func (g *generator) recall(s *openapi3.Schema, key string) (any, bool) {
 	if g.known == nil || key == "" {
 		return nil, false
 	}
-	if rare := !isID(key); rare && !g.oneIn(8) || !rare && g.oneIn(6) {
+	if rare := !isID(key); rare && !g.oneIn(4) || !rare && g.oneIn(6) {
 		return nil, false
 	}
 	v, found := g.known.value(g, key)
@@ -133,7 +133,7 @@ func (g *generator) fill(s *openapi3.Schema, object map[string]any, depth int) {
 	}
 	more := max(wanted-len(object), g.IntN(4))
 	for range more {
-		if s.MaxProps == nil || uint64(len(object)) < *s.MaxProps { //nolint:gosec // A length.
+		if s.MaxProps == nil || uint64(len(object)) < *s.MaxProps {
 			object[g.word(1, 20)] = g.draw(additional(s), "", depth+1)
 		}
 	}

@@ -84,7 +84,7 @@ func (g *generator) brokenArray(s *openapi3.Schema, key string, depth int) any {
 		return []any{}
 	case 1:
 		if s.MaxItems != nil {
-			for uint64(len(items)) <= *s.MaxItems { //nolint:gosec // A length.
+			for uint64(len(items)) <= *s.MaxItems {
 				items = append(items, g.draw(element(s), key, depth+1))
 			}
 		}
@@ -95,7 +95,7 @@ func (g *generator) brokenArray(s *openapi3.Schema, key string, depth int) any {
 		}
 	}
 	wrong := g.broken(element(s), key, depth+1)
-	if len(items) == 0 || s.MaxItems == nil || uint64(len(items)) < *s.MaxItems { //nolint:gosec // A length.
+	if len(items) == 0 || s.MaxItems == nil || uint64(len(items)) < *s.MaxItems {
 		return append(items, wrong)
 	}
 	items[g.IntN(len(items))] = wrong
@@ -123,7 +123,7 @@ func (g *generator) brokenText(s *openapi3.Schema) any {
 	case way == 0 && s.MinLength > 0:
 		return g.letters(0, int(s.MinLength)-1) //nolint:gosec // Bounds in documents are small.
 	case way == 1 && s.MaxLength != nil:
-		n := int(min(*s.MaxLength, 1<<16)) //nolint:gosec // As above.
+		n := int(min(*s.MaxLength, 1<<16))
 		if len(s.Enum) == 0 && g.oneIn(3) {
 			return strings.Repeat("😀", n+1)
 		}

@@ -51,19 +51,25 @@ func (k *known) learn(op *operation, path string, header http.Header, body any) 
 			remember(k.cursors, op.name(), next)
 		}
 	}
-	k.walk(k.paramOf(op.path), body)
+	k.walk(k.namesOf(op.path), body)
 }
 
-// paramOf is the parameter that stands for a thing of a path's kind: user_id
-// for /v1/users, for /v1/users/{user_id} and for /v1/teams/{team_id}/users.
-func (k *known) paramOf(path string) string {
+// namesOf are the names by which requests refer to a thing of a path's kind:
+// user_id for /v1/users, for /v1/users/{user_id} and for /v1/teams/{team_id}/users.
+func (k *known) namesOf(path string) []string {
 	last := lastWord(path)
+	one := strings.TrimSuffix(last, "s")
+	if stem, found := strings.CutSuffix(last, "ies"); found {
+		one = stem + "y"
+	}
+	one = strings.ReplaceAll(one, "-", "_")
+	names := []string{one + "_id", one + "Id"}
 	for _, t := range k.things {
-		if lastWord(t.list) == last {
-			return t.param
+		if lastWord(t.list) == last && !slices.Contains(names, t.param) {
+			names = append(names, t.param)
 		}
 	}
-	return ""
+	return names
 }
 
 // lastWord is the last segment of a path that is no parameter.
@@ -76,23 +82,25 @@ func lastWord(path string) string {
 	return ""
 }
 
-func (k *known) walk(param string, value any) {
+func (k *known) walk(names []string, value any) {
 	switch value := value.(type) {
 	case []any:
 		for _, item := range value {
-			k.walk(param, item)
+			k.walk(names, item)
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(value)) {
 			member := value[key]
 			switch member.(type) {
 			case string, json.Number:
-				if param != key && strings.HasSuffix(strings.ToLower(param), strings.ToLower(key)) {
-					remember(k.values, param, member)
+				for _, name := range names {
+					if name != key && strings.HasSuffix(strings.ToLower(name), strings.ToLower(key)) {
+						remember(k.values, name, member)
+					}
 				}
 				remember(k.values, key, member)
 			default:
-				k.walk(param, member)
+				k.walk(names, member)
 			}
 		}
 	}

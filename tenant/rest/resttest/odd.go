@@ -199,58 +199,63 @@ func (g *generator) oddMedia(r *request) {
 // oddBody makes the body another one on the level of its bytes.
 func (g *generator) oddBody(r *request) {
 	r.wrong = ""
-	whole := r.body
-	middle := 0
-	if len(whole) > 0 {
-		middle = g.IntN(len(whole))
-	}
-	switch g.IntN(16) {
-	case 0:
-		r.body = nil
-	case 1:
-		r.body = whole[:middle]
-	case 2:
-		r.body = slices.Concat([]byte("\ufeff"), whole)
-	case 3:
-		r.body = slices.Concat(whole, []byte(pick(g, []string{"x", "{}", "\x00", ",", "\n\n", "]", "//"})))
-	case 4:
-		r.body = slices.Concat(whole[:middle], []byte(pick(g, []string{"\xff", "\xc0\x80", "\xed\xa0\x80", "\x00", "\u2028", "\\", "\"", "\r\n"})), whole[middle:])
-	case 5:
-		r.body = wide(whole)
-	case 6:
-		r.body = bytes.Replace(whole, []byte(`":"`), []byte(`":"`+pick(g, []string{`\ud800`, `\udc00\ud800`, `\u0000`, `\x41`, `\ud83d\ude00`, `\`})), 1)
-	case 7:
-		r.body = g.doubled(whole)
-	case 8:
-		open, shut := pick(g, [][2]string{{"[", "]"}, {`{"a":`, "}"}})[0], ""
-		if g.oneIn(2) {
-			shut = map[string]string{"[": "]", `{"a":`: "}"}[open]
-		}
-		r.body = []byte(strings.Repeat(open, deep) + "1" + strings.Repeat(shut, deep))
-	case 9:
-		r.body = []byte(pick(g, []string{"null", "true", "0", `""`, "[]", "{}", "NaN", "'a'", "{'a':1}", "{a:1}", "01", "1e400", "-", "\n", " ", "[,]", "{,}", "/**/{}"}))
-	case 10:
-		r.body = slices.Concat(bytes.Repeat([]byte(" \n\t"), 1000), whole)
-	case 11:
+	if g.oneIn(15) {
 		r.header.Set("Content-Encoding", "gzip")
-		r.body = zipped(whole)
-	case 12:
-		if g.oneIn(10) {
-			r.body = bytes.Repeat([]byte(pick(g, []string{" ", "[", `{"a":`, "1"})), large)
-		}
-	case 13:
-		r.body = bytes.ReplaceAll(whole, []byte(`"`), []byte(`'`))
-	case 14:
-		r.body = slices.Concat(whole, []byte("\n"), whole, []byte("\r\n\r\n"), whole[:middle])
-	default:
-		r.body = g.otherNumbers(whole)
 	}
+	r.body = pick(g, bodies)(g, r.body)
+}
+
+// bodies make a body from one that was fine.
+var bodies = []func(*generator, []byte) []byte{
+	func(*generator, []byte) []byte { return nil },
+	func(g *generator, whole []byte) []byte { return whole[:g.IntN(len(whole)+1)] },
+	func(_ *generator, whole []byte) []byte { return slices.Concat([]byte("\ufeff"), whole) },
+	func(g *generator, whole []byte) []byte {
+		return slices.Concat(whole, []byte(pick(g, []string{"x", "{}", "\x00", ",", "\n\n", "]", "//", "\n" + string(whole), "\r\n\r\n"})))
+	},
+	func(g *generator, whole []byte) []byte {
+		at := g.IntN(len(whole) + 1)
+		return slices.Concat(whole[:at], []byte(pick(g, []string{"\xff", "\xc0\x80", "\xed\xa0\x80", "\x00", "\u2028", "\\", "\"", "\r\n"})), whole[at:])
+	},
+	func(g *generator, whole []byte) []byte { // Halves of characters, and what JSON does not escape so.
+		half := pick(g, []string{`\ud800`, `\udc00\ud800`, `\u0000`, `\x41`, `\ud83d\ude00`, `\`})
+		return bytes.Replace(whole, []byte(`":"`), []byte(`":"`+half), 1)
+	},
+	func(_ *generator, whole []byte) []byte { return wide(whole) },
+	func(_ *generator, whole []byte) []byte { return zipped(whole) },
+	func(_ *generator, whole []byte) []byte { return bytes.ReplaceAll(whole, []byte(`"`), []byte(`'`)) },
+	func(_ *generator, whole []byte) []byte {
+		return slices.Concat(bytes.Repeat([]byte(" \n\t"), 1000), whole)
+	},
+	func(g *generator, _ []byte) []byte {
+		return []byte(pick(g, []string{"null", "true", "0", `""`, "[]", "{}", "NaN", "'a'", "{a:1}", "01", "1e400", "-", "\n", " ", "[,]", "{,}", "/**/{}"}))
+	},
+	func(g *generator, whole []byte) []byte {
+		if !g.oneIn(10) {
+			return whole
+		}
+		part := pick(g, []string{" ", "[", `{"a":`, "1"})
+		return bytes.Repeat([]byte(part), large/len(part))
+	},
+	(*generator).nested,
+	(*generator).doubled,
+	(*generator).otherNumbers,
+}
+
+// nested is JSON in JSON, with its ends or without.
+func (g *generator) nested([]byte) []byte {
+	open, shut := "[", "]"
+	if g.oneIn(2) {
+		open, shut = `{"a":`, "}"
+	}
+	return []byte(strings.Repeat(open, deep) + "1" + strings.Repeat(shut, deep*g.IntN(2)))
 }
 
 // wide is UTF-16 with its mark.
 func wide(text []byte) []byte {
-	out := []byte{0xff, 0xfe}
-	for _, u := range utf16.Encode([]rune(string(text))) {
+	units := utf16.Encode([]rune(string(text)))
+	out := append(make([]byte, 0, 2+2*len(units)), 0xff, 0xfe)
+	for _, u := range units {
 		out = append(out, byte(u), byte(u>>8)) //nolint:gosec // The halves of 16 bits.
 	}
 	return out

@@ -27,10 +27,10 @@ const (
 )
 
 const (
-	// DefaultRequests is how many requests an operation gets where nothing is
-	// said, and ShortRequests how many of them with -short.
+	// DefaultRequests is how many requests an operation gets where nothing is said.
 	DefaultRequests = 60
-	ShortRequests   = 10
+	// ShortRequests is how many of them with -short.
+	ShortRequests = 10
 	// DefaultSeed makes the same requests each time, so that a change that did
 	// no harm does not fail.
 	DefaultSeed = 1
@@ -48,6 +48,9 @@ type Options struct {
 	// Seed decides what is sent. Zero means what FUZZ_SEED says, else
 	// DefaultSeed.
 	Seed uint64
+	// Numbered demands that an operation lists each status by its number. Else
+	// its default response stands for the other ones of 4xx.
+	Numbered bool
 	// Prepare changes each request before it is sent, such as by a token and a
 	// host. Nil changes nothing.
 	Prepare func(*http.Request)
@@ -59,7 +62,7 @@ type Options struct {
 // that earlier answers held, ones with a value at or beyond its bounds, and ones
 // that no client would send. It fails the test for
 //
-//   - a status that the operation does not list by its number, or one of 5xx,
+//   - a status that the operation does not document, and any of 5xx,
 //   - a body, or a header that is declared, that is not as the schema says,
 //   - a success where the schema does not allow what was sent,
 //   - a panic, a cut connection, or no answer at all.

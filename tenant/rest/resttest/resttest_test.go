@@ -35,7 +35,7 @@ paths:
       parameters: [{name: note_id, in: path, required: true, schema: {type: string, format: uuid}}]
       responses:
         "200": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/Note"}}}}
-        "404": {description: none}
+        default: {description: "404, and what else goes wrong"}
 components:
   schemas:
     NewNote: {type: object, additionalProperties: false, required: [text], properties: {text: {type: string, maxLength: 20}}}
@@ -87,7 +87,7 @@ func (n *notes) create(w http.ResponseWriter, r *http.Request) {
 	case n.flaw == "nul" && strings.ContainsRune(text, 0):
 		w.WriteHeader(http.StatusInternalServerError)
 		return
-	case n.flaw == "undocumented" && text == "":
+	case n.flaw == "undocumented" && text == "": // Its operation has no default.
 		w.WriteHeader(http.StatusTeapot)
 		return
 	case n.flaw == "schema":
@@ -114,7 +114,9 @@ func textOf(data []byte) (string, bool) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		panic(err)
+	}
 }
 
 // recorder is a test that may fail.
@@ -130,12 +132,16 @@ func (r *recorder) Logf(f string, a ...any)   { fmt.Fprintf(&r.log, f+"\n", a...
 func (r *recorder) Fatalf(f string, a ...any) { r.Errorf(f, a...); runtime.Goexit() }
 func run(t *testing.T, flaw string) *recorder {
 	t.Helper()
+	return runWith(t, flaw, resttest.Options{})
+}
+
+func runWith(t *testing.T, flaw string, o resttest.Options) *recorder {
+	t.Helper()
+	o.Document, o.Requests, o.Seed, o.Timeout = []byte(document), 300, 11, 100*time.Millisecond
 	r, done := &recorder{TB: t}, make(chan struct{})
 	go func() {
 		defer close(done)
-		resttest.Fuzz(r, &notes{flaw: flaw, kept: map[string]string{}}, resttest.Options{
-			Document: []byte(document), Requests: 300, Seed: 11, Timeout: 100 * time.Millisecond,
-		})
+		resttest.Fuzz(r, &notes{flaw: flaw, kept: map[string]string{}}, o)
 	}()
 	<-done
 	return r
@@ -174,5 +180,13 @@ func TestFuzzLeavesAGoodAPIAlone(t *testing.T) {
 	}
 	if log := r.log.String(); !strings.Contains(log, "2 operations, 60") || !strings.Contains(log, "never a success: none") {
 		t.Error(log)
+	}
+}
+
+func TestFuzzCanDemandNumbers(t *testing.T) {
+	t.Parallel()
+	r := runWith(t, "", resttest.Options{Numbered: true})
+	if want := "getNote: status 404 is not among those of the operation"; !strings.Contains(r.failures.String(), want) {
+		t.Errorf("no %s in:\n%s", want, r.failures.String())
 	}
 }

@@ -87,7 +87,7 @@ func (f *fuzzer) send(t testing.TB, r *request) {
 		path, _, _ := strings.Cut(r.target(), "?")
 		f.known.learn(r.op, path, a.header, a.value())
 	}
-	err := f.fault(r, a)
+	err := f.fault(r, a, f.o.Numbered)
 	if err == nil {
 		return
 	}
@@ -150,7 +150,7 @@ func (f *fuzzer) report(t testing.TB) {
 }
 
 func (f *fuzzer) counts() string {
-	var parts []string
+	parts := make([]string, 0, len(f.statuses))
 	for _, status := range sortedKeys(f.statuses) {
 		parts = append(parts, fmt.Sprintf("%d×%d", status, f.statuses[status]))
 	}

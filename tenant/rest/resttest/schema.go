@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -108,7 +109,7 @@ func name(s *openapi3.Schema, d *openapi3.Discriminator, ref string) {
 		}
 	}
 	s.Properties = with(s.Properties, d.PropertyName, openapi3.NewSchemaRef("", openapi3.NewStringSchema().WithEnum(value)))
-	s.Required = append(s.Required[:len(s.Required):len(s.Required)], d.PropertyName)
+	s.Required = append(slices.Clip(s.Required), d.PropertyName)
 }
 
 // merge narrows s to what other allows too.
@@ -131,7 +132,7 @@ func merge(s, other *openapi3.Schema) {
 	s.MinItems, s.MaxItems = max(s.MinItems, other.MinItems), narrow(s.MaxItems, other.MaxItems, false)
 	s.MinProps, s.MaxProps = max(s.MinProps, other.MinProps), narrow(s.MaxProps, other.MaxProps, false)
 	s.UniqueItems = s.UniqueItems || other.UniqueItems
-	s.Required = append(s.Required[:len(s.Required):len(s.Required)], other.Required...)
+	s.Required = append(slices.Clip(s.Required), other.Required...)
 	if s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
 		s.AdditionalProperties = other.AdditionalProperties
 	}

@@ -171,7 +171,7 @@ func (g *generator) walk(b *strings.Builder, re *syntax.Regexp) {
 	case syntax.OpCharClass:
 		b.WriteRune(g.runeOf(re.Rune))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		b.WriteRune(rune('a' + g.IntN(26)))
+		b.WriteRune('a' + g.Int32N(26))
 	case syntax.OpConcat, syntax.OpCapture:
 		for _, sub := range re.Sub {
 			g.walk(b, sub)
