@@ -72,6 +72,31 @@ AS $$
     END
 $$;
 
+-- A JSON merge patch (RFC 7396): members of the patch replace those of the
+-- target, null takes them out, and objects are merged the same way.
+CREATE FUNCTION merge_patch(target jsonb, patch jsonb, depth integer) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path FROM CURRENT
+AS $$
+BEGIN
+    IF depth > 100 THEN
+        RAISE EXCEPTION 'the patch is nested too deeply' USING ERRCODE = 'check_violation', CONSTRAINT = 'merge_patch_depth';
+    END IF;
+    RETURN coalesce((
+        SELECT jsonb_object_agg(
+            key,
+            CASE
+                WHEN p.value IS NULL THEN t.value
+                WHEN jsonb_typeof(p.value) = 'object' THEN merge_patch(t.value, p.value, depth + 1)
+                ELSE p.value
+            END)
+        FROM jsonb_each(CASE jsonb_typeof(target) WHEN 'object' THEN target END) AS t (key, value)
+        FULL JOIN jsonb_each(patch) AS p (key, value) USING (key)
+        WHERE p.value IS DISTINCT FROM 'null'
+    ), '{}');
+END
+$$;
+
 -- People -------------------------------------------------------------------
 
 CREATE TABLE users (

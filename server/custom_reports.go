@@ -52,7 +52,11 @@ func pagesOf(ctx context.Context, q *tenantdb.Queries, report tenantdb.GetReport
 	}
 	return func() ([]api.ReportRow, error) {
 		found, err := q.ListReportRows(ctx, params)
-		if err != nil || len(found) == 0 {
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 { // The end, unless the findings went with their scan meanwhile.
+			_, err := q.GetReportExtent(ctx, report.ID)
 			return nil, err
 		}
 		params.AfterUid = found[len(found)-1].Uid

@@ -133,6 +133,33 @@ func TestReportsThatAreOver(t *testing.T) {
 	}
 }
 
+// A report whose findings go while it is sent is no shorter report.
+func TestReportsThatAreDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	scan := s.executing(t)
+	if _, err := s.ingest(t, scan, newFinding("a", api.FindingStatusFail, "one")); err != nil {
+		t.Fatal(err)
+	}
+	s.finish(t, scan)
+	made, err := s.CreateReport(t.Context(), tenantdb.CreateReportParams{
+		ScanID: scan, Title: "Audit", Format: tenantdb.ReportFormatNdjson, Severities: []tenantdb.Severity{}, RequestedBy: "alice",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.custom.DownloadReport(t.Context(), s.Queries, api.DownloadReportRequestObject{ReportId: made.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DeleteProvider(t.Context(), s.provider); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(res.(api.DownloadReport200ApplicationxNdjsonResponse).Body); err == nil {
+		t.Errorf("it was sent as if it were whole: %q", text)
+	}
+}
+
 var errGone = errors.New("gone")
 
 // A report that breaks off must not look like a whole one.

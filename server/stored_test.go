@@ -107,10 +107,35 @@ func TestNumbersOfFreeFormJSONAreKept(t *testing.T) {
 			continue
 		}
 		path := "/v1/providers/" + property(t, body, "id")
-		status, body = c.send(t, 0, "PATCH", path, `{"labels":{"again":`+labels+`}}`)
+		status, body = c.send(t, 0, "PATCH", path, `{"labels":{"again":`+labels+`,"n":null}}`)
 		if status != http.StatusOK || !strings.Contains(body, `"labels":{"again":`+want+`}`) {
 			t.Errorf("%s: %d %s", labels, status, body)
 		}
 		c.send(t, 0, "DELETE", path, "")
+	}
+}
+
+// A PATCH is a merge patch (RFC 7396) at every depth: the labels that it does not
+// name stay.
+func TestLabelsAreMerged(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t)
+	_, body := c.send(t, 0, "POST", "/v1/providers", `{"kind":"aws","uid":"123456789012","labels":{"a":{"x":1,"y":[1,2]},"b":"b","n":null}}`)
+	path := "/v1/providers/" + property(t, body, "id")
+	for _, step := range [][2]string{
+		{`{"c":1}`, `{"a":{"x":1,"y":[1,2]},"b":"b","c":1,"n":null}`},
+		{`{"a":{"x":null,"z":{"k":null,"l":true}},"c":null,"n":null}`, `{"a":{"y":[1,2],"z":{"l":true}},"b":"b"}`},
+		{`{"a":{"y":[3]},"b":{"deep":{"er":null}}}`, `{"a":{"y":[3],"z":{"l":true}},"b":{"deep":{}}}`},
+		{`{}`, `{"a":{"y":[3],"z":{"l":true}},"b":{"deep":{}}}`},
+		{`{"a":null,"b":null}`, `{}`},
+	} {
+		status, body := c.send(t, 0, "PATCH", path, `{"labels":`+step[0]+`}`)
+		if status != http.StatusOK || !strings.Contains(body, `"labels":`+step[1]+`,`) {
+			t.Errorf("%s: %d %s, want %s", step[0], status, body, step[1])
+		}
+	}
+	deep := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
+	if status, body := c.send(t, 0, "PATCH", path, `{"labels":`+deep+`}`); status != http.StatusUnprocessableEntity {
+		t.Errorf("a patch that is too deep: %d %s", status, body)
 	}
 }

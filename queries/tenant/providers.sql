@@ -35,7 +35,7 @@ UPDATE providers
 SET alias      = CASE WHEN sqlc.arg('set_alias')::boolean THEN sqlc.narg('alias') ELSE alias END,
     enabled    = CASE WHEN sqlc.arg('set_enabled')::boolean THEN coalesce(sqlc.narg('enabled')::boolean, true) ELSE enabled END,
     regions    = CASE WHEN sqlc.arg('set_regions')::boolean THEN coalesce(sqlc.narg('regions')::text[], '{}') ELSE regions END,
-    labels     = CASE WHEN sqlc.arg('set_labels')::boolean THEN coalesce(sqlc.narg('labels')::jsonb, '{}') ELSE labels END,
+    labels     = CASE WHEN sqlc.arg('set_labels')::boolean THEN merge_patch(labels, coalesce(sqlc.narg('labels')::jsonb, '{}'), 1) ELSE labels END,
     scan_every = CASE WHEN sqlc.arg('set_scan_every')::boolean THEN sqlc.narg('scan_every')::interval ELSE scan_every END,
     scan_at    = CASE WHEN sqlc.arg('set_scan_at')::boolean THEN sqlc.narg('scan_at')::time ELSE scan_at END
 WHERE id = sqlc.arg('provider_id')

@@ -74,6 +74,9 @@ func booleans(params openapi3.Parameters) []string {
 
 // checkBody reads a body of JSON and puts it back. Other bodies are left unread.
 func checkBody(r *http.Request) error {
+	if err := checkCoding(r); err != nil {
+		return err
+	}
 	header := r.Header.Get("Content-Type")
 	if header == "" {
 		return nil // The validator knows whether a body is wanted at all.
@@ -103,6 +106,25 @@ func checkBody(r *http.Request) error {
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	return nil
 }
+
+// checkCoding refuses a body that is compressed, whose bytes would be read as
+// text. Accept-Encoding in the answer says why (RFC 9110, 12.5.3).
+func checkCoding(r *http.Request) error {
+	for _, coding := range r.Header.Values("Content-Encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), identity) {
+			return &StatusError{
+				Problem: Problem{Status: http.StatusUnsupportedMediaType, Errors: []FieldError{{
+					In: "header", Parameter: "Content-Encoding", Detail: "the body must be sent as it is, not compressed",
+				}}},
+				Header: http.Header{"Accept-Encoding": {identity}},
+			}
+		}
+	}
+	return nil
+}
+
+// identity is the coding that changes nothing.
+const identity = "identity"
 
 func malformed(status int, field FieldError) error {
 	return &StatusError{Problem: Problem{Status: status, Errors: []FieldError{field}}}

@@ -105,3 +105,23 @@ func TestParametersAreText(t *testing.T) {
 		}
 	}
 }
+
+// A compressed body is not read as text, whatever it is.
+func TestCompressedBodies(t *testing.T) {
+	t.Parallel()
+	h := wrap(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for coding, want := range map[string]int{"": 200, "identity": 200, "gzip": 415, "identity, gzip": 415, "GZIP": 415} {
+		for _, media := range []string{ndjson, "application/json"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/lines", strings.NewReader(`{"uid":"a"}`))
+			r.Header.Set("Content-Type", media)
+			if coding != "" {
+				r.Header.Set("Content-Encoding", coding)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != want || (want == http.StatusUnsupportedMediaType) != (w.Header().Get("Accept-Encoding") == "identity") {
+				t.Errorf("%q of %s: status %d, %v", coding, media, w.Code, w.Header())
+			}
+		}
+	}
+}

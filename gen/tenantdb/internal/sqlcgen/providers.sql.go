@@ -499,7 +499,7 @@ UPDATE providers
 SET alias      = CASE WHEN $1::boolean THEN $2 ELSE alias END,
     enabled    = CASE WHEN $3::boolean THEN coalesce($4::boolean, true) ELSE enabled END,
     regions    = CASE WHEN $5::boolean THEN coalesce($6::text[], '{}') ELSE regions END,
-    labels     = CASE WHEN $7::boolean THEN coalesce($8::jsonb, '{}') ELSE labels END,
+    labels     = CASE WHEN $7::boolean THEN merge_patch(labels, coalesce($8::jsonb, '{}'), 1) ELSE labels END,
     scan_every = CASE WHEN $9::boolean THEN $10::interval ELSE scan_every END,
     scan_at    = CASE WHEN $11::boolean THEN $12::time ELSE scan_at END
 WHERE id = $13
