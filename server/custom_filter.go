@@ -3,79 +3,53 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
-// filter gathers the conditions of a statement. Conditions are constants of
-// this package; whatever a client sent is an argument and never becomes text.
-type filter struct {
-	conditions []string
-	args       []any
-}
-
-// add adds a condition in which $? stands for the argument.
-func (w *filter) add(condition string, arg any) {
-	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "$?", w.arg(arg)))
-}
-
-// arg adds an argument and gives its placeholder.
-func (w *filter) arg(arg any) string {
-	w.args = append(w.args, arg)
-	return "$" + strconv.Itoa(len(w.args))
-}
-
-// where is the WHERE clause, or nothing when there is no condition.
-func (w *filter) where() string {
-	if len(w.conditions) == 0 {
-		return ""
-	}
-	return "WHERE " + strings.Join(w.conditions, "\n  AND ")
-}
-
 // addAny adds a condition on a list, unless the list is absent or empty.
-func addAny[T any](w *filter, condition string, list *[]T) {
+func addAny[T any](w *tenant.Filter, condition tenant.SQL, list *[]T) {
 	if list != nil && len(*list) > 0 {
-		w.add(condition, *list)
+		w.And(condition, *list)
 	}
 }
 
 // addLabels is addAny for values of an enum. As their own type, and not cast
 // from text for every row, they can be looked up in an index.
-func addLabels[B, A ~string](w *filter, condition string, list *[]A) {
+func addLabels[B, A ~string](w *tenant.Filter, condition tenant.SQL, list *[]A) {
 	if values := orZero(list); len(values) > 0 {
-		w.add(condition, labels[B](values))
+		w.And(condition, labels[B](values))
 	}
 }
 
 // addOne adds a condition on a value, unless it is absent.
-func addOne[T any](w *filter, condition string, value *T) {
+func addOne[T any](w *tenant.Filter, condition tenant.SQL, value *T) {
 	if value != nil {
-		w.add(condition, *value)
+		w.And(condition, *value)
 	}
 }
 
 // findingFilter turns the parameters of listFindings into conditions on
 // findings f.
-func findingFilter(p api.ListFindingsParams) (*filter, error) {
+func findingFilter(p api.ListFindingsParams) (*tenant.Filter, error) {
 	var f rest.Fields
-	w := &filter{}
+	w := &tenant.Filter{}
 	switch {
 	case p.ScanId != nil:
-		w.add("f.scan_id = $?::uuid", *p.ScanId)
+		w.And("f.scan_id = $?::uuid", *p.ScanId)
 	case orElse(p.Scans, api.LatestScans) == api.LatestScans:
-		w.conditions = append(w.conditions, "f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)")
+		w.And("f.scan_id IN (SELECT pp.scan_id FROM provider_posture pp)")
 	}
 	addOne(w, "f.scan_id IN (SELECT s.id FROM scans s WHERE s.provider_id = $?::uuid)", p.ProviderId)
 	addLabels[tenantdb.Severity](w, "f.severity = ANY ($?::severity[])", p.Severity)
 	addLabels[tenantdb.FindingStatus](w, "f.status = ANY ($?::finding_status[])", p.Status)
 	if p.Delta != nil {
-		w.add("f.delta = $?::finding_delta", tenantdb.FindingDelta(*p.Delta))
+		w.And("f.delta = $?::finding_delta", tenantdb.FindingDelta(*p.Delta))
 	}
 	addAny(w, "f.check_id = ANY ($?::text[])", p.Check)
 	addAny(w, "f.service = ANY ($?::text[])", p.Service)
@@ -83,7 +57,7 @@ func findingFilter(p api.ListFindingsParams) (*filter, error) {
 	addAny(w, "f.categories && $?::text[]", p.Category)
 	addOne(w, aboutResource("r.uid = $?::text"), p.Resource)
 	if tags := orZero(p.Tag); len(tags) > 0 {
-		w.add(aboutResource("r.tags @> $?::jsonb"), rest.Take(&f, "query.tag", tagObject, tags))
+		w.And(aboutResource("r.tags @> $?::jsonb"), rest.Take(&f, "query.tag", tagObject, tags))
 	}
 	addOne(w, "f.muted = $?::boolean", p.Muted)
 	addOne(w, "to_tsvector('english', f.status_detail) @@ websearch_to_tsquery('english', $?::text)", p.Search)
@@ -95,7 +69,7 @@ func findingFilter(p api.ListFindingsParams) (*filter, error) {
 }
 
 // aboutResource is the condition that a finding is about a resource r.
-func aboutResource(condition string) string {
+func aboutResource(condition tenant.SQL) tenant.SQL {
 	return `f.id IN (
         SELECT fr.finding_id
         FROM finding_resources fr

@@ -10,6 +10,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -19,8 +20,7 @@ const defaultPage = 50
 const selectFindings = `SELECT
     f.id, f.scan_id, f.uid, f.check_id, f.service, f.region, f.severity, f.status, f.status_detail, f.delta,
     f.risk_score, f.first_seen_at, f.muted, f.failing, f.created_at
-FROM findings f
-`
+FROM findings f`
 
 // ListFindings searches the findings. The statement is put
 // together from the filters that are given, so that each combination gets a
@@ -39,8 +39,8 @@ func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.Lis
 		return nil, err
 	}
 	limit := orElse(req.Params.Limit, defaultPage)
-	sql := selectFindings + w.where() + "\n" + by.by() + "\nLIMIT " + w.arg(limit+1)
-	rows, err := q.Querier().Query(ctx, sql, w.args...)
+	sql := selectFindings + w.Where() + by.by() + " LIMIT " + w.Arg(limit+1)
+	rows, err := q.Querier().Query(ctx, string(sql), w.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (custom) ListFindings(ctx context.Context, q *tenantdb.Queries, req api.Lis
 func (o order) list() string { return "listFindings " + o.name }
 
 // resume begins the page where the cursor says.
-func resume(ctx context.Context, w *filter, by order, text *string) error {
+func resume(ctx context.Context, w *tenant.Filter, by order, text *string) error {
 	var f rest.Fields
 	cursor := rest.ParseCursor(ctx, &f, by.list(), len(by.columns)+1, text)
 	keys := make([]any, 0, len(by.columns))

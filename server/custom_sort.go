@@ -11,6 +11,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -74,13 +75,13 @@ func findingOrder(sort []api.FindingSort) (order, bool) {
 }
 
 // by is the ORDER BY clause.
-func (o order) by() string {
+func (o order) by() tenant.SQL {
 	var b strings.Builder
 	b.WriteString("ORDER BY ")
 	for _, c := range o.columns {
 		b.WriteString(c.column + c.direction() + ", ")
 	}
-	return b.String() + "f.id" + o.columns[0].direction()
+	return tenant.SQL(b.String() + "f.id" + o.columns[0].direction())
 }
 
 func (c sortBy) direction() string {
@@ -99,17 +100,17 @@ func (c sortBy) beyond() string {
 
 // after limits the page to the rows beyond a row of these keys. Where all goes
 // one way that is a comparison of rows, which an index can answer.
-func (o order) after(w *filter, keys []any, id uuid.UUID) {
+func (o order) after(w *tenant.Filter, keys []any, id uuid.UUID) {
 	columns := make([]string, 0, len(keys)+1)
 	values := make([]string, 0, len(keys)+1)
 	for i, c := range o.columns {
 		columns = append(columns, c.column)
-		values = append(values, w.arg(keys[i])+"::"+c.sqlType)
+		values = append(values, string(w.Arg(keys[i]))+"::"+c.sqlType)
 	}
-	columns, values = append(columns, "f.id"), append(values, w.arg(id)+"::uuid")
+	columns, values = append(columns, "f.id"), append(values, string(w.Arg(id))+"::uuid")
 	first := o.columns[0]
 	if !slices.ContainsFunc(o.columns, func(c sortBy) bool { return c.descending != first.descending }) {
-		w.conditions = append(w.conditions, fmt.Sprintf("(%s) %s (%s)", strings.Join(columns, ", "), first.beyond(), strings.Join(values, ", ")))
+		w.And(tenant.SQL(fmt.Sprintf("(%s) %s (%s)", strings.Join(columns, ", "), first.beyond(), strings.Join(values, ", "))))
 		return
 	}
 	var steps, same []string
@@ -122,7 +123,7 @@ func (o order) after(w *filter, keys []any, id uuid.UUID) {
 		steps = append(steps, "("+strings.Join(step, " AND ")+")")
 		same = append(same, columns[i]+" = "+values[i])
 	}
-	w.conditions = append(w.conditions, "("+strings.Join(steps, " OR ")+")")
+	w.And(tenant.SQL(strings.Join(steps, " OR ")))
 }
 
 // keys are those of a row, for a cursor.

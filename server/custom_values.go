@@ -8,13 +8,14 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
 // findingValues is where the values of a property come from: what is joined to
 // findings f, and the expression. It is the only way from a client's field to
 // SQL.
-var findingValues = map[api.FindingField]struct{ join, value string }{
+var findingValues = map[api.FindingField]struct{ join, value tenant.SQL }{
 	api.FieldService:  {"", "f.service"},
 	api.FieldRegion:   {"", "f.region"},
 	api.FieldCheck:    {"", "f.check_id"},
@@ -43,10 +44,10 @@ func (custom) ListFindingValues(ctx context.Context, q *tenantdb.Queries, req ap
 	if err != nil {
 		return nil, err
 	}
-	w.conditions = append(w.conditions, of.value+" IS NOT NULL")
-	sql := "SELECT " + of.value + " AS value, count(DISTINCT f.id) AS findings\nFROM findings f\n" + of.join + "\n" + w.where() +
-		"\nGROUP BY value\nORDER BY findings DESC, value\nLIMIT " + w.arg(orElse(p.Top, defaultTop))
-	rows, err := q.Querier().Query(ctx, sql, w.args...)
+	w.And(of.value + " IS NOT NULL")
+	sql := "SELECT " + of.value + " AS value, count(DISTINCT f.id) AS findings\nFROM findings f\n" + of.join + w.Where() +
+		"GROUP BY value\nORDER BY findings DESC, value\nLIMIT " + w.Arg(orElse(p.Top, defaultTop))
+	rows, err := q.Querier().Query(ctx, string(sql), w.Args()...)
 	if err != nil {
 		return nil, err
 	}

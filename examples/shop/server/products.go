@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 
 	"example.com/shop/gen/api"
@@ -15,7 +14,7 @@ import (
 	"example.com/shop/gen/tenantdb"
 )
 
-const selectProducts = "SELECT id, sku, name, description, currency, price, stock, created_at, updated_at FROM products WHERE true"
+const selectProducts = "SELECT id, sku, name, description, currency, price, stock, created_at, updated_at FROM products"
 
 // SearchProducts puts the statement together from the filters that are given, so
 // that each combination gets a plan of its own. Values are arguments, always.
@@ -28,13 +27,13 @@ func (custom) SearchProducts(ctx context.Context, q *tenantdb.Queries, req api.S
 	if err := f.Invalid(); err != nil {
 		return nil, err
 	}
-	s := productFilter(req.Params)
+	w := productFilter(req.Params)
 	if name != nil && id != nil {
-		s.and("(name, id) > (%s, %s)", *name, *id)
+		w.And("(name, id) > ($?, $?)", *name, *id)
 	}
 	limit := int64(*req.Params.Limit) // The document has a default.
-	s.sql.WriteString(" ORDER BY name, id LIMIT " + s.arg(limit+1))
-	rows, err := q.Querier().Query(ctx, s.sql.String(), s.args...)
+	sql := selectProducts + w.Where() + "ORDER BY name, id LIMIT " + w.Arg(limit+1)
+	rows, err := q.Querier().Query(ctx, string(sql), w.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -47,41 +46,19 @@ func (custom) SearchProducts(ctx context.Context, q *tenantdb.Queries, req api.S
 	return page, f.Unanswerable()
 }
 
-// search is a statement in the making.
-type search struct {
-	sql  strings.Builder
-	args []any
-}
-
-func productFilter(p api.SearchProductsParams) *search {
-	s := &search{}
-	s.sql.WriteString(selectProducts)
+func productFilter(p api.SearchProductsParams) *tenant.Filter {
+	w := &tenant.Filter{}
 	if p.Q != nil {
-		s.and("position(lower(%s) IN lower(name || ' ' || sku)) > 0", *p.Q)
+		w.And("position(lower($?) IN lower(name || ' ' || sku)) > 0", *p.Q)
 	}
 	if p.Currency != nil {
-		s.and("currency = %s", *p.Currency)
+		w.And("currency = $?", *p.Currency)
 	}
 	if p.MaxPrice != nil {
-		s.and("price <= %s::text::numeric", *p.MaxPrice)
+		w.And("price <= $?::text::numeric", *p.MaxPrice)
 	}
 	if p.InStock != nil {
-		s.and("(stock > 0) = %s", *p.InStock)
+		w.And("(stock > 0) = $?", *p.InStock)
 	}
-	return s
-}
-
-// arg adds an argument and gives its place.
-func (s *search) arg(value any) string {
-	s.args = append(s.args, value)
-	return fmt.Sprintf("$%d", len(s.args))
-}
-
-// and adds a condition, in which each %s is the place of a value.
-func (s *search) and(condition string, values ...any) {
-	places := make([]any, len(values))
-	for i, v := range values {
-		places[i] = s.arg(v)
-	}
-	fmt.Fprintf(&s.sql, " AND "+condition, places...)
+	return w
 }

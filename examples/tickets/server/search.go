@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 
 	"example.com/tickets/gen/api"
@@ -17,7 +16,7 @@ import (
 )
 
 const selectTickets = `SELECT id, number, queue_id, subject, body, priority, state, requester, assignee, respond_by, created_at, updated_at
-FROM tickets WHERE true`
+FROM tickets`
 
 // SearchTickets puts the statement together from the filters that are given, so
 // that each combination gets a plan of its own. Values are arguments, always.
@@ -30,13 +29,13 @@ func (custom) SearchTickets(ctx context.Context, q *tenantdb.Queries, req api.Se
 	if err := f.Invalid(); err != nil {
 		return nil, err
 	}
-	s := ticketFilter(req.Params)
+	w := ticketFilter(req.Params)
 	if at != nil && id != nil {
-		s.and("(respond_by, id) > (%s, %s)", *at, *id)
+		w.And("(respond_by, id) > ($?, $?)", *at, *id)
 	}
 	limit := int64(*req.Params.Limit) // The document has a default.
-	s.sql.WriteString(" ORDER BY respond_by, id LIMIT " + s.arg(limit+1))
-	rows, err := q.Querier().Query(ctx, s.sql.String(), s.args...)
+	sql := selectTickets + w.Where() + "ORDER BY respond_by, id LIMIT " + w.Arg(limit+1)
+	rows, err := q.Querier().Query(ctx, string(sql), w.Args()...)
 	if err != nil {
 		return nil, err
 	}
@@ -49,44 +48,22 @@ func (custom) SearchTickets(ctx context.Context, q *tenantdb.Queries, req api.Se
 	return page, f.Unanswerable()
 }
 
-// search is a statement in the making.
-type search struct {
-	sql  strings.Builder
-	args []any
-}
-
-func ticketFilter(p api.SearchTicketsParams) *search {
-	s := &search{}
-	s.sql.WriteString(selectTickets)
+func ticketFilter(p api.SearchTicketsParams) *tenant.Filter {
+	w := &tenant.Filter{}
 	if p.Q != nil {
-		s.and("to_tsvector('english', subject || ' ' || body) @@ websearch_to_tsquery('english', %s)", *p.Q)
+		w.And("to_tsvector('english', subject || ' ' || body) @@ websearch_to_tsquery('english', $?)", *p.Q)
 	}
 	if p.State != nil {
-		s.and("state = ANY (%s::ticket_state[])", *p.State)
+		w.And("state = ANY ($?::ticket_state[])", *p.State)
 	}
 	if p.QueueId != nil {
-		s.and("queue_id = %s", *p.QueueId)
+		w.And("queue_id = $?", *p.QueueId)
 	}
 	if p.Assignee != nil {
-		s.and("assignee = %s", *p.Assignee)
+		w.And("assignee = $?", *p.Assignee)
 	}
 	if *p.Late { // The document has a default.
-		s.and("state = 'open' AND respond_by < now()")
+		w.And("state = 'open' AND respond_by < now()")
 	}
-	return s
-}
-
-// arg adds an argument and gives its place.
-func (s *search) arg(value any) string {
-	s.args = append(s.args, value)
-	return fmt.Sprintf("$%d", len(s.args))
-}
-
-// and adds a condition, in which each %s is the place of a value.
-func (s *search) and(condition string, values ...any) {
-	places := make([]any, len(values))
-	for i, v := range values {
-		places[i] = s.arg(v)
-	}
-	fmt.Fprintf(&s.sql, " AND "+condition, places...)
+	return w
 }
