@@ -26,7 +26,7 @@ BEGIN
 END
 $$;
 
--- A scan that has ended stays as it ended.
+-- A scan that has ended stays as it ended, and only one that waits is put off.
 CREATE FUNCTION guard_scan_state() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -35,6 +35,10 @@ BEGIN
     IF OLD.state IN ('completed', 'failed', 'cancelled') AND NEW.state <> OLD.state THEN
         RAISE EXCEPTION 'scan % is %, it cannot become %', OLD.id, OLD.state, NEW.state
             USING ERRCODE = 'check_violation', CONSTRAINT = 'scans_state_transition';
+    END IF;
+    IF OLD.state NOT IN ('available', 'scheduled') AND NEW.scheduled_at IS DISTINCT FROM OLD.scheduled_at THEN
+        RAISE EXCEPTION 'scan % is %, it cannot be scheduled', OLD.id, OLD.state
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'scans_scheduled_waiting';
     END IF;
     RETURN NEW;
 END
@@ -355,7 +359,7 @@ CREATE UNIQUE INDEX scans_executing_key ON scans (provider_id) WHERE state = 'ex
 
 CREATE TRIGGER scans_updated_at BEFORE UPDATE ON scans
     FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
-CREATE TRIGGER scans_guard_state BEFORE UPDATE OF state ON scans
+CREATE TRIGGER scans_guard_state BEFORE UPDATE OF state, scheduled_at ON scans
     FOR EACH ROW EXECUTE FUNCTION guard_scan_state();
 
 CREATE TABLE resources (

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -390,5 +391,38 @@ func TestFindingsOfManyResources(t *testing.T) {
 	})
 	if diff := cmp.Diff(map[string]int{"one": 1, "two": 2}, got); diff != "" {
 		t.Errorf("failing findings by resource (-want +got):\n%s", diff)
+	}
+}
+
+// A scan is put off while it waits, and only renamed once it runs.
+func TestScheduleOfScans(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	name, later := "renamed", time.Now().Add(time.Hour)
+	schedule := func(id uuid.UUID, at *time.Time) (tenantdb.Scan, error) {
+		return s.UpdateScan(t.Context(), tenantdb.UpdateScanParams{ScanID: id, SetName: true, Name: &name, SetScheduledAt: true, ScheduledAt: at})
+	}
+	id := s.waiting(t)
+	for at, want := range map[*time.Time]tenantdb.ScanState{&later: tenantdb.ScanStateScheduled, nil: tenantdb.ScanStateAvailable} {
+		scan, err := schedule(id, at)
+		if err != nil || scan.State != want {
+			t.Errorf("put off until %v: %+v, %v", at, scan, err)
+		}
+	}
+	if _, err := schedule(id, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.custom.StartScan(t.Context(), s.Queries, api.StartScanRequestObject{ScanId: id}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schedule(id, &later); status(err) != http.StatusUnprocessableEntity {
+		t.Errorf("put off while it runs: %v", err)
+	}
+	s.finish(t, id)
+	if _, err := schedule(id, &later); status(err) != http.StatusUnprocessableEntity {
+		t.Errorf("put off when it has ended: %v", err)
+	}
+	if scan, err := schedule(id, nil); err != nil || scan.Name == nil || *scan.Name != name {
+		t.Errorf("renamed when it has ended: %+v, %v", scan, err)
 	}
 }

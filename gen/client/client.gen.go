@@ -3072,7 +3072,9 @@ type ClientInterface interface {
 
 	// UpdateScanWithBody Rename or reschedule a scan
 	//
-	// A scan that waits can be put off; one that runs or has ended only renamed.
+	// A scan that waits can be put off, or set to run at once with a
+	// `scheduled_at` of null. One that runs or has ended can only be renamed:
+	// another `scheduled_at` is 422.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3081,7 +3083,9 @@ type ClientInterface interface {
 
 	// UpdateScanWithApplicationMergePatchPlusJSONBody Rename or reschedule a scan
 	//
-	// A scan that waits can be put off; one that runs or has ended only renamed.
+	// A scan that waits can be put off, or set to run at once with a
+	// `scheduled_at` of null. One that runs or has ended can only be renamed:
+	// another `scheduled_at` is 422.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -4677,7 +4681,9 @@ func (c *Client) GetScan(ctx context.Context, scanId ScanID, params *GetScanPara
 
 // UpdateScanWithBody Rename or reschedule a scan
 //
-// A scan that waits can be put off; one that runs or has ended only renamed.
+// A scan that waits can be put off, or set to run at once with a
+// `scheduled_at` of null. One that runs or has ended can only be renamed:
+// another `scheduled_at` is 422.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4696,7 +4702,9 @@ func (c *Client) UpdateScanWithBody(ctx context.Context, scanId ScanID, params *
 
 // UpdateScanWithApplicationMergePatchPlusJSONBody Rename or reschedule a scan
 //
-// A scan that waits can be put off; one that runs or has ended only renamed.
+// A scan that waits can be put off, or set to run at once with a
+// `scheduled_at` of null. One that runs or has ended can only be renamed:
+// another `scheduled_at` is 422.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -10545,7 +10553,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateScanWithBodyWithResponse Rename or reschedule a scan
 	//
-	// A scan that waits can be put off; one that runs or has ended only renamed.
+	// A scan that waits can be put off, or set to run at once with a
+	// `scheduled_at` of null. One that runs or has ended can only be renamed:
+	// another `scheduled_at` is 422.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10554,7 +10564,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateScanWithApplicationMergePatchPlusJSONBodyWithResponse Rename or reschedule a scan
 	//
-	// A scan that waits can be put off; one that runs or has ended only renamed.
+	// A scan that waits can be put off, or set to run at once with a
+	// `scheduled_at` of null. One that runs or has ended can only be renamed:
+	// another `scheduled_at` is 422.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20496,7 +20508,9 @@ func (c *ClientWithResponses) GetScanWithResponse(ctx context.Context, scanId Sc
 
 // UpdateScanWithBodyWithResponse Rename or reschedule a scan
 //
-// A scan that waits can be put off; one that runs or has ended only renamed.
+// A scan that waits can be put off, or set to run at once with a
+// `scheduled_at` of null. One that runs or has ended can only be renamed:
+// another `scheduled_at` is 422.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20511,7 +20525,9 @@ func (c *ClientWithResponses) UpdateScanWithBodyWithResponse(ctx context.Context
 
 // UpdateScanWithApplicationMergePatchPlusJSONBodyWithResponse Rename or reschedule a scan
 //
-// A scan that waits can be put off; one that runs or has ended only renamed.
+// A scan that waits can be put off, or set to run at once with a
+// `scheduled_at` of null. One that runs or has ended can only be renamed:
+// another `scheduled_at` is 422.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -75,7 +75,7 @@ func (q *Queries) ApplyMuteRules(ctx context.Context, arg ApplyMuteRulesParams) 
 // CancelScan ends a scan before it completes. For one that has ended the
 // database refuses it.
 //
-// Query CancelScan (:one), queries/tenant/scans.sql:115.
+// Query CancelScan (:one), queries/tenant/scans.sql:120.
 func (q *Queries) CancelScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
 	return q.bound().CancelScan(ctx, scanID)
 }
@@ -274,7 +274,7 @@ func (q *Queries) DeleteRole(ctx context.Context, roleID int64) (int64, error) {
 
 // DeleteScanSummaries runs the query of this name.
 //
-// Query DeleteScanSummaries (:exec), queries/tenant/scans.sql:188.
+// Query DeleteScanSummaries (:exec), queries/tenant/scans.sql:193.
 func (q *Queries) DeleteScanSummaries(ctx context.Context, scanID uuid.UUID) error {
 	return q.bound().DeleteScanSummaries(ctx, scanID)
 }
@@ -288,14 +288,14 @@ func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
 
 // FailScan runs the query of this name.
 //
-// Query FailScan (:one), queries/tenant/scans.sql:121.
+// Query FailScan (:one), queries/tenant/scans.sql:126.
 func (q *Queries) FailScan(ctx context.Context, arg FailScanParams) (Scan, error) {
 	return q.bound().FailScan(ctx, arg)
 }
 
 // FinishScan completes a scan and counts the resources that it saw.
 //
-// Query FinishScan (:one), queries/tenant/scans.sql:99.
+// Query FinishScan (:one), queries/tenant/scans.sql:104.
 func (q *Queries) FinishScan(ctx context.Context, scanID uuid.UUID) (Scan, error) {
 	return q.bound().FinishScan(ctx, scanID)
 }
@@ -419,7 +419,7 @@ func (q *Queries) GetScan(ctx context.Context, scanID uuid.UUID) (GetScanRow, er
 // GetScanStatistics sums up the scans of the last days. Without a completed
 // scan in that time there are no averages and no last scan.
 //
-// Query GetScanStatistics (:one), queries/tenant/scans.sql:128.
+// Query GetScanStatistics (:one), queries/tenant/scans.sql:133.
 func (q *Queries) GetScanStatistics(ctx context.Context, days int32) (GetScanStatisticsRow, error) {
 	return q.bound().GetScanStatistics(ctx, days)
 }
@@ -545,7 +545,7 @@ func (q *Queries) ListMuteRules(ctx context.Context, arg ListMuteRulesParams) ([
 // ListOverdueProviders returns the providers whose last scan is older than
 // their schedule allows, those never scanned first.
 //
-// Query ListOverdueProviders (:many), queries/tenant/scans.sql:156.
+// Query ListOverdueProviders (:many), queries/tenant/scans.sql:161.
 func (q *Queries) ListOverdueProviders(ctx context.Context) ([]ListOverdueProvidersRow, error) {
 	return q.bound().ListOverdueProviders(ctx)
 }
@@ -638,7 +638,7 @@ func (q *Queries) ListScanFindings(ctx context.Context, arg ListScanFindingsPara
 
 // ListScanSummaries rolls the counts of a scan up by service and severity.
 //
-// Query ListScanSummaries (:many), queries/tenant/scans.sql:192.
+// Query ListScanSummaries (:many), queries/tenant/scans.sql:197.
 func (q *Queries) ListScanSummaries(ctx context.Context, scanID uuid.UUID) ([]ListScanSummariesRow, error) {
 	return q.bound().ListScanSummaries(ctx, scanID)
 }
@@ -726,7 +726,7 @@ func (q *Queries) RecordProviderConnection(ctx context.Context, arg RecordProvid
 
 // RecordScanProgress never goes back.
 //
-// Query RecordScanProgress (:one), queries/tenant/scans.sql:92.
+// Query RecordScanProgress (:one), queries/tenant/scans.sql:97.
 func (q *Queries) RecordScanProgress(ctx context.Context, arg RecordScanProgressParams) (Scan, error) {
 	return q.bound().RecordScanProgress(ctx, arg)
 }
@@ -762,7 +762,7 @@ func (q *Queries) StartScan(ctx context.Context, scanID uuid.UUID) (Scan, error)
 // SummarizeScan counts the findings of a scan by check, service, severity and
 // region; a second run replaces the counts.
 //
-// Query SummarizeScan (:execrows), queries/tenant/scans.sql:171.
+// Query SummarizeScan (:execrows), queries/tenant/scans.sql:176.
 func (q *Queries) SummarizeScan(ctx context.Context, scanID uuid.UUID) (int64, error) {
 	return q.bound().SummarizeScan(ctx, scanID)
 }
@@ -803,7 +803,7 @@ func (q *Queries) UpdateRole(ctx context.Context, arg UpdateRoleParams) (UpdateR
 	return q.bound().UpdateRole(ctx, arg)
 }
 
-// UpdateScan changes what may change while a scan waits.
+// UpdateScan renames a scan, and puts one off that waits.
 //
 // Query UpdateScan (:one), queries/tenant/scans.sql:84.
 func (q *Queries) UpdateScan(ctx context.Context, arg UpdateScanParams) (Scan, error) {

@@ -80,11 +80,16 @@ SET state = 'executing', started_at = now()
 WHERE id = sqlc.arg('scan_id') AND state IN ('available', 'scheduled')
 RETURNING *;
 
--- UpdateScan changes what may change while a scan waits.
+-- UpdateScan renames a scan, and puts one off that waits.
 -- name: UpdateScan :one
 UPDATE scans
 SET name         = CASE WHEN sqlc.arg('set_name')::boolean THEN sqlc.narg('name') ELSE name END,
-    scheduled_at = CASE WHEN sqlc.arg('set_scheduled_at')::boolean THEN sqlc.narg('scheduled_at')::timestamptz ELSE scheduled_at END
+    scheduled_at = CASE WHEN sqlc.arg('set_scheduled_at')::boolean THEN sqlc.narg('scheduled_at')::timestamptz ELSE scheduled_at END,
+    state        = CASE
+        WHEN NOT sqlc.arg('set_scheduled_at')::boolean OR state NOT IN ('available', 'scheduled') THEN state
+        WHEN sqlc.narg('scheduled_at')::timestamptz IS NULL THEN 'available'
+        ELSE 'scheduled'
+    END
 WHERE id = sqlc.arg('scan_id')
 RETURNING *;
 

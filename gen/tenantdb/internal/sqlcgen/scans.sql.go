@@ -768,7 +768,12 @@ func (q *Queries) SummarizeScan(ctx context.Context, scanID uuid.UUID) (int64, e
 const updateScan = `-- name: UpdateScan :one
 UPDATE scans
 SET name         = CASE WHEN $1::boolean THEN $2 ELSE name END,
-    scheduled_at = CASE WHEN $3::boolean THEN $4::timestamptz ELSE scheduled_at END
+    scheduled_at = CASE WHEN $3::boolean THEN $4::timestamptz ELSE scheduled_at END,
+    state        = CASE
+        WHEN NOT $3::boolean OR state NOT IN ('available', 'scheduled') THEN state
+        WHEN $4::timestamptz IS NULL THEN 'available'
+        ELSE 'scheduled'
+    END
 WHERE id = $5
 RETURNING id, provider_id, name, trigger, state, progress, unique_resource_count, services, severities, options, requested_by, error, scheduled_at, started_at, completed_at, duration, created_at, updated_at
 `
@@ -781,7 +786,7 @@ type UpdateScanParams struct {
 	ScanID         uuid.UUID
 }
 
-// UpdateScan changes what may change while a scan waits.
+// UpdateScan renames a scan, and puts one off that waits.
 func (q *Queries) UpdateScan(ctx context.Context, arg UpdateScanParams) (Scan, error) {
 	row := q.db.QueryRow(ctx, updateScan,
 		arg.SetName,

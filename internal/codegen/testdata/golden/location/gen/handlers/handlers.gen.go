@@ -308,7 +308,7 @@ func (a stored) VisitAddShelfResponse(w http.ResponseWriter) error { return a.Se
 // VisitAddBookResponse writes the answer to POST /shelves/{shelf_id}/books again.
 func (a stored) VisitAddBookResponse(w http.ResponseWriter) error { return a.Send(w) }
 
-// ToWordFromWord makes api.Word of tenantdb.Word.
+// ToWordFromWord makes an object of the API of a tenantdb.Word.
 func ToWordFromWord(_ *rest.Fields, row tenantdb.Word) api.Word {
 	return api.Word{
 		Meaning: row.Meaning,
@@ -316,7 +316,7 @@ func ToWordFromWord(_ *rest.Fields, row tenantdb.Word) api.Word {
 	}
 }
 
-// ToShelfFromShelf makes api.Shelf of tenantdb.Shelf.
+// ToShelfFromShelf makes an object of the API of a tenantdb.Shelf.
 func ToShelfFromShelf(f *rest.Fields, row tenantdb.Shelf) api.Shelf {
 	return api.Shelf{
 		Id:   rest.Take(f, "id", rest.Must(rest.OpenUUID, rest.UUID[[16]byte, openapi_types.UUID]), row.ID),
@@ -324,7 +324,7 @@ func ToShelfFromShelf(f *rest.Fields, row tenantdb.Shelf) api.Shelf {
 	}
 }
 
-// ToBookFromBook makes api.Book of tenantdb.Book.
+// ToBookFromBook makes an object of the API of a tenantdb.Book.
 func ToBookFromBook(f *rest.Fields, row tenantdb.Book) api.Book {
 	return api.Book{
 		Number:  row.Number,
@@ -333,7 +333,7 @@ func ToBookFromBook(f *rest.Fields, row tenantdb.Book) api.Book {
 	}
 }
 
-// ToLoanFromLoan makes api.Loan of tenantdb.Loan.
+// ToLoanFromLoan makes an object of the API of a tenantdb.Loan.
 func ToLoanFromLoan(f *rest.Fields, row tenantdb.Loan) api.Loan {
 	return api.Loan{
 		Id:      row.ID,
