@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -60,8 +61,12 @@ var taken = map[string]bool{"catalog": true, "handlers": true, "http": true, "sc
 
 func checkModule(path string) error {
 	err := module.CheckPath(path)
-	if err == nil && path == bailiwick {
+	switch {
+	case err != nil:
+	case path == bailiwick:
 		err = errors.New("it is taken")
+	case slices.Contains(strings.Split(path, "/"), "vendor"): // Module paths may have it, packages may not.
+		err = errors.New("the go command imports nothing below a folder called vendor")
 	}
 	if invalid, ok := errors.AsType[*module.InvalidPathError](err); ok {
 		err = invalid.Err
