@@ -57,6 +57,25 @@ func newPlace(dir, abs string) (place, error) {
 	return place{dir: abs, within: parent}, nil
 }
 
+// alone tells whether work is all that is in a folder that was empty. Of two
+// that make a project in it at once, each has its own there before it looks, so
+// that at most one goes on, and nothing of the one is moved over the other's.
+func (p place) alone(dir, work string) error {
+	if !p.exists {
+		return nil
+	}
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		return fmt.Errorf("look into the folder: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.Name() != filepath.Base(work) {
+			return fmt.Errorf("%s is not empty any more, it has %s"+mendDir, dir, entry.Name())
+		}
+	}
+	return nil
+}
+
 // put moves the finished project from work to its place. A folder that exists is
 // kept, for somebody may stand in it, and so its files are moved one by one.
 func (p place) put(work string) (err error) {

@@ -82,7 +82,13 @@ func Init(ctx context.Context, o Options) (result *Result, err error) {
 		return nil, fmt.Errorf("make the project's folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	if err := place.alone(o.Dir, work); err != nil {
+		return nil, err
+	}
 	if err := fill(ctx, work, n, from, o.SQLC); err != nil {
+		if ctx.Err() != nil { // What the programs said that were stopped is of no use.
+			return nil, fmt.Errorf("interrupted, and nothing is left of %s: %w", o.Dir, ctx.Err())
+		}
 		return nil, err
 	}
 	files, err := list(work)

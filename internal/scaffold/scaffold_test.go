@@ -4,6 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +25,7 @@ func TestInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := time.AfterFunc(50*time.Millisecond, cancel) // In the middle of it.
 		made, err := scaffold.Init(ctx, scaffold.Options{Dir: dir, Bailiwick: "../..", SQLC: []string{"sh", "-c", "exec sleep 60"}})
-		if stopped.Stop() || err == nil {
+		if stopped.Stop() || err == nil || !strings.Contains(err.Error(), "interrupted, and nothing is left") {
 			t.Errorf("%s: made %v, %v", dir, made, err)
 		}
 		cancel()
@@ -31,5 +34,32 @@ func TestInterrupted(t *testing.T) {
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) != want {
 			t.Errorf("%s holds %v, %v", dir, entries, err)
 		}
+	}
+}
+
+// TestTwoAtOnce lets several make a project in one empty folder: none takes away
+// or mixes up what another one has made.
+func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	begin := make(chan struct{})
+	var all sync.WaitGroup
+	var alone atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			<-begin
+			_, err := scaffold.Init(t.Context(), scaffold.Options{Dir: dir, Bailiwick: "../..", Name: "notes", SQLC: []string{"sh", "-c", "sleep 1; exit 1"}})
+			switch {
+			case err == nil:
+				t.Error("made a project without sqlc")
+			case !strings.Contains(err.Error(), "is not empty"):
+				alone.Add(1)
+			}
+		})
+	}
+	close(begin)
+	all.Wait()
+	if alone.Load() > 1 {
+		t.Errorf("%d were at work in the folder at once", alone.Load())
 	}
 }
