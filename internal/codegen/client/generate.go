@@ -44,6 +44,7 @@ func Generate(doc *openapi.Document, base []byte) (map[string][]byte, error) {
 		}
 	}
 	g.constructor()
+	g.shadowed()
 	for _, op := range doc.Operations {
 		g.pages(op)
 		g.lines(op)
@@ -109,6 +110,19 @@ func %[3]s(baseURL, token string, options *httpclient.Options) (*%[2]s, error) {
 	return New%[2]s(baseURL, WithHTTPClient(sender), WithRequestEditorFn(httpclient.Bearer(token)))
 }
 `, runtimePath, receiver, constructor)
+}
+
+// shadowed reports an operation whose method has the name of what oapi-codegen
+// makes of another one's answer: one type embeds the other, so Go sees no
+// redeclaration, and calls the wrong one.
+func (g *generator) shadowed() {
+	for _, op := range g.doc.Operations {
+		for _, fn := range g.pkg.Methods(receiver) {
+			if openapi.SameGoName(fn.Name.Name, op.ID) {
+				g.reportf(op.Line, op.ID, "give one of the operations another operationId", "the client already has something called %s, which belongs to another operation", fn.Name.Name)
+			}
+		}
+	}
 }
 
 // declares tells whether oapi-codegen's part has a name already.
