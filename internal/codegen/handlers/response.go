@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"slices"
@@ -63,7 +64,7 @@ func (b *binding) success() (string, *openapi3.Response) {
 	slices.Sort(codes)
 	if len(codes) != 1 || strings.HasSuffix(codes[0], "XX") {
 		b.reportf(b.op.Query.Line, "response-shape", "", "leave one 2xx response with a definite code, or write the handler by hand",
-			"an operation bound to a query has exactly one successful response, this one has %d: %s", len(codes), strings.Join(codes, ", "))
+			"an operation bound to a query has exactly one successful response, with a definite code; this one has %s", cmp.Or(strings.Join(codes, ", "), "none"))
 		return "", nil
 	}
 	return codes[0], b.op.Op.Responses.Value(codes[0]).Value
