@@ -166,14 +166,14 @@ func checkOwnerRole(ctx context.Context, d *database) ([]outcome, error) {
 // tables in public and no more.
 func checkPublicSchema(ctx context.Context, d *database) ([]outcome, error) {
 	var problems []outcome
-	writable, err := stringsOf(ctx, d.tx, publicTables("INSERT, UPDATE, DELETE, TRUNCATE"))
+	writable, err := stringsOf(ctx, d.tx, publicTables("INSERT, UPDATE, DELETE, TRUNCATE", "INSERT, UPDATE"))
 	if err != nil {
 		return nil, err
 	}
 	for _, table := range writable {
 		problems = append(problems, failf("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON "+table+" FROM PUBLIC", "every tenant may change %s", table)...)
 	}
-	readable, err := stringsOf(ctx, d.tx, publicTables("SELECT"))
+	readable, err := stringsOf(ctx, d.tx, publicTables("SELECT", "SELECT"))
 	if err != nil {
 		return nil, err
 	}
@@ -192,13 +192,15 @@ func checkPublicSchema(ctx context.Context, d *database) ([]outcome, error) {
 	return orOK(problems, "tenants may read %d reference tables of public, and write none", len(readable)), nil
 }
 
-// publicTables lists the tables of public that PUBLIC has a privilege on.
-func publicTables(privileges string) string {
+// publicTables lists the tables of public that PUBLIC has a privilege on, or on
+// any of their columns.
+func publicTables(privileges, ofColumns string) string {
 	return fmt.Sprintf(`
 		SELECT format('%%I.%%I', n.nspname, c.relname)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege('public', c.oid, '%s')
-		ORDER BY 1`, privileges)
+		WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		  AND (has_table_privilege('public', c.oid, '%s') OR has_any_column_privilege('public', c.oid, '%s'))
+		ORDER BY 1`, privileges, ofColumns)
 }
 
 func checkHardened(ctx context.Context, d *database) ([]outcome, error) {
