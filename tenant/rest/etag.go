@@ -59,7 +59,7 @@ func ifMatch(header, current string) error {
 	tags, ok := parseTags(header)
 	if !ok {
 		return malformed(http.StatusBadRequest, FieldError{
-			In: "header", Parameter: headerIfMatch, Detail: "is neither * nor a list of entity tags; send the ETag as it came, with its quotes",
+			In: inHeader, Parameter: headerIfMatch, Detail: "is neither * nor a list of entity tags; send the ETag as it came, with its quotes",
 		})
 	}
 	if tags.any {

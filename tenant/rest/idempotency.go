@@ -100,7 +100,7 @@ func (o *Once[R]) claim(ctx context.Context) (*claimed, error) {
 	}
 	if !visible(*o.Key) {
 		return nil, malformed(http.StatusBadRequest, FieldError{
-			In: "header", Parameter: headerIdempotencyKey, Detail: "is not 1 to " + strconv.Itoa(maxIdempotencyKey) + " visible ASCII characters",
+			In: inHeader, Parameter: headerIdempotencyKey, Detail: "is not 1 to " + strconv.Itoa(maxIdempotencyKey) + " visible ASCII characters",
 		})
 	}
 	request, err := json.Marshal(o.Request)

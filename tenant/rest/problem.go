@@ -53,8 +53,11 @@ type FieldError struct {
 	Detail string `json:"detail"`
 }
 
-// inBody is the FieldError.In of what is wrong with the body.
-const inBody = "body"
+// The FieldError.In of what is wrong with the body or with a header.
+const (
+	inBody   = "body"
+	inHeader = "header"
+)
 
 // kind is a row of the one table from status to type and title.
 type kind struct{ name, title string }

@@ -114,7 +114,7 @@ func checkCoding(r *http.Request) error {
 		if !strings.EqualFold(strings.TrimSpace(coding), identity) {
 			return &StatusError{
 				Problem: Problem{Status: http.StatusUnsupportedMediaType, Errors: []FieldError{{
-					In: "header", Parameter: "Content-Encoding", Detail: "the body must be sent as it is, not compressed",
+					In: inHeader, Parameter: "Content-Encoding", Detail: "the body must be sent as it is, not compressed",
 				}}},
 				Header: http.Header{"Accept-Encoding": {identity}},
 			}
