@@ -121,7 +121,7 @@ func TestInterval(t *testing.T) {
 func TestTimeOfDay(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"00:00": "00:00:00", "23:59:59.999999": "23:59:59.999999", "24:00:00": "24:00:00", "01:02:03.5": "01:02:03.5",
+		"00:00:00": "00:00:00", "23:59:59.999999": "23:59:59.999999", "01:02:03.5": "01:02:03.5",
 	} {
 		v, err := rest.StringToTime(in)
 		if err != nil {
@@ -132,7 +132,7 @@ func TestTimeOfDay(t *testing.T) {
 			t.Errorf("%s became %s, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "1:00", "24:00:01", "12:60", "12:00:60", "12:00:00Z", "12:00:00.1234567", "-1:00"} {
+	for _, in := range []string{"", "1:00", "00:00", "12:00", "24:00:00", "24:00:01", "12:60", "12:00:60", "12:00:00Z", "12:00:00.1234567", "-1:00"} {
 		if v, err := rest.StringToTime(in); err == nil {
 			t.Errorf("%s became %v", in, v)
 		}

@@ -107,9 +107,10 @@ func TimeToString[T ~string](v pgtype.Time) (T, error) {
 	return T(text), nil
 }
 
-var timeOfDay = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?$`)
+var timeOfDay = regexp.MustCompile(`^([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?$`)
 
-// StringToTime reads a time of day without a zone.
+// StringToTime reads a time of day without a zone: RFC 3339's partial-time, which
+// has seconds, and not PostgreSQL's 24:00:00, which strict clients refuse in answers.
 func StringToTime[T ~string](v T) (pgtype.Time, error) {
 	parts := timeOfDay.FindStringSubmatch(string(v))
 	if parts == nil {
@@ -117,9 +118,6 @@ func StringToTime[T ~string](v T) (pgtype.Time, error) {
 	}
 	var n [5]int64
 	for i, text := range []string{parts[1], parts[2], parts[3], (parts[4] + "000000")[:6]} {
-		if text == "" {
-			continue
-		}
 		value, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return pgtype.Time{}, errors.New("not a time of day such as 13:37:00")
@@ -127,7 +125,7 @@ func StringToTime[T ~string](v T) (pgtype.Time, error) {
 		n[i] = value
 	}
 	micros := ((n[0]*60+n[1])*60+n[2])*1e6 + n[3]
-	if n[1] > 59 || n[2] > 59 || micros > 24*3600*1e6 {
+	if n[1] > 59 || n[2] > 59 || n[0] > 23 {
 		return pgtype.Time{}, errors.New("not a time of day such as 13:37:00")
 	}
 	return pgtype.Time{Microseconds: micros, Valid: true}, nil
