@@ -2,11 +2,13 @@ package resttest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"unicode/utf8"
 
@@ -20,6 +22,22 @@ type answer struct {
 	body   []byte
 	// panicked is what the handler panicked with.
 	panicked any
+}
+
+// unzipped is the body of an answer, which middleware may have compressed.
+func unzipped(w *httptest.ResponseRecorder) []byte {
+	if w.Result().Header.Get("Content-Encoding") != "gzip" {
+		return w.Body.Bytes()
+	}
+	in, err := gzip.NewReader(bytes.NewReader(w.Body.Bytes()))
+	if err != nil {
+		return w.Body.Bytes() // It fails as what it is.
+	}
+	body, err := io.ReadAll(in)
+	if err != nil {
+		return w.Body.Bytes()
+	}
+	return body
 }
 
 // value is the body as JSON; nil when it is none.

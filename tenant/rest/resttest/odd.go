@@ -145,6 +145,7 @@ var oddHeaders = []struct {
 	{"X-Request-Id", []string{"", "x", "12345678", strings.Repeat("a", 65), "a b c d e f", "\xff\xfe\xff\xfe\xff\xfe\xff\xfe", "../../../x"}},
 	{"Accept", []string{"", "text/html", "application/json;q=0", "*/*;q=x", ";;;", "application/problem+json", strings.Repeat("a/b,", 500)}},
 	{"Accept-Encoding", []string{"gzip", "br", "identity;q=0", "*;q=0", "gzip;q=x"}},
+	{"Authorization", []string{"Bearer", "Bearer x", "bearer a.b.c", "Basic eDp5", "\xff", "Bearer " + strings.Repeat("a", 9000), "Bearer x, Bearer y"}},
 	{"Accept-Language", []string{"\xff", "*", "en-US,en;q=0.5"}},
 	{"If-Match", []string{"", "*", "\xff", "\"\xff\"", strings.Repeat(`"a",`, 200), strings.Repeat(`"`, 500), "W/\"a\"x"}},
 	{"If-None-Match", []string{"", "*", "\xff", "\"\xff\"", strings.Repeat(`"a",`, 200), "W/*"}},

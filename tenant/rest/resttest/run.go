@@ -115,7 +115,7 @@ func (f *fuzzer) exchange(t testing.TB, r *request) *answer {
 		w, a := httptest.NewRecorder(), &answer{}
 		defer func() {
 			a.panicked = recover()
-			a.status, a.header, a.body = w.Code, w.Result().Header, w.Body.Bytes()
+			a.status, a.header, a.body = w.Code, w.Result().Header, unzipped(w)
 			done <- a
 		}()
 		f.api.ServeHTTP(w, req)
