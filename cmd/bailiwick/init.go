@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +76,14 @@ Next:
   git init && git add -A && git commit -m "Begin"
 
 README.md tells where is what.
-`, filepath.Clean(dir), plural(len(made.Files), "file"), made.Module, made.Bailiwick, filepath.Clean(dir))
+`, filepath.Clean(dir), plural(len(made.Files), "file"), made.Module, made.Bailiwick, quoteShell(filepath.Clean(dir)))
 	return wrapPrint(err)
+}
+
+// quoteShell writes a folder's name so that a shell takes it as one word.
+func quoteShell(name string) string {
+	if strings.ContainsAny(name, " \t\n'\"\\$`&;|<>()*?[]#~!{}") {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return name
 }
