@@ -108,7 +108,7 @@ func (b *binding) total(p *openapi.Property, field gosrc.Field) string {
 	case b.count == nil:
 		b.reportf(p.Line, countRule, p.Name, "write `x-query: {name: "+b.query.Name+", count: CountQuery}`, or remove the property", "no query counts the rows")
 		return ""
-	case !ok || p.Schema.Type != "integer" || p.Schema.Format != "int64" || (p.Required && !p.Schema.Nullable):
+	case !ok || p.Schema.Type != typeInteger || p.Schema.Format != "int64" || (p.Required && !p.Schema.Nullable):
 		b.reportf(p.Line, countRule, p.Name, "write `type: integer, format: int64, nullable: true`", "the total is a bigint, and null unless it is asked for")
 		return ""
 	}

@@ -96,6 +96,7 @@ const (
 	scopeTenant = "tenant"
 	scopePublic = "public"
 	typeString  = "string"
+	typeInteger = "integer"
 )
 
 // Names that the generated code uses and the generator has to know.

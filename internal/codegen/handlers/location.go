@@ -98,7 +98,7 @@ func (b *binding) namesCreated(r *openapi3.Response, body ast.Expr, param string
 	fields := b.g.apiPkg.Fields(st)
 	for _, name := range []string{param, "id"} {
 		p := schema.Find(name)
-		if p == nil || !p.Required || p.Schema.Nullable || (p.Schema.Type != typeString && p.Schema.Type != "integer") {
+		if p == nil || !p.Required || p.Schema.Nullable || (p.Schema.Type != typeString && p.Schema.Type != typeInteger) {
 			continue
 		}
 		for _, f := range fields {

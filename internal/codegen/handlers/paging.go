@@ -124,7 +124,7 @@ func (b *binding) queryInput(name string) *input {
 
 func bounded(in *input) bool {
 	s := in.schema
-	return s.Type == "integer" && s.Max != nil && *s.Max < 1<<31-1 && (in.required || s.Default != nil)
+	return s.Type == typeInteger && s.Max != nil && *s.Max < 1<<31-1 && (in.required || s.Default != nil)
 }
 
 // addKey finds the column that an after_ parameter compares with.
