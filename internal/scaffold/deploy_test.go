@@ -1,6 +1,7 @@
 package scaffold_test
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -93,8 +94,11 @@ func (p newProject) image(t *testing.T) string {
 	if last["FROM"] != "scratch" || last["USER"] != "65532:65532" || last["ENTRYPOINT"] != `["/server"]` {
 		t.Errorf("the image: %v", last)
 	}
-	if !slices.Contains(copies, "--from=build /out/server /server") || len(copies) != 2 {
+	if !slices.Contains(copies, "--from=build /out/ /") || len(copies) != 2 {
 		t.Errorf("the image holds %v", copies)
+	}
+	if info, err := os.Stat(filepath.Join(out, "tmp")); err != nil || info.Mode() != os.ModeDir|os.ModeSticky|0o777 {
+		t.Errorf("the image has no folder for temporary files that all may write to: %v", err)
 	}
 	server := filepath.Join(out, "server")
 	if kind := p.run(t, "go", "version", "-m", server); !strings.Contains(kind, "CGO_ENABLED=0") || strings.Contains(kind, "sqlc") {
