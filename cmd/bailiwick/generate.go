@@ -3,17 +3,20 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bailiwick-dev/bailiwick/internal/codegen"
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
+	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
 
 // generated is what `generate --json` prints.
@@ -50,7 +53,7 @@ wrong.`,
 			result, err := codegen.Run(cmd.Context(), codegen.Options{
 				Dir: dir, SQLC: []string{self, sqlcName}, Lint: lint.Project, Check: check,
 			})
-			return reportGenerated(cmd.OutOrStdout(), result, err, asJSON, check)
+			return reportGenerated(cmd.OutOrStdout(), dir, result, err, asJSON, check)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print outputs and findings as JSON")
@@ -59,7 +62,7 @@ wrong.`,
 }
 
 // reportGenerated prints the outcome and turns it into an exit status.
-func reportGenerated(w io.Writer, result *codegen.Result, err error, asJSON, check bool) error {
+func reportGenerated(w io.Writer, dir string, result *codegen.Result, err error, asJSON, check bool) error {
 	out := generated{Outputs: []codegen.Output{}, Diagnostics: diag.List{}}
 	var found diag.List
 	if err != nil && !errors.As(err, &found) {
@@ -76,7 +79,7 @@ func reportGenerated(w io.Writer, result *codegen.Result, err error, asJSON, che
 		if err := enc.Encode(out); err != nil {
 			return fmt.Errorf("print the result: %w", err)
 		}
-	} else if err := printGenerated(w, out, check); err != nil {
+	} else if err := printGenerated(w, dir, out, check); err != nil {
 		return err
 	}
 	if err != nil || (check && result.Changed()) {
@@ -85,7 +88,7 @@ func reportGenerated(w io.Writer, result *codegen.Result, err error, asJSON, che
 	return nil
 }
 
-func printGenerated(w io.Writer, out generated, check bool) error {
+func printGenerated(w io.Writer, dir string, out generated, check bool) error {
 	if err := out.Diagnostics.Write(w); err != nil {
 		return fmt.Errorf("print the findings: %w", err)
 	}
@@ -101,11 +104,55 @@ func printGenerated(w io.Writer, out generated, check bool) error {
 		case len(o.Changed) > 0:
 			state = plural(len(o.Changed), "file") + " changed"
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s\n", o.Dir, state); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", fromHere(dir, o.Dir), state); err != nil {
 			return wrapPrint(err)
 		}
 	}
+	if lacksClientModule(dir) {
+		_, err := fmt.Fprintln(w, "run `go mod tidy`: the client needs modules that go.mod does not require yet")
+		return wrapPrint(err)
+	}
 	return nil
+}
+
+// fromHere is a path of the project as seen from the working directory, so that
+// what is said of several projects can be told apart.
+func fromHere(dir, path string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return path
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(here, abs)
+	if err != nil {
+		return path
+	}
+	return filepath.ToSlash(filepath.Join(rel, path))
+}
+
+// clientModule is what only Bailiwick's package client needs, so that a project
+// without a generated client does not require it.
+const clientModule = "github.com/hashicorp/go-retryablehttp"
+
+// lacksClientModule tells whether the project's client will not build for want
+// of a module. What can't be read here has been reported before.
+func lacksClientModule(dir string) bool {
+	p, err := project.Load(dir)
+	if err != nil || p.Client == "" {
+		return false
+	}
+	for folder := p.Root; ; folder = filepath.Dir(folder) {
+		text, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+		if err == nil {
+			return !bytes.Contains(text, []byte(clientModule+" "))
+		}
+		if folder == filepath.Dir(folder) {
+			return false
+		}
+	}
 }
 
 func wrapPrint(err error) error {

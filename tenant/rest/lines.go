@@ -164,8 +164,9 @@ func (c *lineChecker) value(number int, line []byte) (any, bool) {
 	case len(bytes.TrimSpace(line)) == 0:
 		c.add(number, http.StatusBadRequest, FieldError{In: inBody, Detail: "is blank"})
 		return nil, false
-	case !json.Valid(line):
-		c.add(number, http.StatusBadRequest, FieldError{In: inBody, Detail: unreadable})
+	}
+	if detail := notJSON(line); detail != "" {
+		c.add(number, http.StatusBadRequest, FieldError{In: inBody, Detail: detail})
 		return nil, false
 	}
 	var value any

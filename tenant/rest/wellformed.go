@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -100,11 +101,26 @@ func checkBody(r *http.Request) error {
 		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: cutShort})
 	case !utf8.Valid(data):
 		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: "is not UTF-8"})
-	case len(data) > 0 && !json.Valid(data):
-		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: unreadable})
+	}
+	if detail := notJSON(data); len(data) > 0 && detail != "" {
+		return malformed(http.StatusBadRequest, FieldError{In: inBody, Detail: detail})
 	}
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	return nil
+}
+
+// notJSON says where a text stops being JSON, without quoting any of it; empty
+// when it is JSON.
+func notJSON(data []byte) string {
+	var value json.RawMessage
+	err := json.Unmarshal(data, &value)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Sprintf("is not JSON, see byte %d", syntax.Offset)
+	}
+	if err != nil {
+		return "is not JSON"
+	}
+	return ""
 }
 
 // checkCoding refuses a body that is compressed, whose bytes would be read as
