@@ -67,7 +67,8 @@ something is, 2 when the command line is wrong.`,
 
 // examine fills in what the flags leave open, and runs the checks.
 func examine(cmd *cobra.Command, o doctor.Options) (report doctor.Report, err error) {
-	if o.URL == "" && o.OwnerURL == "" {
+	o.Flags = o.URL != "" || o.OwnerURL != ""
+	if !o.Flags {
 		o.URL, o.OwnerURL = os.Getenv("DATABASE_URL"), os.Getenv("DATABASE_OWNER_URL")
 	}
 	if o.Dir, err = projectDir(cmd); err != nil {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,13 @@ type database struct {
 
 	project *project.Project // Nil outside of a project.
 	// runtime and owner are connections of the two roles; either may be nil.
+	// opened are all, to be closed.
 	runtime, owner *pgx.Conn
+	opened         []*pgx.Conn
 	// runtimeRole is empty when nobody says which it is.
 	runtimeRole, ownerRole, name string
+	// mixedUp says that both connection strings name one role, and what to do.
+	mixedUp []outcome
 	// tx is a read-only transaction, of the owner where there is one.
 	tx      pgx.Tx
 	version int // such as 150018
@@ -81,10 +86,11 @@ func roleOf(url string) string {
 
 func (d *database) connect(ctx context.Context) Report {
 	var report Report
+	nameOfURL, nameOfOwnerURL := d.names()
 	for _, c := range []struct {
 		to               **pgx.Conn
 		check, url, name string
-	}{{&d.runtime, "runtime", d.URL, "DATABASE_URL"}, {&d.owner, "owner", d.OwnerURL, "DATABASE_OWNER_URL"}} {
+	}{{&d.runtime, "runtime", d.URL, nameOfURL}, {&d.owner, "owner", d.OwnerURL, nameOfOwnerURL}} {
 		if c.url == "" {
 			report = append(report, findings(connectionArea, c.check, skipf("%s is not given, so what only its role can see is left out", c.name), nil)...)
 			continue
@@ -95,7 +101,7 @@ func (d *database) connect(ctx context.Context) Report {
 				failf("correct "+c.name+": host, port, database, user, password and sslmode", "%s does not lead to a database: %s", c.name, oneLine(err)), nil)...)
 			continue
 		}
-		*c.to = conn
+		*c.to, d.opened = conn, append(d.opened, conn)
 		report = append(report, findings(connectionArea, c.check, okf("%s: role %s", c.name, conn.Config().User), nil)...)
 	}
 	return report
@@ -122,10 +128,36 @@ func (d *database) begin(ctx context.Context) (err error) {
 	if d.tx, err = conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly}); err != nil {
 		return err
 	}
-	return d.tx.QueryRow(ctx, `
+	var owner string // of the database
+	var owns bool
+	err = d.tx.QueryRow(ctx, `
 		SELECT current_database(), current_setting('server_version_num')::int,
-		       coalesce(nullif($1, ''), pg_get_userbyid(datdba)::text)
-		FROM pg_database WHERE datname = current_database()`, d.ownerRole).Scan(&d.name, &d.version, &d.ownerRole)
+		       pg_get_userbyid(datdba)::text, pg_has_role(datdba, 'USAGE')
+		FROM pg_database WHERE datname = current_database()`).Scan(&d.name, &d.version, &owner, &owns)
+	if err != nil {
+		return err
+	}
+	d.ownerRole = cmp.Or(d.ownerRole, owner)
+	if d.ownerRole == d.runtimeRole {
+		d.tellApart(owner, owns)
+	}
+	return nil
+}
+
+// tellApart takes the only role that was given for what it is, since what mends
+// it as the one would spoil it as the other.
+func (d *database) tellApart(owner string, owns bool) {
+	role := d.runtimeRole
+	nameOfURL, nameOfOwnerURL := d.names()
+	if owns {
+		d.mixedUp = failf("give "+nameOfURL+" the connection string of the runtime role",
+			"%s logs in as %s, the owner role: the service could change any tenant", nameOfURL, role)
+		d.owner, d.runtime, d.runtimeRole = cmp.Or(d.owner, d.runtime), nil, ""
+		return
+	}
+	d.mixedUp = failf("give "+nameOfOwnerURL+" the connection string of the owner role, "+owner,
+		"%s logs in as %s, the runtime role, which does not own the database", nameOfOwnerURL, role)
+	d.runtime, d.owner, d.ownerRole = cmp.Or(d.runtime, d.owner), nil, owner
 }
 
 // inSavepoint keeps one check's error from ending the others' transaction.
@@ -143,10 +175,8 @@ func (d *database) close(ctx context.Context) {
 	if d.tx != nil {
 		_ = d.tx.Rollback(ctx) // it was read only, and its connection ends here
 	}
-	for _, conn := range []*pgx.Conn{d.runtime, d.owner} {
-		if conn != nil {
-			_ = conn.Close(ctx)
-		}
+	for _, conn := range d.opened {
+		_ = conn.Close(ctx)
 	}
 }
 

@@ -178,4 +178,35 @@ func TestUnreachable(t *testing.T) {
 	if strings.Contains(report[0].Message, "secret") {
 		t.Error("the password is shown")
 	}
+	if strings.Count(report[0].Message, "connection refused") != 1 {
+		t.Errorf("the cause does not stand there once: %s", report[0].Message)
+	}
+	report = doctor.Run(t.Context(), doctor.Options{URL: "nonsense\x00", Flags: true})
+	if !strings.Contains(report[0].Message, "--url does not lead") || !strings.Contains(report[0].Mend, "correct --url") {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestOneRole gives one role for both: no advice for one of them may spoil the
+// other, so all that is said is which connection string to correct.
+func TestOneRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	runtime, owner := w.options.URL, w.options.OwnerURL
+	for _, c := range []struct{ url, ownerURL, mend string }{
+		{owner, owner, "give DATABASE_URL the connection string of the runtime role"},
+		{owner, "", "give DATABASE_URL the connection string of the runtime role"},
+		{runtime, runtime, "give DATABASE_OWNER_URL the connection string of the owner role, " + w.owner},
+	} {
+		w.options.URL, w.options.OwnerURL = c.url, c.ownerURL
+		var mends []string
+		for _, f := range bad(w.run()) {
+			if f.Status != doctor.Skip {
+				mends = append(mends, f.Mend)
+			}
+		}
+		if len(mends) != 1 || mends[0] != c.mend {
+			t.Errorf("got the mends %q, want %q", mends, c.mend)
+		}
+	}
 }

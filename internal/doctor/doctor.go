@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -62,10 +63,20 @@ type Options struct {
 	// role. One of them is enough for most checks; without both the database
 	// is left out.
 	URL, OwnerURL string
+	// Flags tells that they were given as --url and --owner-url.
+	Flags bool
 	// MaxConns is the size of a service's pool, and Unnamed whether it works
 	// without named prepared statements.
 	MaxConns int
 	Unnamed  bool
+}
+
+// names are what whoever gave the connection strings calls them.
+func (o Options) names() (url, ownerURL string) {
+	if o.Flags {
+		return "--url", "--owner-url"
+	}
+	return "DATABASE_URL", "DATABASE_OWNER_URL"
 }
 
 // Run makes all checks. What goes wrong in a check is its finding.
@@ -122,8 +133,16 @@ func findings(area, check string, outcomes []outcome, err error) []Finding {
 	return list
 }
 
+// oneLine says once what pgx says of every attempt to connect.
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
 }
 
 // Write prints the report for people, and a line that counts.
