@@ -129,7 +129,7 @@ func (e *example) send(t *testing.T, router routers.Router, service http.Handler
 		return
 	}
 	if media.Example == nil {
-		t.Fatalf("the answer has no example; the service says: %s", body)
+		t.Fatalf("the answer of %s has no example in openapi.yaml: write one, such as what the service says: %s", e.op.OperationID, body)
 	}
 	var got any
 	if err := json.Unmarshal(body, &got); err != nil {

@@ -31,8 +31,8 @@ func newGenerateCommand() *cobra.Command {
 		Use:   "generate",
 		Short: "Generate the project's Go from its SQL and its API document",
 		Long: `generate lints the SQL, runs sqlc and oapi-codegen, and writes the facades and
-the handlers. Everything that is wrong is reported at once, and the outputs are
-replaced only when nothing is.
+the handlers. What is wrong is reported in one go, but for what another
+mistake hides, and the outputs are replaced only when nothing is.
 
 Exit status: 0 when the outputs are in place, 1 when something is wrong or, with
 --check, when the outputs are not what they would be; 2 when the command line is

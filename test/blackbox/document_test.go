@@ -135,7 +135,7 @@ func (o *operation) check(ctx context.Context, r *http.Request, params map[strin
 	documented := o.response(status)
 	if documented == nil {
 		if status < 500 {
-			return fmt.Errorf("status %d is not documented by its number", status)
+			return fmt.Errorf("status %d is not documented by its number: list it among the operation's responses in openapi.yaml, as its neighbours do", status)
 		}
 		return fmt.Errorf("status %d", status)
 	}
