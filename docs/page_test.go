@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -169,6 +170,30 @@ func (b bench) write(path string, block block) error {
 		return fmt.Errorf("%s: %w", block.attrs["file"], err)
 	}
 	return os.WriteFile(path, []byte(text), 0o644)
+}
+
+// TestWriteAgain: only where readers may have been before is a block left out, and
+// only if it is there word by word.
+func TestWriteAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f.yaml")
+	add := block{attrs: map[string]string{"file": "f.yaml", "under": "paths"}, text: "  /x:\n    get: {}\n"}
+	for _, c := range []struct {
+		followed  bool
+		old, want string
+	}{
+		{true, "paths:\n", "paths:\n  /x:\n    get: {}\n"},
+		{true, "paths:\n  /x:\n    get: {}\n", "paths:\n  /x:\n    get: {}\n"},
+		{true, "paths:\n  /x: {}\n", "paths:\n  /x: {}\n  /x:\n    get: {}\n"},
+		{false, "paths:\n  /x:\n    get: {}\n", "paths:\n  /x:\n    get: {}\n  /x:\n    get: {}\n"},
+	} {
+		err := os.WriteFile(path, []byte(c.old), 0o600)
+		err = errors.Join(err, bench{followed: c.followed}.write(path, add))
+		got, readErr := os.ReadFile(path)
+		if err := errors.Join(err, readErr); err != nil || string(got) != c.want {
+			t.Errorf("%t %q: %v, %q", c.followed, c.old, err, got)
+		}
+	}
 }
 
 func freePort(t *testing.T) int {
