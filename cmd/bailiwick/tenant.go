@@ -16,13 +16,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
-	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
 )
 
 // seedFile fills the shared schema; it lies beside the file that makes it.
@@ -103,7 +101,7 @@ line is wrong.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var records []catalog.Record
-			err := withCatalog(cmd, catalog.Schema{}, func(ctx context.Context, c *catalog.Catalog) (err error) {
+			err := readCatalog(cmd, func(ctx context.Context, c *catalog.Catalog) (err error) {
 				records, err = c.List(ctx)
 				return err
 			})
@@ -136,10 +134,13 @@ is wrong.`,
 		ValidArgsFunction: completeWith(completeTenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var record catalog.Record
-			err := withCatalog(cmd, catalog.Schema{}, func(ctx context.Context, c *catalog.Catalog) (err error) {
+			err := readCatalog(cmd, func(ctx context.Context, c *catalog.Catalog) (err error) {
 				record, err = c.Get(ctx, args[0])
 				return err
 			})
+			if tenant.CodeOf(err) == tenant.CodeNotFound {
+				err = fmt.Errorf("%w\n\tmend: `bailiwick tenant list` shows those that there are", err)
+			}
 			if err != nil {
 				return err
 			}
@@ -155,7 +156,7 @@ is wrong.`,
 
 func createTenant(cmd *cobra.Command, p catalog.CreateParams) (record catalog.Record, err error) {
 	if _, err := tenant.ParseSlug(p.Slug); err != nil {
-		return record, err // before a database is started for it
+		return record, mendSlug(p.Slug, err) // before a database is started for it
 	}
 	loaded, err := loadProject(cmd)
 	if err != nil {
@@ -178,27 +179,12 @@ func createTenant(cmd *cobra.Command, p catalog.CreateParams) (record catalog.Re
 		}
 		t, err := c.Create(ctx, p)
 		if err != nil {
-			return namePlans(ctx, c, err)
+			return mendCreate(ctx, c, p.Slug, err)
 		}
 		record, err = c.Get(ctx, t.Slug)
 		return err
 	})
 	return record, err
-}
-
-// namePlans adds the choice to an error about the plan.
-func namePlans(ctx context.Context, c *catalog.Catalog, err error) error {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	missing := ok && pg.Code == "23502" && pg.ColumnName == "plan"
-	unknown := ok && pg.Code == "23503" && pg.TableName == "tenants"
-	if !missing && !unknown {
-		return err
-	}
-	plans, errPlans := c.Plans(ctx)
-	if errPlans != nil || len(plans) == 0 {
-		return errors.Join(err, errPlans)
-	}
-	return fmt.Errorf("%w\n\tmend: --plan %s", err, strings.Join(plans, ", --plan "))
 }
 
 // projectSchema reads the desired state from the project's files. What the
@@ -235,49 +221,6 @@ func readAll(p *project.Project, files []string) (string, error) {
 		b.WriteByte('\n')
 	}
 	return b.String(), nil
-}
-
-// withCatalog opens the registry that the environment names, or that of the
-// development instance.
-func withCatalog(cmd *cobra.Command, schema catalog.Schema, do func(context.Context, *catalog.Catalog) error) error {
-	config := catalog.Config{URL: os.Getenv("DATABASE_OWNER_URL"), Schema: schema}
-	if config.URL == "" {
-		instance, err := startDev(cmd)
-		if err != nil {
-			return err
-		}
-		config.URL, config.RuntimeRole = instance.OwnerURL(devpg.Database), devpg.RuntimeRole
-		return errors.Join(useCatalog(cmd.Context(), config, do), instance.Close())
-	}
-	if service := os.Getenv("DATABASE_URL"); service != "" {
-		parsed, err := pgconn.ParseConfig(service)
-		if err != nil {
-			return fmt.Errorf("DATABASE_URL: %w", err)
-		}
-		config.RuntimeRole = parsed.User
-	}
-	return useCatalog(cmd.Context(), config, do)
-}
-
-func useCatalog(ctx context.Context, config catalog.Config, do func(context.Context, *catalog.Catalog) error) error {
-	c, err := catalog.Open(ctx, config)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return do(ctx, c)
-}
-
-// startDev starts the project's development instance, or attaches to it.
-func startDev(cmd *cobra.Command) (*devpg.Instance, error) {
-	dir, err := projectDir(cmd)
-	if err != nil {
-		return nil, err
-	}
-	return devpg.Start(cmd.Context(), devpg.Options{
-		Name: devpg.Dev, Project: dir,
-		Log: func(format string, args ...any) { cmd.PrintErrf(format+"\n", args...) },
-	})
 }
 
 func writeRecords(w io.Writer, records []catalog.Record) error {

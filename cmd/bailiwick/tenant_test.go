@@ -55,7 +55,15 @@ func TestTenantCommands(t *testing.T) { // not parallel: it sets the environment
 // TestTenantCommandsWithoutDatabase runs the same on a development instance,
 // which each command starts and stops again.
 func TestTenantCommandsWithoutDatabase(t *testing.T) {
-	dir, err := os.MkdirTemp("", "bailiwick-tenant-") // not t.TempDir: the server's account must enter it
+	t.Setenv("DATABASE_OWNER_URL", "")
+	t.Setenv("BAILIWICK_CACHE_DIR", filepath.Join(reachableDir(t), "cache"))
+	tenantConversation(t)
+}
+
+// reachableDir is a folder that the server's account may enter.
+func reachableDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bailiwick-tenant-") // not t.TempDir, which is closed to others
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,15 +75,15 @@ func TestTenantCommandsWithoutDatabase(t *testing.T) {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("DATABASE_OWNER_URL", "")
-	t.Setenv("BAILIWICK_CACHE_DIR", filepath.Join(dir, "cache"))
-	tenantConversation(t)
+	return dir
 }
 
 func tenantConversation(t *testing.T) {
 	t.Helper()
 	_, err := runTenant(t, "list")
-	wantText(t, err, "the shared schema is not installed")
+	wantText(t, err, "has no tenants yet; ")
+	_, err = runTenant(t, "show", "initech")
+	wantText(t, err, "`bailiwick tenant create SLUG`")
 	_, err = runTenant(t, "create", "initech")
 	wantText(t, err, "mend: --plan business, --plan enterprise, --plan free, --plan team")
 	out, err := runTenant(t, "list")
@@ -105,12 +113,39 @@ func tenantConversation(t *testing.T) {
 
 	_, err = runTenant(t, "create", "initech", "--plan", "free")
 	wantText(t, err, `slug "initech" is taken`)
+	wantText(t, err, "mend: take another slug; `bailiwick tenant show initech`")
 	_, err = runTenant(t, "create", "hooli", "--plan", "none")
 	wantText(t, err, "mend: --plan business")
 	_, err = runTenant(t, "create", "Not_A_Slug", "--plan", "free")
 	wantText(t, err, "only a-z, 0-9 and inner hyphens")
+	wantText(t, err, "mend: `bailiwick tenant create not-a-slug`")
+	_, err = runTenant(t, "create", strings.Repeat("long", 20), "--plan", "free")
+	wantText(t, err, "mend: take another slug")
 	_, err = runTenant(t, "show", "nobody")
-	wantText(t, err, `there is no tenant "nobody"`)
+	wantText(t, err, "there is no tenant \"nobody\"\n\tmend: `bailiwick tenant list`")
+}
+
+// TestReadersMakeNothing reads where nothing was ever started.
+func TestReadersMakeNothing(t *testing.T) { // not parallel: it sets the environment
+	cache := reachableDir(t)
+	t.Setenv("DATABASE_OWNER_URL", "")
+	t.Setenv("BAILIWICK_CACHE_DIR", cache)
+	for _, args := range [][]string{{"list"}, {"show", "acme"}} {
+		_, err := runTenant(t, args...)
+		wantText(t, err, "no tenants yet; `go run ./server` makes them")
+	}
+	if found, err := filepath.Glob(filepath.Join(cache, "*", "*", "data*")); err != nil || len(found) > 0 {
+		t.Errorf("made %v, %v", found, err)
+	}
+}
+
+// TestCreateAsRuntime takes the wrong one of the two connection strings.
+func TestCreateAsRuntime(t *testing.T) { // not parallel: it sets the environment
+	urls := tenanttest.Database(t)
+	t.Setenv("DATABASE_OWNER_URL", urls.RuntimeURL)
+	t.Setenv("DATABASE_URL", urls.RuntimeURL)
+	_, err := runTenant(t, "create", "initech", "--plan", "free")
+	wantText(t, err, "does not own database")
 }
 
 func wantText(t *testing.T, err error, text string) {

@@ -74,7 +74,7 @@ func devToken(cmd *cobra.Command, slug, user string, ttl time.Duration) (token p
 	if slug, err = tenant.ParseSlug(slug); err != nil {
 		return token, err
 	}
-	instance, err := startDev(cmd)
+	instance, err := resumeDev(cmd)
 	if err != nil {
 		return token, err
 	}
@@ -96,7 +96,7 @@ func devToken(cmd *cobra.Command, slug, user string, ttl time.Duration) (token p
 	case tenant.CodeNotFound:
 		return token, fmt.Errorf("the development instance has no tenant %s; `bailiwick tenant list` shows those that it has", slug)
 	case tenant.CodeSchema:
-		return token, errors.New("the development instance has no tenants yet; `go run ./server` makes them")
+		return token, errNoTenants
 	default:
 		return token, err
 	}

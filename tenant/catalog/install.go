@@ -13,6 +13,9 @@ import (
 // installLock is the key of the advisory lock around Install: "bailiwic" in ASCII.
 const installLock = 0x6261696c69776963
 
+// insufficientPrivilege is the SQLSTATE of what a role may not do.
+const insufficientPrivilege = "42501"
+
 // metaTable is where the catalog notes which versions it has installed.
 const metaTable = `CREATE TABLE IF NOT EXISTS public.bailiwick_meta (
 	key        text        NOT NULL,
@@ -49,7 +52,23 @@ func (c *Catalog) Install(ctx context.Context) error {
 			return script(ctx, tx, "seed", "public", c.config.Schema.Seed)
 		})
 	})
-	return wrap(err, "install the shared schema")
+	return wrap(c.notOwner(ctx, err), "install the shared schema")
+}
+
+// notOwner says of what a role may not do that it is the wrong role, if it is.
+func (c *Catalog) notOwner(ctx context.Context, err error) error {
+	if stateOf(err) != insufficientPrivilege {
+		return err
+	}
+	var role, database, owner string
+	var owns bool
+	asked := c.pool.QueryRow(ctx, `
+		SELECT current_user::text, datname::text, pg_get_userbyid(datdba)::text, pg_has_role(datdba, 'USAGE')
+		FROM pg_database WHERE datname = current_database()`).Scan(&role, &database, &owner, &owns)
+	if asked != nil || owns {
+		return err
+	}
+	return failf(tenant.CodeInvalid, "role %q does not own database %q: log in as its owner role, %q: %w", role, database, owner, err)
 }
 
 // limitPublic takes from every role what no tenant may do, and checks that the

@@ -62,7 +62,7 @@ func (c *Catalog) Get(ctx context.Context, slug string) (Record, error) {
 		}
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Record{}, failf(tenant.CodeNotFound, "there is no tenant %q: %w", slug, err)
+		return Record{}, failf(tenant.CodeNotFound, "there is no tenant %q", slug)
 	}
 	return Record{}, wrap(notInstalled(err), "get tenant "+slug)
 }

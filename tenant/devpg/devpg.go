@@ -93,6 +93,21 @@ func Attach(ctx context.Context, options Options) (*Instance, error) {
 	return hold(ctx, options, func(context.Context, place) (*Instance, error) { return nil, ErrNotRunning })
 }
 
+// Resume is Start for an instance that was started before. One that never was
+// has nothing to read: it is not made, and that is ErrNotRunning.
+func Resume(ctx context.Context, options Options) (*Instance, error) {
+	return hold(ctx, options, func(ctx context.Context, p place) (*Instance, error) {
+		s, err := p.readState()
+		if err != nil {
+			return nil, err
+		}
+		if s.Major == 0 {
+			return nil, ErrNotRunning
+		}
+		return start(ctx, p)
+	})
+}
+
 // hold attaches to the instance, and does otherwise when it does not run.
 func hold(ctx context.Context, options Options, otherwise func(context.Context, place) (*Instance, error)) (*Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)

@@ -318,3 +318,27 @@ func TestAttach(t *testing.T) {
 		t.Errorf("after the last Close: %v", err)
 	}
 }
+
+// TestResume starts again what was started before, and makes nothing.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	o := options(t, devpg.Dev)
+	if _, err := devpg.Resume(t.Context(), o); !errors.Is(err, devpg.ErrNotRunning) {
+		t.Fatalf("before a start: %v", err)
+	}
+	in, err := devpg.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, in.OwnerURL(devpg.Database), "CREATE TABLE public.kept (id int)")
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if in, err = devpg.Resume(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	must(t, in.OwnerURL(devpg.Database), "TABLE public.kept")
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+}
