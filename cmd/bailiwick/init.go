@@ -20,11 +20,11 @@ func newInitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Make a new project that generates, tests and serves at once",
-		Long: `init makes a project in a folder that is empty or does not exist: an API of six
-operations, the schema of every tenant and the shared one, queries, the code
-generated from them, a server with handlers written by hand, tests, a CI
-workflow, a Dockerfile and a description for Cloud Run. It is an example that
-works, for you to replace piece by piece.
+		Long: `init makes a project in a folder that does not exist, or that holds nothing but
+perhaps .git: an API of six operations, the schema of every tenant and the
+shared one, queries, the code generated from them, a server with handlers
+written by hand, tests, a CI workflow, a Dockerfile and a description for Cloud
+Run. It is an example that works, for you to replace piece by piece.
 
 The project requires the release of Bailiwick that this program is. A program
 that was built from a checkout makes it use the checkout, by a replace directive

@@ -10,11 +10,15 @@ import (
 
 const mendDir = "\n\tmend: name a folder that is empty or does not exist"
 
+// repository is what a folder may hold and still count as empty: a project is
+// often begun by cloning. No file of a project has this name, so it is left alone.
+const repository = ".git"
+
 // place is where a project goes.
 type place struct {
 	// dir is the project's folder, absolute.
 	dir string
-	// exists tells whether dir is there already, empty.
+	// exists tells whether dir is there already, empty but for a repository.
 	exists bool
 	// within is where to work: on the same file system as dir.
 	within string
@@ -40,8 +44,10 @@ func findPlace(dir string) (place, error) {
 	if err != nil {
 		return place{}, fmt.Errorf("look into the folder: %w", err)
 	}
-	if len(entries) > 0 {
-		return place{}, fmt.Errorf("%s is not empty, it has %s"+mendDir, dir, entries[0].Name())
+	for _, entry := range entries {
+		if entry.Name() != repository {
+			return place{}, fmt.Errorf("%s is not empty, it has %s"+mendDir, dir, entry.Name())
+		}
 	}
 	return place{dir: abs, exists: true, within: abs}, nil
 }
@@ -69,7 +75,7 @@ func (p place) alone(dir, work string) error {
 		return fmt.Errorf("look into the folder: %w", err)
 	}
 	for _, entry := range entries {
-		if entry.Name() != filepath.Base(work) {
+		if name := entry.Name(); name != filepath.Base(work) && name != repository {
 			return fmt.Errorf("%s is not empty any more, it has %s"+mendDir, dir, entry.Name())
 		}
 	}

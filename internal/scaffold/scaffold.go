@@ -37,7 +37,7 @@ const (
 
 // Options say what to make and where.
 type Options struct {
-	// Dir is where the project goes: it must be empty or not exist.
+	// Dir is where the project goes: it must be empty, but for .git, or not exist.
 	Dir string
 	// Module is the path of its Go module. Empty means example.com/ and Name.
 	Module string
@@ -63,7 +63,7 @@ type Result struct {
 }
 
 // Init makes a project. When it fails, or is interrupted, nothing is left of it;
-// a folder that was there before stays, empty.
+// a folder that was there before stays as it was.
 func Init(ctx context.Context, o Options) (result *Result, err error) {
 	place, err := findPlace(o.Dir)
 	if err != nil {
