@@ -90,6 +90,7 @@ func TestParametersAreText(t *testing.T) {
 		"/things?search=a%00b":                 http.StatusBadRequest,
 		"/things?search=%ff":                   http.StatusBadRequest,
 		"/things?search=%ED%A0%80":             http.StatusBadRequest,
+		"/things?unknown=1":                    http.StatusOK, // It is ignored.
 		"/things?unknown%00=1":                 http.StatusBadRequest,
 		"/things?unknown=%C0%80":               http.StatusBadRequest,
 		"/labels/a%00":                         http.StatusBadRequest,
