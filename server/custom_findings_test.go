@@ -228,3 +228,31 @@ func TestFindingCursorsOfOthersAreRefused(t *testing.T) {
 }
 
 func encodeCursor(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+func TestFindingsOfManyResources(t *testing.T) {
+	t.Parallel()
+	s := newScanner(t)
+	scan := s.executing(t)
+	if _, err := s.ingest(t, scan, newFinding("a", api.FindingStatusFail, "one", "two"), newFinding("b", api.FindingStatusFail, "two"), newFinding("c", api.FindingStatusPass, "two")); err != nil {
+		t.Fatal(err)
+	}
+	known, err := s.ListResourceIDs(t.Context(), tenantdb.ListResourceIDsParams{ProviderID: s.provider, Uids: []string{"one", "two", "three"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	uids := make([]string, len(known))
+	asked := make([]tenantdb.ListFindingsOfResourcesParams, len(known))
+	for i, r := range known {
+		uids[i], asked[i] = r.Uid, tenantdb.ListFindingsOfResourcesParams{ResourceID: r.ID, PageLimit: 10}
+	}
+	got := map[string]int{}
+	s.ListFindingsOfResources(t.Context(), asked).Query(func(i int, rows []tenantdb.ListFindingsOfResourcesRow, err error) {
+		if err != nil {
+			t.Errorf("findings of %s: %v", uids[i], err)
+		}
+		got[uids[i]] = len(rows)
+	})
+	if diff := gocmp.Diff(map[string]int{"one": 1, "two": 2}, got); diff != "" {
+		t.Errorf("failing findings by resource (-want +got):\n%s", diff)
+	}
+}

@@ -21,7 +21,7 @@ const (
 // two cores; the test measures, but does not judge.
 func TestLargeProject(t *testing.T) {
 	t.Parallel()
-	dir := newProject(t, "example.com/large", largeProject())
+	dir := newProject(t, "example.com/large", largeProject(t))
 	opts := options(t, dir)
 	for _, run := range []string{"first", "again"} {
 		start := time.Now()
@@ -36,7 +36,8 @@ func TestLargeProject(t *testing.T) {
 
 // largeProject writes tables of twelve columns with three queries each, of
 // which the first and every other second one are bound to an operation.
-func largeProject() map[string]string {
+func largeProject(t *testing.T) map[string]string {
+	t.Helper()
 	var schema, queries, paths, components strings.Builder
 	operations := 0
 	for i := range largeTables {
@@ -110,7 +111,7 @@ RETURNING *;
 		}
 	}
 	if operations != largeOperations || strings.Count(queries.String(), "-- name:") != largeQueries {
-		panic("the large project has another size")
+		t.Fatal("the large project has another size")
 	}
 	return map[string]string{
 		"schema/tenant.sql": schema.String(), "queries/tenant/queries.sql": queries.String(),
