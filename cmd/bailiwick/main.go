@@ -66,7 +66,7 @@ line is.`,
 	root.PersistentFlags().StringP("dir", "C", "", "the project's folder (default: the nearest at or above the working directory)")
 	root.AddCommand(newInitCommand(), newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newCheckCommand())
-	root.AddCommand(newTenantCommand(), newHardenCommand())
+	root.AddCommand(newTenantCommand(), newSchemaCommand(), newHardenCommand())
 	root.AddCommand(newTokenCommand(), newDoctorCommand(), newVersionCommand())
 	finish(root)
 	return root

@@ -23,6 +23,7 @@ var withoutJSON = map[string]string{
 	"bailiwick completion powershell": "a script for the shell",
 	"bailiwick completion zsh":        "a script for the shell",
 	"bailiwick help":                  "text for people",
+	"bailiwick schema":                "it holds commands",
 	"bailiwick tenant":                "it holds commands",
 }
 
