@@ -69,7 +69,8 @@ const (
 
 // Step is a part of a plan that is done as a whole or not at all. Statements use
 // unqualified names; the search_path is the schema, then pg_temp, and the role
-// the owner's.
+// the owner's. Where a statement needs the name of the schema or of a role it has
+// a placeholder: see [Names].
 type Step struct {
 	Kind       StepKind `json:"kind"`
 	Statements []string `json:"statements"`

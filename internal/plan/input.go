@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/internal/lint"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// Input says what is desired, and where it is to be brought about.
+type Input struct {
+	// URL is the owner's connection string of the fleet's database. Nothing is
+	// done there but reading the catalogs.
+	URL string
+	// Dev is the connection string of a server for scratch databases, of the
+	// same major version; its role may create databases and roles. Empty means
+	// the server of URL.
+	Dev string
+	// RuntimeRole is the role that services log in as. Empty means
+	// catalog.DefaultRuntimeRole.
+	RuntimeRole string
+	// Public and Tenant are the schema files of the desired state, in order.
+	Public, Tenant []lint.File
+	// Tenants are the registered tenants that have a schema.
+	Tenants []catalog.Record
+	// Concurrent says, per scope, which indexes are made and dropped without
+	// keeping writers out, in steps outside the transaction.
+	Concurrent map[Scope]Concurrent
+	// Files finds the plans that were written by hand. Nil means that there are
+	// none.
+	Files Files
+	// Gate, if not nil, is asked of each certified plan what it would break.
+	Gate Gate
+	// Parallel bounds the connections that read the fleet, and the states that
+	// are planned at once. Zero means 2.
+	Parallel int
+	// Progress, if not nil, hears how far the work is. It is called from several
+	// goroutines, but never twice at once.
+	Progress func(Progress)
+}
+
+// Concurrent says which statements on indexes are CONCURRENTLY.
+type Concurrent struct{ Create, Drop bool }
+
+// Files finds the plans that were written by hand.
+type Files interface {
+	// Find returns the plan from one fingerprint to another: Steps, Reverse,
+	// Losses and Source are filled in.
+	Find(scope Scope, from, to string) (*Plan, bool)
+}
+
+// Progress is how far the work is.
+type Progress struct {
+	// Stage is "fingerprint" (of schemas) or "plan" (of states).
+	Stage       string
+	Done, Total int
+}
+
+// World is one schema in a scratch database, with the roles that production has.
+type World struct {
+	// Conn is the owner's. It must be left as it was found: no open transaction,
+	// no role, no settings.
+	Conn *pgx.Conn
+	Names
+}
+
+// Gate is asked whether statements that run at a state still run at the next one.
+// from and to are schemas of one scope at the two states, each beside the other
+// scope's schemas as they are at that time. Each sentence that it returns refuses
+// the plan.
+type Gate func(ctx context.Context, scope Scope, from, to World) ([]string, error)
+
+// Fleet is what all registered schemas need to come to the desired state.
+type Fleet struct {
+	// Desired is what the schema files make, by scope.
+	Desired map[Scope]Target `json:"desired"`
+	// States groups the schemas by the state that they are in: public's first,
+	// then the tenants' by their number, the largest first.
+	States []StateGroup `json:"states"`
+	// PublicFirst tells that public's plan goes before the tenants'; otherwise it
+	// goes after all of them.
+	PublicFirst bool `json:"public_first"`
+	// Notes are for people: what is odd, but stops nothing.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// StateGroup is the schemas that are in one state.
+type StateGroup struct {
+	Scope       Scope  `json:"scope"`
+	Fingerprint string `json:"fingerprint"`
+	// Schemas and Slugs are parallel, sorted by slug. Of public, both are
+	// "public".
+	Schemas []string `json:"schemas"`
+	Slugs   []string `json:"slugs"`
+	// Plan is nil for schemas that are in the desired state already.
+	Plan *Plan `json:"plan,omitempty"`
+}
+
+// Plans are the plans of all states that have one.
+func (f *Fleet) Plans() []*Plan {
+	var plans []*Plan
+	for _, s := range f.States {
+		if s.Plan != nil {
+			plans = append(plans, s.Plan)
+		}
+	}
+	return plans
+}
+
+// Target is a desired state: the text that makes it, and what that makes.
+type Target struct {
+	Scope Scope `json:"scope"`
+	// Version is catalog.Version of DDL, which is the files one after the other.
+	Version     string `json:"version"`
+	DDL         string `json:"-"`
+	Fingerprint string `json:"fingerprint"`
+	// Order is fingerprint.State's.
+	Order   string               `json:"order"`
+	Objects []fingerprint.Object `json:"-"`
+}
+
+// Desired realises the desired state in a scratch database. It reads nothing of
+// the fleet but the server's version.
+func Desired(ctx context.Context, in Input) (map[Scope]Target, error) {
+	return nil, errors.New("plan: not there yet")
+}
+
+// NewFleet finds out in which states the fleet's schemas are, and plans the way
+// of each to the desired one. Plans that could not be certified are in the result
+// too, and say why in Refused.
+func NewFleet(ctx context.Context, in Input) (*Fleet, error) {
+	return nil, errors.New("plan: not there yet")
+}
+
+// Run runs steps in a scratch schema, each as the rollout does, and backfills as
+// if for an empty range. The statements' names are those of w.
+func Run(ctx context.Context, w World, steps []Step) error {
+	return errors.New("plan: not there yet")
+}
