@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
+	"github.com/bailiwick-dev/bailiwick/internal/breaking"
 	"github.com/bailiwick-dev/bailiwick/internal/check"
 	"github.com/bailiwick-dev/bailiwick/internal/codegen"
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
@@ -21,10 +22,10 @@ import (
 
 func newCheckCommand() *cobra.Command {
 	var asJSON bool
-	var url string
+	var url, base string
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Prepare every query on a real PostgreSQL and compare it with what is generated",
+		Short: "Prepare every query on a real PostgreSQL, and compare the API with an earlier revision",
 		Long: `check makes the desired schemas in a scratch database, prepares every query
 there as the role and under the search_path that it runs with, and compares
 PostgreSQL's types and nullability with what sqlc generates without a database.
@@ -40,13 +41,25 @@ the query:
 
   -- bailiwick:allow nullable-column the join finds a row for every scan
 
+With --base the API's document is compared with the one at that revision of git,
+and a change that may break a client is a finding, unless info.version has a
+higher major there (of 0.x: a higher minor), or the change stands with its reason
+in docs/announced-changes.txt (or what "announced" in bailiwick.yaml names).
+
 Exit status: 0 when all is well, 1 otherwise, 2 when the command line is wrong.`,
 		Example: `  bailiwick check
   bailiwick check --url postgres://owner@db.example/postgres
+  bailiwick check --base origin/main
   bailiwick check --json | jq '.[].message'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("base") && base == "" {
+				return usagef(cmd, "--base is empty; name a revision such as origin/main, or leave it out")
+			}
 			list, looked, err := checkProject(cmd, url)
+			if err == nil && base != "" {
+				err = checkDocument(cmd, base, &list, &looked)
+			}
 			if err != nil {
 				return err
 			}
@@ -55,7 +68,26 @@ Exit status: 0 when all is well, 1 otherwise, 2 when the command line is wrong.`
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
 	cmd.Flags().StringVar(&url, "url", "", "a PostgreSQL server to use instead of the embedded one")
+	cmd.Flags().StringVar(&base, "base", "", "also compare the API's document with that of this revision of git")
+	completeFlag(cmd, "base", completeNone)
 	return cmd
+}
+
+// checkDocument adds what the API breaks since the base. A project that can't be
+// loaded was a finding before.
+func checkDocument(cmd *cobra.Command, base string, list *diag.List, looked *string) error {
+	p, err := loadProject(cmd)
+	if found, ok := errors.AsType[diag.List](err); ok {
+		*list = slices.Compact(append(*list, found...))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found, err := breaking.Check(cmd.Context(), p, base)
+	*list = append(*list, found...)
+	*looked += ", " + p.OpenAPI + " beside that of " + base
+	return err
 }
 
 // checkProject starts the server and runs sqlc at the same time: both take

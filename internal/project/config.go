@@ -14,13 +14,15 @@ import (
 
 // config is bailiwick.yaml. Absent fields keep their defaults.
 type config struct {
-	Version  int         `yaml:"version"`
-	OpenAPI  string      `yaml:"openapi"`
-	API      string      `yaml:"api"`
-	Handlers string      `yaml:"handlers"`
-	Client   string      `yaml:"client"`
-	Tenant   configScope `yaml:"tenant"`
-	Public   configScope `yaml:"public"`
+	Version  int    `yaml:"version"`
+	OpenAPI  string `yaml:"openapi"`
+	API      string `yaml:"api"`
+	Handlers string `yaml:"handlers"`
+	Client   string `yaml:"client"`
+	// Announced lists the breaking changes of the API that are meant.
+	Announced string      `yaml:"announced"`
+	Tenant    configScope `yaml:"tenant"`
+	Public    configScope `yaml:"public"`
 }
 
 type configScope struct {
@@ -29,12 +31,13 @@ type configScope struct {
 
 func defaultConfig() config {
 	return config{
-		Version:  1,
-		OpenAPI:  "openapi.yaml",
-		API:      "gen/api",
-		Handlers: "gen/handlers",
-		Tenant:   configScope{Schema: "schema/tenant.sql"},
-		Public:   configScope{Schema: "schema/public.sql"},
+		Version:   1,
+		OpenAPI:   "openapi.yaml",
+		API:       "gen/api",
+		Handlers:  "gen/handlers",
+		Announced: "docs/announced-changes.txt",
+		Tenant:    configScope{Schema: "schema/tenant.sql"},
+		Public:    configScope{Schema: "schema/public.sql"},
 	}
 }
 
@@ -54,6 +57,7 @@ func (l *loader) loadConfig() config {
 		l.reportf(ConfigFile, 1, "config-version", "version", "write `version: 1`", "version %d is not known", c.Version)
 	}
 	l.project.OpenAPI = l.inside(ConfigFile, lineOf(&l.config, "openapi", 0), "openapi", c.OpenAPI)
+	l.project.Announced = l.inside(ConfigFile, lineOf(&l.config, "announced", 0), "announced", c.Announced)
 	for _, output := range []struct {
 		to          *string
 		name, value string

@@ -37,6 +37,8 @@ type Project struct {
 	ImportPath string
 	// OpenAPI is the API document.
 	OpenAPI string
+	// Announced is the optional list of breaking changes of the API that are meant.
+	Announced string
 	// OAPICodegen is the optional oapi-codegen configuration; empty without one.
 	OAPICodegen string
 	// API and Handlers are output folders of the generator.

@@ -71,7 +71,7 @@ func TestLoad(t *testing.T) {
 	}
 	want := &project.Project{
 		Root: dir, Module: "example.com/big", ImportPath: "example.com/big/app",
-		OpenAPI: "openapi.yaml", API: "gen/api", Handlers: "gen/handlers",
+		OpenAPI: "openapi.yaml", API: "gen/api", Handlers: "gen/handlers", Announced: "docs/announced-changes.txt",
 		Tenant: &project.Scope{
 			Name: "tenant", Block: 0, Line: 6, OwnSchema: "schema/tenant.sql",
 			Schema:  []string{"schema/public.sql", "schema/tenant.sql"},
