@@ -1,0 +1,68 @@
+// Package atlas is all that Bailiwick knows of Atlas: the project's atlas.hcl,
+// the difference of two schemas as far as tables go, and Atlas's lint of it.
+//
+// It is the only package that may import ariga.io/atlas and, since atlas.hcl is
+// HCL, hashicorp/hcl and zclconf/go-cty. Besides these it imports internal/diag,
+// internal/project and pgx.
+//
+// # atlas.hcl
+//
+// The file is read by Atlas's own reader with the functions that Atlas's
+// command line gives it (file, fileset, glob, getenv), so that what loads there
+// loads here and the other way round: see [Load].
+package atlas
+
+// File is the name of Atlas's project file, in the project's folder.
+const File = "atlas.hcl"
+
+// Names of the two environments of atlas.hcl that Bailiwick knows. Others are
+// left alone.
+const (
+	EnvPublic = "public"
+	EnvTenant = "tenant"
+)
+
+// Config is what a project says of its databases and of its rollouts.
+type Config struct {
+	// File is the path of atlas.hcl, or empty where there is none and everything
+	// is the default.
+	File string
+	// Public is the shared schema, Tenant the schema of each tenant.
+	Public, Tenant Env
+	// Deployment says in which order tenants receive a change.
+	Deployment Deployment
+}
+
+// Env is one env block.
+type Env struct {
+	Name string
+	// Src lists the files of the desired state, relative to the project.
+	Src []string
+	// URL is the database, without a search_path; empty where atlas.hcl doesn't
+	// say, and then it is the one that all commands use.
+	URL string
+	// Dev is a database on a server that may be worked on: scratch databases are
+	// made beside it. Empty means the server of URL.
+	Dev string
+	// Schemas and Exclude are Atlas's own settings. Bailiwick's fingerprints
+	// cover all of a schema and don't obey them.
+	Schemas, Exclude []string
+	// ForEach holds the values of for_each, if it was asked for: see
+	// [Options.ForEach].
+	ForEach []string
+	// Diff is the policy of the env's diff block, or else of the file's.
+	Diff Policy
+}
+
+// Policy says what the difference of two schemas leaves out, and which indexes
+// are made while tables stay in use.
+type Policy struct {
+	ConcurrentIndex ConcurrentIndex
+	// Skip lists the kinds of changes that are left out, by Atlas's names, such
+	// as "drop_table", sorted.
+	Skip []string
+}
+
+// ConcurrentIndex tells which statements get the word CONCURRENTLY, and so run
+// outside any transaction.
+type ConcurrentIndex struct{ Create, Drop bool }
