@@ -32,9 +32,42 @@ type comment struct {
 }
 
 var (
-	errNUL = errors.New("a NUL byte in the file")
-	errBOM = errors.New("the file begins with a byte order mark, which PostgreSQL does not read: save it as UTF-8 without one")
+	errMore = errors.New("more than one statement before the semicolon")
+	errNUL  = errors.New("a NUL byte in the file")
+	errBOM  = errors.New("the file begins with a byte order mark, which PostgreSQL does not read: save it as UTF-8 without one")
 )
+
+// Piece is one statement of a file, where it stands, with the comments before
+// and in it. Behind the last statement there may be one of comments alone,
+// whose Tree is nil.
+type Piece struct {
+	// Start and End are offsets of bytes: of the first token, behind the last.
+	Start, End int
+	Comments   []Span
+	Tree       *pgquery.RawStmt
+	// Err is what is wrong with the syntax.
+	Err *diag.Diagnostic
+}
+
+// Span is where a comment begins and ends, in bytes.
+type Span struct{ Start, End int }
+
+// Split cuts a file into its statements and parses each.
+func Split(f File) []Piece {
+	statements := split(f)
+	pieces := make([]Piece, 0, len(statements))
+	for _, s := range statements {
+		p := Piece{Start: s.start, End: s.end, Tree: s.tree, Err: s.err}
+		for _, c := range s.comments {
+			p.Comments = append(p.Comments, Span{c.start, c.end})
+		}
+		if s.more > 0 && p.Err == nil {
+			p.Err = syntaxError(f, s.start, errMore)
+		}
+		pieces = append(pieces, p)
+	}
+	return pieces
+}
 
 func splitAll(files []File) []*statement {
 	list := make([]*statement, 0, len(files))

@@ -30,7 +30,7 @@ type Plan struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	// Source is the plan file's path within the project; empty for a plan that
-	// was worked out.
+	// was worked out. Package planfile reads such files as plans.
 	Source string `json:"source,omitempty"`
 	Steps  []Step `json:"steps"`
 	// Reverse leads back; empty when there is no way, and then Irreversible
@@ -74,6 +74,8 @@ const (
 type Step struct {
 	Kind       StepKind `json:"kind"`
 	Statements []string `json:"statements"`
+	// Line is where the step begins in its plan file; 0 without one.
+	Line int `json:"line,omitempty"`
 	// Table and Key say over what a backfill runs: a table of the schema and its
 	// unique, NOT NULL column. Batch is the number of rows of a batch, Pause the
 	// time between two.
