@@ -54,6 +54,16 @@ func TestSaveAndLoad(t *testing.T) {
 	if diff := cmp.Diff(want, withoutLines(plans[0]), cmpopts.IgnoreFields(plan.Plan{}, "Differences")); diff != "" {
 		t.Error(diff)
 	}
+	var files plan.Files = plans
+	one, found := files.Find(plan.Tenant, from, to)
+	if !found || one == plans[0] || cmp.Diff(one, plans[0]) != "" {
+		t.Error(one, found)
+	}
+	for _, other := range []plan.Plan{{Scope: plan.Public, From: from, To: to}, {Scope: plan.Tenant, From: to, To: from}} {
+		if _, found := files.Find(other.Scope, other.From, other.To); found {
+			t.Errorf("found %v", other)
+		}
+	}
 	if again, err := planfile.Save(p, worked(), ""); again != file || !errors.Is(err, planfile.ErrExists) {
 		t.Error(again, err)
 	}

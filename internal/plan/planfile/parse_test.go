@@ -176,6 +176,9 @@ func FuzzRoundTrip(f *testing.F) {
 		f.Add(seed, "two\nlines")
 	}
 	f.Fuzz(func(t *testing.T, text, comment string) {
+		if !strings.Contains(text, "bailiwick:plan") {
+			text = head + text
+		}
 		p, found := planfile.Parse("p.sql", text)
 		for _, d := range found {
 			if d.Line < 1 || d.Line > 1+strings.Count(text, "\n") {
@@ -187,6 +190,9 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 		if p == nil || strings.Contains(comment, "bailiwick:") {
 			return
+		}
+		if strings.Contains(text, "\x00") {
+			t.Error("a plan with a NUL byte")
 		}
 		written := planfile.Format(p, comment)
 		again := mustParse(t, written)

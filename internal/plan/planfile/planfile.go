@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
@@ -25,15 +26,30 @@ func Dir(p *project.Project) string {
 	return path.Join(path.Dir(p.Tenant.OwnSchema), "plans")
 }
 
+// Set is the plan files of a project. It is a [plan.Files].
+type Set []*plan.Plan
+
+// Find implements plan.Files. The plan is the caller's own.
+func (s Set) Find(scope plan.Scope, from, to string) (*plan.Plan, bool) {
+	for _, p := range s {
+		if p.Scope == scope && p.From == from && p.To == to {
+			own := *p
+			own.Steps, own.Reverse, own.Losses = slices.Clone(p.Steps), slices.Clone(p.Reverse), slices.Clone(p.Losses)
+			return &own, true
+		}
+	}
+	return nil, false
+}
+
 // Load reads all plan files of a project. A project without the folder has
 // none. What is wrong with the files comes back as a diag.List.
-func Load(p *project.Project) ([]*plan.Plan, error) {
+func Load(p *project.Project) (Set, error) {
 	dir := Dir(p)
 	entries, err := os.ReadDir(p.Abs(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read plan files: %w", err)
 	}
-	var plans []*plan.Plan
+	var plans Set
 	var found diag.List
 	for _, entry := range entries {
 		name := entry.Name()
@@ -56,7 +72,7 @@ func Load(p *project.Project) ([]*plan.Plan, error) {
 }
 
 // twins reports plans for one way in two files: nobody could say which counts.
-func twins(plans []*plan.Plan) (found diag.List) {
+func twins(plans Set) (found diag.List) {
 	type way struct {
 		scope    plan.Scope
 		from, to string
