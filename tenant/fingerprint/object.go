@@ -3,7 +3,7 @@
 // behind the hash, so that a difference can be explained.
 //
 // It reads and takes no lock for longer than its own short transactions. It may
-// import the standard library, pgx and package tenant.
+// import the standard library, pgx, golang.org/x/sync and package tenant.
 package fingerprint
 
 // Kind is the kind of an [Object], in the words of people: "column", "view".
@@ -13,12 +13,21 @@ type Kind string
 // things in any schema: the schema's own name and its roles' are left out.
 type Object struct {
 	Kind Kind `json:"kind"`
-	// Name is the object's name within its schema; parts are joined by dots, as
-	// in "users.email" for a column and "touch(uuid)" for a function.
+	// Name is the object's name within its schema, each part quoted where SQL
+	// wants that; parts are joined by dots, as in "users.email" for a column,
+	// "users.touch" for a trigger and "touch(uuid)" for a function. An owner, a
+	// privilege, a comment or a label has the name of what it is of, with that
+	// one's kind in front: "column users.email", or "schema" for the schema.
 	Name string `json:"name"`
-	// Definition is PostgreSQL's own DDL where it has a function that gives it
-	// (views, functions, triggers, indexes, constraints, rules, statistics),
-	// and else lines of the form "key: value".
+	// Definition is never empty. For a kind that [Kind.Statements] tells, it is
+	// statements, separated by ";\n", as PostgreSQL itself words them; lines
+	// that begin with "--" say what no statement can. For a comment, a label or
+	// an owner it is that. For the others it is lines of the form "key: value"
+	// ([Object.Attr]); what isn't there has its default. Names in it have no
+	// schema in front when the schema is the object's own, but in public.
+	// $tenant stands for the tenant's role, $owner for the owner of the schema
+	// (of Bailiwick's own, where there is one), $runtime for the role that
+	// Bailiwick's own schema is granted to.
 	Definition string `json:"definition"`
 }
 
