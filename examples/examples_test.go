@@ -34,8 +34,8 @@ func TestProjects(t *testing.T) {
 
 // asMade are files that a project has as `bailiwick init` makes them.
 var asMade = []string{
-	".dockerignore", ".github/workflows/ci.yml", ".gitignore", "Dockerfile", "bailiwick.yaml", "deploy/cloudrun.yaml",
-	"openapi.go", "schema/schema.go", "server/client_test.go", "sqlc.yaml", "tools.go",
+	".dockerignore", ".github/workflows/ci.yml", ".gitignore", "Dockerfile", "atlas.hcl", "bailiwick.yaml", "deploy/cloudrun.yaml",
+	"openapi.go", "schema/plans/README.md", "schema/schema.go", "server/client_test.go", "sqlc.yaml", "tools.go",
 }
 
 // TestProjectsAreAsMade keeps the projects from falling behind the tool.

@@ -22,6 +22,7 @@ func (p newProject) workflow(t *testing.T) {
 		Jobs        map[string]struct {
 			RunsOn  string `yaml:"runs-on"`
 			Timeout int    `yaml:"timeout-minutes"`
+			Env     map[string]string
 			Steps   []struct {
 				Name, Uses, Run string
 				With            map[string]string
@@ -30,14 +31,15 @@ func (p newProject) workflow(t *testing.T) {
 	}
 	decode(t, p.read(t, ".github/workflows/ci.yml"), &workflow)
 	ran := 0
-	for _, step := range workflow.Jobs["test"].Steps {
-		if step.Run == "" {
-			continue
+	for _, name := range []string{"test", "specifications"} {
+		for _, step := range workflow.Jobs[name].Steps {
+			if step.Run != "" {
+				p.run(t, "env", "BASE=HEAD", "bash", "-e", "-o", "pipefail", "-c", step.Run)
+				ran++
+			}
 		}
-		p.run(t, "bash", "-e", "-o", "pipefail", "-c", step.Run)
-		ran++
 	}
-	if ran < 5 || len(workflow.Jobs) != 1 {
+	if ran < 8 || len(workflow.Jobs) != 2 {
 		t.Errorf("ran %d steps of %d jobs", ran, len(workflow.Jobs))
 	}
 	p.clean(t)

@@ -10,8 +10,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bailiwick-dev/bailiwick/internal/scaffold"
 )
+
+// TestDeployment: a project begins with the deployment of the reference service.
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	here, err := os.ReadFile("project/atlas.hcl.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("../../atlas.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(here)); diff != "" {
+		t.Errorf("project/atlas.hcl.tmpl differs from atlas.hcl; copy it (-want +here):\n%s", diff)
+	}
+}
 
 // TestInterrupted leaves nothing, and keeps a folder that was there.
 func TestInterrupted(t *testing.T) {
