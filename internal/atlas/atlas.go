@@ -10,6 +10,27 @@
 // The file is read by Atlas's own reader with the functions that Atlas's
 // command line gives it (file, fileset, glob, getenv), so that what loads there
 // loads here and the other way round: see [Load].
+//
+// # What Atlas sees
+//
+// [Diff] lets Atlas plan what it understands, and says in [Changes.Skipped] what
+// is left to package internal/plan/objects, which works from the fingerprint's
+// objects. testdata/diff has each of these cases, run on a real PostgreSQL.
+//
+//	Atlas's             columns (type, NOT NULL, default, DROP EXPRESSION), indexes, primary and foreign
+//	                    keys, UNIQUE, CHECK, new enums and new values, comments of these, dropped tables
+//	made good here      types that Atlas never finds changed (domains, composites, those of extensions),
+//	                    USING, a default that doesn't follow its type, the table behind a foreign key,
+//	                    comments in quotes
+//	left, on purpose    identity (Atlas adds RESTART when it knows no last value, and a clone has none),
+//	                    serial columns (their sequence would begin at 1), new tables (names of primary
+//	                    keys and more would be lost), dropped enums (something may use them still)
+//	left, it can't      generated expressions that change, values taken out of enums, deferrable or not
+//	                    valid constraints, EXCLUDE, MATCH FULL, named primary keys, an index that becomes
+//	                    a constraint, storage parameters, collations and foreign operator classes of
+//	                    indexes, partition keys, inherited and typed tables, names with a double quote
+//	left, it's blind    everything else: partitions, collations of columns, storage, row security, views,
+//	                    functions, triggers, sequences, domains, privileges ...
 package atlas
 
 // File is the name of Atlas's project file, in the project's folder.

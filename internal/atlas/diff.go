@@ -19,19 +19,20 @@ type Statement struct {
 	// Alone tells that what it makes can't be used in its own transaction, as
 	// with ALTER TYPE ... ADD VALUE: later statements belong to a later step.
 	Alone bool
-	// Reverse undoes it; empty when Atlas knows no statement that does.
-	Reverse []string
 	// What says in words what it is for, such as `create index "scans_idx" to table: "scans"`.
 	What string
 }
 
 // Changes are the way from one schema to another as far as Atlas sees it.
 type Changes struct {
-	// Statements in the order in which they run.
+	// Statements in the order in which they run: those with Alone first, those
+	// with Outside last.
 	Statements []Statement
-	// Skipped says what Atlas found and Bailiwick leaves to others, with the
-	// reason, one sentence each.
+	// Skipped says what is left to others, one sentence each.
 	Skipped []string
+	// Withheld says what the policy keeps from being planned, one sentence each.
+	// With any of it the second schema is not reached.
+	Withheld []string
 	// Findings are those of Atlas's analyzers.
 	Findings []Finding
 }
@@ -47,62 +48,55 @@ type Finding struct {
 // another, which may be the same connection. Both are used for nothing else
 // meanwhile; a transaction that is open on them stays as it is.
 func Diff(ctx context.Context, from *pgx.Conn, fromSchema string, to *pgx.Conn, toSchema string, policy Policy) (*Changes, error) {
-	now, err := inspect(ctx, from, fromSchema)
-	if err != nil {
+	p := &pair{policy: policy, leftColumn: map[string]bool{}}
+	var err error
+	if p.from, p.now, err = inspect(ctx, from, fromSchema); err != nil {
 		return nil, err
 	}
-	then, err := inspect(ctx, to, toSchema)
-	if err != nil {
+	if p.to, p.then, err = inspect(ctx, to, toSchema); err != nil {
 		return nil, err
 	}
-	for _, s := range []*schema.Schema{now, then} {
+	for _, s := range []*schema.Schema{p.from, p.to} {
 		s.Name, s.Attrs, s.Realm = "", nil, nil // One schema under two names.
 	}
-	changes, err := postgres.DefaultDiff.SchemaDiff(now, then, schema.DiffNormalized(), schema.DiffSkipChanges(skips(policy.Skip)...))
+	p.leave()
+	changes, err := postgres.DefaultDiff.SchemaDiff(p.from, p.to, schema.DiffNormalized())
 	if err != nil {
 		return nil, fmt.Errorf("compare schema %s with %s: %w", fromSchema, toSchema, err)
 	}
-	concurrently(changes, policy.ConcurrentIndex)
+	changes = p.mend(changes)
+	p.concurrently(changes)
 	plan, err := postgres.DefaultPlan.PlanChanges(ctx, "plan", changes)
 	if err != nil {
 		return nil, fmt.Errorf("plan from schema %s to %s: %w", fromSchema, toSchema, err)
 	}
-	return statements(plan)
+	return &Changes{Statements: statements(plan), Skipped: p.skipped, Withheld: p.withheld}, nil
 }
 
-// kinds are Atlas's changes by the names that its diff.skip gives them.
-var kinds = map[string]schema.Change{
-	"add_table": &schema.AddTable{}, "drop_table": &schema.DropTable{}, "modify_table": &schema.ModifyTable{},
-	"add_column": &schema.AddColumn{}, "drop_column": &schema.DropColumn{}, "modify_column": &schema.ModifyColumn{},
-	"add_index": &schema.AddIndex{}, "drop_index": &schema.DropIndex{}, "modify_index": &schema.ModifyIndex{},
-	"add_foreign_key": &schema.AddForeignKey{}, "drop_foreign_key": &schema.DropForeignKey{}, "modify_foreign_key": &schema.ModifyForeignKey{},
-}
-
-func skips(names []string) []schema.Change {
-	var list []schema.Change
-	for _, n := range names {
-		if c, ok := kinds[n]; ok {
-			list = append(list, c)
+// concurrently marks the indexes of tables that exist already. A partitioned
+// table can't have it, nor can an index that a new foreign key is to rely on,
+// because those that are concurrent come last.
+func (p *pair) concurrently(changes []schema.Change) {
+	needed := map[string]bool{}
+	for _, m := range modifications(changes) {
+		for _, c := range m.Changes {
+			if f, ok := c.(*schema.AddForeignKey); ok {
+				needed[f.F.RefTable.Name] = true
+			}
 		}
 	}
-	return list
-}
-
-// concurrently marks the indexes of tables that exist already.
-func concurrently(changes []schema.Change, which ConcurrentIndex) {
-	for _, c := range changes {
-		table, ok := c.(*schema.ModifyTable)
-		if !ok {
-			continue
+	for _, m := range modifications(changes) {
+		if p.then.tables[m.T.Name].definition != "" {
+			continue // The definition is the partition key.
 		}
-		for _, c := range table.Changes {
+		for _, c := range m.Changes {
 			switch c := c.(type) {
 			case *schema.AddIndex:
-				if which.Create {
+				if p.policy.ConcurrentIndex.Create && !(c.I.Unique && needed[m.T.Name]) {
 					c.Extra = append(c.Extra, &postgres.Concurrently{})
 				}
 			case *schema.DropIndex:
-				if which.Drop {
+				if p.policy.ConcurrentIndex.Drop {
 					c.Extra = append(c.Extra, &postgres.Concurrently{})
 				}
 			}
@@ -110,20 +104,33 @@ func concurrently(changes []schema.Change, which ConcurrentIndex) {
 	}
 }
 
-func statements(plan *migrate.Plan) (*Changes, error) {
-	c := &Changes{}
-	for _, change := range plan.Changes {
-		reverse, err := change.ReverseStmts()
-		if err != nil {
-			return nil, fmt.Errorf("reverse of %s: %w", change.Cmd, err)
+func modifications(changes []schema.Change) []*schema.ModifyTable {
+	var list []*schema.ModifyTable
+	for _, c := range changes {
+		if m, ok := c.(*schema.ModifyTable); ok {
+			list = append(list, m)
 		}
-		c.Statements = append(c.Statements, Statement{
-			SQL:     change.Cmd,
-			Outside: concurrent.MatchString(change.Cmd),
-			Alone:   addValue.MatchString(change.Cmd),
-			Reverse: slices.Clone(reverse),
-			What:    change.Comment,
-		})
 	}
-	return c, nil
+	return list
+}
+
+func statements(plan *migrate.Plan) []Statement {
+	list := make([]Statement, len(plan.Changes))
+	for i, c := range plan.Changes {
+		list[i] = Statement{
+			SQL: c.Cmd, What: c.Comment,
+			Outside: concurrent.MatchString(c.Cmd), Alone: addValue.MatchString(c.Cmd),
+		}
+	}
+	rank := func(s Statement) int {
+		switch {
+		case s.Alone:
+			return 0
+		case s.Outside:
+			return 2
+		}
+		return 1
+	}
+	slices.SortStableFunc(list, func(a, b Statement) int { return rank(a) - rank(b) })
+	return list
 }

@@ -1,13 +1,31 @@
 package atlas_test
 
 import (
+	"cmp"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/tools/txtar"
 
 	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// shared is what the schemas of the test files refer to.
+const shared = `
+	CREATE TABLE public.ref (code text PRIMARY KEY);
+	CREATE TABLE public.num (id int PRIMARY KEY);
+	CREATE DOMAIN public.hstore_like AS text;
+	CREATE SCHEMA a; CREATE SCHEMA b;`
 
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
@@ -15,28 +33,119 @@ func connect(t *testing.T) *pgx.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close(t.Context()) })
+	t.Cleanup(func() { conn.Close(context.Background()) })
 	return conn
 }
 
-func TestDiffSmoke(t *testing.T) {
-	t.Parallel()
-	conn := connect(t)
-	for _, sql := range []string{
-		"CREATE SCHEMA a", "CREATE SCHEMA b",
-		"CREATE TYPE a.color AS ENUM ('red'); CREATE TYPE b.color AS ENUM ('red', 'blue')",
-		"CREATE TABLE a.t (id bigint PRIMARY KEY, c a.color)",
-		"CREATE TABLE b.t (id bigint PRIMARY KEY, c b.color DEFAULT 'blue', d numeric(5,2)); CREATE INDEX t_d ON b.t (d)",
-	} {
+func exec(t *testing.T, conn *pgx.Conn, path string, statements ...string) {
+	t.Helper()
+	for _, sql := range append([]string{"SET search_path = " + path}, statements...) {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", sql, err)
 		}
 	}
-	c, err := atlas.Diff(t.Context(), conn, "a", conn, "b", atlas.Policy{})
+}
+
+// TestDiff plans each file's way from one schema to the other, goes it, and
+// then finds nothing more to do. Where nothing was left to others, the two
+// schemas are the same.
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/diff/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts := map[string]string{}
+			for _, f := range archive.Files {
+				parts[f.Name] = string(f.Data)
+			}
+			conn := connect(t)
+			exec(t, conn, "public", shared)
+			exec(t, conn, "a", parts["both.sql"], parts["from.sql"])
+			exec(t, conn, "b", parts["both.sql"], parts["to.sql"])
+
+			policy := atlas.Policy{ConcurrentIndex: atlas.ConcurrentIndex{Create: true, Drop: true}}
+			c := diff(t, conn, policy)
+			if got := text(c); *update {
+				archive.Files[len(archive.Files)-1].Data = []byte(got)
+				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			} else if d := gocmp.Diff(parts["want"], got); d != "" {
+				t.Error(d)
+			}
+			for _, s := range c.Statements {
+				exec(t, conn, "a", s.SQL)
+			}
+			again := diff(t, conn, policy)
+			if len(again.Statements) > 0 {
+				t.Errorf("not reached:\n%s", text(again))
+			}
+			if d := gocmp.Diff(snapshot(t, conn, "b"), snapshot(t, conn, "a")); d != "" && len(c.Skipped) == 0 {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func diff(t *testing.T, conn *pgx.Conn, policy atlas.Policy) *atlas.Changes {
+	t.Helper()
+	c, err := atlas.Diff(t.Context(), conn, "a", conn, "b", policy)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func text(c *atlas.Changes) string {
+	var b strings.Builder
 	for _, s := range c.Statements {
-		t.Logf("%+v", s)
+		switch {
+		case s.Alone:
+			b.WriteString("(alone) ")
+		case s.Outside:
+			b.WriteString("(outside) ")
+		}
+		b.WriteString(s.SQL + "\n")
 	}
+	for _, s := range slices.SortedFunc(slices.Values(c.Skipped), cmp.Compare[string]) {
+		b.WriteString("left: " + s + "\n")
+	}
+	for _, s := range c.Withheld {
+		b.WriteString("withheld: " + s + "\n")
+	}
+	return b.String()
+}
+
+// snapshot lists what a schema's tables are made of, as PostgreSQL sees them.
+func snapshot(t *testing.T, conn *pgx.Conn, schema string) []string {
+	t.Helper()
+	exec(t, conn, schema)
+	rows, err := conn.Query(t.Context(), `
+		SELECT x FROM (
+			SELECT c.relname || '.' || a.attname || ': ' || concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull,
+			       a.attidentity::text, a.attgenerated::text, a.attcollation::regcollation, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)) AS x
+			FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+			WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+			UNION ALL SELECT pg_get_indexdef(i.indexrelid, 0, true) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = $1::regnamespace
+			UNION ALL SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid, true) FROM pg_constraint WHERE connamespace = $1::regnamespace AND conrelid <> 0
+			UNION ALL SELECT t.typname || ' ' || e.enumlabel || ' ' || row_number() OVER (PARTITION BY t.oid ORDER BY e.enumsortorder)
+			FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid WHERE t.typnamespace = $1::regnamespace
+			UNION ALL SELECT relname || ' ' || relkind::text || ' ' || coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class WHERE relnamespace = $1::regnamespace
+		) AS s ORDER BY x`, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
 }

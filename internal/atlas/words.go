@@ -56,3 +56,10 @@ var (
 	concurrent = regexp.MustCompile(`^(CREATE (UNIQUE )?|DROP )INDEX CONCURRENTLY\b`)
 	addValue   = regexp.MustCompile(`^ALTER TYPE .* ADD VALUE\b`)
 )
+
+// looksQuoted tells whether Atlas would take a text for quoted already.
+func looksQuoted(s string) bool {
+	return strings.HasPrefix(s, "'") && strings.HasSuffix(s, "'")
+}
+
+func quoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
