@@ -62,9 +62,6 @@ type DB struct {
 	// timeout is the statement timeout in PostgreSQL's unit, milliseconds; 0 is none.
 	timeout []byte
 	closed  atomic.Bool
-
-	mu       sync.Mutex
-	required Statements
 }
 
 type node struct {

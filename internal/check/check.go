@@ -35,7 +35,6 @@ const (
 	ruleUntypedParam = "untyped-parameter"
 	ruleNullableArg  = "nullable-parameter"
 	ruleCopyColumns  = "copy-columns"
-	ruleReleaseFit   = "release-fit"
 )
 
 // Model runs sqlc on the project in dir; sqlc is the command that behaves as
@@ -71,11 +70,6 @@ func Run(ctx context.Context, conn *pgx.Conn, m *codegen.Model) (list diag.List,
 		}
 	}
 	c.allow()
-	for _, scope := range m.Project.Scopes() {
-		if err := c.release(ctx, scope); err != nil {
-			return nil, err
-		}
-	}
 	c.found.Sort()
 	return c.found, nil
 }

@@ -29,6 +29,10 @@ type Object struct {
 	// (of Bailiwick's own, where there is one), $runtime for the role that
 	// Bailiwick's own schema is granted to.
 	Definition string `json:"definition"`
+	// Position is the place of a column in its table, from 1 on; of anything
+	// else it is 0. It is no part of the fingerprint, since no statement changes
+	// it, but a table can be made with the same order.
+	Position int `json:"-"`
 }
 
 // State is a schema as a whole.

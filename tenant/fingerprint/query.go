@@ -18,7 +18,10 @@ var (
 	objects = expand(file("base.sql") + file("tables.sql") + "\nUNION ALL\n" + file("code.sql") +
 		"\nUNION ALL\n" + file("rare.sql") + file("attached.sql"))
 	states     = objects + file("states.sql")
-	objectRows = objects + `SELECT kind, name, def FROM own ORDER BY kind COLLATE "C", name COLLATE "C"`
+	objectRows = objects + `SELECT own.kind, own.name, own.def, coalesce(p.position, 0)
+FROM own LEFT JOIN (SELECT 'column' AS kind, relnamespace AS ns, name, rank() OVER (PARTITION BY attrelid ORDER BY attnum) AS position
+	FROM att WHERE relkind IN ('r', 'p', 'f')) AS p USING (kind, ns, name)
+ORDER BY own.kind COLLATE "C", own.name COLLATE "C"`
 )
 
 func file(name string) string {

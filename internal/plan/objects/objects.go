@@ -2,54 +2,28 @@
 // schema that has them, and what leads from those of one schema to those of
 // another. What no statement can do is refused by name, with the way round.
 //
+// Statements name the schema and Bailiwick's roles by placeholders in quotes,
+// "$schema", "$tenant", "$owner" and "$runtime", and nothing else of the schema
+// with its name before.
+//
 // It knows no database: whether a statement works is tried by package plan, in
 // a savepoint on a clone, until nothing more succeeds.
-//
-// # What it reads of an object
-//
-// Parts of a name are quoted where SQL needs it (quote_ident) and joined by
-// dots, so they can stand in DDL as they are. A definition is lines of
-// "key: value"; a line that begins with a tab goes on with the value before it;
-// a key that is not there has PostgreSQL's default. Own-schema prefixes are left
-// out, roles are $tenant, $owner, $runtime, PUBLIC or quoted names.
-//
-//	table              persistence: unlogged; row security: true; force row security: true;
-//	                   options, toast options: as in WITH (...); replica identity: nothing, full;
-//	                   access method; inherits: parents; partition key; partition of; partition bound;
-//	                   server, server options (foreign table)
-//	column (users.email, also of views: only type, default)
-//	                   type; collation; not null: true; default; generated; identity: always, by default;
-//	                   storage, compression, statistics where not the type's; options; inherited: true
-//	sequence           type; start; increment; min; max; cache; cycle: true; owned by: t.c; identity of: t.c; persistence
-//	index (by itself)  table; definition; invalid: true; replica identity: true; clustered: true; constraint: name; attached to: parent's
-//	constraint (t.c)   table or domain; definition; inherited: true
-//	view               definition; options
-//	materialized view  definition; options; access method; unpopulated: true
-//	function, procedure (touch(uuid))  definition
-//	aggregate          kind; and the options of CREATE AGGREGATE: sfunc, stype, finalfunc ...
-//	trigger (t.name)   definition; enabled: disabled, replica, always
-//	rule (t.name)      definition; enabled
-//	policy (t.name)    permissive or restrictive; command; roles; using; check
-//	enum               labels: one on each line
-//	domain             type; collation; default; not null: true
-//	type               attributes: one on each line
-//	range              subtype and the other options of CREATE TYPE AS RANGE
-//	statistics         definition; target
-//	collation          options of CREATE COLLATION
-//	operator           options of CREATE OPERATOR
-//	operator family, operator class, text search ..., conversion
-//	extension          version
-//	comment, owner, privilege ("table users", "column users.email", "schema")
-//	default privilege  ("tables of $owner to $runtime")
 //
 // It may import the standard library and tenant/fingerprint.
 package objects
 
-import "github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
 
 // Change is what brings about one difference. Alter is tried first where it is
 // not empty; where it fails or is empty, Drop and then Create. The statements of
-// each are done together or not at all.
+// each are done together or not at all. Where something else hangs on the object,
+// Drop can be done long before Create: the objects that it takes along are seen
+// when the schema is read again.
 type Change struct {
 	fingerprint.Difference
 
@@ -58,6 +32,10 @@ type Change struct {
 	Alter  []string
 	// Refused says why no statement can, and what to do.
 	Refused string
+}
+
+func (c Change) empty() bool {
+	return len(c.Drop)+len(c.Create)+len(c.Alter) == 0 && c.Refused == ""
 }
 
 // Create makes all of the objects in an empty schema.
@@ -69,13 +47,87 @@ func Create(objects []fingerprint.Object) []Change {
 	return Changes(diff, nil, objects)
 }
 
-// Changes gives the change for each difference between two schemas, whose
-// objects are from and to, in an order in which most succeed at once.
-func Changes(diff []fingerprint.Difference, from, to []fingerprint.Object) []Change {
-	_, _ = from, to
-	changes := make([]Change, len(diff))
-	for i, d := range diff {
-		changes[i] = Change{Difference: d, Refused: string(d.Kind) + " " + d.Name + " can't be changed; write a plan file in schema/plans"}
+// Drop are the statements that take an object out of its schema.
+func Drop(o fingerprint.Object) []string {
+	w, ok := ways[o.Kind]
+	if !ok {
+		return nil
 	}
-	return changes
+	return w.drop(newSchemas([]fingerprint.Object{o}, nil), newObject(o))
+}
+
+// Changes gives what brings about the differences between two schemas, whose
+// objects are from and to, in an order in which most succeed at once. A
+// difference that another change brings about, such as a column of a new table,
+// has no change of its own.
+func Changes(diff []fingerprint.Difference, from, to []fingerprint.Object) []Change {
+	s := newSchemas(from, to)
+	var drops, makes, finishes []Change
+	for _, d := range diff {
+		now, later := s.change(d)
+		if s.to.has(d.Kind, d.Name) {
+			makes = append(makes, now...)
+		} else {
+			drops = append(drops, now...)
+		}
+		finishes = append(finishes, later...)
+	}
+	slices.SortStableFunc(drops, func(a, b Change) int { return s.compare(b, a) })
+	slices.SortStableFunc(makes, s.compare)
+	slices.SortStableFunc(finishes, s.compare)
+	return slices.Concat(drops, makes, finishes)
+}
+
+// change gives the change for a difference, and what is to be done once all
+// other objects are there. Either may be missing.
+func (s *schemas) change(d fingerprint.Difference) (now, later []Change) {
+	w, ok := ways[d.Kind]
+	if !ok {
+		return []Change{{Difference: d, Refused: refuse(d.Kind, d.Name, "objects of this kind aren't planned",
+			"make the change by hand as a superuser where it is needed, or leave the object out of the schema")}}, nil
+	}
+	from, before := s.from.get(d.Kind, d.Name)
+	to, after := s.to.get(d.Kind, d.Name)
+	var c Change
+	if after && w.refuse != nil {
+		c.Refused = w.refuse(s, to)
+	}
+	remade := !before
+	switch {
+	case c.Refused != "":
+	case before && after:
+		if w.alter != nil {
+			c = w.alter(s, from, to)
+		}
+		if remade = c.empty(); remade {
+			c.Drop, c.Create = w.drop(s, from), w.create(s, to)
+		}
+	case after:
+		c.Create = w.create(s, to)
+	case !s.goesAlong(from):
+		c.Drop = w.drop(s, from)
+	}
+	c.Difference = d
+	if !c.empty() {
+		now = []Change{c}
+	}
+	if after && remade && w.finish != nil && c.Refused == "" {
+		if statements := w.finish(s, to); len(statements) > 0 {
+			later = []Change{{Difference: d, Create: statements}}
+		}
+	}
+	return now, later
+}
+
+// compare orders changes as objects are made.
+func (s *schemas) compare(a, b Change) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
+		cmp.Compare(s.weight(a), s.weight(b)),
+		cmp.Compare(a.Name, b.Name))
+}
+
+// refuse is the sentence that says why something is not planned.
+func refuse(kind fingerprint.Kind, name, why, mend string) string {
+	return string(kind) + " " + name + ": " + why + "; " + mend
 }

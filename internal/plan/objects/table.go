@@ -1,0 +1,169 @@
+package objects
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// createTable makes a table with its columns. Partitions are tables of their own
+// until they are attached, once they have all that the partitioned table asks for.
+func createTable(s *schemas, o object) []string {
+	var columns []string
+	for _, c := range s.columns(o) {
+		if c.attr("inherited") != "true" || o.relation("partition of") != "" {
+			_, name := owner(c.Name)
+			columns = append(columns, "\n    "+join(name, s.columnDefinition(c, s.defaultLater(c))))
+		}
+	}
+	words := []string{"CREATE", unlogged(o), "TABLE", o.Name, "(" + strings.Join(columns, ",")}
+	if len(columns) > 0 {
+		words[len(words)-1] += "\n"
+	}
+	words[len(words)-1] += ")"
+	if o.attr("server") != "" {
+		words[1] = "FOREIGN"
+		return []string{join(append(words, "SERVER", o.attr("server"), inParens("OPTIONS", o.attr("server options")))...)}
+	}
+	return []string{join(append(words,
+		inParens("INHERITS", o.attr("inherits")),
+		prefixed("PARTITION BY ", o.attr("partition by")),
+		prefixed("USING ", o.attr("access method")),
+		inParens("WITH", storage(o)),
+		prefixed("TABLESPACE ", o.attr("tablespace")))...)}
+}
+
+// storage are a table's options, with those of its toast table.
+func storage(o object) string {
+	return strings.Join(append(split(o.attr("options"), ','), split(o.attr("toast options"), ',')...), ", ")
+}
+
+// columns are a table's columns, in their order.
+func (s *schemas) columns(table object) []object {
+	columns := s.to.of(kindColumn, table.Name)
+	slices.SortStableFunc(columns, func(a, b object) int { return a.Position - b.Position })
+	return columns
+}
+
+func finishTable(_ *schemas, o object) []string {
+	statements := rowSecurity(object{}, o)
+	if r := o.attr("replica identity"); r == "nothing" || r == "full" {
+		statements = append(statements, alterTableTo(o.Name, "REPLICA IDENTITY "+strings.ToUpper(r)))
+	}
+	return append(statements, attach(o)...)
+}
+
+func unlogged(o object) string {
+	return either(o.attr("persistence") == "unlogged", "UNLOGGED", "")
+}
+
+func attach(o object) []string {
+	if o.relation("partition of") == "" {
+		return nil
+	}
+	return []string{alterTableTo(o.relation("partition of"), "ATTACH PARTITION "+o.Name+" "+o.attr("bound"))}
+}
+
+func alterTableTo(table, action string) string { return "ALTER TABLE " + table + " " + action }
+
+const copyMend = "write a plan file in schema/plans that makes a new table, copies the rows with INSERT ... SELECT, and renames it"
+
+// alterTable changes what can be changed of a table that keeps its rows.
+func alterTable(_ *schemas, from, to object) Change {
+	for _, key := range []string{"partition by", "of type"} {
+		if from.attr(key) != to.attr(key) {
+			return Change{Refused: refuse(kindTable, to.Name, "no statement changes it from "+key+" "+orNone(from.attr(key))+" to "+orNone(to.attr(key)), copyMend)}
+		}
+	}
+	var all []string
+	add := func(action string) { all = append(all, alterTableTo(to.Name, action)) }
+	if from.attr("persistence") != to.attr("persistence") {
+		add("SET " + either(unlogged(to) == "", "LOGGED", "UNLOGGED"))
+	}
+	if from.attr("access method") != to.attr("access method") {
+		add("SET ACCESS METHOD " + cmp.Or(to.attr("access method"), "heap"))
+	}
+	if from.attr("tablespace") != to.attr("tablespace") {
+		add("SET TABLESPACE " + cmp.Or(to.attr("tablespace"), "pg_default"))
+	}
+	for _, action := range setOptions(storage(from), storage(to)) {
+		add(action)
+	}
+	all = append(all, rowSecurity(from, to)...)
+	if r := to.attr("replica identity"); r != from.attr("replica identity") && !strings.HasPrefix(r, "index ") {
+		add("REPLICA IDENTITY " + strings.ToUpper(cmp.Or(r, "default")))
+	}
+	return Change{Alter: append(all, reparent(from, to)...)}
+}
+
+func rowSecurity(from, to object) []string {
+	var all []string
+	for line, actions := range rowSecurities {
+		if from.has(line) != to.has(line) {
+			all = append(all, alterTableTo(to.Name, either(to.has(line), actions[0], actions[1])+" ROW LEVEL SECURITY"))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+var rowSecurities = map[string][2]string{
+	"row security: enabled": {"ENABLE", "DISABLE"},
+	"row security: forced":  {"FORCE", "NO FORCE"},
+}
+
+// reparent changes what a table inherits from, or is a partition of.
+func reparent(from, to object) []string {
+	var all []string
+	if from.relation("partition of") != to.relation("partition of") || from.attr("bound") != to.attr("bound") {
+		if from.relation("partition of") != "" {
+			all = append(all, alterTableTo(from.relation("partition of"), "DETACH PARTITION "+from.Name))
+		}
+		all = append(all, attach(to)...)
+	}
+	before, after := split(from.attr("inherits"), ','), split(to.attr("inherits"), ',')
+	for _, parent := range before {
+		if !slices.Contains(after, parent) {
+			all = append(all, alterTableTo(to.Name, "NO INHERIT "+parent))
+		}
+	}
+	for _, parent := range after {
+		if !slices.Contains(before, parent) {
+			all = append(all, alterTableTo(to.Name, "INHERIT "+parent))
+		}
+	}
+	return all
+}
+
+// setOptions are the actions that lead from one list of options to another, as
+// ALTER TABLE, VIEW and INDEX have them.
+func setOptions(from, to string) []string {
+	before, after := split(from, ','), split(to, ',')
+	var set, reset []string
+	for _, option := range after {
+		if !slices.Contains(before, option) {
+			set = append(set, option)
+		}
+	}
+	for _, option := range before {
+		name, _, _ := strings.Cut(option, "=")
+		if !slices.ContainsFunc(after, func(o string) bool { return strings.HasPrefix(o, name+"=") }) {
+			reset = append(reset, name)
+		}
+	}
+	var actions []string
+	if len(reset) > 0 {
+		actions = append(actions, "RESET ("+strings.Join(reset, ", ")+")")
+	}
+	if len(set) > 0 {
+		actions = append(actions, "SET ("+strings.Join(set, ", ")+")")
+	}
+	return actions
+}
+
+func orNone(s string) string { return cmp.Or(s, "none") }
+
+// alterForeign changes nothing: what is at the other end is not ours.
+func alterForeign(_ *schemas, _, to object) Change {
+	return Change{Refused: refuse(kindForeign, to.Name, "changes of a foreign table aren't planned", "write ALTER FOREIGN TABLE into a plan file in schema/plans")}
+}

@@ -1,0 +1,138 @@
+package objects
+
+import (
+	"slices"
+	"strings"
+)
+
+// dropType drops an enum, composite type or range.
+func dropType(_ *schemas, o object) []string { return one("DROP TYPE", o.Name) }
+
+func createEnum(_ *schemas, o object) []string {
+	return one("CREATE TYPE", o.Name, "AS ENUM ("+strings.ReplaceAll(o.attr("labels"), "\n", "\n")+")")
+}
+
+// alterEnum adds labels. PostgreSQL can neither drop nor move one.
+func alterEnum(_ *schemas, from, to object) Change {
+	before, after := split(from.attr("labels"), ','), split(to.attr("labels"), ',')
+	kept := slices.DeleteFunc(slices.Clone(after), func(l string) bool { return !slices.Contains(before, l) })
+	if !slices.Equal(kept, before) {
+		return Change{Refused: refuse(kindEnum, to.Name, enumLoss(before, after),
+			"write a plan file in schema/plans that renames the type, makes it anew, casts each column that has it with USING column::text::"+to.Name+", and drops the old one")}
+	}
+	var all []string
+	for i, label := range after {
+		switch {
+		case slices.Contains(before, label):
+		case i > 0:
+			all = append(all, join("ALTER TYPE", to.Name, "ADD VALUE", label, "AFTER", after[i-1]))
+		case len(before) > 0:
+			all = append(all, join("ALTER TYPE", to.Name, "ADD VALUE", label, "BEFORE", before[0]))
+		default:
+			all = append(all, join("ALTER TYPE", to.Name, "ADD VALUE", label))
+		}
+	}
+	return Change{Alter: all}
+}
+
+func enumLoss(before, after []string) string {
+	gone := slices.DeleteFunc(slices.Clone(before), func(l string) bool { return slices.Contains(after, l) })
+	if len(gone) > 0 {
+		return "PostgreSQL can't drop values of an enum (" + strings.Join(gone, ", ") + "), and rows may hold them"
+	}
+	return "PostgreSQL can't change the order of an enum's values"
+}
+
+func createDomain(_ *schemas, o object) []string {
+	return one("CREATE DOMAIN", o.Name, "AS", o.attr("type"), prefixed("COLLATE ", o.attr("collation")),
+		prefixed("DEFAULT ", o.attr("default")), either(o.has("not null: true"), "NOT NULL", ""))
+}
+
+// alterDomain changes the default and NOT NULL of a domain.
+func alterDomain(_ *schemas, from, to object) Change {
+	if from.attr("type") != to.attr("type") || from.attr("collation") != to.attr("collation") {
+		return Change{}
+	}
+	var all []string
+	add := func(action string) { all = append(all, "ALTER DOMAIN "+to.Name+" "+action) }
+	if from.attr("default") != to.attr("default") {
+		add(either(to.attr("default") == "", "DROP DEFAULT", "SET DEFAULT "+to.attr("default")))
+	}
+	if from.has("not null: true") != to.has("not null: true") {
+		add(either(to.has("not null: true"), "SET", "DROP") + " NOT NULL")
+	}
+	return Change{Alter: all}
+}
+
+func dropDomain(_ *schemas, o object) []string { return one("DROP DOMAIN", o.Name) }
+
+func createType(_ *schemas, o object) []string {
+	return one("CREATE TYPE", o.Name, "AS ("+o.attr("attributes")+")")
+}
+
+// attribute is one of a composite type.
+type attribute struct{ name, definition string }
+
+func attributes(o object) []attribute {
+	var all []attribute
+	for _, a := range split(o.attr("attributes"), ',') {
+		name, definition, _ := cut(a, " ")
+		all = append(all, attribute{name, definition})
+	}
+	return all
+}
+
+// alterType changes the attributes of a composite type. New ones are put at the
+// end; others keep their order.
+func alterType(s *schemas, from, to object) Change {
+	before, after := attributes(from), attributes(to)
+	var actions []string
+	var kept []string
+	for _, a := range before {
+		i := slices.IndexFunc(after, func(b attribute) bool { return a.name == b.name })
+		switch {
+		case i < 0:
+			actions = append(actions, "DROP ATTRIBUTE "+a.name)
+			continue
+		case after[i].definition != a.definition:
+			actions = append(actions, "ALTER ATTRIBUTE "+a.name+" TYPE "+after[i].definition)
+		}
+		kept = append(kept, a.name)
+	}
+	for _, a := range after {
+		if !slices.Contains(kept, a.name) {
+			actions = append(actions, "ADD ATTRIBUTE "+a.name+" "+a.definition)
+			kept = append(kept, a.name)
+		}
+	}
+	change := Change{Drop: dropType(s, from), Create: createType(s, to)}
+	if slices.EqualFunc(kept, after, func(name string, a attribute) bool { return name == a.name }) {
+		change.Alter = one("ALTER TYPE", to.Name, strings.Join(actions, ", "))
+	}
+	return change
+}
+
+func createRange(_ *schemas, o object) []string {
+	var options []string
+	for _, key := range []string{"subtype", "subtype_opclass", "collation", "canonical", "subtype_diff", "multirange_type_name"} {
+		if value := o.attr(key); value != "" {
+			options = append(options, strings.ToUpper(key)+" = "+value)
+		}
+	}
+	return one("CREATE TYPE", o.Name, "AS RANGE ("+strings.Join(options, ", ")+")")
+}
+
+func createCollation(_ *schemas, o object) []string {
+	var options []string
+	for _, key := range []string{"provider", "locale", "lc_collate", "lc_ctype", "deterministic", "rules"} {
+		value := o.attr(key)
+		switch {
+		case value == "":
+			continue
+		case key != "provider" && key != "deterministic":
+			value = literal(value)
+		}
+		options = append(options, strings.ToUpper(key)+" = "+value)
+	}
+	return one("CREATE COLLATION", o.Name, "("+strings.Join(options, ", ")+")")
+}
