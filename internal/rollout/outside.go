@@ -1,0 +1,118 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/bailiwick-dev/bailiwick/internal/plan"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+// errBusy says that another session works outside of a transaction on the schema,
+// such as one whose client has died.
+var errBusy = errors.New("another session is working on the schema")
+
+// outside runs a statement that can't be in a transaction. It may have been run
+// before and the process killed, so what is there is looked at first. A session's
+// lock takes the place of the transaction's; whatever goes wrong, the connection
+// is closed, and with it go lock and settings.
+func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.Step, last bool) (err error) {
+	conn, err := c.get(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.close(ctx))
+		}
+	}()
+	pid, err := c.value(ctx, "SELECT pg_catalog.pg_backend_pid()")
+	if err != nil {
+		return err
+	}
+	if pid != strconv.FormatUint(uint64(conn.PID()), 10) {
+		return &statementError{step.Statements[0], errors.New("the statement can't run in a transaction, and the connection is a pooler's: " +
+			"let DATABASE_OWNER_URL lead to PostgreSQL itself")}
+	}
+	// Who waits for a lock has a snapshot, which CREATE INDEX CONCURRENTLY waits
+	// for: hence no waiting.
+	locked, err := c.value(ctx, fmt.Sprintf("SELECT pg_catalog.pg_try_advisory_lock(%d)", lockKey(t.Schema)))
+	if err != nil {
+		return err
+	}
+	if locked != "t" {
+		return errBusy
+	}
+	claimed, err := c.value(ctx, "SELECT count(*) FROM bailiwick.rollout_targets AS t, bailiwick.rollouts AS r WHERE "+r.claimable(t))
+	if err != nil {
+		return err
+	}
+	if claimed != "1" {
+		return errClaim
+	}
+	for _, statement := range r.bind(t, step.Statements) {
+		if err := r.repeatable(ctx, c, t, statement); err != nil {
+			return &statementError{statement, err}
+		}
+	}
+	if err := r.inTransaction(ctx, c, t, nil, t.Step+1, last); err != nil {
+		return err
+	}
+	_, err = c.exec(ctx, []string{fmt.Sprintf("SELECT pg_catalog.pg_advisory_unlock(%d)", lockKey(t.Schema)), "RESET ALL"})
+	return err
+}
+
+// repeatable runs a statement that may have been run before, wholly or halfway.
+func (r *run) repeatable(ctx context.Context, c *connection, t *target, statement string) error {
+	what, err := parseOutside(statement)
+	if err != nil {
+		return err
+	}
+	// Nobody is kept out by such a statement while it waits, so it may.
+	_, err = c.exec(ctx, []string{
+		"SET search_path = " + tenant.QuoteIdent(t.Schema) + ", pg_temp",
+		"SET lock_timeout = 0",
+		fmt.Sprintf("SET statement_timeout = %d", r.config.OutsideTimeout.Milliseconds()),
+	})
+	if err != nil {
+		return err
+	}
+	if what.index == "" {
+		_, err := c.exec(ctx, []string{statement})
+		return err
+	}
+	name := tenant.QuoteIdent(t.Schema) + "." + tenant.QuoteIdent(what.index)
+	state, err := c.value(ctx, fmt.Sprintf(
+		"SELECT coalesce((SELECT indisvalid::text FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass(%s)), 'none')", literal(name)))
+	if err != nil {
+		return err
+	}
+	switch {
+	case what.drops && state == "none", !what.drops && state == "true":
+		return nil // done before
+	case !what.drops && state == "false": // broken off before
+		if _, err := c.exec(ctx, []string{"DROP INDEX CONCURRENTLY " + name}); err != nil {
+			return err
+		}
+	}
+	_, err = c.exec(ctx, []string{statement})
+	return err
+}
+
+// value asks for one value, as text.
+func (c *connection) value(ctx context.Context, sql string) (string, error) {
+	conn, err := c.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	results, err := conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return "", err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 {
+		return "", fmt.Errorf("no value: %s", sql)
+	}
+	return string(results[0].Rows[0][0]), nil
+}

@@ -1,0 +1,238 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/internal/atlas"
+)
+
+// Outcome is how a run has ended.
+type Outcome struct {
+	ID ID `json:"id"`
+	// State is Done, Failed or Paused.
+	State string `json:"state"`
+	// Reason says why it is not Done.
+	Reason string `json:"reason,omitempty"`
+	// Counts are of the whole rollout, not of this run alone.
+	Counts
+	// Behind are tenants that came meanwhile and that no plan of this rollout is for.
+	Behind []string `json:"behind,omitempty"`
+}
+
+// Counts are of targets.
+type Counts struct {
+	Total   int `json:"total"`
+	Done    int `json:"done"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
+	Pending int `json:"pending"`
+}
+
+// run is one process's work on a rollout.
+type run struct {
+	*Engine
+	*job
+
+	counts  counter
+	outcome Outcome
+	waves   int
+	// seen is when the states of the schemas to come were last looked at.
+	seen time.Time
+}
+
+// freshness is for how long nobody is expected to change a schema by hand after
+// it was looked at.
+const freshness = time.Minute
+
+// Run works on a rollout until all of it is done, too much of it failed, it is
+// paused, or ctx ends; then the schemas in hand are finished and the rollout is
+// paused. It also takes up one that was paused, failed or left behind by a process
+// that died: what failed is tried again. An error is about the database or the
+// ledger; what schemas had is in the ledger and the Outcome.
+func (e *Engine) Run(ctx context.Context, id ID) (*Outcome, error) {
+	r := &run{Engine: e, outcome: Outcome{ID: id}}
+	var err error
+	r.seen, err = e.planned(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.acquire(ctx, id); err != nil {
+		return nil, err
+	}
+	work, cancel := e.abortable(ctx)
+	defer cancel()
+	stop, end := context.WithCancelCause(ctx)
+	keeping, stopKeeping := context.WithCancel(work)
+	kept := make(chan struct{})
+	go func() { defer close(kept); e.keep(keeping, id, end) }()
+	err = r.all(work, stop)
+	stopKeeping()
+	<-kept
+	return r.conclude(ctx, err, context.Cause(stop))
+}
+
+// planned tells when the states of the schemas were seen, which is known only of
+// a rollout that this Engine has just started.
+func (e *Engine) planned(ctx context.Context, id ID) (seen time.Time, err error) {
+	var mine bool
+	var age float64
+	err = e.pool.QueryRow(ctx, `
+		SELECT holder IS NOT DISTINCT FROM $2, extract(epoch FROM now() - created_at)::float8
+		FROM bailiwick.rollouts WHERE id = $1`, int64(id), e.me).Scan(&mine, &age)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return seen, fmt.Errorf("there is no rollout %d\n\tmend: `bailiwick schema status` shows the last one", id)
+	}
+	if err != nil {
+		return seen, fmt.Errorf("read rollout %d: %w", id, err)
+	}
+	if mine {
+		seen = time.Now().Add(-time.Duration(age * float64(time.Second)))
+	}
+	return seen, nil
+}
+
+// abortable is the context of the work itself, which outlives ctx unless the
+// user has asked twice.
+func (e *Engine) abortable(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	finished := make(chan struct{})
+	if e.config.Abort != nil {
+		go func() {
+			select {
+			case <-e.config.Abort:
+				cancel(errAborted)
+			case <-finished:
+			}
+		}()
+	}
+	return work, func() { close(finished); cancel(nil) }
+}
+
+var errAborted = errors.New("the rollout was interrupted")
+
+// tooManyError ends a run that has used up its budget of failures.
+type tooManyError struct{ text string }
+
+func (e *tooManyError) Error() string { return e.text }
+
+// all does what is left of the rollout. work is for what must be finished, stop
+// ends between schemas.
+func (r *run) all(work, stop context.Context) (err error) {
+	if r.job, err = r.load(work, r.outcome.ID); err != nil {
+		return err
+	}
+	r.override()
+	if err := r.retry(work); err != nil {
+		return err
+	}
+	waves, err := r.pendingWaves(work)
+	if err != nil {
+		return err
+	}
+	if r.stale() {
+		if err := r.reconcile(work); err != nil {
+			return err
+		}
+	}
+	for _, w := range waves {
+		if err := r.wave(work, stop, w); err != nil {
+			return err
+		}
+	}
+	if r.settings.Partial {
+		return nil
+	}
+	return r.newcomers(work, stop)
+}
+
+// override lets the configuration of this run win over what the rollout was
+// started with.
+func (r *run) override() {
+	for name, g := range r.settings.Groups {
+		if r.config.Parallel != nil && name != publicName {
+			g.Parallel = *r.config.Parallel
+		}
+		if r.config.Soak != nil {
+			g.Soak = *r.config.Soak
+		}
+		r.settings.Groups[name] = g
+	}
+	if r.config.MaxFailures != nil {
+		r.settings.MaxFailures = r.config.MaxFailures
+	}
+	r.settings.LockTimeout = cmp.Or(r.config.LockTimeout, r.settings.LockTimeout, DefaultLockTimeout)
+	r.settings.StatementTimeout = cmp.Or(r.config.StatementTimeout, r.settings.StatementTimeout, DefaultStatementTimeout)
+}
+
+// retry makes what failed before pending again.
+func (r *run) retry(ctx context.Context) error {
+	_, err := r.pool.Exec(ctx, `
+		UPDATE bailiwick.rollout_targets SET state = 'pending' WHERE rollout_id = $1 AND state = 'failed'`, int64(r.id))
+	if err != nil {
+		return fmt.Errorf("write to the ledger: %w", err)
+	}
+	return r.count(ctx)
+}
+
+// budget tells whether more has failed than is borne: in the rollout, or in a group.
+func (r *run) budget(group string) error {
+	failed, total, what, budget := 0, 0, "group "+group, r.settings.Groups[group].Budget
+	if group == publicName {
+		budget = atlas.Budget{}
+	} else if r.settings.MaxFailures != nil {
+		what, budget = "the rollout", *r.settings.MaxFailures
+		failed, total = r.counts.all()
+	}
+	if what != "the rollout" {
+		failed, total = r.counts.group(group)
+	}
+	if !budget.Exceeded(failed, total) {
+		return nil
+	}
+	return &tooManyError{fmt.Sprintf("%d of %d schemas of %s failed, and %s are borne", failed, total, what, budget)}
+}
+
+// conclude writes to the ledger how the run has ended.
+func (r *run) conclude(ctx context.Context, err, stopped error) (*Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+	defer cancel()
+	if r.job != nil {
+		if errCount := r.count(ctx); errCount == nil {
+			r.outcome.Counts = r.counts.totals()
+		}
+	}
+	tooMany, isTooMany := errors.AsType[*tooManyError](err)
+	switch {
+	case errors.Is(err, errLost), errors.Is(stopped, errLost):
+		return &r.outcome, errLost
+	case isTooMany:
+		r.outcome.State, r.outcome.Reason = Failed, tooMany.text
+	case stopped != nil || errors.Is(err, errAborted):
+		r.outcome.State, r.outcome.Reason = Paused, reasonOf(stopped)
+	case err != nil:
+		// The ledger may be out of reach; then the lease runs out.
+		return &r.outcome, errors.Join(err, r.release(ctx, r.outcome.ID, Failed, err.Error()))
+	case r.outcome.Failed > 0:
+		r.outcome.State, r.outcome.Reason = Failed, fmt.Sprintf("%d of %d schemas failed", r.outcome.Failed, r.outcome.Total)
+	default:
+		r.outcome.State = Done
+	}
+	return &r.outcome, r.release(ctx, r.outcome.ID, r.outcome.State, r.outcome.Reason)
+}
+
+const concludeTimeout = 10 * time.Second
+
+func reasonOf(stopped error) string {
+	switch {
+	case errors.Is(stopped, errPaused):
+		return errPaused.Error()
+	default:
+		return errAborted.Error()
+	}
+}
