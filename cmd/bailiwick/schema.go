@@ -8,10 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
+	"github.com/bailiwick-dev/bailiwick/internal/atlas"
+	"github.com/bailiwick-dev/bailiwick/internal/lint"
+	"github.com/bailiwick-dev/bailiwick/internal/plan"
+	"github.com/bailiwick-dev/bailiwick/internal/plan/planfile"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
@@ -31,40 +36,56 @@ func newSchemaCommand() *cobra.Command {
 say, which is called the desired state.
 
 The database is the one of DATABASE_OWNER_URL. Without it, it is the url that
-atlas.hcl names, and without that the project's development instance.`,
+atlas.hcl names, and without that the project's development instance. Scratch
+databases, in which plans are tried, are made on the server of atlas.hcl's dev,
+or else on the same server.`,
 		Example: `  bailiwick schema drift
   bailiwick schema plan --save
   bailiwick schema apply`,
 	})
+	cmd.AddCommand(newSchemaDriftCommand())
 	return cmd
 }
 
 // fleet is what the commands of "bailiwick schema" work on.
 type fleet struct {
 	project *project.Project
+	atlas   *atlas.Config
 	schema  catalog.Schema // the desired state, as SQL
+	// catalog is open within withFleet and readFleet only.
 	catalog *catalog.Catalog
-	// url is the owner's connection string.
-	url         string
+	// url is the owner's connection string, and dev that of a server for scratch
+	// databases; empty means the same server.
+	url, dev    string
 	runtimeRole string
+}
+
+// loadFleet reads the project's files, and finds no database yet.
+func loadFleet(cmd *cobra.Command) (f *fleet, err error) {
+	f = &fleet{}
+	if f.project, err = loadProject(cmd); err != nil {
+		return nil, err
+	}
+	if f.schema, err = projectSchema(f.project); err != nil {
+		return nil, err
+	}
+	if f.atlas, err = atlas.Load(cmd.Context(), f.project, atlas.Options{}); err != nil {
+		return nil, err
+	}
+	f.dev = cmp.Or(f.atlas.Tenant.Dev, f.atlas.Public.Dev)
+	f.runtimeRole, err = runtimeRole()
+	return f, err
 }
 
 // withFleet loads the project and opens the database that it is deployed to. A
 // development instance that was never started is not made for it.
 func withFleet(cmd *cobra.Command, do func(context.Context, *fleet) error) error {
-	f := &fleet{}
-	var err error
-	if f.project, err = loadProject(cmd); err != nil {
+	f, err := loadFleet(cmd)
+	if err != nil {
 		return err
 	}
-	if f.schema, err = projectSchema(f.project); err != nil {
-		return err
-	}
-	f.url = os.Getenv("DATABASE_OWNER_URL")
+	f.url = cmp.Or(os.Getenv("DATABASE_OWNER_URL"), f.atlas.Tenant.URL, f.atlas.Public.URL)
 	if f.url != "" {
-		if f.runtimeRole, err = runtimeRole(); err != nil {
-			return err
-		}
 		return f.open(cmd.Context(), do)
 	}
 	instance, err := resumeDev(cmd)
@@ -90,20 +111,26 @@ func runtimeRole() (string, error) {
 
 func (f *fleet) open(ctx context.Context, do func(context.Context, *fleet) error) error {
 	config := catalog.Config{URL: f.url, RuntimeRole: f.runtimeRole, Schema: f.schema}
-	err := useCatalog(ctx, config, func(ctx context.Context, c *catalog.Catalog) error {
+	return useCatalog(ctx, config, func(ctx context.Context, c *catalog.Catalog) error {
 		f.catalog = c
 		return do(ctx, f)
 	})
-	if tenant.CodeOf(err) == tenant.CodeSchema {
-		return fmt.Errorf("%w\n\tmend: the database has no tenants yet; `bailiwick tenant create SLUG` makes one", err)
-	}
-	return err
 }
 
-// tenants lists those with the given slugs, or all.
+// noRegistry adds to an error what to do about a database without tenants.
+func noRegistry(err error) error {
+	if tenant.CodeOf(err) != tenant.CodeSchema {
+		return err
+	}
+	return fmt.Errorf("%w\n\tmend: the database has no tenants yet; `bailiwick tenant create SLUG` makes one", err)
+}
+
+// tenants lists those with the given slugs, or else all that have a schema.
 func (f *fleet) tenants(ctx context.Context, slugs []string) ([]catalog.Record, error) {
 	if len(slugs) == 0 {
-		return f.catalog.List(ctx)
+		all, err := f.catalog.List(ctx)
+		gone := func(r catalog.Record) bool { return r.State == "offboarding" || r.State == "purged" }
+		return slices.DeleteFunc(all, gone), noRegistry(err)
 	}
 	list := make([]catalog.Record, 0, len(slugs))
 	for _, slug := range slugs {
@@ -117,4 +144,49 @@ func (f *fleet) tenants(ctx context.Context, slugs []string) ([]catalog.Record, 
 		list = append(list, record)
 	}
 	return list, nil
+}
+
+// input is what planning takes, for the given tenants.
+func (f *fleet) input(tenants []catalog.Record, p *progress) (plan.Input, error) {
+	in := plan.Input{
+		URL: f.url, Dev: f.dev, RuntimeRole: f.runtimeRole, Tenants: tenants,
+		Concurrent: map[plan.Scope]plan.Concurrent{
+			plan.Public: plan.Concurrent(f.atlas.Public.Diff.ConcurrentIndex),
+			plan.Tenant: plan.Concurrent(f.atlas.Tenant.Diff.ConcurrentIndex),
+		},
+	}
+	if p != nil {
+		in.Progress = func(now plan.Progress) { p.show(now.Stage, now.Done, now.Total) }
+	}
+	files, err := planfile.Load(f.project)
+	if err != nil {
+		return in, err
+	}
+	in.Files = files
+	public, own := schemaFiles(f.project)
+	if in.Public, err = lintFiles(f.project, public); err != nil {
+		return in, err
+	}
+	in.Tenant, err = lintFiles(f.project, own)
+	return in, err
+}
+
+// schemaFiles are those of the shared schema, and the tenants' own.
+func schemaFiles(p *project.Project) (public, own []string) {
+	own = slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(file string) bool {
+		return slices.Contains(p.Public.Schema, file)
+	})
+	return p.Public.Schema, own
+}
+
+func lintFiles(p *project.Project, names []string) ([]lint.File, error) {
+	files := make([]lint.File, 0, len(names))
+	for _, name := range names {
+		text, err := readAll(p, []string{name})
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, lint.File{Name: name, Text: text})
+	}
+	return files, nil
 }

@@ -193,10 +193,8 @@ func projectSchema(p *project.Project) (s catalog.Schema, err error) {
 	if p.Public == nil {
 		return s, fmt.Errorf("%s has no block for the shared schema, which holds the registry of tenants", project.SQLCFile)
 	}
-	own := slices.DeleteFunc(slices.Clone(p.Tenant.Schema), func(file string) bool {
-		return slices.Contains(p.Public.Schema, file)
-	})
-	if s.Public, err = readAll(p, p.Public.Schema); err != nil {
+	public, own := schemaFiles(p)
+	if s.Public, err = readAll(p, public); err != nil {
 		return s, err
 	}
 	if s.Tenant, err = readAll(p, own); err != nil {
