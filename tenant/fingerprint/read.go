@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Querier begins transactions: a *pgx.Conn or a *pgxpool.Pool.
+// Querier begins transactions: a *pgx.Conn, a *pgxpool.Pool, or a transaction,
+// in which what it has done itself is seen too and which keeps its settings.
 type Querier interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
@@ -46,7 +47,14 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 SET LOCAL work_mem = '64MB';
 SET LOCAL lock_timeout = '1s'`
 
-const readOnly = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+// begin is what a transaction begins with. One that is part of another can't
+// be REPEATABLE READ, and need not.
+func begin(q Querier) string {
+	if _, part := q.(pgx.Tx); part {
+		return settings
+	}
+	return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;" + settings
+}
 
 // part is a schema as the survey found it.
 type part struct {
@@ -72,23 +80,14 @@ func States(ctx context.Context, q Querier, schemas []string) (map[string]State,
 }
 
 // OfTx reads the state of a schema within a transaction, which may have made it.
-// The transaction keeps its settings.
 func OfTx(ctx context.Context, tx pgx.Tx, schema string) (State, error) {
-	inner, err := tx.Begin(ctx)
+	states, err := States(ctx, tx, []string{schema})
 	if err != nil {
-		return State{}, failed(err, schema)
+		return State{}, err
 	}
-	var state State
-	parts, err := surveyed(ctx, inner, settings, []string{schema})
-	if err == nil && len(parts) == 0 {
-		err = errors.New("there is no such schema")
-	}
-	if err == nil {
-		err = statesOf(ctx, inner, parts, func(s State) { state = s })
-	}
-	// Back to the savepoint, and with it to the settings from before.
-	if err := errors.Join(err, inner.Rollback(ctx)); err != nil {
-		return State{}, failed(err, schema)
+	state, ok := states[schema]
+	if !ok {
+		return State{}, fmt.Errorf("read the structure of %s: there is no such schema", schema)
 	}
 	return state, nil
 }
@@ -98,7 +97,7 @@ func OfTx(ctx context.Context, tx pgx.Tx, schema string) (State, error) {
 func Objects(ctx context.Context, q Querier, schema string) ([]Object, error) {
 	var all []Object
 	err := inTx(ctx, q, func(tx pgx.Tx) error {
-		parts, err := surveyed(ctx, tx, readOnly+settings, []string{schema})
+		parts, err := surveyed(ctx, tx, begin(q), []string{schema})
 		if err != nil || len(parts) == 0 {
 			return err
 		}
@@ -115,7 +114,7 @@ func Objects(ctx context.Context, q Querier, schema string) ([]Object, error) {
 // look surveys the schemas in a transaction of its own.
 func look(ctx context.Context, q Querier, schemas []string) (parts []part, err error) {
 	err = inTx(ctx, q, func(tx pgx.Tx) error {
-		parts, err = surveyed(ctx, tx, readOnly+settings, schemas)
+		parts, err = surveyed(ctx, tx, begin(q), schemas)
 		return err
 	})
 	if err != nil {
@@ -126,7 +125,7 @@ func look(ctx context.Context, q Querier, schemas []string) (parts []part, err e
 
 func readBatch(ctx context.Context, q Querier, b []part, yield func(State)) error {
 	err := inTx(ctx, q, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, readOnly+settings); err != nil {
+		if _, err := tx.Exec(ctx, begin(q)); err != nil {
 			return err
 		}
 		return statesOf(ctx, tx, b, yield)
@@ -189,16 +188,16 @@ func surveyed(ctx context.Context, tx pgx.Tx, set string, schemas []string) ([]p
 // batches cuts the schemas into those that are read in one transaction.
 func batches(parts []part) [][]part {
 	var all [][]part
-	begin, relations := 0, 0
+	first, relations := 0, 0
 	for i, p := range parts {
-		if i > begin && (i-begin == maxSchemas || relations+len(p.relations) > maxRelations) {
-			all = append(all, parts[begin:i])
-			begin, relations = i, 0
+		if i > first && (i-first == maxSchemas || relations+len(p.relations) > maxRelations) {
+			all = append(all, parts[first:i])
+			first, relations = i, 0
 		}
 		relations += len(p.relations)
 	}
-	if begin < len(parts) {
-		all = append(all, parts[begin:])
+	if first < len(parts) {
+		all = append(all, parts[first:])
 	}
 	return all
 }

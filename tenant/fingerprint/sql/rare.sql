@@ -1,5 +1,5 @@
 -- What few schemas hold. None of it is planned; each must be seen.
-SELECT t.typnamespace, t.kind, t.name, concat_ws(E'\n', 'input: ' || t.typinput::text, 'output: ' || t.typoutput::text, 'receive: ' || nullif(t.typreceive, 0::regproc)::text, 'send: ' || nullif(t.typsend, 0::regproc)::text,
+SELECT t.typnamespace, t.kind, t.name, concat_ws(E'\n', 'input: ' || t.typinput::text, 'output: ' || t.typoutput::text, 'receive: ' || nullif(t.typreceive::oid, 0)::regproc::text, 'send: ' || nullif(t.typsend::oid, 0)::regproc::text,
 	'length: ' || t.typlen::text, 'by value: ' || t.typbyval::text, 'alignment: ' || t.typalign::text, 'storage: ' || t.typstorage::text, 'category: ' || t.typcategory::text, 'preferred: ' || t.typispreferred::text,
 	'delimiter: ' || t.typdelim::text, 'element: ' || format_type(nullif(t.typelem, 0), NULL), 'default: ' || replace(t.typdefault, E'\n', E'\n\t'))
 FROM typ AS t WHERE t.typtype IN ('b', 'p')
@@ -13,7 +13,7 @@ FROM pg_collation AS c, to_jsonb(c) AS j WHERE c.collnamespace = ANY ($1) AND c.
 UNION ALL
 SELECT o.oprnamespace, 'operator', o.oprname || ' (' || coalesce(format_type(nullif(o.oprleft, 0), NULL), 'NONE') || ', ' || coalesce(format_type(nullif(o.oprright, 0), NULL), 'NONE') || ')',
 	concat_ws(E'\n', 'function: ' || o.oprcode::text, 'commutator: ' || nullif(o.oprcom, 0)::regoperator::text, 'negator: ' || nullif(o.oprnegate, 0)::regoperator::text,
-	'restrict: ' || nullif(o.oprrest, 0::regproc)::text, 'join: ' || nullif(o.oprjoin, 0::regproc)::text, CASE WHEN o.oprcanhash THEN 'hashes: true' END, CASE WHEN o.oprcanmerge THEN 'merges: true' END)
+	'restrict: ' || nullif(o.oprrest::oid, 0)::regproc::text, 'join: ' || nullif(o.oprjoin::oid, 0)::regproc::text, CASE WHEN o.oprcanhash THEN 'hashes: true' END, CASE WHEN o.oprcanmerge THEN 'merges: true' END)
 FROM pg_operator AS o WHERE o.oprnamespace = ANY ($1) AND o.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_operator'::regclass)
 
 UNION ALL
@@ -42,11 +42,11 @@ SELECT d.dictnamespace, 'text search dictionary', quote_ident(d.dictname), conca
 FROM pg_ts_dict AS d WHERE d.dictnamespace = ANY ($1) AND d.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_ts_dict'::regclass)
 
 UNION ALL
-SELECT p.prsnamespace, 'text search parser', quote_ident(p.prsname), concat_ws(E'\n', 'start: ' || p.prsstart::text, 'token: ' || p.prstoken::text, 'end: ' || p.prsend::text, 'headline: ' || nullif(p.prsheadline, 0::regproc)::text, 'lextypes: ' || p.prslextype::text)
+SELECT p.prsnamespace, 'text search parser', quote_ident(p.prsname), concat_ws(E'\n', 'start: ' || p.prsstart::text, 'token: ' || p.prstoken::text, 'end: ' || p.prsend::text, 'headline: ' || nullif(p.prsheadline::oid, 0)::regproc::text, 'lextypes: ' || p.prslextype::text)
 FROM pg_ts_parser AS p WHERE p.prsnamespace = ANY ($1) AND p.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_ts_parser'::regclass)
 
 UNION ALL
-SELECT t.tmplnamespace, 'text search template', quote_ident(t.tmplname), concat_ws(E'\n', 'init: ' || nullif(t.tmplinit, 0::regproc)::text, 'lexize: ' || t.tmpllexize::text)
+SELECT t.tmplnamespace, 'text search template', quote_ident(t.tmplname), concat_ws(E'\n', 'init: ' || nullif(t.tmplinit::oid, 0)::regproc::text, 'lexize: ' || t.tmpllexize::text)
 FROM pg_ts_template AS t WHERE t.tmplnamespace = ANY ($1) AND t.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_ts_template'::regclass)
 
 UNION ALL
@@ -60,7 +60,7 @@ FROM pg_cast AS c JOIN LATERAL (SELECT n.oid AS ns FROM pg_type AS y JOIN ns AS 
 WHERE c.oid >= 16384 AND c.castmethod <> 'p' AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_cast'::regclass)
 
 UNION ALL
-SELECT y.typnamespace, 'transform', format_type(y.oid, NULL) || ' LANGUAGE ' || (SELECT l.lanname FROM pg_language AS l WHERE l.oid = t.trflang), concat_ws(E'\n', 'from sql: ' || nullif(t.trffromsql, 0::regproc)::text, 'to sql: ' || nullif(t.trftosql, 0::regproc)::text)
+SELECT y.typnamespace, 'transform', format_type(y.oid, NULL) || ' LANGUAGE ' || (SELECT l.lanname FROM pg_language AS l WHERE l.oid = t.trflang), concat_ws(E'\n', 'from sql: ' || nullif(t.trffromsql::oid, 0)::regproc::text, 'to sql: ' || nullif(t.trftosql::oid, 0)::regproc::text)
 FROM pg_transform AS t JOIN pg_type AS y ON y.oid = t.trftype WHERE y.typnamespace = ANY ($1) AND t.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_transform'::regclass)
 
 UNION ALL

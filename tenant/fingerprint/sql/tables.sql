@@ -13,7 +13,7 @@ SELECT r.relnamespace, r.kind, r.name, concat_ws(E'\n',
 	'options: ' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(r.reloptions) AS o),
 	'toast options: ' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM pg_class AS t, unnest(t.reloptions) AS o WHERE t.oid = r.reltoastrelid AND r.reltoastrelid <> 0),
 	CASE WHEN r.relrowsecurity THEN 'row security: enabled' END,
-	CASE WHEN r.relforcerowsecurity THEN 'row security: forced' END,
+	CASE WHEN r.relforcerowsecurity THEN 'force row security: true' END,
 	'replica identity: ' || CASE r.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN CASE WHEN r.relkind <> 'f' THEN 'nothing' END
 		WHEN 'i' THEN coalesce('index ' || (SELECT x.name FROM idx AS x WHERE x.indrelid = r.oid AND x.indisreplident), 'lost index') END)
 FROM rel AS r
