@@ -62,6 +62,9 @@ type DB struct {
 	// timeout is the statement timeout in PostgreSQL's unit, milliseconds; 0 is none.
 	timeout []byte
 	closed  atomic.Bool
+
+	mu       sync.Mutex
+	required Statements
 }
 
 type node struct {

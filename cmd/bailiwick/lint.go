@@ -23,7 +23,7 @@ func newLintCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint",
 		Short: "Refuse SQL and Go that could leave a tenant",
-		Long: `lint reads every schema and query file of the project on PostgreSQL's own
+		Long: `lint reads every schema, query and plan file of the project on PostgreSQL's own
 grammar, and the project's Go files, and refuses what could reach another
 tenant's data: other schemas, changes of role or search_path, DDL, system
 catalogs, shared channels and locks, SQL from strings, linkname and unsafe.

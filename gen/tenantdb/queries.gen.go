@@ -16,7 +16,7 @@ import (
 
 // This file fits the runtime's generation of generated code; a newer one needs
 // a newer runtime, and does not compile with this one.
-const _ = tenant.GeneratedV1
+const _ = tenant.GeneratedV2
 
 // Queries holds one method for each query.
 type Queries struct {

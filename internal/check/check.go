@@ -35,6 +35,7 @@ const (
 	ruleUntypedParam = "untyped-parameter"
 	ruleNullableArg  = "nullable-parameter"
 	ruleCopyColumns  = "copy-columns"
+	ruleReleaseFit   = "release-fit"
 )
 
 // Model runs sqlc on the project in dir; sqlc is the command that behaves as
@@ -70,6 +71,11 @@ func Run(ctx context.Context, conn *pgx.Conn, m *codegen.Model) (list diag.List,
 		}
 	}
 	c.allow()
+	for _, scope := range m.Project.Scopes() {
+		if err := c.release(ctx, scope); err != nil {
+			return nil, err
+		}
+	}
 	c.found.Sort()
 	return c.found, nil
 }

@@ -25,32 +25,42 @@ type Input struct {
 	PublicQueries []File
 	// TenantQueries run as a tenant's role on its own schema.
 	TenantQueries []File
+	// PublicPlans and TenantPlans are plan files, which the owner runs once in
+	// each schema of their scope.
+	PublicPlans, TenantPlans []File
 }
 
 // SQL lints all SQL of a project. Allowed findings are in the list, with the
 // reason that their comment gives.
 func SQL(in Input) diag.List {
-	m := newModel()
 	public := splitAll(in.PublicSchema)
 	tenant := splitAll(in.TenantSchema)
+	m := newModelOf(public, tenant)
+	list := lintAll(m, scope{schema: true}, public)
+	list = append(list, lintAll(m, scope{schema: true, tenant: true}, tenant)...)
+	list = append(list, lintAll(m, scope{}, splitAll(in.PublicQueries))...)
+	list = append(list, lintAll(m, scope{tenant: true}, splitAll(in.TenantQueries))...)
+	list = append(list, plans(m, in)...)
+	list.Sort()
+	return list
+}
+
+func newModelOf(public, tenant []*statement) *model {
+	m := newModel()
 	for _, s := range public {
 		m.addPublic(s)
 	}
 	for _, s := range tenant {
 		m.addTenant(s)
 	}
-	list := lintAll(m, scope{schema: true}, public)
-	list = append(list, lintAll(m, scope{schema: true, tenant: true}, tenant)...)
-	list = append(list, lintAll(m, scope{}, splitAll(in.PublicQueries))...)
-	list = append(list, lintAll(m, scope{tenant: true}, splitAll(in.TenantQueries))...)
-	list.Sort()
-	return list
+	return m
 }
 
 // scope says which rules a file is under.
 type scope struct {
 	tenant bool // else public
 	schema bool // a schema file, else a file of queries
+	plan   bool // a schema file that may do more: a plan file
 }
 
 func lintAll(m *model, sc scope, statements []*statement) diag.List {

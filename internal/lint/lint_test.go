@@ -65,6 +65,10 @@ func golden(t *testing.T, file string) {
 		switch {
 		case f.Name == "want":
 			want = f.Data
+		case strings.HasPrefix(f.Name, "schema/plans/public"):
+			in.PublicPlans = append(in.PublicPlans, sql)
+		case strings.HasPrefix(f.Name, "schema/plans/"):
+			in.TenantPlans = append(in.TenantPlans, sql)
 		case strings.HasPrefix(f.Name, "schema/public"):
 			in.PublicSchema = append(in.PublicSchema, sql)
 		case strings.HasPrefix(f.Name, "schema/tenant"):

@@ -45,6 +45,7 @@ func load(p *project.Project) (Input, error) {
 		*part.to = files
 		errs = append(errs, err)
 	}
+	errs = append(errs, loadPlans(p, &in))
 	return in, errors.Join(errs...)
 }
 

@@ -90,6 +90,11 @@ func (p *Project) Import(dir string) string {
 	return path.Join(p.ImportPath, dir)
 }
 
+// Plans is the folder of the plan files: plans beside the tenant's schema file.
+func (p *Project) Plans() string {
+	return path.Join(path.Dir(p.Tenant.OwnSchema), "plans")
+}
+
 // Outputs lists the folders that generation replaces as a whole.
 func (p *Project) Outputs() []string {
 	out := []string{p.API}

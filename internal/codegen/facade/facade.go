@@ -51,8 +51,9 @@ func Generate(pkg *queries.Package, sqlcImport string) (map[string][]byte, error
 	}
 	files := map[string][]byte{}
 	for name, write := range map[string]func() ([]byte, error){
-		"queries.gen.go": w.queries,
-		"types.gen.go":   w.types,
+		"queries.gen.go":    w.queries,
+		"statements.gen.go": w.statements,
+		"types.gen.go":      w.types,
 	} {
 		data, err := write()
 		if err != nil {
@@ -87,7 +88,7 @@ func (w *writer) queries() ([]byte, error) {
 		"querier that is bound already, so that no query can run anywhere else.", name, w.pkg.Scope.Name)
 	f.Printf(`// This file fits the runtime's generation of generated code; a newer one needs
 // a newer runtime, and does not compile with this one.
-const _ = tenant.GeneratedV1
+const _ = tenant.GeneratedV2
 
 // Queries holds one method for each query.
 type Queries struct {

@@ -30,6 +30,8 @@ type Package struct {
 	Funcs []*ast.FuncDecl
 	// Values holds the exported constants and variables in source order.
 	Values []Value
+	// Texts holds the values of all constants that are strings.
+	Texts []string
 }
 
 // Value is one exported constant or variable.
@@ -126,6 +128,11 @@ func (p *Package) addDecl(decl ast.Decl) {
 }
 
 func (p *Package) addValues(isConst bool, spec *ast.ValueSpec) {
+	for _, value := range spec.Values {
+		if text, ok := text(value); isConst && ok {
+			p.Texts = append(p.Texts, text)
+		}
+	}
 	for i, name := range spec.Names {
 		if !name.IsExported() {
 			continue
@@ -143,6 +150,20 @@ func (p *Package) addValues(isConst bool, spec *ast.ValueSpec) {
 		}
 		p.Values = append(p.Values, v)
 	}
+}
+
+// text evaluates a string, whole or joined by plus signs.
+func text(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		value, err := strconv.Unquote(e.Value)
+		return value, e.Kind == token.STRING && err == nil
+	case *ast.BinaryExpr:
+		left, ok := text(e.X)
+		right, alsoOK := text(e.Y)
+		return left + right, ok && alsoOK && e.Op == token.ADD
+	}
+	return "", false
 }
 
 // Methods returns the exported methods of a type, by name.

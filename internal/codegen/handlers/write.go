@@ -46,7 +46,7 @@ func (g *generator) write() ([]byte, error) {
 //nolint:dupword // Go's own repetitions.
 func (g *generator) frame(f *gosrc.File) {
 	f.Printf("// This file fits the runtime's generation of generated code; a newer one needs\n" +
-		"// a newer runtime, and does not compile with this one.\nconst _ = tenant.GeneratedV1\n\n")
+		"// a newer runtime, and does not compile with this one.\nconst _ = tenant.GeneratedV2\n\n")
 	f.Printf("// Custom is the operations that are written by hand.\ntype Custom interface {\n%s}\n\n", strings.Join(g.interfaceText, ""))
 	f.Printf(`// Config is what the handlers need.
 type Config struct {
@@ -68,6 +68,7 @@ func New(cfg Config) (http.Handler, error) {
 	if len(g.interfaceText) > 0 {
 		f.Printf("\tif cfg.Custom == nil {\n\t\treturn nil, errors.New(\"handlers: Config.Custom is nil\")\n\t}\n")
 	}
+	g.require(f)
 	f.Printf(`	doc, err := %[1]s.GetSpec()
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded document: %%w", err)
@@ -86,6 +87,17 @@ type server struct {
 }
 `, g.api.Qualifier)
 	g.accessors(f)
+}
+
+// require tells the database what a schema has to bear before it is queried.
+func (g *generator) require(f *gosrc.File) {
+	var fields []string
+	for _, s := range []struct{ name, field string }{{scopeTenant, "Tenant"}, {scopePublic, "Public"}} {
+		if scope := g.scopes[s.name]; scope != nil {
+			fields = append(fields, s.field+": "+scope.facade+".Statements")
+		}
+	}
+	f.Printf("\tcfg.DB.Require(tenant.Statements{%s})\n", strings.Join(fields, ", "))
 }
 
 // accessors are the methods by which a handler gets its queries.

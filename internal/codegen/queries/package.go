@@ -50,6 +50,13 @@ type Query struct {
 	Row        ast.Expr
 	RowStruct  bool
 	RowPointer bool
+	// Text is the statement as it is sent; for :copyfrom an INSERT of the same.
+	Text string
+	// Placeholders are the parameters by their number in Text, the first one is
+	// $1. One that sqlc leaves out has no name.
+	Placeholders []Value
+
+	allowed []string
 }
 
 // The commands that a query can have.
@@ -132,7 +139,7 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles, schemaFi
 			methods[m.Name.Name] = m
 		}
 	}
-	places := Places(queryFiles)
+	places, statements, allows := Places(queryFiles), texts(src), allowed(queryFiles)
 	loader := &pairing{pkg: p, request: request}
 	p.Tables = loader.tables()
 	var described []*jsonQuery
@@ -141,7 +148,7 @@ func Load(scope *project.Scope, jsonOutput []byte, goFiles, queryFiles, schemaFi
 		if jq.Name == "" || jq.Cmd == "" {
 			continue
 		}
-		q := &Query{Name: jq.Name, Cmd: jq.Cmd, Method: methods[jq.Name]}
+		q := &Query{Name: jq.Name, Cmd: jq.Cmd, Method: methods[jq.Name], Text: statements[jq.Name], allowed: allows[jq.Name]}
 		if place, ok := places[jq.Name]; ok {
 			q.File, q.Line = place.File, place.Line
 		}

@@ -78,6 +78,7 @@ func (l *pairing) pair(q *Query, jq *jsonQuery) {
 	}
 	for i := range jq.Params {
 		v := l.value(&jq.Params[i].Column, "dollar_"+strconv.Itoa(jq.Params[i].Number))
+		q.place(jq.Params[i].Number, v)
 		if !slices.ContainsFunc(q.Params, func(o Value) bool { return v.Name == o.Name && jq.Params[i].Column.Named }) {
 			q.Params = append(q.Params, v)
 		}
@@ -85,9 +86,26 @@ func (l *pairing) pair(q *Query, jq *jsonQuery) {
 	for i := range jq.Columns {
 		q.Columns = append(q.Columns, l.value(&jq.Columns[i], fmt.Sprintf("column_%d", i+1)))
 	}
+	if q.Cmd == CopyFrom {
+		q.Text = copied(q.Method)
+	}
+	if q.Text == "" {
+		l.mismatchf(q, "there is no statement for %s", q.Name)
+		return
+	}
 	l.pairArgs(q)
 	if q.Cmd == One || q.Cmd == Many {
 		l.pairRow(q)
+	}
+}
+
+// place notes what stands for the placeholder of a number.
+func (q *Query) place(number int, v Value) {
+	for len(q.Placeholders) < number {
+		q.Placeholders = append(q.Placeholders, Value{})
+	}
+	if number > 0 {
+		q.Placeholders[number-1] = v
 	}
 }
 

@@ -86,7 +86,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 func write(t *testing.T, p *project.Project, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(p.Abs(planfile.Dir(p)), name), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.Abs(p.Plans()), name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

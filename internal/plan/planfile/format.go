@@ -106,7 +106,7 @@ func Save(p *project.Project, one *plan.Plan, comment string) (file string, err 
 	if one.Source != "" {
 		return one.Source, ErrExists
 	}
-	dir := Dir(p)
+	dir := p.Plans()
 	file = path.Join(dir, Name(one))
 	if err := os.MkdirAll(p.Abs(dir), 0o755); err != nil { //nolint:gosec // a project's folder is for its group too
 		return "", fmt.Errorf("save the plan: %w", err)

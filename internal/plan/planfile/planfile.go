@@ -17,14 +17,10 @@ import (
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
+	"github.com/bailiwick-dev/bailiwick/internal/lint"
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
-
-// Dir is the folder of a project's plan files, relative to its root.
-func Dir(p *project.Project) string {
-	return path.Join(path.Dir(p.Tenant.OwnSchema), "plans")
-}
 
 // Set is the plan files of a project. It is a [plan.Files].
 type Set []*plan.Plan
@@ -42,9 +38,9 @@ func (s Set) Find(scope plan.Scope, from, to string) (*plan.Plan, bool) {
 }
 
 // Load reads all plan files of a project. A project without the folder has
-// none. What is wrong with the files comes back as a diag.List.
+// none. What is wrong with the files, also to lint, comes back as a diag.List.
 func Load(p *project.Project) (Set, error) {
-	dir := Dir(p)
+	dir := p.Plans()
 	entries, err := os.ReadDir(p.Abs(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read plan files: %w", err)
@@ -67,8 +63,13 @@ func Load(p *project.Project) (Set, error) {
 		}
 	}
 	found = append(found, twins(plans)...)
+	refused, err := lint.Plans(p)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, refused...)
 	found.Sort()
-	return plans, found.Err()
+	return plans, slices.Compact(found).Err() // both say what is wrong with the syntax
 }
 
 // twins reports plans for one way in two files: nobody could say which counts.

@@ -19,7 +19,7 @@ import (
 
 // This file fits the runtime's generation of generated code; a newer one needs
 // a newer runtime, and does not compile with this one.
-const _ = tenant.GeneratedV1
+const _ = tenant.GeneratedV2
 
 // Custom is the operations that are written by hand.
 type Custom interface {
@@ -56,6 +56,7 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Custom == nil {
 		return nil, errors.New("handlers: Config.Custom is nil")
 	}
+	cfg.DB.Require(tenant.Statements{Tenant: tenantdb.Statements})
 	doc, err := api.GetSpec()
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded document: %w", err)

@@ -21,7 +21,7 @@ import (
 
 // This file fits the runtime's generation of generated code; a newer one needs
 // a newer runtime, and does not compile with this one.
-const _ = tenant.GeneratedV1
+const _ = tenant.GeneratedV2
 
 // Custom is the operations that are written by hand.
 type Custom interface {
@@ -43,6 +43,7 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.DB == nil {
 		return nil, errors.New("handlers: Config.DB is nil")
 	}
+	cfg.DB.Require(tenant.Statements{Tenant: tenantdb.Statements})
 	doc, err := api.GetSpec()
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded document: %w", err)
