@@ -104,7 +104,7 @@ func (c *Catalog) createSchema(ctx context.Context, tx pgx.Tx, t tenant.Tenant) 
 		"CREATE ROLE "+name+" NOLOGIN NOINHERIT",
 		membership,
 		"CREATE SCHEMA "+name,
-		"COMMENT ON SCHEMA "+name+" IS 'A tenant of Bailiwick, changed by rollouts only'",
+		TenantComment(t.Schema()),
 	)
 	if state := stateOf(err); state == "42710" || state == "42P06" {
 		return failf(tenant.CodeConflict, "role or schema %s exists, and is not adopted: %w", t.Schema(), err)

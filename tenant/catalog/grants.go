@@ -29,3 +29,8 @@ func TenantGrants(schema string) []string {
 		"GRANT EXECUTE ON ALL ROUTINES IN SCHEMA " + name + " TO " + name,
 	}
 }
+
+// TenantComment tells whoever looks at a tenant's schema whose it is.
+func TenantComment(schema string) string {
+	return "COMMENT ON SCHEMA " + tenant.QuoteIdent(schema) + " IS 'A tenant of Bailiwick, changed by rollouts only'"
+}

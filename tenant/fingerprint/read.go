@@ -101,11 +101,7 @@ func Objects(ctx context.Context, q Querier, schema string) ([]Object, error) {
 		if err != nil || len(parts) == 0 {
 			return err
 		}
-		rows, err := tx.Query(ctx, objectRows, arguments(parts)...)
-		if err != nil {
-			return err
-		}
-		all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Object])
+		all, err = objectsOf(ctx, tx, parts)
 		return err
 	})
 	return all, failed(err, schema)
