@@ -150,10 +150,7 @@ func (f *fleet) tenants(ctx context.Context, slugs []string) ([]catalog.Record, 
 func (f *fleet) input(tenants []catalog.Record, p *progress) (plan.Input, error) {
 	in := plan.Input{
 		URL: f.url, Dev: f.dev, RuntimeRole: f.runtimeRole, Tenants: tenants,
-		Concurrent: map[plan.Scope]plan.Concurrent{
-			plan.Public: plan.Concurrent(f.atlas.Public.Diff.ConcurrentIndex),
-			plan.Tenant: plan.Concurrent(f.atlas.Tenant.Diff.ConcurrentIndex),
-		},
+		Policy: map[plan.Scope]atlas.Policy{plan.Public: f.atlas.Public.Diff, plan.Tenant: f.atlas.Tenant.Diff},
 	}
 	if p != nil {
 		in.Progress = func(now plan.Progress) { p.show(now.Stage, now.Done, now.Total) }

@@ -2,10 +2,10 @@ package plan
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
@@ -27,9 +27,8 @@ type Input struct {
 	Public, Tenant []lint.File
 	// Tenants are the registered tenants that have a schema.
 	Tenants []catalog.Record
-	// Concurrent says, per scope, which indexes are made and dropped without
-	// keeping writers out, in steps outside the transaction.
-	Concurrent map[Scope]Concurrent
+	// Policy is what atlas.hcl says of differences, by scope.
+	Policy map[Scope]atlas.Policy
 	// Files finds the plans that were written by hand. Nil means that there are
 	// none.
 	Files Files
@@ -42,9 +41,6 @@ type Input struct {
 	// goroutines, but never twice at once.
 	Progress func(Progress)
 }
-
-// Concurrent says which statements on indexes are CONCURRENTLY.
-type Concurrent struct{ Create, Drop bool }
 
 // Files finds the plans that were written by hand.
 type Files interface {
@@ -121,23 +117,4 @@ type Target struct {
 	// Order is fingerprint.State's.
 	Order   string               `json:"order"`
 	Objects []fingerprint.Object `json:"-"`
-}
-
-// Desired realises the desired state in a scratch database. It reads nothing of
-// the fleet but the server's version.
-func Desired(ctx context.Context, in Input) (map[Scope]Target, error) {
-	return nil, errors.New("plan: not there yet")
-}
-
-// NewFleet finds out in which states the fleet's schemas are, and plans the way
-// of each to the desired one. Plans that could not be certified are in the result
-// too, and say why in Refused.
-func NewFleet(ctx context.Context, in Input) (*Fleet, error) {
-	return nil, errors.New("plan: not there yet")
-}
-
-// Run runs steps in a scratch schema, each as the rollout does, and backfills as
-// if for an empty range. The statements' names are those of w.
-func Run(ctx context.Context, w World, steps []Step) error {
-	return errors.New("plan: not there yet")
 }

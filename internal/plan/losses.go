@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// irreversible makes one text of why there is no way back.
+func irreversible(refused []string) string { return strings.Join(refused, "; ") }
+
+// losses says what going back from `to` to `from` costs: what only the new form
+// holds, what the old form held and nobody has kept, and where rows can be in the
+// way.
+func losses(from, to []fingerprint.Object) []string {
+	diff := fingerprint.Diff(from, to)
+	whole := map[string]bool{} // tables that come or go as a whole
+	for _, d := range diff {
+		whole[d.Name] = whole[d.Name] || d.Kind == "table" && (d.From == "" || d.To == "")
+	}
+	var list []string
+	for _, d := range diff {
+		if whole[parent(d.Name)] {
+			continue
+		}
+		switch d.Kind {
+		case "table":
+			switch {
+			case d.From == "":
+				list = append(list, fmt.Sprintf("table %s is dropped with its rows", d.Name))
+			case d.To == "":
+				list = append(list, fmt.Sprintf("table %s comes back without rows", d.Name))
+			}
+		case "column":
+			list = append(list, columnLosses(d)...)
+		case "constraint":
+			if d.From != "" {
+				list = append(list, fmt.Sprintf("constraint %s comes back, and fails where rows don't keep it", d.Name))
+			}
+		case "index":
+			if strings.Contains(d.From, "UNIQUE") {
+				list = append(list, fmt.Sprintf("unique index %s comes back, and fails where rows are twice", d.Name))
+			}
+		}
+	}
+	return list
+}
+
+func columnLosses(d fingerprint.Difference) []string {
+	from := fingerprint.Object{Definition: d.From}
+	to := fingerprint.Object{Definition: d.To}
+	attr := func(o fingerprint.Object, key string) string {
+		v, _ := o.Attr(key)
+		return v
+	}
+	has := func(o fingerprint.Object, key string) bool {
+		_, ok := o.Attr(key)
+		return ok
+	}
+	before, after := attr(from, "type"), attr(to, "type")
+	computed := has(from, "generated") || has(from, "identity")
+	var list []string
+	switch {
+	case d.From == "":
+		if !has(to, "generated") {
+			list = append(list, fmt.Sprintf("column %s is dropped with its values", d.Name))
+		}
+		return list
+	case d.To == "" && has(from, "not null") && !has(from, "default") && !computed:
+		return append(list, fmt.Sprintf("column %s comes back without values and NOT NULL, which fails where the table has rows", d.Name))
+	case d.To == "" && !has(from, "generated"):
+		return append(list, fmt.Sprintf("column %s comes back without its values", d.Name))
+	case d.To == "":
+		return nil
+	}
+	if before != after && !holds(before, after) {
+		list = append(list, fmt.Sprintf("column %s goes back from %s to %s, which fails or changes values that don't fit", d.Name, after, before))
+	}
+	if has(from, "not null") && !has(to, "not null") {
+		list = append(list, fmt.Sprintf("column %s becomes NOT NULL again, which fails where it is null", d.Name))
+	}
+	return list
+}
+
+// holds tells whether every value of a type has its place in another.
+func holds(wide, narrow string) bool {
+	if wide == "text" {
+		return true
+	}
+	order := []string{"smallint", "integer", "bigint", "numeric"}
+	w, n := -1, -1
+	for i, t := range order {
+		if t == wide {
+			w = i
+		}
+		if t == narrow {
+			n = i
+		}
+	}
+	return n >= 0 && w > n
+}

@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// maxLeft bounds how many differences are told one by one.
+const maxLeft = 20
+
+// wayRound is what to do where no statement is found.
+const wayRound = "write a plan file in schema/plans for it"
+
+// left says in a sentence each what the trial could not bring about, and why.
+func (t *trial) left() []string {
+	var list []string
+	for _, d := range fingerprint.Diff(t.now, t.target) {
+		err, known := t.errors[key(d)]
+		refused, isRefused := errors.AsType[errRefused](err)
+		switch {
+		case isRefused:
+			list = append(list, string(refused))
+		case known:
+			list = append(list, d.Explain()+": "+describe(err)+"; "+wayRound)
+		default:
+			list = append(list, d.Explain()+"; "+wayRound)
+		}
+	}
+	for _, err := range t.failed {
+		if s, ok := errors.AsType[*statementError](err); ok {
+			list = append(list, fmt.Sprintf("%s: %s; %s", strings.Join(s.statements, "; "), describe(err), wayRound))
+		}
+	}
+	return shorten(list)
+}
+
+func shorten(list []string) []string {
+	slices.Sort(list)
+	list = slices.Compact(list)
+	if len(list) > maxLeft {
+		list = append(list[:maxLeft:maxLeft], fmt.Sprintf("and %d more", len(list)-maxLeft))
+	}
+	return list
+}
+
+// describe gives PostgreSQL's own words without its prefix.
+func describe(err error) string {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err.Error()
+	}
+	text := pg.Message
+	if pg.Detail != "" {
+		text += " (" + strings.ReplaceAll(pg.Detail, "\n", "; ") + ")"
+	}
+	return fmt.Sprintf("PostgreSQL says %q (SQLSTATE %s)", text, pg.Code)
+}
+
+// explain lists what is different, for a sentence.
+func explain(from, to []fingerprint.Object) string {
+	var list []string
+	for _, d := range fingerprint.Diff(from, to) {
+		list = append(list, d.Explain())
+	}
+	const few = 5
+	if len(list) > few {
+		list = append(list[:few:few], fmt.Sprintf("and %d more", len(list)-few))
+	}
+	return strings.Join(list, "; ")
+}

@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// Run runs steps in a scratch schema, each as the rollout does, and backfills as
+// if for an empty range. Its error names the statement.
+func Run(ctx context.Context, w World, steps []Step) error {
+	for _, s := range steps {
+		var err error
+		switch s.Kind {
+		case InTransaction, Backfill:
+			err = undeadlocked(func() error {
+				return pgx.BeginFunc(ctx, w.Conn, func(tx pgx.Tx) error {
+					if _, err := tx.Exec(ctx, "SET LOCAL "+w.path()); err != nil {
+						return err
+					}
+					return w.runAll(ctx, s)
+				})
+			})
+		case Outside:
+			if err = execAll(ctx, w.Conn, "SET "+w.path()); err == nil {
+				err = errors.Join(w.runAll(ctx, s), execAll(context.WithoutCancel(ctx), w.Conn, "RESET search_path"))
+			}
+		default:
+			err = fmt.Errorf("plan: a step of the unknown kind %q", s.Kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// undeadlocked runs fn again while it meets a deadlock: several states are worked
+// on in one scratch database, and foreign keys lock the shared tables.
+func undeadlocked(fn func() error) (err error) {
+	const deadlock = "40P01"
+	for range 5 {
+		if err = fn(); sqlState(err) != deadlock {
+			return err
+		}
+	}
+	return err
+}
+
+func (w World) runAll(ctx context.Context, s Step) error {
+	for _, statement := range s.Statements {
+		var err error
+		if s.Kind == Backfill {
+			// No key is NULL: it runs for no row.
+			_, err = w.Conn.Exec(ctx, w.Bind(statement), nil, nil)
+		} else {
+			err = execAll(ctx, w.Conn, w.Bind(statement))
+		}
+		if err != nil {
+			return &statementError{statements: []string{statement}, err: err}
+		}
+	}
+	return nil
+}
+
+// fingerprint reads the state of the schema.
+func (w World) fingerprint(ctx context.Context) (string, error) {
+	states, err := fingerprint.States(ctx, w.Conn, []string{w.Schema})
+	return states[w.Schema].Fingerprint, err
+}

@@ -1,0 +1,302 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/internal/plan/objects"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// maxPasses bounds a trial. Each pass makes what the next one needs: half a dozen
+// would be a deep schema.
+const maxPasses = 30
+
+// trial finds the statements that bring a scratch schema to a target, by trying
+// them there: each in a savepoint, and again in the next pass when something was
+// missing. The order that worked is the order of the plan.
+type trial struct {
+	World
+
+	target []fingerprint.Object
+	// tables gives Atlas's statements from the schema as it is now. Nil leaves
+	// tables to package objects too.
+	tables func(ctx context.Context) ([]attempt, error)
+
+	tx      pgx.Tx
+	now     []fingerprint.Object
+	pending []string // statements of the open transaction, as they are to be run
+	steps   []Step
+	// errors has the last error about a thing, by its kind and name.
+	errors map[string]error
+	// failed are errors of Atlas's statements in the last pass.
+	failed []error
+}
+
+// attempt is a statement that is done as a whole or not at all.
+type attempt struct {
+	sql     string
+	outside bool
+}
+
+// run works until the target is reached, and returns the steps; or until nothing
+// more succeeds, and returns sentences about what is left.
+func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err error) {
+	t.errors = map[string]error{}
+	if err := t.begin(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if t.tx != nil {
+			err = errors.Join(err, t.tx.Rollback(context.WithoutCancel(ctx)))
+		}
+	}()
+	for range maxPasses {
+		if err := t.read(ctx); err != nil {
+			return nil, nil, err
+		}
+		diff := fingerprint.Diff(t.now, t.target)
+		if len(diff) == 0 {
+			return t.steps, nil, t.end(ctx)
+		}
+		progress, err := t.pass(ctx, diff)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !progress {
+			break
+		}
+	}
+	return nil, t.left(), nil
+}
+
+// pass tries once whatever is different. It tells whether anything succeeded.
+func (t *trial) pass(ctx context.Context, diff []fingerprint.Difference) (bool, error) {
+	before := t.count()
+	if t.tables == nil {
+		return t.others(ctx, diff, before)
+	}
+	if err := t.clear(ctx, diff); err != nil {
+		return false, err
+	}
+	attempts, err := t.tables(ctx)
+	if err != nil {
+		return false, err
+	}
+	t.failed = nil
+	var outside []attempt
+	for _, a := range attempts {
+		if a.outside {
+			outside = append(outside, a)
+			continue
+		}
+		if err := t.try(ctx, a.sql); err != nil {
+			if fatal(err) {
+				return false, err
+			}
+			t.failed = append(t.failed, err)
+		}
+	}
+	if err := t.read(ctx); err != nil {
+		return false, err
+	}
+	diff = fingerprint.Diff(t.now, t.target)
+	if len(t.failed) > 0 || len(outside) > 0 {
+		// What Atlas is yet to make is not made by others in a lesser way.
+		diff = slices.DeleteFunc(diff, isTable)
+	}
+	progress, err := t.others(ctx, diff, before)
+	if err != nil || progress {
+		return progress, err
+	}
+	if len(outside) > 0 {
+		return t.concurrently(ctx, outside)
+	}
+	// Atlas does not get on. Perhaps its statement does more than it has to.
+	return t.others(ctx, fingerprint.Diff(t.now, t.target), before)
+}
+
+// isTable tells what Atlas knows.
+func isTable(d fingerprint.Difference) bool {
+	switch d.Kind {
+	case "table", "column", "index", "constraint", "enum":
+		return true
+	}
+	return false
+}
+
+// holdsRows tells what can't be dropped and made anew.
+func holdsRows(d fingerprint.Difference) bool {
+	return d.From != "" && d.To != "" && (d.Kind == "table" || d.Kind == "column" || d.Kind == "foreign table")
+}
+
+// others makes what Atlas does not.
+func (t *trial) others(ctx context.Context, diff []fingerprint.Difference, before int) (bool, error) {
+	for _, c := range objects.Changes(diff, t.now, t.target) {
+		err := t.change(ctx, c)
+		if err != nil && fatal(err) {
+			return false, err
+		}
+		if err != nil {
+			t.errors[key(c.Difference)] = err
+		} else {
+			delete(t.errors, key(c.Difference))
+		}
+	}
+	return t.count() > before, nil
+}
+
+// errRefused is why package objects has no statement.
+type errRefused string
+
+func (e errRefused) Error() string { return string(e) }
+
+// change brings about one difference.
+func (t *trial) change(ctx context.Context, c objects.Change) error {
+	if c.Refused != "" {
+		return errRefused(c.Refused)
+	}
+	var failed error
+	if len(c.Alter) > 0 {
+		if failed = t.try(ctx, c.Alter...); failed == nil || fatal(failed) {
+			return failed
+		}
+	}
+	if len(c.Drop)+len(c.Create) == 0 || holdsRows(c.Difference) {
+		return failed
+	}
+	again := slices.Concat(c.Drop, c.Create)
+	err := t.try(ctx, again...)
+	if sqlState(err) == dependentObjects {
+		if err := t.clearFor(ctx, c); err != nil {
+			return errors.Join(failed, err)
+		}
+		err = t.try(ctx, again...)
+	}
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	return nil
+}
+
+func key(d fingerprint.Difference) string { return string(d.Kind) + " " + d.Name }
+
+func (t *trial) count() int {
+	n := len(t.pending)
+	for _, s := range t.steps {
+		n += len(s.Statements)
+	}
+	return n
+}
+
+// begin opens the transaction of the next step.
+func (t *trial) begin(ctx context.Context) (err error) {
+	if t.tx, err = t.Conn.Begin(ctx); err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	_, err = t.tx.Exec(ctx, "SET LOCAL "+t.path())
+	return err
+}
+
+// end commits the step.
+func (t *trial) end(ctx context.Context) error {
+	if len(t.pending) > 0 {
+		t.steps = append(t.steps, Step{Kind: InTransaction, Statements: t.pending})
+		t.pending = nil
+	}
+	err := t.tx.Commit(ctx)
+	t.tx = nil
+	return err
+}
+
+func (t *trial) read(ctx context.Context) (err error) {
+	t.now, err = fingerprint.ObjectsTx(ctx, t.tx, t.Schema)
+	return err
+}
+
+// SQLSTATEs that a trial knows.
+const (
+	dependentObjects = "2BP01"
+	unsafeNewValue   = "55P04" // of an enum, in the transaction that has added it
+)
+
+// try runs statements that belong together, and notes them if they work. A value
+// of an enum that was added in the same transaction ends that as a step.
+func (t *trial) try(ctx context.Context, statements ...string) error {
+	err := t.savepoint(ctx, statements)
+	if sqlState(err) == unsafeNewValue {
+		if err := errors.Join(t.end(ctx), t.begin(ctx)); err != nil {
+			return err
+		}
+		err = t.savepoint(ctx, statements)
+	}
+	if err == nil {
+		t.pending = append(t.pending, statements...)
+	}
+	return err
+}
+
+// savepoint runs statements. They are undone when one fails.
+func (t *trial) savepoint(ctx context.Context, statements []string) error {
+	script := make([]string, 0, len(statements)+2) //nolint:mnd // the two around them
+	script = append(script, "SAVEPOINT trial")
+	for _, s := range statements {
+		script = append(script, t.Bind(s))
+	}
+	script = append(script, "RELEASE trial")
+	err := undeadlocked(func() error {
+		err := execAll(ctx, t.tx.Conn(), script...)
+		if err == nil || fatal(err) {
+			return err
+		}
+		return errors.Join(err, execAll(ctx, t.tx.Conn(), "ROLLBACK TO trial", "RELEASE trial"))
+	})
+	if err == nil || fatal(err) {
+		return err
+	}
+	return &statementError{statements: statements, err: err}
+}
+
+// statementError is what PostgreSQL has against some statements.
+type statementError struct {
+	statements []string
+	err        error
+}
+
+func (e *statementError) Error() string { return e.err.Error() }
+func (e *statementError) Unwrap() error { return e.err }
+
+// fatal tells errors that are not about a statement: a connection that is gone,
+// a context that has ended.
+func fatal(err error) bool {
+	state := sqlState(err)
+	if _, refused := errors.AsType[errRefused](err); refused {
+		return false
+	}
+	return state == "" || state[:2] == "08" || state[:2] == "57" || state[:2] == "53"
+}
+
+// concurrently runs, outside of a transaction, what must be.
+func (t *trial) concurrently(ctx context.Context, attempts []attempt) (bool, error) {
+	if err := t.end(ctx); err != nil {
+		return false, err
+	}
+	progress := false
+	for _, a := range attempts {
+		step := Step{Kind: Outside, Statements: []string{a.sql}}
+		err := Run(ctx, t.World, []Step{step})
+		switch {
+		case err == nil:
+			t.steps, progress = append(t.steps, step), true
+		case fatal(err):
+			return false, err
+		default:
+			t.failed = append(t.failed, err)
+		}
+	}
+	return progress, t.begin(ctx)
+}
