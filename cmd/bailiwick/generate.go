@@ -96,8 +96,10 @@ func printGenerated(w io.Writer, dir string, out generated, check bool) error {
 		_, err := fmt.Fprintf(w, "%s; nothing was changed\n", plural(n, "error"))
 		return wrapPrint(err)
 	}
+	stale := false
 	for _, o := range out.Outputs {
 		state := "unchanged"
+		stale = stale || check && len(o.Changed) > 0
 		switch {
 		case len(o.Changed) > 0 && check:
 			state = plural(len(o.Changed), "file") + " would change"
@@ -105,6 +107,11 @@ func printGenerated(w io.Writer, dir string, out generated, check bool) error {
 			state = plural(len(o.Changed), "file") + " changed"
 		}
 		if _, err := fmt.Fprintf(w, "%s: %s\n", fromHere(dir, o.Dir), state); err != nil {
+			return wrapPrint(err)
+		}
+	}
+	if stale {
+		if _, err := fmt.Fprintln(w, "\tmend: run `go generate ./...`, and commit what it changes"); err != nil {
 			return wrapPrint(err)
 		}
 	}

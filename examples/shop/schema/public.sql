@@ -12,6 +12,7 @@ CREATE TABLE public.tenants (
     state              public.tenant_state NOT NULL DEFAULT 'provisioning', -- only an active tenant is served
     schema_fingerprint text                NOT NULL, -- which version of tenant.sql its schema has
     node               text                NOT NULL DEFAULT 'default', -- the database that holds it
+    ring               text                NOT NULL DEFAULT 'default', -- its group in atlas.hcl: when it gets a change
     created_at         timestamptz         NOT NULL DEFAULT now(),
     CONSTRAINT tenants_pkey PRIMARY KEY (id),
     CONSTRAINT tenants_slug_key UNIQUE (slug)
