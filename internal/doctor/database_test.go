@@ -70,7 +70,7 @@ func TestFaults(t *testing.T) {
 		"public": {
 			{"GRANT CREATE ON SCHEMA public TO PUBLIC", "public-schema", doctor.Fail, "may make objects in public", ""},
 			{"GRANT SELECT (name) ON public.tenants TO PUBLIC", "public-schema", doctor.Fail, "every tenant may read public.tenants", ""},
-			{"GRANT SELECT ON public.bailiwick_meta TO PUBLIC", "public-schema", doctor.Fail, "every tenant may read public.bailiwick_meta", ""},
+			{"GRANT USAGE ON SCHEMA bailiwick TO PUBLIC", "public-schema", doctor.Fail, "every tenant may use schema bailiwick", ""},
 			{"GRANT UPDATE (state) ON public.tenants TO PUBLIC", "public-schema", doctor.Fail, "every tenant may change public.tenants", ""},
 			{"CREATE TABLE public.prices (n int); GRANT SELECT, UPDATE ON public.prices TO PUBLIC", "public-schema", doctor.Fail, "every tenant may change public.prices", ""},
 			{"REVOKE USAGE ON SCHEMA public FROM PUBLIC, APP_ROLE", "runtime-database", doctor.Fail, "not even look into public", ""},

@@ -178,13 +178,19 @@ func checkPublicSchema(ctx context.Context, d *database) ([]outcome, error) {
 		return nil, err
 	}
 	for _, table := range readable {
-		if table == "public.tenants" || table == "public.bailiwick_meta" {
+		if table == "public.tenants" {
 			problems = append(problems, failf("REVOKE SELECT ON "+table+" FROM PUBLIC", "every tenant may read %s", table)...)
 		}
 	}
-	var creates bool
-	if err := d.tx.QueryRow(ctx, "SELECT has_schema_privilege('public', 'public', 'CREATE')").Scan(&creates); err != nil {
+	var creates, ledger bool
+	err = d.tx.QueryRow(ctx, `
+		SELECT has_schema_privilege('public', 'public', 'CREATE'),
+		       EXISTS (SELECT FROM pg_namespace WHERE nspname = 'bailiwick' AND has_schema_privilege('public', oid, 'USAGE, CREATE'))`).Scan(&creates, &ledger)
+	if err != nil {
 		return nil, err
+	}
+	if ledger {
+		problems = append(problems, failf("REVOKE ALL ON SCHEMA bailiwick FROM PUBLIC", "every tenant may use schema bailiwick, which is this tool's own")...)
 	}
 	if creates {
 		problems = append(problems, failf("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "every role may make objects in public")...)

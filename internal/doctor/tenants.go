@@ -261,22 +261,52 @@ func checkSchemaVersions(ctx context.Context, d *database) ([]outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if behind := len(d.tenants) - count[own]; behind > 0 {
-		problems = append(problems, warnf("in development `go run ./server --reset` makes all anew; live tenants need the change as SQL",
+	behind, err := tenantsBehind(ctx, d, own, count)
+	if err != nil {
+		return nil, err
+	}
+	if behind > 0 {
+		problems = append(problems, warnf("bailiwick schema apply; in development `go run ./server --reset` makes all anew",
 			"%d of %d tenants do not have the schema of %s (version %s)", behind, len(d.tenants), d.project.Tenant.OwnSchema, own)...)
 	}
 	return orOK(problems, "all tenants have the schema of %s (version %s)", d.project.Tenant.OwnSchema, own), nil
 }
 
+// tenantsBehind tells how many tenants are not at what a version of the text makes.
+func tenantsBehind(ctx context.Context, d *database, version string, count map[string]int) (int, error) {
+	behind := len(d.tenants)
+	if has, err := d.hasLedger(ctx); err != nil || !has {
+		return behind, err
+	}
+	made, err := stringsOf(ctx, d.tx, "SELECT fingerprint FROM bailiwick.schemas WHERE scope = 'tenant' AND version = $1", version)
+	for _, fingerprint := range made {
+		behind -= count[fingerprint]
+	}
+	return behind, err
+}
+
+// hasLedger tells whether Bailiwick's own tables are there.
+func (d *database) hasLedger(ctx context.Context) (has bool, err error) {
+	err = d.tx.QueryRow(ctx, "SELECT to_regclass('bailiwick.schemas') IS NOT NULL").Scan(&has)
+	return has, err
+}
+
 func publicBehind(ctx context.Context, d *database, want string) ([]outcome, error) {
-	installed, err := stringsOf(ctx, d.tx, "SELECT value FROM public.bailiwick_meta WHERE key = 'public_version'")
+	has, err := d.hasLedger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var installed []string
+	if has {
+		installed, err = stringsOf(ctx, d.tx, "SELECT value FROM bailiwick.meta WHERE key = 'public_version'")
+	}
 	switch {
-	case sqlState(err) == undefinedTable, err == nil && len(installed) == 0:
+	case err == nil && len(installed) == 0:
 		return warnf("bailiwick tenant create SLUG installs it", "the shared schema was not installed by this tool"), nil
 	case err != nil:
 		return nil, err
 	case installed[0] != want:
-		return warnf("in development `go run ./server --reset` makes all anew; elsewhere apply the change as SQL",
+		return warnf("bailiwick schema apply; in development `go run ./server --reset` makes all anew",
 			"the shared schema is at version %s, and the project's files are at %s", installed[0], want), nil
 	}
 	return nil, nil

@@ -3,7 +3,7 @@
 //
 // It works on a connection of the owner role, which services don't have; only
 // [Resolver] works through the runtime role. It imports the standard library,
-// pgx, golang.org/x/sync, package tenant and package harden.
+// pgx, golang.org/x/sync, and the packages tenant, harden and fingerprint.
 package catalog
 
 import (
@@ -31,7 +31,8 @@ type Schema struct {
 	// the columns id, slug, name, state, schema_fingerprint and node; other
 	// columns need a default, but for plan, which [CreateParams] can give.
 	Public string
-	// Tenant is the DDL of a tenant's schema, with unqualified names.
+	// Tenant is the DDL of a tenant's schema, with unqualified names. Once there
+	// is a tenant, new ones are made as a rollout left the others.
 	Tenant string
 	// Seed fills tables of the shared schema, such as the plans. It runs after
 	// Public, and again whenever it has changed, so it must bear that.

@@ -132,7 +132,11 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := tenant.Tenant{ID: acme.ID, Slug: "acme", Version: catalog.Version(tenantSchema), Node: tenant.DefaultNode}
+	current, _, err := c.Current(t.Context(), catalog.ScopeTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tenant.Tenant{ID: acme.ID, Slug: "acme", Version: current.Fingerprint, Node: tenant.DefaultNode}
 	if diff := cmp.Diff(want, acme); diff != "" {
 		t.Error(diff)
 	}
@@ -182,7 +186,7 @@ func TestRights(t *testing.T) {
 		{as + "CREATE TEMP TABLE t ()", tenant.CodeForbidden},
 		{as + "CREATE TABLE public.t ()", tenant.CodeForbidden},
 		{as + "TABLE public.tenants", tenant.CodeForbidden},
-		{as + "TABLE public.bailiwick_meta", tenant.CodeForbidden},
+		{as + "TABLE bailiwick.meta", tenant.CodeForbidden},
 		{as + "SELECT public.secret()", tenant.CodeForbidden},
 		{as + "TABLE " + schemas[1] + ".notes", tenant.CodeForbidden},
 		{as + "SELECT " + schemas[1] + ".double(2)", tenant.CodeForbidden},

@@ -11,8 +11,11 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
-// undefinedTable is the SQLSTATE of a table that is not there.
-const undefinedTable = "42P01"
+// SQLSTATEs of what is not there.
+const (
+	undefinedTable  = "42P01"
+	undefinedSchema = "3F000"
+)
 
 // setOption is the first server version in which a membership says for itself
 // whether it inherits.
@@ -32,24 +35,31 @@ type CreateParams struct {
 }
 
 // Create makes a tenant in one transaction: the row in the registry, the role,
-// the schema with everything in it, the grants and the first rows. When it fails,
-// or when the process dies, nothing of that is there. It never adopts a schema
+// the schema with everything in it, the grants and the first rows. It is made
+// from the current schema ([Catalog.Current]), which during a rollout is still
+// the old one; the first tenant of all is made from Config.Schema.Tenant. When it
+// fails, or when the process dies, nothing of that is there. It never adopts a schema
 // or a role that exists. A slug that is taken is CodeConflict.
 func (c *Catalog) Create(ctx context.Context, p CreateParams) (tenant.Tenant, error) {
 	slug, err := tenant.ParseSlug(p.Slug)
 	if err != nil {
 		return tenant.Tenant{}, err
 	}
-	t := tenant.Tenant{ID: tenant.NewID(), Slug: slug, Version: Version(c.config.Schema.Tenant)}
+	t := tenant.Tenant{ID: tenant.NewID(), Slug: slug}
 	err = c.inTx(ctx, func(tx pgx.Tx) error {
+		desired, err := c.forCreate(ctx, tx)
+		if err != nil {
+			return err
+		}
+		t.Version = desired.Fingerprint
 		if err := register(ctx, tx, &t, p); err != nil {
 			return err
 		}
-		if err := c.createSchema(ctx, tx, t); err != nil {
+		if err := c.createSchema(ctx, tx, t, desired.DDL); err != nil {
 			return err
 		}
-		if p.Seed == nil {
-			return nil
+		if t.Version, err = settle(ctx, tx, t.Schema(), t.ID.String(), desired); err != nil || p.Seed == nil {
+			return err
 		}
 		if err := p.Seed(ctx, tx); err != nil {
 			return fmt.Errorf("seed: %w", err)
@@ -90,7 +100,7 @@ func register(ctx context.Context, tx pgx.Tx, t *tenant.Tenant, p CreateParams) 
 }
 
 // createSchema makes the role and the schema, and leaves the search_path on it.
-func (c *Catalog) createSchema(ctx context.Context, tx pgx.Tx, t tenant.Tenant) error {
+func (c *Catalog) createSchema(ctx context.Context, tx pgx.Tx, t tenant.Tenant, ddl string) error {
 	name, runtime := tenant.QuoteIdent(t.Schema()), tenant.QuoteIdent(c.config.RuntimeRole)
 	var version int
 	if err := tx.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
@@ -112,7 +122,7 @@ func (c *Catalog) createSchema(ctx context.Context, tx pgx.Tx, t tenant.Tenant) 
 	if err != nil {
 		return err
 	}
-	if err := script(ctx, tx, "tenant schema", t.Schema(), c.config.Schema.Tenant); err != nil {
+	if err := script(ctx, tx, "tenant schema", t.Schema(), ddl); err != nil {
 		return err
 	}
 	return execAll(ctx, tx, TenantGrants(t.Schema())...)

@@ -2,12 +2,14 @@ package catalog
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
 // installLock is the key of the advisory lock around Install: "bailiwic" in ASCII.
@@ -16,15 +18,33 @@ const installLock = 0x6261696c69776963
 // insufficientPrivilege is the SQLSTATE of what a role may not do.
 const insufficientPrivilege = "42501"
 
-// metaTable is where the catalog notes which versions it has installed.
-const metaTable = `CREATE TABLE IF NOT EXISTS public.bailiwick_meta (
-	key        text        NOT NULL,
-	value      text        NOT NULL,
-	updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	CONSTRAINT bailiwick_meta_pkey PRIMARY KEY (key)
-)`
+// ledger makes Bailiwick's own tables, where they are not there yet.
+//
+//go:embed ledger.sql
+var ledger string
 
-// Keys of metaTable.
+// moveMeta brings what earlier versions noted in public.
+const moveMeta = `DO $move$
+BEGIN
+	IF pg_catalog.to_regclass('public.bailiwick_meta') IS NOT NULL THEN
+		INSERT INTO bailiwick.meta SELECT key, value, updated_at FROM public.bailiwick_meta ON CONFLICT DO NOTHING;
+		DROP TABLE public.bailiwick_meta;
+	END IF;
+END
+$move$`
+
+// LedgerGrants are what the runtime role gets of Bailiwick's own schema, so that
+// a service can register its release. By them the fingerprint knows the role too.
+func LedgerGrants(runtime string) []string {
+	role := tenant.QuoteIdent(runtime)
+	return []string{
+		"GRANT USAGE ON SCHEMA bailiwick TO " + role,
+		"GRANT SELECT ON bailiwick.schemas TO " + role,
+		"GRANT SELECT, INSERT, UPDATE ON bailiwick.releases TO " + role,
+	}
+}
+
+// Keys of bailiwick.meta.
 const (
 	metaPublic = "public_version"
 	metaSeed   = "seed_version"
@@ -45,7 +65,13 @@ func (c *Catalog) Install(ctx context.Context) error {
 		if err := c.limitPublic(ctx, tx); err != nil {
 			return err
 		}
+		if err := c.installLedger(ctx, tx); err != nil {
+			return err
+		}
 		if err := c.installOnce(ctx, tx, metaPublic, c.config.Schema.Public, c.installPublic); err != nil {
+			return err
+		}
+		if err := c.adoptPublic(ctx, tx); err != nil {
 			return err
 		}
 		return c.installOnce(ctx, tx, metaSeed, c.config.Schema.Seed, func(ctx context.Context, tx pgx.Tx, _ string) error {
@@ -81,13 +107,20 @@ func (c *Catalog) limitPublic(ctx context.Context, tx pgx.Tx) error {
 	for _, statement := range []string{
 		"REVOKE TEMPORARY, CREATE ON DATABASE " + tenant.QuoteIdent(database) + " FROM PUBLIC",
 		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-		metaTable,
 	} {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
 	return c.checkRuntimeRole(ctx, tx)
+}
+
+// installLedger makes what is missing of Bailiwick's own schema.
+func (c *Catalog) installLedger(ctx context.Context, tx pgx.Tx) error {
+	if err := script(ctx, tx, "ledger", "pg_catalog", ledger); err != nil {
+		return err
+	}
+	return execAll(ctx, tx, append(LedgerGrants(c.config.RuntimeRole), moveMeta)...)
 }
 
 func (c *Catalog) checkRuntimeRole(ctx context.Context, tx pgx.Tx) error {
@@ -119,7 +152,7 @@ func (c *Catalog) checkRuntimeRole(ctx context.Context, tx pgx.Tx) error {
 func (c *Catalog) installOnce(ctx context.Context, tx pgx.Tx, key, text string, fn func(context.Context, pgx.Tx, string) error) error {
 	version := Version(text)
 	var installed string
-	err := tx.QueryRow(ctx, "SELECT value FROM public.bailiwick_meta WHERE key = $1", key).Scan(&installed)
+	err := tx.QueryRow(ctx, "SELECT value FROM bailiwick.meta WHERE key = $1", key).Scan(&installed)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
@@ -129,16 +162,20 @@ func (c *Catalog) installOnce(ctx context.Context, tx pgx.Tx, key, text string, 
 	if err := fn(ctx, tx, installed); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `
-		INSERT INTO public.bailiwick_meta (key, value) VALUES ($1, $2)
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, key, version)
+	return setMeta(ctx, tx, key, version)
+}
+
+func setMeta(ctx context.Context, tx pgx.Tx, key, value string) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO bailiwick.meta (key, value) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`, key, value)
 	return err
 }
 
 func (c *Catalog) installPublic(ctx context.Context, tx pgx.Tx, installed string) error {
 	if installed != "" {
 		return failf(tenant.CodeConflict,
-			"public schema differs: version %s is installed, %s is wanted; roll it out", installed, Version(c.config.Schema.Public))
+			"public schema differs: version %s is installed, %s is wanted; roll it out: bailiwick schema apply", installed, Version(c.config.Schema.Public))
 	}
 	if err := execAll(ctx, tx, NoRoutines); err != nil {
 		return err
@@ -150,4 +187,19 @@ func (c *Catalog) installPublic(ctx context.Context, tx pgx.Tx, installed string
 		return err
 	}
 	return execAll(ctx, tx, PublicGrants(c.config.RuntimeRole)...)
+}
+
+// adoptPublic makes the shared schema that is installed the current one, unless
+// there is one.
+func (c *Catalog) adoptPublic(ctx context.Context, tx pgx.Tx) error {
+	_, known, err := current(ctx, tx, ScopePublic)
+	if err != nil || known {
+		return err
+	}
+	state, err := fingerprint.OfTx(ctx, tx, "public")
+	if err != nil {
+		return err
+	}
+	text := c.config.Schema.Public
+	return SetCurrent(ctx, tx, Desired{Scope: ScopePublic, Version: Version(text), Fingerprint: state.Fingerprint, DDL: text})
 }

@@ -20,7 +20,7 @@ type Record struct {
 	State string `json:"state"`
 	// Schema is the name of the tenant's schema and role.
 	Schema string `json:"schema"`
-	// Version is that of the SQL text that the schema was last brought to.
+	// Version is the fingerprint of what the schema was last brought to.
 	Version   string    `json:"version"`
 	Node      string    `json:"node"`
 	Ring      string    `json:"ring,omitempty"`

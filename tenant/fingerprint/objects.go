@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"io"
 
 	"github.com/jackc/pgx/v5"
@@ -28,17 +27,7 @@ func Of(objects []Object) string {
 // ObjectsTx is [Objects] within a transaction, which may have made the schema. The
 // transaction keeps its settings.
 func ObjectsTx(ctx context.Context, tx pgx.Tx, schema string) ([]Object, error) {
-	inner, err := tx.Begin(ctx)
-	if err != nil {
-		return nil, failed(err, schema)
-	}
-	var all []Object
-	parts, err := surveyed(ctx, inner, settings, []string{schema})
-	if err == nil && len(parts) > 0 {
-		all, err = objectsOf(ctx, inner, parts)
-	}
-	// Back to the savepoint, and with it to the settings from before.
-	return all, failed(errors.Join(err, inner.Rollback(ctx)), schema)
+	return Objects(ctx, tx, schema)
 }
 
 func objectsOf(ctx context.Context, tx pgx.Tx, parts []part) ([]Object, error) {

@@ -71,7 +71,7 @@ func (s *Service) openEmbedded(ctx context.Context, reset resetFunc) error {
 	if s.local.tenants, err = ensureTenants(ctx, cat, s.cfg.Demo, s.backend.Keys, logger); err != nil {
 		return err
 	}
-	return warnOfVersions(ctx, cat, catalog.Version(s.cfg.Schema.Tenant), logger)
+	return warnOfVersions(ctx, cat, s.cfg.Schema.Tenant, logger)
 }
 
 // openLocalKeys opens the keys in the instance's folder, and makes them first
@@ -150,20 +150,24 @@ func seed(ctx context.Context, tx pgx.Tx, d DemoTenant, keys *keyring.Keyring) e
 
 // warnOfVersions names tenants whose schema is not the one that the service was
 // built for: their requests may fail.
-func warnOfVersions(ctx context.Context, cat *catalog.Catalog, want string, logger *slog.Logger) error {
+func warnOfVersions(ctx context.Context, cat *catalog.Catalog, text string, logger *slog.Logger) error {
 	all, err := cat.List(ctx)
+	if err != nil {
+		return err
+	}
+	current, _, err := cat.Current(ctx, catalog.ScopeTenant)
 	if err != nil {
 		return err
 	}
 	var slugs []string
 	for _, r := range all {
-		if r.Version != want {
+		if current.Version != catalog.Version(text) || r.Version != current.Fingerprint {
 			slugs = append(slugs, r.Slug)
 		}
 	}
 	if len(slugs) > 0 {
 		logger.WarnContext(ctx, "the schemas of some tenants are not that of schema/tenant.sql, so that requests may fail; "+
-			"`go run ./server --reset` deletes every tenant and makes the demo tenants anew",
+			"roll it out: bailiwick schema apply; or `go run ./server --reset` deletes every tenant and makes the demo tenants anew",
 			"count", len(slugs), "slugs", strings.Join(slugs[:min(len(slugs), maxNamed)], " "))
 	}
 	return nil

@@ -10,7 +10,7 @@ CREATE TABLE public.tenants (
     slug               text                NOT NULL, -- the tenant's label in its host name; may change
     name               text                NOT NULL, -- for people
     state              public.tenant_state NOT NULL DEFAULT 'provisioning', -- only an active tenant is served
-    schema_fingerprint text                NOT NULL, -- which version of tenant.sql its schema has
+    schema_fingerprint text                NOT NULL, -- of what its schema was last brought to
     node               text                NOT NULL DEFAULT 'default', -- the database that holds it
     ring               text                NOT NULL DEFAULT 'default', -- its group in atlas.hcl: when it gets a change
     created_at         timestamptz         NOT NULL DEFAULT now(),
