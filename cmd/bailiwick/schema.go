@@ -43,9 +43,7 @@ or else on the same server.`,
   bailiwick schema plan --save
   bailiwick schema apply`,
 	})
-	cmd.AddCommand(newSchemaDriftCommand())
-	cmd.AddCommand(newSchemaStatusCommand(), newSchemaApplyCommand(), newSchemaResumeCommand())
-	cmd.AddCommand(newSchemaPauseCommand(), newSchemaRollbackCommand())
+	cmd.AddCommand(newSchemaDriftCommand(), newSchemaPlanCommand())
 	return cmd
 }
 
@@ -162,12 +160,21 @@ func (f *fleet) input(tenants []catalog.Record, p *progress) (plan.Input, error)
 		return in, err
 	}
 	in.Files = files
-	public, own := schemaFiles(f.project)
-	if in.Public, err = lintFiles(f.project, public); err != nil {
-		return in, err
-	}
-	in.Tenant, err = lintFiles(f.project, own)
+	err = setFiles(&in, f.project)
 	return in, err
+}
+
+// setFiles makes a project's schema files the desired state.
+func setFiles(in *plan.Input, p *project.Project) (err error) {
+	if p.Public == nil {
+		return fmt.Errorf("%s has no block for the shared schema, which holds the registry of tenants", project.SQLCFile)
+	}
+	public, own := schemaFiles(p)
+	if in.Public, err = lintFiles(p, public); err != nil {
+		return err
+	}
+	in.Tenant, err = lintFiles(p, own)
+	return err
 }
 
 // schemaFiles are those of the shared schema, and the tenants' own.

@@ -106,15 +106,11 @@ func withOtherFleet(cmd *cobra.Command, given string, do func(context.Context, *
 	if f.url, err = readOnly(given); err != nil {
 		return err
 	}
-	if f.dev != "" {
-		return f.open(cmd.Context(), do)
+	stop, err := f.needDev(cmd)
+	if err != nil {
+		return err
 	}
-	server := startServer(cmd.Context(), f.project.Root, "")
-	if server.err != nil {
-		return server.err
-	}
-	f.dev = server.url
-	return errors.Join(f.open(cmd.Context(), do), server.close())
+	return errors.Join(f.open(cmd.Context(), do), stop())
 }
 
 // readOnly makes a connection string refuse to write.

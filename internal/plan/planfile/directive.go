@@ -26,6 +26,7 @@ var directives = map[string]string{
 	"outside":      "-- bailiwick:outside",
 	"backfill":     "-- bailiwick:backfill table=findings key=id batch=1000 pause=50ms",
 	"reverse":      `-- bailiwick:reverse, or -- bailiwick:reverse loses "what is lost"`,
+	"loses":        `-- bailiwick:loses "what is lost"`,
 	"irreversible": `-- bailiwick:irreversible "why there is no way back"`,
 }
 
@@ -51,6 +52,8 @@ func (p *parser) directive(line int, text string) {
 		p.head(line, name, args)
 	case "reverse", "irreversible":
 		p.back(line, name, args)
+	case "loses":
+		p.loses(line, args)
 	default:
 		p.step(line, name, args)
 	}
@@ -104,15 +107,29 @@ func (p *parser) back(line int, name string, args []argument) {
 	}
 	p.section()
 	p.reverse = true
-	for i, arg := range args {
-		switch {
-		case i == 0 && arg == (argument{value: "loses"}) && len(args) > 1:
-		case i > 0 && arg.key == "" && arg.quoted && arg.value != "":
-			p.plan.Losses = append(p.plan.Losses, arg.value)
-		default:
-			p.reportf(line, ruleDirective, "write "+directives[name], "bailiwick:reverse takes the word loses and sentences in quotes")
-			return
+	switch {
+	case len(args) == 0:
+	case args[0] == argument{value: "loses"}:
+		p.loses(line, args[1:])
+	default:
+		p.reportf(line, ruleDirective, "write "+directives[name], "bailiwick:reverse takes the word loses and sentences in quotes")
+	}
+}
+
+// loses notes what data the reverse loses.
+func (p *parser) loses(line int, args []argument) {
+	if !p.reverse {
+		p.reportf(line, ruleDirective, "write it below -- bailiwick:reverse", "bailiwick:loses stands before the reverse")
+	}
+	for _, arg := range args {
+		if arg.key != "" || !arg.quoted || arg.value == "" {
+			args = nil
+			break
 		}
+		p.plan.Losses = append(p.plan.Losses, arg.value)
+	}
+	if len(args) == 0 {
+		p.reportf(line, ruleDirective, "write "+directives["loses"], "what is lost is a sentence in quotes, or some")
 	}
 }
 

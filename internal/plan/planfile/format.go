@@ -31,13 +31,15 @@ func Format(p *plan.Plan, comment string) string {
 	switch {
 	case len(p.Reverse) > 0:
 		b.WriteString("\n-- bailiwick:reverse")
-		for i, loss := range p.Losses {
-			if i == 0 {
-				b.WriteString(" loses")
-			}
-			b.WriteString(" " + strconv.Quote(loss))
+		if len(p.Losses) == 1 {
+			b.WriteString(" loses " + strconv.Quote(p.Losses[0]))
 		}
 		b.WriteByte('\n')
+		if len(p.Losses) > 1 {
+			for _, loss := range p.Losses {
+				b.WriteString("-- bailiwick:loses " + strconv.Quote(loss) + "\n")
+			}
+		}
 		formatSteps(&b, p.Reverse, true)
 	case p.Irreversible != "":
 		b.WriteString("\n-- bailiwick:irreversible " + strconv.Quote(p.Irreversible) + "\n")
