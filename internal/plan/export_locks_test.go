@@ -3,29 +3,24 @@ package plan
 import (
 	"context"
 	"errors"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// Locks runs statements in a transaction that is rolled back, and returns what
-// the last one did.
-func Locks(ctx context.Context, conn *pgx.Conn, schema string, statements ...string) (locks []Lock, err error) {
-	tx, err := conn.Begin(ctx)
+// Locks runs a step, takes it back if that is possible, and returns what the
+// statements of it lock.
+func Locks(ctx context.Context, w World, s Step) (locks []Lock, err error) {
+	w.locks = &locks
+	if s.Kind == Outside {
+		err = Run(ctx, w, []Step{s})
+		return locks, err
+	}
+	tx, err := w.Conn.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, tx.Rollback(ctx)) }()
-	w, err := watchLocks(ctx, tx, schema)
-	for _, s := range statements {
-		if err == nil {
-			_, err = tx.Exec(ctx, s)
-		}
-		if err == nil {
-			locks, err = w.after(ctx, tx, s)
-		}
-	}
+	_, err = tx.Exec(ctx, "SET LOCAL "+w.path())
+	err = errors.Join(err, w.runAll(ctx, s), tx.Rollback(ctx))
 	return locks, err
 }
 
-// OutsideLocks is outsideLocks.
-var OutsideLocks = outsideLocks
+// LintPlan is lintPlan.
+var LintPlan = lintPlan

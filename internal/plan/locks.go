@@ -12,11 +12,6 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
 )
 
-// querier is a connection or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // lockModes are PostgreSQL's, from those that nobody notices to the one that
 // everybody does.
 var lockModes = []string{
@@ -36,15 +31,17 @@ type relation struct {
 	mode  int    // the strongest lock that is held; -1 for none
 }
 
-// lockWatch tells what each statement of a transaction does to tables that were
-// there before: which lock it takes, and whether it reads or rewrites them. It
-// asks PostgreSQL instead of foretelling: what a statement does depends on the
-// types, casts and functions that it meets, and an empty clone shows the same as
-// a full table.
+// lockWatch tells what each statement of a step does to tables that were there
+// before: which lock it takes, and whether it reads or rewrites them. It asks
+// PostgreSQL instead of foretelling: what a statement does depends on the types,
+// casts and functions that it meets, and an empty clone shows the same as a full
+// table. A nil one watches nothing.
 type lockWatch struct {
-	schema string
-	known  map[uint32]bool // the tables that were there before
-	last   map[uint32]relation
+	World
+
+	last  map[uint32]relation
+	known map[uint32]relation // the tables that were there before
+	found []Lock
 }
 
 // The modes are as pg_locks spells them, "AccessExclusiveLock".
@@ -63,19 +60,30 @@ var lockWords = []string{
 	"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 }
 
-// watchLocks begins in a transaction, before its first statement.
-func watchLocks(ctx context.Context, q querier, schema string) (*lockWatch, error) {
-	w := &lockWatch{schema: schema, known: map[uint32]bool{}}
-	var err error
-	w.last, err = w.read(ctx, q)
-	for oid := range w.last {
-		w.known[oid] = true
+// watch begins before the first statement of a step, in its transaction.
+func (w World) watch(ctx context.Context, s Step) (watch *lockWatch, err error) {
+	if w.locks == nil {
+		return nil, nil //nolint:nilnil // As documented.
 	}
-	return w, err
+	watch = &lockWatch{World: w}
+	if s.Kind != Outside {
+		watch.last, err = w.relations(ctx)
+		watch.known = watch.last
+		return watch, err
+	}
+	for _, statement := range s.Statements {
+		locks, err := w.outsideLocks(ctx, statement)
+		if err != nil {
+			return nil, err
+		}
+		watch.found = append(watch.found, locks...)
+	}
+	return watch, nil
 }
 
-func (w *lockWatch) read(ctx context.Context, q querier) (map[uint32]relation, error) {
-	rows, err := q.Query(ctx, relationsSQL, w.schema, lockWords)
+// relations reads the tables of the schema and of public.
+func (w World) relations(ctx context.Context) (map[uint32]relation, error) {
+	rows, err := w.Conn.Query(ctx, relationsSQL, w.Schema, lockWords)
 	if err != nil {
 		return nil, fmt.Errorf("plan: read the locks: %w", err)
 	}
@@ -92,34 +100,48 @@ func (w *lockWatch) read(ctx context.Context, q querier) (map[uint32]relation, e
 	return all, nil
 }
 
-// after returns what the statement that has just run did, sorted by table. A
-// lock that an earlier statement holds already is not said again.
-func (w *lockWatch) after(ctx context.Context, q querier, statement string) ([]Lock, error) {
-	now, err := w.read(ctx, q)
+// after notes what the statement that has just run did. A lock that an earlier
+// one holds already is not said again.
+func (w *lockWatch) after(ctx context.Context, statement string) error {
+	if w == nil || w.last == nil {
+		return nil
+	}
+	now, err := w.relations(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var locks []Lock
-	for oid, before := range w.last {
+	for oid := range w.known {
+		before, there := w.last[oid]
+		if !there {
+			continue // Dropped earlier.
+		}
 		r, still := now[oid]
 		if !still {
 			r = before
-			r.mode = len(lockModes) - 1 // Dropped.
+			r.mode = len(lockModes) - 1
 		}
 		rewrite := r.node != before.node
 		scan := rewrite || r.scans > before.scans && r.mode > noticed
-		if w.known[oid] && (scan || r.mode > before.mode && r.mode >= noticed) {
+		if scan || r.mode > before.mode && r.mode >= noticed {
 			locks = append(locks, Lock{Table: before.name, Mode: lockModes[r.mode], Statement: statement, Rewrite: rewrite, Scan: scan})
 		}
 	}
 	slices.SortFunc(locks, func(a, b Lock) int { return cmp.Compare(a.Table, b.Table) })
-	w.last = now
-	return locks, nil
+	w.found, w.last = append(w.found, locks...), now
+	return nil
+}
+
+// done hands over what was found in a step that has succeeded.
+func (w *lockWatch) done() {
+	if w != nil {
+		*w.locks = append(*w.locks, w.found...)
+	}
 }
 
 // outsideLocks tells of a statement that runs outside of transactions, before it
 // does: what PostgreSQL's manual says of it, since its locks come and go.
-func outsideLocks(ctx context.Context, q querier, schema, statement string) ([]Lock, error) {
+func (w World) outsideLocks(ctx context.Context, statement string) ([]Lock, error) {
 	tree, err := lint.Parse(statement)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %s: %w", statement, err)
@@ -128,7 +150,7 @@ func outsideLocks(ctx context.Context, q querier, schema, statement string) ([]L
 	for _, s := range tree.GetStmts() {
 		switch n := s.GetStmt(); {
 		case n.GetIndexStmt().GetConcurrent():
-			table, err := tableOf(ctx, q, schema, n.GetIndexStmt().GetRelation().GetRelname())
+			table, err := w.tableOf(ctx, n.GetIndexStmt().GetRelation().GetRelname())
 			if err != nil {
 				return nil, err
 			}
@@ -136,7 +158,7 @@ func outsideLocks(ctx context.Context, q querier, schema, statement string) ([]L
 		case n.GetDropStmt().GetConcurrent():
 			for _, o := range n.GetDropStmt().GetObjects() {
 				parts := o.GetList().GetItems()
-				table, err := tableOf(ctx, q, schema, parts[len(parts)-1].GetString_().GetSval())
+				table, err := w.tableOf(ctx, parts[len(parts)-1].GetString_().GetSval())
 				if err != nil {
 					return nil, err
 				}
@@ -148,13 +170,13 @@ func outsideLocks(ctx context.Context, q querier, schema, statement string) ([]L
 }
 
 // tableOf is the table of this name, or else the one of the index of this name.
-func tableOf(ctx context.Context, q querier, schema, name string) (string, error) {
-	rows, err := q.Query(ctx, `
+func (w World) tableOf(ctx context.Context, name string) (string, error) {
+	rows, err := w.Conn.Query(ctx, `
 		SELECT quote_ident(c.relname)
 		FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace
 		LEFT JOIN pg_index i ON i.indexrelid = x.oid
 		JOIN pg_class c ON c.oid = coalesce(i.indrelid, x.oid)
-		WHERE n.nspname = $1 AND x.relname = $2`, schema, name)
+		WHERE n.nspname = $1 AND x.relname = $2`, w.Schema, name)
 	if err == nil {
 		var table string
 		if table, err = pgx.CollectOneRow(rows, pgx.RowTo[string]); err == nil || errors.Is(err, pgx.ErrNoRows) {

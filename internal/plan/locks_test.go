@@ -3,6 +3,7 @@ package plan_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,7 +95,7 @@ func TestLocks(t *testing.T) {
 		"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'":            "",
 		"CREATE TYPE e AS ENUM ('x')":                                           "",
 	} {
-		locks, err := plan.Locks(t.Context(), conn, "own", statement)
+		locks, err := lockedBy(t, conn, statement)
 		if err != nil {
 			t.Errorf("%s: %v", statement, err)
 		}
@@ -114,7 +115,7 @@ func TestLocksOnce(t *testing.T) {
 		"t: ACCESS EXCLUSIVE":              {"COMMENT ON TABLE t IS 'x'", "ALTER TABLE t DROP COLUMN v"},
 		"r: SHARE ROW EXCLUSIVE":           {"CREATE TABLE n (id int)", "ALTER TABLE n ADD FOREIGN KEY (id) REFERENCES r NOT VALID"},
 	} {
-		locks, err := plan.Locks(t.Context(), conn, "own", statements...)
+		locks, err := lockedBy(t, conn, statements...)
 		if err != nil {
 			t.Error(err)
 		}
@@ -132,7 +133,7 @@ func TestOutsideLocks(t *testing.T) {
 		"DROP INDEX CONCURRENTLY t_a":          "t: SHARE UPDATE EXCLUSIVE",
 		"VACUUM t":                             "",
 	} {
-		locks, err := plan.OutsideLocks(t.Context(), conn, "own", statement)
+		locks, err := plan.Locks(t.Context(), world(conn), plan.Step{Kind: plan.Outside, Statements: []string{statement}})
 		if err != nil {
 			t.Error(err)
 		}
@@ -140,6 +141,17 @@ func TestOutsideLocks(t *testing.T) {
 			t.Errorf("%s: %s", statement, diff)
 		}
 	}
+}
+
+func world(conn *pgx.Conn) plan.World {
+	return plan.World{Conn: conn, Names: plan.Names{Schema: "own"}}
+}
+
+// lockedBy returns what the last of some statements locks.
+func lockedBy(t *testing.T, conn *pgx.Conn, statements ...string) ([]plan.Lock, error) {
+	t.Helper()
+	all, err := plan.Locks(t.Context(), world(conn), plan.Step{Kind: plan.InTransaction, Statements: statements})
+	return slices.DeleteFunc(all, func(l plan.Lock) bool { return l.Statement != statements[len(statements)-1] }), err
 }
 
 func lockedConn(t *testing.T) *pgx.Conn {

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -21,6 +22,8 @@ type unit struct {
 	trial, fresh World
 	// plan is nil for a state that is the desired one already.
 	plan *Plan
+	// atlas is what Atlas first said of the difference; nil with a plan file.
+	atlas *atlas.Changes
 }
 
 func (u *unit) ready() bool { return u.plan == nil || u.plan.Certified() }
@@ -164,22 +167,28 @@ func (r *route) find(ctx context.Context, u *unit) error {
 	if err != nil {
 		return err
 	}
-	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, to, r.Policy[p.Scope])}
+	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, to, r.Policy[p.Scope], &u.atlas)}
 	steps, refused, err := t.run(ctx)
 	if err != nil {
 		return err
 	}
 	p.Steps = steps
 	r.refuse(p, refused...)
+	if u.atlas != nil {
+		r.refuse(p, u.atlas.Withheld...)
+	}
 	return nil
 }
 
-// tables asks Atlas.
-func tables(from, to World, policy atlas.Policy) func(context.Context) ([]attempt, error) {
+// tables asks Atlas. Its first answer is kept in first.
+func tables(from, to World, policy atlas.Policy, first **atlas.Changes) func(context.Context) ([]attempt, error) {
 	return func(ctx context.Context) ([]attempt, error) {
 		changes, err := atlas.Diff(ctx, from.Conn, from.Schema, to.Conn, to.Schema, policy)
 		if err != nil {
 			return nil, err
+		}
+		if *first == nil {
+			*first = changes
 		}
 		attempts := make([]attempt, len(changes.Statements))
 		for i, s := range changes.Statements {
@@ -234,7 +243,7 @@ func (r *route) backward(ctx context.Context) error {
 		if p == nil || p.Source != "" {
 			return nil
 		}
-		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope])}
+		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope], new(*atlas.Changes))}
 		steps, refused, err := t.run(ctx)
 		if err != nil {
 			return err
@@ -253,7 +262,13 @@ func (r *route) certify(ctx context.Context) error {
 		if u.plan == nil {
 			return nil
 		}
-		return r.rehearse(ctx, u.plan, u.fresh, u.plan.Steps, u.plan.To, "the plan")
+		world := u.fresh
+		world.locks = &u.plan.Locks
+		if err := r.rehearse(ctx, u.plan, world, u.plan.Steps, u.plan.To, "the plan"); err != nil {
+			return err
+		}
+		r.lint(u)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -273,6 +288,20 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// lint gathers what there is to say of a unit's plan, and refuses what is an error.
+func (r *route) lint(u *unit) {
+	var found []atlas.Finding
+	if u.atlas != nil {
+		found = u.atlas.Findings
+	}
+	u.plan.Findings = lintPlan(u.plan, found)
+	for _, f := range u.plan.Findings {
+		if f.Severity == severityError {
+			r.refuse(u.plan, fmt.Sprintf("%s [%s]; %s: %s", f.Message, f.Rule, f.Mend, f.Statement))
+		}
+	}
 }
 
 // gate asks what a unit's plan would break.
