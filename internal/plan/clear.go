@@ -114,11 +114,8 @@ func (t *trial) fallen(ctx context.Context, cascade []string) ([]fingerprint.Obj
 
 // dropAll drops objects, those first that others depend on last.
 func (t *trial) dropAll(ctx context.Context, list []fingerprint.Object) error {
-	var drops []fingerprint.Difference
-	for _, o := range list {
-		drops = append(drops, fingerprint.Difference{Kind: o.Kind, Name: o.Name, From: o.Definition})
-	}
-	changes := objects.Changes(drops, t.now, nil)
+	rest := slices.DeleteFunc(slices.Clone(t.now), func(o fingerprint.Object) bool { return slices.Contains(list, o) })
+	changes := objects.Changes(fingerprint.Diff(t.now, rest), t.now, rest)
 	for len(changes) > 0 {
 		before := len(changes)
 		var left []objects.Change

@@ -62,9 +62,6 @@ type World struct {
 	// no role, no settings.
 	Conn *pgx.Conn
 	Names
-
-	// locks, if not nil, gathers what Run's statements lock.
-	locks *[]Lock
 }
 
 // Gate is asked whether statements that run at a state still run at the next one.

@@ -1,15 +1,41 @@
 package plan_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+
+	"errors"
 )
+
+// TestDesired realises the desired state in a scratch database, and finds what
+// the catalog makes in a real one.
+func TestDesired(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{Schema: reference})
+	targets, err := plan.Desired(t.Context(), input(t, db, reference))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, db.OwnerURL)
+	for schema, scope := range map[string]plan.Scope{"public": plan.Public, db.Tenants[0].Schema(): plan.Tenant} {
+		real, err := fingerprint.Objects(t.Context(), conn, schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range fingerprint.Diff(real, targets[scope].Objects) {
+			t.Errorf("%s: %s\n%q\n%q", scope, d.Explain(), d.From, d.To)
+		}
+		if got := targets[scope]; got.Fingerprint != states(t, db)[schema].Fingerprint || got.Version != catalog.Version(got.DDL) {
+			t.Errorf("%s: %+v", scope, got.Fingerprint)
+		}
+	}
+}
 
 func TestDesiredNamesTheLine(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,11 @@ const wayRound = "write a plan file in schema/plans for it"
 // left says in a sentence each what the trial could not bring about, and why.
 func (t *trial) left() []string {
 	var list []string
-	for _, d := range fingerprint.Diff(t.now, t.target) {
+	diff := fingerprint.Diff(t.now, t.target)
+	for _, d := range diff {
+		if isPart(d, diff) {
+			continue
+		}
 		err, known := t.errors[key(d)]
 		refused, isRefused := errors.AsType[errRefused](err)
 		switch {
@@ -38,6 +43,19 @@ func (t *trial) left() []string {
 		}
 	}
 	return shorten(list)
+}
+
+// isPart tells whether a difference says no more than another one does: that
+// about the whole of which it is a part.
+func isPart(d fingerprint.Difference, diff []fingerprint.Difference) bool {
+	table := parent(d.Name)
+	return slices.ContainsFunc(diff, func(whole fingerprint.Difference) bool {
+		if whole.From != "" && whole.To != "" {
+			return false
+		}
+		return whole.Kind == "table" && whole.Name == table ||
+			d.Name == key(whole) // its privileges, owner and comment
+	})
 }
 
 func shorten(list []string) []string {
@@ -59,8 +77,12 @@ func describe(err error) string {
 	if pg.Detail != "" {
 		text += " (" + strings.ReplaceAll(pg.Detail, "\n", "; ") + ")"
 	}
+	text = scratchTenant.ReplaceAllString(text, "$$tenant")
 	return fmt.Sprintf("PostgreSQL says %q (SQLSTATE %s)", text, pg.Code)
 }
+
+// scratchTenant is a name that says nothing to anybody.
+var scratchTenant = regexp.MustCompile(tenantPrefix + "[0-9a-f]{16}")
 
 // explain lists what is different, for a sentence.
 func explain(from, to []fingerprint.Object) string {

@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -22,8 +21,6 @@ type unit struct {
 	trial, fresh World
 	// plan is nil for a state that is the desired one already.
 	plan *Plan
-	// atlas is what Atlas first said of the difference; nil with a plan file.
-	atlas *atlas.Changes
 }
 
 func (u *unit) ready() bool { return u.plan == nil || u.plan.Certified() }
@@ -156,7 +153,7 @@ func (r *route) find(ctx context.Context, u *unit) error {
 	if r.Files != nil {
 		if file, found := r.Files.Find(p.Scope, p.From, p.To); found {
 			p.Source, p.Steps, p.Reverse, p.Losses, p.Irreversible = file.Source, file.Steps, file.Reverse, file.Losses, file.Irreversible
-			return r.rehearse(ctx, p, u.trial, p.Steps, p.To, "the plan file "+p.Source)
+			return r.rehearse(ctx, p, u.trial, p.Steps, r.desired.targets[p.Scope].Objects, "the plan file "+p.Source)
 		}
 	}
 	to := r.desired.tenant
@@ -167,28 +164,22 @@ func (r *route) find(ctx context.Context, u *unit) error {
 	if err != nil {
 		return err
 	}
-	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, to, r.Policy[p.Scope], &u.atlas)}
+	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, to, r.Policy[p.Scope])}
 	steps, refused, err := t.run(ctx)
 	if err != nil {
 		return err
 	}
 	p.Steps = steps
 	r.refuse(p, refused...)
-	if u.atlas != nil {
-		r.refuse(p, u.atlas.Withheld...)
-	}
 	return nil
 }
 
-// tables asks Atlas. Its first answer is kept in first.
-func tables(from, to World, policy atlas.Policy, first **atlas.Changes) func(context.Context) ([]attempt, error) {
+// tables asks Atlas.
+func tables(from, to World, policy atlas.Policy) func(context.Context) ([]attempt, error) {
 	return func(ctx context.Context) ([]attempt, error) {
 		changes, err := atlas.Diff(ctx, from.Conn, from.Schema, to.Conn, to.Schema, policy)
 		if err != nil {
 			return nil, err
-		}
-		if *first == nil {
-			*first = changes
 		}
 		attempts := make([]attempt, len(changes.Statements))
 		for i, s := range changes.Statements {
@@ -198,41 +189,26 @@ func tables(from, to World, policy atlas.Policy, first **atlas.Changes) func(con
 	}
 }
 
-// rehearse runs steps in a world, which must come to a fingerprint by them. what
-// is what they belong to, for the sentence that refuses the plan.
-func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps []Step, want, what string) error {
+// rehearse runs steps in a world, which must come to have the wanted objects by
+// them. what is what they belong to, for the sentence that refuses the plan.
+func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps []Step, want []fingerprint.Object, what string) error {
 	if err := Run(ctx, w, steps); err != nil {
 		if fatal(err) {
 			return err
 		}
-		sentence := what + " fails: " + describe(err)
 		if s, ok := errors.AsType[*statementError](err); ok {
-			sentence = what + " fails at " + s.statements[0] + ": " + describe(err)
+			what += " fails at " + s.statements[0]
 		}
-		r.refuse(p, sentence)
+		r.refuse(p, what+": "+describe(err))
 		return nil
 	}
-	got, err := w.fingerprint(ctx)
+	got, err := fingerprint.Objects(ctx, w.Conn, w.Schema)
 	if err != nil {
 		return err
 	}
-	if got != want {
-		return r.missed(ctx, p, w, got, want, what)
+	if to := fingerprint.Of(want); fingerprint.Of(got) != to {
+		r.refuse(p, what+" leads to another state than "+to+": "+explain(got, want))
 	}
-	return nil
-}
-
-// missed says where steps have led to instead.
-func (r *route) missed(ctx context.Context, p *Plan, w World, got, want, what string) error {
-	list, err := fingerprint.Objects(ctx, w.Conn, w.Schema)
-	if err != nil {
-		return err
-	}
-	sentence := what + " leads to " + got + " and not to " + want
-	if target := r.desired.targets[p.Scope]; target.Fingerprint == want {
-		sentence += ": " + explain(list, target.Objects)
-	}
-	r.refuse(p, sentence)
 	return nil
 }
 
@@ -243,14 +219,15 @@ func (r *route) backward(ctx context.Context) error {
 		if p == nil || p.Source != "" {
 			return nil
 		}
-		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope], new(*atlas.Changes))}
+		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope])}
 		steps, refused, err := t.run(ctx)
 		if err != nil {
 			return err
 		}
 		p.Reverse = steps
-		p.Irreversible = irreversible(refused)
-		p.Losses = losses(u.objects, r.desired.targets[p.Scope].Objects)
+		if p.Irreversible = irreversible(refused); p.Irreversible == "" {
+			p.Losses = losses(u.objects, r.desired.targets[p.Scope].Objects)
+		}
 		return nil
 	})
 }
@@ -262,13 +239,7 @@ func (r *route) certify(ctx context.Context) error {
 		if u.plan == nil {
 			return nil
 		}
-		world := u.fresh
-		world.locks = &u.plan.Locks
-		if err := r.rehearse(ctx, u.plan, world, u.plan.Steps, u.plan.To, "the plan"); err != nil {
-			return err
-		}
-		r.lint(u)
-		return nil
+		return r.rehearse(ctx, u.plan, u.fresh, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
 	})
 	if err != nil {
 		return err
@@ -280,7 +251,7 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		// A way back that fails refuses only itself.
 		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From}
-		if err := r.rehearse(ctx, &back, u.fresh, u.plan.Reverse, u.plan.From, "the way back"); err != nil {
+		if err := r.rehearse(ctx, &back, u.fresh, u.plan.Reverse, u.objects, "the way back"); err != nil {
 			return err
 		}
 		if !back.Certified() {
@@ -288,20 +259,6 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// lint gathers what there is to say of a unit's plan, and refuses what is an error.
-func (r *route) lint(u *unit) {
-	var found []atlas.Finding
-	if u.atlas != nil {
-		found = u.atlas.Findings
-	}
-	u.plan.Findings = lintPlan(u.plan, found)
-	for _, f := range u.plan.Findings {
-		if f.Severity == severityError {
-			r.refuse(u.plan, fmt.Sprintf("%s [%s]; %s: %s", f.Message, f.Rule, f.Mend, f.Statement))
-		}
-	}
 }
 
 // gate asks what a unit's plan would break.
@@ -384,7 +341,17 @@ func (r *route) split() {
 	}
 }
 
-// differ tells whether two routes refuse different plans: then the order matters.
+// differ tells whether each of two routes refuses a plan that the other one does
+// not: then it is their order that is in the way.
 func differ(a, b *route) bool {
-	return !slices.EqualFunc(a.units(), b.units(), func(x, y *unit) bool { return x.ready() == y.ready() })
+	only := func(a, b *route) bool {
+		others := b.units()
+		for i, u := range a.units() {
+			if !u.ready() && others[i].ready() {
+				return true
+			}
+		}
+		return false
+	}
+	return only(a, b) && only(b, a)
 }

@@ -71,7 +71,8 @@ func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err er
 			break
 		}
 	}
-	return nil, t.left(), nil
+	// What did succeed stays, so that what depends on it is not refused too.
+	return nil, t.left(), t.end(ctx)
 }
 
 // pass tries once whatever is different. It tells whether anything succeeded.
