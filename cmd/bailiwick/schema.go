@@ -43,7 +43,7 @@ or else on the same server.`,
   bailiwick schema plan --save
   bailiwick schema apply`,
 	})
-	cmd.AddCommand(newSchemaDriftCommand(), newSchemaPlanCommand())
+	cmd.AddCommand(newSchemaDriftCommand(), newSchemaPlanCommand(), newSchemaDiffCommand())
 	return cmd
 }
 

@@ -10,11 +10,11 @@ import (
 )
 
 // Between plans the way from one state of both scopes to another, as if there
-// were one tenant: in.URL and in.Tenants are not looked at. Without to, it is the
-// state that the schema files of in make.
+// were one tenant: in.Tenants are not looked at, and of in.URL only the server's
+// version, if it is given. A scope without a fingerprint is left out. Without to,
+// it is the state that the schema files of in make.
 func Between(ctx context.Context, in Input, from, to map[Scope]Target) (f *Fleet, err error) {
 	in = in.withDefaults()
-	in.URL = ""
 	s, err := openScratch(ctx, in)
 	if err != nil {
 		return nil, err
@@ -28,6 +28,9 @@ func Between(ctx context.Context, in Input, from, to map[Scope]Target) (f *Fleet
 	var units []*unit
 	for _, scope := range []Scope{Public, Tenant} {
 		is, desired := from[scope], want.targets[scope]
+		if is.Fingerprint == "" {
+			continue
+		}
 		group := StateGroup{Scope: scope, Fingerprint: is.Fingerprint, Schemas: []string{string(scope)}, Slugs: []string{string(scope)}}
 		if is.Fingerprint != desired.Fingerprint {
 			group.Plan = &Plan{
@@ -57,6 +60,9 @@ func (s *scratch) wanted(ctx context.Context, in Input, to map[Scope]Target) (*d
 	}
 	d := &desired{database: db, targets: to}
 	for _, scope := range []Scope{Public, Tenant} {
+		if to[scope].Fingerprint == "" {
+			continue
+		}
 		o := &origin{scope: scope, fingerprint: to[scope].Fingerprint, objects: to[scope].Objects}
 		w, refused, err := o.clone(ctx, db)
 		if err != nil {
