@@ -44,6 +44,8 @@ or else on the same server.`,
   bailiwick schema apply`,
 	})
 	cmd.AddCommand(newSchemaDriftCommand(), newSchemaPlanCommand(), newSchemaDiffCommand())
+	cmd.AddCommand(newSchemaStatusCommand(), newSchemaApplyCommand(), newSchemaResumeCommand())
+	cmd.AddCommand(newSchemaPauseCommand(), newSchemaRollbackCommand())
 	return cmd
 }
 

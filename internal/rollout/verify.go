@@ -53,12 +53,12 @@ func (r *run) look(ctx context.Context, condition string, args ...any) error {
 	return nil
 }
 
-func (r *run) fingerprints(ctx context.Context, targets []*target) (map[string]fingerprint.State, error) {
+func (e *Engine) fingerprints(ctx context.Context, targets []*target) (map[string]fingerprint.State, error) {
 	names := make([]string, len(targets))
 	for i, t := range targets {
 		names[i] = t.Schema
 	}
-	states, err := fingerprint.Fleet(ctx, r.pool, names, verifiers, nil)
+	states, err := fingerprint.Fleet(ctx, e.pool, names, verifiers, nil)
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}

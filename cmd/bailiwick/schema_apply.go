@@ -1,0 +1,235 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/internal/plan"
+	"github.com/bailiwick-dev/bailiwick/internal/rollout"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+type applyOptions struct {
+	rolloutFlags
+
+	only    []string
+	dryRun  bool
+	abandon bool
+}
+
+func newSchemaApplyCommand() *cobra.Command {
+	var o applyOptions
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Roll the desired state out, tenant by tenant",
+		Long: `apply plans what brings each schema to the desired state, tries the plans on
+copies, and then runs them: group by group and wave by wave, as the deployment
+block of atlas.hcl says. Each schema is changed in transactions of its own; where
+one fails the others go on, as long as no more fail than the budget of
+--max-failures or of the group bears. After each wave its schemas are verified.
+
+Everything is kept in the database. An interrupted rollout, by Ctrl-C or by the
+loss of this machine, is gone on with by "bailiwick schema resume", and so is one
+that failed, once what was wrong has been mended. Ctrl-C finishes the schemas in
+hand; pressed again it cancels them. apply itself goes on with a rollout to the
+same state; --abandon leaves one to another state as it is and begins anew.
+
+--only rolls out to some tenants alone, and public where it is named. New tenants
+are then made as before.
+
+Progress is told on stderr. --json prints one object at the end.
+
+Exit status: 0 when all is done, 1 when it is not, 2 when work is left on purpose:
+by --dry-run, by a pause, or for tenants that came meanwhile.`,
+		Example: `  bailiwick schema apply --dry-run
+  bailiwick schema apply --yes --max-failures 2% --soak 10m
+  bailiwick schema apply --only acme`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return applySchema(cmd, o) },
+	}
+	o.define(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&o.only, "only", nil, "roll out to these tenants only, by their slugs")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the plans and who receives them when, and change nothing")
+	f.BoolVar(&o.abandon, "abandon", false, "leave an unfinished rollout to another state as it is")
+	f.BoolVar(&o.yes, "yes", false, "don't ask")
+	completeFlag(cmd, "only", completeTenants)
+	return cmd
+}
+
+func applySchema(cmd *cobra.Command, o applyOptions) error {
+	return withFleet(cmd, func(ctx context.Context, f *fleet) error {
+		p := newProgress(cmd)
+		defer p.close()
+		config, err := o.config(cmd, f, p)
+		if err != nil {
+			return err
+		}
+		config.Only = o.only
+		abort, stop := abortOnSecond(cmd)
+		defer stop()
+		config.Abort = abort
+		return withEngine(ctx, config, func(engine *rollout.Engine) error {
+			id, err := o.unfinished(ctx, f, engine)
+			if err != nil {
+				return err
+			}
+			if id != 0 {
+				p.say("going on with rollout %d", id)
+				return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+			}
+			return o.begin(ctx, cmd, f, engine, p)
+		})
+	})
+}
+
+// unfinished is the rollout that is to be gone on with, or 0.
+func (o applyOptions) unfinished(ctx context.Context, f *fleet, engine *rollout.Engine) (rollout.ID, error) {
+	found, ok, err := engine.Unfinished(ctx)
+	if err != nil || !ok {
+		return 0, err
+	}
+	if o.abandon && !o.dryRun {
+		return 0, engine.Abandon(ctx, found.ID)
+	}
+	same := found.Kind == "apply" && !found.Partial && len(o.only) == 0 &&
+		found.Versions[string(plan.Tenant)] == catalog.Version(f.schema.Tenant) &&
+		found.Versions[string(plan.Public)] == catalog.Version(f.schema.Public)
+	switch {
+	case same && !o.dryRun:
+		return found.ID, nil
+	case o.dryRun:
+		return 0, nil
+	}
+	return 0, explainRollout(&rollout.UnfinishedError{Rollout: found})
+}
+
+// begin plans, asks and rolls out.
+func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, engine *rollout.Engine, p *progress) error {
+	tenants, err := f.tenants(ctx, nil)
+	if err != nil {
+		return err
+	}
+	in, err := f.input(tenants, p)
+	if err != nil {
+		return err
+	}
+	planned, err := plan.NewFleet(ctx, in)
+	if err != nil {
+		return err
+	}
+	layout, err := engine.Layout(ctx, planned)
+	if err != nil {
+		return err
+	}
+	p.close()
+	if layout.Nothing() {
+		return o.nothing(cmd, len(tenants))
+	}
+	if o.dryRun {
+		if o.asJSON {
+			return errors.Join(writeJSON(cmd.OutOrStdout(), layout), exitError{statusBehind})
+		}
+		return errors.Join(writeLayout(cmd.OutOrStdout(), layout, planned.Notes), exitError{statusBehind})
+	}
+	if !o.yes {
+		if err := writeLayout(cmd.ErrOrStderr(), layout, planned.Notes); err != nil {
+			return err
+		}
+	}
+	if err := confirm(cmd, o.yes, fmt.Sprintf("Change %s in %s?", plural(layout.Total(), "schema"), plural(len(layout.Waves), "wave"))); err != nil {
+		return err
+	}
+	id, err := engine.StartLayout(ctx, layout)
+	if err != nil {
+		return explainRollout(err)
+	}
+	return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+}
+
+func (o applyOptions) nothing(cmd *cobra.Command, tenants int) error {
+	if o.asJSON {
+		return writeJSON(cmd.OutOrStdout(), report{
+			Outcome: &rollout.Outcome{State: rollout.Done}, Failures: []rollout.Failure{},
+		})
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing to do: public and %s are as desired\n", plural(tenants, "tenant"))
+	return wrapPrint(err)
+}
+
+// writeLayout prints what a rollout would do.
+func writeLayout(w io.Writer, l *rollout.Layout, notes []string) error {
+	var b strings.Builder
+	schemas := map[string]int{}
+	for _, wave := range l.Waves {
+		for _, t := range wave.Targets {
+			schemas[t.From+" "+t.To]++
+		}
+	}
+	for _, p := range l.Plans {
+		writeStatements(&b, p, schemas[p.From+" "+p.To])
+	}
+	for i, wave := range l.Waves {
+		fmt.Fprintf(&b, "wave %d, %s: %s", i+1, wave.Group, plural(len(wave.Targets), "schema"))
+		if wave.Parallel > 1 {
+			fmt.Fprintf(&b, ", %d at once", wave.Parallel)
+		}
+		if wave.Soak > 0 {
+			fmt.Fprintf(&b, ", then %s of watching", wave.Soak)
+		}
+		fmt.Fprintf(&b, ": %s\n", sample(wave.Targets))
+	}
+	for _, scope := range slices.Sorted(maps.Keys(l.Desired)) {
+		if l.Flips && scope == plan.Tenant {
+			fmt.Fprintf(&b, "then new tenants are made at %s\n", l.Desired[scope].Fingerprint)
+		}
+	}
+	for _, note := range notes {
+		fmt.Fprintf(&b, "note: %s\n", note)
+	}
+	_, err := io.WriteString(w, b.String())
+	return wrapPrint(err)
+}
+
+// writeStatements prints a plan's statements.
+func writeStatements(b *strings.Builder, p *plan.Plan, schemas int) {
+	fmt.Fprintf(b, "%s schemas at %s (%d)", p.Scope, p.From, schemas)
+	if p.Source != "" {
+		fmt.Fprintf(b, ", by %s", p.Source)
+	}
+	b.WriteString(":\n")
+	for _, step := range p.Steps {
+		for _, s := range step.Statements {
+			fmt.Fprintf(b, "  %s;", strings.TrimRight(strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n  "), "; \n"))
+			if step.Kind != plan.InTransaction {
+				fmt.Fprintf(b, " -- %s", step.Kind)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	for _, refused := range p.Refused {
+		fmt.Fprintf(b, "  REFUSED: %s\n", refused)
+	}
+}
+
+// sample names some of the targets.
+func sample(targets []rollout.Target) string {
+	const most = 8
+	var names []string
+	for _, t := range targets[:min(most, len(targets))] {
+		names = append(names, t.Slug)
+	}
+	if len(targets) > most {
+		names = append(names, "...")
+	}
+	return strings.Join(names, ", ")
+}

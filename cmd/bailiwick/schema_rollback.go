@@ -1,0 +1,123 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/internal/rollout"
+)
+
+type rollbackOptions struct {
+	rolloutFlags
+
+	tenants    []string
+	dryRun     bool
+	acceptLoss bool
+}
+
+func newSchemaRollbackCommand() *cobra.Command {
+	var o rollbackOptions
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "Undo the last rollout, for all or for some tenants",
+		Long: `rollback runs the ways back that were found and tried when the rollout was
+planned, with the same care: in waves, resumable, each schema in transactions of
+its own. Tenants that were made in the new state go back too, and new ones are
+then made as before. A rollout that is not finished is abandoned.
+
+Where a plan has no way back the rollback is refused, and says why. A way back
+that loses data says which, and wants --accept-loss or an answer.
+
+--tenant undoes it for some tenants alone. They are then behind, and the next
+"bailiwick schema apply" brings them forward again.
+
+Exit status: 0 when all is done, 1 when it is not, 2 when work is left on purpose:
+by --dry-run or by a pause.`,
+		Example: `  bailiwick schema rollback --dry-run
+  bailiwick schema rollback --tenant acme
+  bailiwick schema rollback --yes --accept-loss`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return rollBack(cmd, o) },
+	}
+	o.define(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&o.tenants, "tenant", nil, "roll back these tenants only, by their slugs")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the way back, and change nothing")
+	f.BoolVar(&o.acceptLoss, "accept-loss", false, "roll back although data is lost")
+	f.BoolVar(&o.yes, "yes", false, "don't ask")
+	completeFlag(cmd, "tenant", completeTenants)
+	return cmd
+}
+
+func rollBack(cmd *cobra.Command, o rollbackOptions) error {
+	return withFleet(cmd, func(ctx context.Context, f *fleet) error {
+		p := newProgress(cmd)
+		defer p.close()
+		config, err := o.config(cmd, f, p)
+		if err != nil {
+			return err
+		}
+		abort, stop := abortOnSecond(cmd)
+		defer stop()
+		config.Abort = abort
+		return withEngine(ctx, config, func(engine *rollout.Engine) error {
+			back, err := engine.LayoutRollback(ctx, o.tenants)
+			if err != nil {
+				return explainRollout(err)
+			}
+			if o.dryRun {
+				return o.show(cmd, back)
+			}
+			if err := o.consent(cmd, back); err != nil {
+				return err
+			}
+			id, err := engine.StartRollback(ctx, back)
+			if err != nil {
+				return explainRollout(err)
+			}
+			return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+		})
+	})
+}
+
+func (o rollbackOptions) show(cmd *cobra.Command, back *rollout.Rollback) error {
+	exit := error(exitError{statusBehind})
+	if back.Total() == 0 {
+		exit = nil
+	}
+	if o.asJSON {
+		return errors.Join(writeJSON(cmd.OutOrStdout(), back), exit)
+	}
+	return errors.Join(writeLayout(cmd.OutOrStdout(), &back.Layout, rollbackNotes(back)), exit)
+}
+
+func rollbackNotes(back *rollout.Rollback) []string {
+	notes := append([]string{}, back.Notes...)
+	for _, loss := range back.Losses {
+		notes = append(notes, "the way back loses "+loss)
+	}
+	return notes
+}
+
+// consent shows what is going to happen and asks for it.
+func (o rollbackOptions) consent(cmd *cobra.Command, back *rollout.Rollback) error {
+	if !o.yes {
+		if err := writeLayout(cmd.ErrOrStderr(), &back.Layout, rollbackNotes(back)); err != nil {
+			return err
+		}
+	}
+	if len(back.Losses) > 0 && o.yes && !o.acceptLoss {
+		return fmt.Errorf("the way back loses %s\n\tmend: say that it may with --accept-loss", strings.Join(back.Losses, "; "))
+	}
+	question := fmt.Sprintf("Undo rollout %d for %s?", back.Of.ID, plural(back.Total(), "schema"))
+	if len(back.Losses) > 0 && !o.acceptLoss {
+		question = fmt.Sprintf("This loses %s. %s", strings.Join(back.Losses, "; "), question)
+	}
+	return confirm(cmd, o.yes, question)
+}
