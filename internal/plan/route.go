@@ -21,6 +21,8 @@ type unit struct {
 	trial, fresh World
 	// plan is nil for a state that is the desired one already.
 	plan *Plan
+	// found tells that the trial found a plan, whatever became of it.
+	found bool
 }
 
 func (u *unit) ready() bool { return u.plan == nil || u.plan.Certified() }
@@ -153,7 +155,9 @@ func (r *route) find(ctx context.Context, u *unit) error {
 	if r.Files != nil {
 		if file, found := r.Files.Find(p.Scope, p.From, p.To); found {
 			p.Source, p.Steps, p.Reverse, p.Losses, p.Irreversible = file.Source, file.Steps, file.Reverse, file.Losses, file.Irreversible
-			return r.rehearse(ctx, p, u.trial, p.Steps, r.desired.targets[p.Scope].Objects, "the plan file "+p.Source)
+			err := r.rehearse(ctx, p, u.trial, p.Steps, r.desired.targets[p.Scope].Objects, "the plan file "+p.Source)
+			u.found = u.ready()
+			return err
 		}
 	}
 	to := r.desired.tenant
@@ -169,7 +173,7 @@ func (r *route) find(ctx context.Context, u *unit) error {
 	if err != nil {
 		return err
 	}
-	p.Steps = steps
+	p.Steps, u.found = steps, len(refused) == 0
 	r.refuse(p, refused...)
 	return nil
 }
@@ -239,7 +243,11 @@ func (r *route) certify(ctx context.Context) error {
 		if u.plan == nil {
 			return nil
 		}
-		return r.rehearse(ctx, u.plan, u.fresh, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
+		err := r.rehearse(ctx, u.plan, u.fresh, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
+		if err == nil && !u.ready() && !r.ready(u) {
+			u.plan.Refused = []string{"it needs what another plan changes before it, which is refused"}
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -259,6 +267,14 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// ready tells whether all plans that go before a unit's are certified.
+func (r *route) ready(u *unit) bool {
+	if r.publicFirst {
+		return u == r.public || r.public.ready()
+	}
+	return u != r.public || !slices.ContainsFunc(r.tenants, func(t *unit) bool { return !t.ready() })
 }
 
 // gate asks what a unit's plan would break.
@@ -341,13 +357,13 @@ func (r *route) split() {
 	}
 }
 
-// differ tells whether each of two routes refuses a plan that the other one does
-// not: then it is their order that is in the way.
+// differ tells whether each of two routes misses a plan that the other one finds:
+// then it is their order that is in the way.
 func differ(a, b *route) bool {
 	only := func(a, b *route) bool {
 		others := b.units()
 		for i, u := range a.units() {
-			if !u.ready() && others[i].ready() {
+			if u.plan != nil && !u.found && others[i].found {
 				return true
 			}
 		}
