@@ -18,9 +18,9 @@ func (q *Querier) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 		return &batchResults{closed: true}
 	}
 	ctx, sp := q.db.trace(ctx, q, "BATCH")
-	r, err := q.startBatch(ctx, b)
-	if err != nil && q.tx == nil && q.relocate(ctx, err) {
-		r, err = q.startBatch(ctx, b)
+	r, p, err := q.startBatch(ctx, b)
+	if err != nil && p != nil && q.tx == nil && q.again(ctx, p, err) {
+		r, _, err = q.startBatch(ctx, b)
 	}
 	if err != nil {
 		err = q.wrap(err)
@@ -31,10 +31,17 @@ func (q *Querier) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 	return r
 }
 
-func (q *Querier) startBatch(ctx context.Context, b *pgx.Batch) (results *batchResults, err error) {
-	s, err := q.session(ctx)
+func (q *Querier) startBatch(ctx context.Context, b *pgx.Batch) (results *batchResults, p *place, err error) {
+	texts := make([]string, len(b.QueuedQueries))
+	for i, queued := range b.QueuedQueries {
+		texts[i] = queued.SQL
+	}
+	if p, err = q.gate(ctx, texts...); err != nil {
+		return nil, nil, err
+	}
+	s, err := q.session(ctx, p)
 	if err != nil {
-		return nil, err
+		return nil, p, err
 	}
 	defer func() {
 		if results == nil { // It failed, or an argument's own code panicked.
@@ -43,19 +50,21 @@ func (q *Querier) startBatch(ctx context.Context, b *pgx.Batch) (results *batchR
 	}()
 	calls := make([]*call, len(b.QueuedQueries))
 	for i, queued := range b.QueuedQueries {
-		if calls[i], err = q.prepareCall(ctx, s, queued.SQL, queued.Arguments); err != nil {
-			return nil, err
+		if calls[i], err = q.prepareCall(ctx, s, p, queued.SQL, queued.Arguments); err != nil {
+			return nil, p, err
 		}
 	}
-	x := s.send(ctx, q.bindingToSend(), calls...)
+	x := s.send(ctx, q.bindingToSend(&p.binding), calls...)
 	if err := x.begin(); err != nil {
-		return nil, joinDistinct(err, x.finish())
+		return nil, p, joinDistinct(err, x.finish())
 	}
-	return &batchResults{q: q, s: s, x: x, queued: b.QueuedQueries}, nil
+	return &batchResults{ctx: ctx, q: q, p: p, s: s, x: x, queued: b.QueuedQueries}, p, nil
 }
 
 type batchResults struct {
+	ctx    context.Context //nolint:containedctx // The batch's own, for what its end finds out.
 	q      *Querier
+	p      *place
 	s      *session
 	x      *pipeline
 	queued []*pgx.QueuedQuery
@@ -76,7 +85,7 @@ func (b *batchResults) Exec() (pgconn.CommandTag, error) {
 	}
 	tag, err := reader.Close()
 	if err != nil {
-		return tag, b.q.wrap(b.x.fail(err))
+		return tag, b.q.wrap(b.x.fail(b.x.blame(err)))
 	}
 	b.rows += tag.RowsAffected()
 	return tag, nil
@@ -149,6 +158,9 @@ func (b *batchResults) end(err error) {
 	err = joinDistinct(err, b.x.finish())
 	b.q.forgetStale(b.x)
 	b.q.release(b.s)
+	if b.q.tx == nil {
+		b.q.again(b.ctx, b.p, err) // Too late for this batch, which had no effect, but not for the next.
+	}
 	b.err = b.q.wrap(err)
 	b.span.end(b.rows, b.err)
 }

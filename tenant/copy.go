@@ -39,14 +39,16 @@ func (q *Querier) CopyFrom(ctx context.Context, table pgx.Identifier, columns []
 
 func (q *Querier) copyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
 	target, list := quoteAll(table, "."), quoteAll(columns, ", ")
-	c, err := q.prepareCall(ctx, q.tx, "SELECT "+list+" FROM "+target, nil)
+	c, err := q.prepareCall(ctx, q.tx, q.at.Load(), "SELECT "+list+" FROM "+target, nil)
 	if err != nil {
 		return 0, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	source := &copySource{src: src, types: q.tx.types, shape: c.shape, cancel: cancel}
-	tag, err := q.tx.pg.CopyFrom(ctx, source, "COPY "+target+" ("+list+") FROM STDIN")
+	sql := "COPY " + target + " (" + list + ") FROM STDIN"
+	tag, err := q.tx.pg.CopyFrom(ctx, source, sql)
+	err = unfilled(err, sql)
 	if sourceErr := source.stop(); sourceErr != nil {
 		err = sourceErr // PostgreSQL's error only repeats it.
 	}

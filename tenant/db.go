@@ -42,10 +42,17 @@ type Config struct {
 	// StatementTimeout bounds each statement of a tenant, in whole milliseconds
 	// rounded up. Zero means 30 seconds, a negative value no bound.
 	StatementTimeout time.Duration
-	// Locate looks up where a tenant lives now. It is asked when a tenant's
-	// schema or node can't be found; when it names another node, the statement
-	// is tried there once. Nil means that tenants don't move.
+	// Locate looks up where a tenant lives now and which version its schema has.
+	// It is asked when a tenant's schema or node can't be found, and when a
+	// statement does not fit the schema that is there; when it names another
+	// node or version, the statement is tried there once. Nil means that tenants
+	// neither move nor change while a querier lives.
 	Locate func(ctx context.Context, t Tenant) (Tenant, error)
+	// Statements are what a schema has to bear before it is queried. Generated
+	// handlers add theirs by [DB.Require]. A version that a tenant's statements
+	// don't fit answers each query with CodeSchema, and is asked again after
+	// two seconds; of public only the statements fail that don't fit.
+	Statements Statements
 	// Tracer observes statements. Nil means none.
 	Tracer Tracer
 	// Configure may change how connections are made, for instance their dialer.
@@ -65,6 +72,7 @@ type DB struct {
 
 	mu       sync.Mutex
 	required Statements
+	fits     *lru[fitKey, *fit]
 }
 
 type node struct {
@@ -93,6 +101,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	config.StatementCache = cmp.Or(config.StatementCache, 512)
 	config.StatementTimeout = cmp.Or(config.StatementTimeout, 30*time.Second)
 	db := &DB{config: config, nodes: map[string]*node{}, shapes: newShapeCache()}
+	db.Require(config.Statements)
 	if config.StatementTimeout > maxTimeout {
 		return nil, errorf(CodeInvalid, "", "Config.StatementTimeout is more than %s", maxTimeout)
 	}
@@ -124,7 +133,7 @@ func (db *DB) newPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	pc.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
 		return p.IdleDuration > time.Second && !quiet(p.Conn.PgConn().Conn())
 	}
-	pc.AfterConnect, pc.PrepareConn = db.newSession, fit
+	pc.AfterConnect, pc.PrepareConn = db.newSession, reusable
 	maps.Copy(pc.ConnConfig.RuntimeParams, textForms)
 	if db.config.Configure != nil {
 		if err := db.config.Configure(pc.ConnConfig); err != nil {
@@ -169,13 +178,18 @@ func (db *DB) Bind(t Tenant) (*Querier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newQuerier(db, n, db.bindingOf(t)), nil
+	return newQuerier(db, db.placeOf(n, t)), nil
 }
 
 // Public returns a querier for the shared schema public. It works as the runtime
 // role itself, which can read nothing of any tenant, on the default node.
 func (db *DB) Public() *PublicQuerier {
-	return &PublicQuerier{q: newQuerier(db, db.nodes[DefaultNode], db.publicBinding())}
+	n := db.nodes[DefaultNode]
+	return &PublicQuerier{q: newQuerier(db, &place{node: n, binding: db.publicBinding(), fit: db.fitOf(n, Tenant{})})}
+}
+
+func (db *DB) placeOf(n *node, t Tenant) *place {
+	return &place{node: n, binding: db.bindingOf(t), fit: db.fitOf(n, t)}
 }
 
 func (db *DB) node(t Tenant) (*node, error) {

@@ -108,6 +108,9 @@ func classify(err error) Code {
 	if _, ok := errors.AsType[*staleShapeError](err); ok {
 		return CodeSchema
 	}
+	if _, ok := errors.AsType[*unfilledError](err); ok {
+		return CodeSchema
+	}
 	if state := sqlState(err); state != "" {
 		return classifyState(state)
 	}
@@ -136,7 +139,7 @@ func classifyState(state string) Code {
 		return CodeInvalid
 	case "42501":
 		return CodeForbidden
-	case "42P01", "3F000", "42703", "42704", "42883", "0A000":
+	case "42P01", "3F000", "42703", "42704", "42883", "0A000", "42P10", "42804", "42702", "42725":
 		return CodeSchema
 	case "40001", "40P01":
 		return CodeSerialization

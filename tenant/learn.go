@@ -9,9 +9,9 @@ import (
 
 // prepareCall finds the shape of the statement and encodes the arguments by it.
 // Only the first use of a statement with a schema version asks the server.
-func (q *Querier) prepareCall(ctx context.Context, s *session, sql string, args []any) (*call, error) {
-	key := preparedKey{shapeKey{q.binding.tenant.Version, sql}, q.binding.tenant.ID}
-	c := &call{key: key, binding: &q.binding}
+func (q *Querier) prepareCall(ctx context.Context, s *session, p *place, sql string, args []any) (*call, error) {
+	key := preparedKey{shapeKey{p.binding.tenant.Version, sql}, p.binding.tenant.ID}
+	c := &call{key: key, binding: &p.binding}
 	c.shape = q.db.shapes.get(key.shapeKey)
 	if c.shape == nil {
 		var err error
@@ -31,7 +31,7 @@ func (q *Querier) learn(ctx context.Context, s *session, c *call) (*shape, error
 	if err := guard(c.key.sql); err != nil {
 		return nil, err
 	}
-	sd, err := s.describe(ctx, q.bindingToSend(), q.binding.text(c.key.sql))
+	sd, err := s.describe(ctx, q.bindingToSend(c.binding), c.binding.text(c.key.sql))
 	if err != nil {
 		return nil, err
 	}
@@ -56,15 +56,7 @@ func (s *session) describe(ctx context.Context, b *binding, text string) (*pgcon
 		if err := x.begin(); err != nil {
 			return nil, err
 		}
-		result, err := x.p.GetResults()
-		if err != nil {
-			return nil, err
-		}
-		sd, ok := result.(*pgconn.StatementDescription)
-		if !ok {
-			return nil, fmt.Errorf("protocol: got %T in place of a description", result)
-		}
-		return sd, nil
+		return x.description()
 	}()
 	return sd, joinDistinct(err, x.finish())
 }

@@ -1,6 +1,9 @@
 package tenant
 
-import "container/list"
+import (
+	"container/list"
+	"iter"
+)
 
 // lru is a bounded map that forgets what was used least recently. It is not
 // safe for concurrent use.
@@ -32,6 +35,17 @@ func (l *lru[K, V]) get(key K) (V, bool) {
 	}
 	l.order.MoveToFront(e)
 	return entryOf[K, V](e).value, true
+}
+
+// all goes through the entries without using them.
+func (l *lru[K, V]) all() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for key, e := range l.items {
+			if !yield(key, entryOf[K, V](e).value) {
+				return
+			}
+		}
+	}
 }
 
 // put adds or replaces, and evicts the oldest entry above the capacity.

@@ -40,7 +40,22 @@ func Misfits(ctx context.Context, conn *pgx.Conn, schema string, statements []St
 		}
 	}
 	found, err := types.misfits(ctx, pg, all)
-	return found, wrap("", err)
+	return namesOf(found), wrap("", err)
+}
+
+// refusal is a misfit with the text of its statement.
+type refusal struct {
+	Misfit
+
+	sql string
+}
+
+func namesOf(all []refusal) []Misfit {
+	var names []Misfit
+	for _, r := range all {
+		names = append(names, r.Misfit)
+	}
+	return names
 }
 
 // described is what a server says of a statement.
@@ -51,12 +66,12 @@ type described struct {
 }
 
 // misfits compares what statements are with what their code relies on.
-func (c *typeCatalog) misfits(ctx context.Context, pg *pgconn.PgConn, all []described) ([]Misfit, error) {
+func (c *typeCatalog) misfits(ctx context.Context, pg *pgconn.PgConn, all []described) ([]refusal, error) {
 	loose, err := nullable(ctx, pg, all)
 	if err != nil {
 		return nil, err
 	}
-	var found []Misfit
+	var found []refusal
 	for _, d := range all {
 		reason := d.refused
 		if reason == "" {
@@ -66,7 +81,7 @@ func (c *typeCatalog) misfits(ctx context.Context, pg *pgconn.PgConn, all []desc
 			reason = loose.read(d)
 		}
 		if reason != "" {
-			found = append(found, Misfit{d.statement.Name, reason})
+			found = append(found, refusal{Misfit{d.statement.Name, reason}, d.statement.SQL})
 		}
 	}
 	return found, nil

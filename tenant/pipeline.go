@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -131,7 +132,7 @@ func (x *pipeline) result() (*pgconn.ResultReader, error) {
 	x.next++
 	reader, err := x.reader()
 	if err != nil {
-		return nil, x.fail(err)
+		return nil, x.fail(x.blame(err))
 	}
 	return reader, nil
 }
@@ -202,6 +203,37 @@ func (e *staleShapeError) Error() string {
 		return "the schema does not have the types that its version promises"
 	}
 	return "the schema does not have the types that its version promises; the statement ran, but its rows can't be read"
+}
+
+// unfilledError says that a statement does not know of a column that has to be
+// filled: it is of another release than the schema.
+type unfilledError struct{ err error }
+
+func (e *unfilledError) Error() string {
+	return "the statement does not fill a column: " + e.err.Error()
+}
+func (e *unfilledError) Unwrap() error { return e.err }
+
+// unfilled tells a null that a statement leaves from one that it is given: the
+// former's column it does not mention.
+func unfilled(err error, sql string) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != "23502" {
+		return err
+	}
+	words := sqlWords(sql)
+	if !slices.Contains(words, pg.TableName) || slices.Contains(words, pg.ColumnName) {
+		return err
+	}
+	return &unfilledError{err}
+}
+
+// blame is for an error of the call whose result is being read.
+func (x *pipeline) blame(err error) error {
+	if err == nil || x.next == 0 || x.next > len(x.calls) {
+		return err
+	}
+	return unfilled(err, x.calls[x.next-1].key.sql)
 }
 
 // statementGone tells whether a statement failed because the schema changed

@@ -17,24 +17,23 @@ import (
 // All methods return *[Error]. After Close, and with a context that belongs to
 // another tenant, they fail without reaching the database.
 type Querier struct {
-	db      *DB
-	node    atomic.Pointer[node]
-	binding binding
-	closed  atomic.Bool
+	db     *DB
+	at     atomic.Pointer[place]
+	closed atomic.Bool
 
 	tx     *session  // The connection of InTx; nil outside.
 	opts   TxOptions // What InTx began with.
 	parent *Querier  // The querier whose InTx made this one; nil outside.
 }
 
-func newQuerier(db *DB, n *node, b binding) *Querier {
-	q := &Querier{db: db, binding: b}
-	q.node.Store(n)
+func newQuerier(db *DB, p *place) *Querier {
+	q := &Querier{db: db}
+	q.at.Store(p)
 	return q
 }
 
 // Tenant returns the tenant to which the querier is bound.
-func (q *Querier) Tenant() Tenant { return q.binding.tenant }
+func (q *Querier) Tenant() Tenant { return q.at.Load().binding.tenant }
 
 // Close ends the querier's use: later calls fail with CodeClosed. Rows that were
 // opened before can be read to their end. It is safe to call more than once.
@@ -57,18 +56,18 @@ func (q *Querier) usable(ctx context.Context) error {
 			return errorf(CodeClosed, q.id(), "the querier was used after its request or transaction ended")
 		}
 	}
-	if q.binding.tenant.ID.IsZero() {
-		return nil
+	if id := q.Tenant().ID; !id.IsZero() {
+		return checkContext(ctx, id)
 	}
-	return checkContext(ctx, q.binding.tenant.ID)
+	return nil
 }
 
 // id is the tenant's id for errors, empty for public.
 func (q *Querier) id() string {
-	if q.binding.tenant.ID.IsZero() {
-		return ""
+	if id := q.Tenant().ID; !id.IsZero() {
+		return id.String()
 	}
-	return q.binding.tenant.ID.String()
+	return ""
 }
 
 // wrap makes err an *Error of the querier's tenant.
@@ -80,22 +79,22 @@ func (q *Querier) wrap(err error) error {
 }
 
 // bindingToSend is nil inside a transaction block, which is bound already.
-func (q *Querier) bindingToSend() *binding {
+func (q *Querier) bindingToSend(b *binding) *binding {
 	if q.tx != nil {
 		return nil
 	}
-	return &q.binding
+	return b
 }
 
 // session gives the connection to work on.
-func (q *Querier) session(ctx context.Context) (*session, error) {
+func (q *Querier) session(ctx context.Context, p *place) (*session, error) {
 	if q.tx != nil {
 		if q.tx.pg.IsBusy() {
 			return nil, errorf(CodeInternal, q.id(), "the transaction is busy: read or close the rows, batch or copy before the next statement")
 		}
 		return q.tx, nil
 	}
-	return q.node.Load().acquire(ctx)
+	return p.node.acquire(ctx)
 }
 
 // release gives back what session gave.
@@ -132,16 +131,16 @@ func (q *Querier) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	return &row{rows: r, err: err}
 }
 
-// query starts a statement. When the schema changed under a prepared statement,
-// or the tenant moved to another node, nothing has run yet and it tries once more.
+// query starts a statement. When the schema changed under it, or the tenant moved
+// to another node or version, nothing has run yet and it tries once more.
 func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, error) {
 	if err := q.usable(ctx); err != nil {
 		return nil, err
 	}
 	ctx, sp := q.db.trace(ctx, q, sql)
-	r, err := q.start(ctx, sql, args)
-	if err != nil && q.tx == nil && (statementGone(err) || q.relocate(ctx, err)) {
-		r, err = q.start(ctx, sql, args)
+	r, p, err := q.start(ctx, sql, args)
+	if err != nil && p != nil && q.tx == nil && q.again(ctx, p, err) {
+		r, _, err = q.start(ctx, sql, args)
 	}
 	if err != nil {
 		err = q.wrap(err)
@@ -152,27 +151,31 @@ func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, err
 	return r, nil
 }
 
-func (q *Querier) start(ctx context.Context, sql string, args []any) (r *rows, err error) {
-	s, err := q.session(ctx)
+// start gives the place too at which the statement was sent, nil when it was not.
+func (q *Querier) start(ctx context.Context, sql string, args []any) (r *rows, p *place, err error) {
+	if p, err = q.gate(ctx, sql); err != nil {
+		return nil, nil, err
+	}
+	s, err := q.session(ctx, p)
 	if err != nil {
-		return nil, err
+		return nil, p, err
 	}
 	defer func() {
 		if r == nil { // It failed, or an argument's own code panicked.
 			q.release(s)
 		}
 	}()
-	c, err := q.prepareCall(ctx, s, sql, args)
+	c, err := q.prepareCall(ctx, s, p, sql, args)
 	if err != nil {
-		return nil, err
+		return nil, p, err
 	}
-	x := s.send(ctx, q.bindingToSend(), c)
+	x := s.send(ctx, q.bindingToSend(&p.binding), c)
 	reader, err := x.open()
 	q.forgetStale(x)
 	if err != nil {
-		return nil, joinDistinct(err, x.finish())
+		return nil, p, joinDistinct(err, x.finish())
 	}
-	return newRows(q, s, x, reader), nil
+	return newRows(q, s, x, reader), p, nil
 }
 
 // open reads up to the first result.
@@ -192,37 +195,6 @@ func (q *Querier) forgetStale(x *pipeline) {
 	for _, c := range x.calls {
 		q.db.shapes.forget(c.key.shapeKey)
 	}
-}
-
-// relocate asks where the tenant lives when its schema or its node can't be
-// found, and tells whether the querier now points elsewhere.
-func (q *Querier) relocate(ctx context.Context, err error) bool {
-	if q.db.config.Locate == nil || q.binding.tenant.ID.IsZero() || !notThere(err) {
-		return false
-	}
-	t, locateErr := q.db.config.Locate(ctx, q.binding.tenant)
-	if locateErr != nil || t.ID != q.binding.tenant.ID {
-		return false
-	}
-	n, nodeErr := q.db.node(t)
-	if nodeErr != nil || n == q.node.Load() {
-		return false
-	}
-	q.node.Store(n)
-	return true
-}
-
-// notThere tells errors that are raised before a statement does anything and
-// that a tenant's move explains.
-func notThere(err error) bool {
-	if _, ok := errors.AsType[*bindError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
-	state := sqlState(err)
-	return state == "42P01" || state == "3F000"
 }
 
 // joinDistinct joins two errors unless one is missing or part of the other.

@@ -35,7 +35,7 @@ func (r *rows) Close() {
 	r.closed = true
 	r.inner.Close()
 	r.tag = r.inner.CommandTag()
-	err := r.inner.Err()
+	err := r.x.blame(r.inner.Err())
 	if !r.batch {
 		err = joinDistinct(err, r.x.finish())
 		r.q.release(r.s)
@@ -88,11 +88,20 @@ func (r *rows) Scan(dest ...any) error {
 		}
 	}()
 	if err := r.inner.Scan(dest...); err != nil {
-		r.err = &Error{Code: CodeInternal, Tenant: r.q.id(), Err: err}
+		r.err = &Error{Code: r.scanCode(), Tenant: r.q.id(), Err: err}
 		return r.err
 	}
 	scanned = true
 	return nil
+}
+
+// scanCode blames the schema for a value that does not fit its variable when the
+// statement's types are not those that its version promises.
+func (r *rows) scanCode() Code {
+	if r.x.stale {
+		return CodeSchema
+	}
+	return CodeInternal
 }
 
 func (r *rows) closedError() error {

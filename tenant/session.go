@@ -105,9 +105,9 @@ func (s *session) release() {
 	}
 }
 
-// fit is pgxpool's PrepareConn hook: a connection on which something odd
+// reusable is pgxpool's PrepareConn hook: a connection on which something odd
 // happened, or whose reported settings are not what they were, is closed.
-func fit(_ context.Context, conn *pgx.Conn) (bool, error) {
+func reusable(_ context.Context, conn *pgx.Conn) (bool, error) {
 	s, ok := conn.PgConn().CustomData()[sessionKey].(*session)
 	if !ok || s.odd {
 		return false, nil

@@ -31,6 +31,7 @@ func (db *DB) Require(s Statements) {
 	defer db.mu.Unlock()
 	db.required.Tenant = slices.Concat(db.required.Tenant, s.Tenant)
 	db.required.Public = slices.Concat(db.required.Public, s.Public)
+	db.fits = newLRU[fitKey, *fit](fitsSize, nil) // What is known was asked of fewer.
 }
 
 // Statements returns what schemas have to bear.

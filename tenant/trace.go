@@ -46,7 +46,7 @@ func (db *DB) trace(ctx context.Context, q *Querier, sql string) (context.Contex
 	if db.config.Tracer == nil {
 		return ctx, span{}
 	}
-	ctx = db.config.Tracer.TraceStart(ctx, TraceStatement{Tenant: q.binding.tenant, SQL: sql, InTx: q.tx != nil})
+	ctx = db.config.Tracer.TraceStart(ctx, TraceStatement{Tenant: q.Tenant(), SQL: sql, InTx: q.tx != nil})
 	return ctx, span{tracer: db.config.Tracer, ctx: ctx, start: time.Now()}
 }
 

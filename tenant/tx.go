@@ -52,7 +52,8 @@ const cleanupTimeout = 5 * time.Second
 
 // InTx runs fn in one transaction, which commits when fn returns nil and rolls
 // back when fn returns an error or panics. n statements take n+2 round trips. fn
-// may run again after a serialization failure or a deadlock, so it must have no
+// may run again after a serialization failure or a deadlock, or when the schema
+// changed in between, so it must have no
 // effect but through tx. tx and the rows that it gave end with fn.
 //
 // The context that fn receives belongs to the tenant: a querier of another tenant
@@ -76,8 +77,12 @@ func (q *Querier) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.
 		attempts = 3
 	}
 	for n := 1; ; n++ {
-		err := q.attempt(ctx, opts, fn)
-		if n >= attempts || !q.worthRetry(ctx, err) {
+		p, err := q.gate(ctx)
+		if err != nil {
+			return err
+		}
+		err = q.attempt(ctx, p, opts, fn)
+		if retry := q.worthRetry(ctx, p, err); n >= attempts || !retry {
 			return q.wrap(err)
 		}
 		if err := pause(ctx, n); err != nil {
@@ -86,8 +91,10 @@ func (q *Querier) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.
 	}
 }
 
-func (q *Querier) worthRetry(ctx context.Context, err error) bool {
-	return err != nil && (CodeOf(err) == CodeSerialization || statementGone(err) || q.relocate(ctx, err))
+// worthRetry also lets the querier follow its tenant, for the next transaction if
+// not for this one.
+func (q *Querier) worthRetry(ctx context.Context, p *place, err error) bool {
+	return err != nil && (CodeOf(err) == CodeSerialization || q.again(ctx, p, err))
 }
 
 // pause waits a random time that doubles with each attempt, from up to 10 ms.
@@ -102,15 +109,15 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-func (q *Querier) attempt(ctx context.Context, opts TxOptions, fn func(context.Context, *Querier) error) (err error) {
-	s, err := q.node.Load().acquire(ctx)
+func (q *Querier) attempt(ctx context.Context, p *place, opts TxOptions, fn func(context.Context, *Querier) error) (err error) {
+	s, err := p.node.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.beginTx(ctx, &q.binding, opts); err != nil {
+	if err := s.beginTx(ctx, &p.binding, opts); err != nil {
 		return errors.Join(err, s.discard(ctx))
 	}
-	tx := q.child(s, opts)
+	tx := q.child(s, p, opts)
 	returned := false
 	defer func() {
 		tx.Close()
@@ -119,26 +126,26 @@ func (q *Querier) attempt(ctx context.Context, opts TxOptions, fn func(context.C
 		}
 		s.release()
 	}()
-	err = fn(q.contextOf(ctx), tx)
+	err = fn(tx.contextOf(ctx), tx)
 	returned = true
 	if err != nil {
 		return joinDistinct(err, s.rollback(ctx))
 	}
-	return s.commit(ctx, &q.binding)
+	return s.commit(ctx, &p.binding)
 }
 
-func (q *Querier) child(s *session, opts TxOptions) *Querier {
-	tx := newQuerier(q.db, q.node.Load(), q.binding)
+func (q *Querier) child(s *session, p *place, opts TxOptions) *Querier {
+	tx := newQuerier(q.db, p)
 	tx.tx, tx.opts, tx.parent = s, opts, q
 	return tx
 }
 
 // contextOf marks the context as the tenant's.
 func (q *Querier) contextOf(ctx context.Context) context.Context {
-	if q.binding.tenant.ID.IsZero() {
-		return ctx
+	if t := q.Tenant(); !t.ID.IsZero() {
+		return NewContext(ctx, t)
 	}
-	return NewContext(ctx, q.binding.tenant)
+	return ctx
 }
 
 // beginTx opens a transaction block and binds it, in one round trip.
@@ -220,7 +227,7 @@ func (q *Querier) savepoint(ctx context.Context, opts TxOptions, fn func(context
 	if err := q.tx.run(ctx, "SAVEPOINT bailiwick"); err != nil {
 		return err
 	}
-	tx := q.child(q.tx, q.opts)
+	tx := q.child(q.tx, q.at.Load(), q.opts)
 	returned := false
 	defer func() {
 		tx.Close()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // pgType is a row of pg_type.
@@ -109,6 +110,33 @@ var (
 )
 
 func textual(t *pgType) bool { return t.kind == "e" || slices.Contains(texts, t.name) }
+
+// builtins gives for each local type of a description the built-in type with the
+// same text form, as [session.builtinTypes] does by asking.
+func (c *typeCatalog) builtins(s *session, sd *pgconn.StatementDescription) map[uint32]uint32 {
+	var builtin func(oid uint32) uint32
+	builtin = func(oid uint32) uint32 {
+		if oid < firstLocalOID {
+			return oid
+		}
+		t := c.byOID[oid]
+		switch {
+		case t != nil && t.kind == "d":
+			return builtin(t.base)
+		case t != nil && t.category == "A" && t.element != 0:
+			return s.arrayOf(builtin(t.element))
+		}
+		return pgtype.TextOID
+	}
+	all := map[uint32]uint32{}
+	for _, oid := range sd.ParamOIDs {
+		all[oid] = builtin(oid)
+	}
+	for _, f := range sd.Fields {
+		all[f.DataTypeOID] = builtin(f.DataTypeOID)
+	}
+	return all
+}
 
 // spell names a type for people.
 func (c *typeCatalog) spell(t *pgType) string {

@@ -1135,6 +1135,7 @@ type Problem struct {
 	// | `https://bailiwick.dev/problems/invalid` | 422 | The request is not valid |
 	// | `https://bailiwick.dev/problems/too-many-requests` | 429 | Too many requests |
 	// | `https://bailiwick.dev/problems/internal` | 500 | Something went wrong on the server |
+	// | `https://bailiwick.dev/problems/schema-mismatch` | 503 | The tenant's data is being brought to another version |
 	// | `https://bailiwick.dev/problems/unavailable` | 503 | The service is not available now |
 	// | `https://bailiwick.dev/problems/timeout` | 504 | The request took too long |
 	//

@@ -88,12 +88,16 @@ func (r *Resolver) Forget(slug string) {
 	r.unknown.remove(slug)
 }
 
-// Locate asks the registry where a tenant lives now, whatever is remembered. It
-// is what [tenant.Config] wants for its field of that name. The tenant not being
+// Locate asks the registry where a tenant lives now and which version its schema
+// has, whatever is remembered, and remembers the answer. It is what [tenant.Config] wants for its field of that name. The tenant not being
 // there, or not being active, is CodeNotFound.
 func (r *Resolver) Locate(ctx context.Context, t tenant.Tenant) (tenant.Tenant, error) {
-	r.Forget(t.Slug)
-	return r.ask(ctx, "tenant "+t.ID.String(), "id = $1::uuid", t.ID.String())
+	r.Forget(t.Slug) // It may have another one now.
+	now, err := r.ask(ctx, "tenant "+t.ID.String(), "id = $1::uuid", t.ID.String())
+	if err == nil {
+		r.remember(now.Slug, now, nil)
+	}
+	return now, err
 }
 
 func (r *Resolver) lookup(ctx context.Context, slug string) (tenant.Tenant, error) {

@@ -139,6 +139,9 @@ func TestProblemTypes(t *testing.T) {
 			t.Errorf("%d: %s is not listed", status, p.Type)
 		}
 	}
+	if p, header := rest.ProblemOf(&tenant.Error{Code: tenant.CodeSchema}); p.Type != rest.ProblemBase+"schema-mismatch" || header.Get("Retry-After") != "2" || !listed[rest.ProblemType{Type: p.Type, Title: p.Title, Status: p.Status}] {
+		t.Errorf("a schema that does not fit: %+v %v", p, header)
+	}
 	if !names[rest.ProblemBase+"idempotency-key-reused"] || names["about:blank"] || names[rest.ProblemBase+"canceled"] {
 		t.Errorf("%v", names)
 	}

@@ -85,6 +85,15 @@ var kinds = map[int]kind{
 // another key and not by looking at what is stored.
 var keyReused = kind{"idempotency-key-reused", "The Idempotency-Key stands for another request"}
 
+// schemaMismatch is why a service is not available to one tenant while it serves
+// all others: the tenant's schema and the statements are of two releases, as in
+// the middle of a rollout.
+var schemaMismatch = kind{"schema-mismatch", "The tenant's data is being brought to another version"}
+
+// schemaRetryAfter is in seconds. A schema that did not fit is asked again no
+// sooner.
+const schemaRetryAfter = "2"
+
 // ProblemType is one kind of problem that the package answers with.
 type ProblemType struct {
 	Type, Title string
@@ -94,7 +103,10 @@ type ProblemType struct {
 // ProblemTypes lists all of them by status, for a document that has to name
 // them. Those of status 500 and more a client can only report or wait out.
 func ProblemTypes() []ProblemType {
-	all := []ProblemType{{ProblemBase + keyReused.name, keyReused.title, http.StatusConflict}}
+	all := []ProblemType{
+		{ProblemBase + keyReused.name, keyReused.title, http.StatusConflict},
+		{ProblemBase + schemaMismatch.name, schemaMismatch.title, http.StatusServiceUnavailable},
+	}
 	for status, k := range kinds {
 		if status != statusClientClosed { // Nobody is left to read it.
 			all = append(all, ProblemType{ProblemBase + k.name, k.title, status})
@@ -180,7 +192,12 @@ func ProblemOf(err error) (Problem, http.Header) {
 	} else if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		problem.Status = http.StatusRequestEntityTooLarge
 	} else {
-		problem.Status = statuses[tenant.CodeOf(err)]
+		code := tenant.CodeOf(err)
+		problem.Status = statuses[code]
+		if code == tenant.CodeSchema {
+			problem.Type, problem.Title = ProblemBase+schemaMismatch.name, schemaMismatch.title
+			header.Set("Retry-After", schemaRetryAfter)
+		}
 	}
 	if problem.Status < 400 || problem.Status > 599 {
 		problem.Status = http.StatusInternalServerError
