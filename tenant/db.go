@@ -53,6 +53,8 @@ type Config struct {
 	// don't fit answers each query with CodeSchema, and is asked again after
 	// two seconds; of public only the statements fail that don't fit.
 	Statements Statements
+	// AnySchema leaves that out: schemas are queried whether they fit or not.
+	AnySchema bool
 	// Tracer observes statements. Nil means none.
 	Tracer Tracer
 	// Configure may change how connections are made, for instance their dialer.
