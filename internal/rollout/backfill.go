@@ -66,12 +66,13 @@ func (r *run) keys(ctx context.Context, c *connection, t *target, step plan.Step
 	if err != nil {
 		return nil, nil, err
 	}
-	// The types' own texts must say all: they come back as keys.
+	// The types' own texts must say all: they come back as keys. (A bare k would
+	// sort by the text.)
 	results, err := conn.Exec(ctx, fmt.Sprintf(`
 		BEGIN READ ONLY; SET LOCAL search_path = %s, pg_temp; SET LOCAL datestyle = 'ISO'; SET LOCAL extra_float_digits = 1;
 		SET LOCAL statement_timeout = %d;
 		WITH batch AS (SELECT %s AS k FROM %s.%s %s ORDER BY 1 LIMIT %d)
-		SELECT (SELECT k::text FROM batch ORDER BY k LIMIT 1), (SELECT k::text FROM batch ORDER BY k DESC LIMIT 1);
+		SELECT (SELECT b.k::text FROM batch AS b ORDER BY b.k LIMIT 1), (SELECT b.k::text FROM batch AS b ORDER BY b.k DESC LIMIT 1);
 		COMMIT`,
 		tenant.QuoteIdent(t.Schema), r.settings.StatementTimeout.Milliseconds(),
 		key, tenant.QuoteIdent(t.Schema), tenant.QuoteIdent(step.Table), after, cmp.Or(step.Batch, defaultBatch))).ReadAll()

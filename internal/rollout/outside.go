@@ -98,6 +98,11 @@ func (r *run) repeatable(ctx context.Context, c *connection, t *target, statemen
 		}
 	}
 	_, err = c.exec(ctx, []string{statement})
+	if err != nil && !what.drops && stateOf(err) != "" {
+		// What is left would slow writes down, and a unique one refuse some.
+		_, errDrop := c.exec(ctx, []string{"DROP INDEX CONCURRENTLY IF EXISTS " + name})
+		return errors.Join(err, errDrop)
+	}
 	return err
 }
 

@@ -213,8 +213,8 @@ func (r *run) conclude(ctx context.Context, err, stopped error) (*Outcome, error
 		return &r.outcome, errLost
 	case isTooMany:
 		r.outcome.State, r.outcome.Reason = Failed, tooMany.text
-	case stopped != nil || errors.Is(err, errAborted):
-		r.outcome.State, r.outcome.Reason = Paused, reasonOf(stopped)
+	case stopped != nil, errors.Is(err, errAborted), errors.Is(err, errPaused):
+		r.outcome.State, r.outcome.Reason = Paused, reasonOf(errors.Join(err, stopped))
 	case err != nil:
 		// The ledger may be out of reach; then the lease runs out.
 		return &r.outcome, errors.Join(err, r.release(ctx, r.outcome.ID, Failed, err.Error()))
@@ -229,10 +229,8 @@ func (r *run) conclude(ctx context.Context, err, stopped error) (*Outcome, error
 const concludeTimeout = 10 * time.Second
 
 func reasonOf(stopped error) string {
-	switch {
-	case errors.Is(stopped, errPaused):
+	if errors.Is(stopped, errPaused) {
 		return errPaused.Error()
-	default:
-		return errAborted.Error()
 	}
+	return errAborted.Error()
 }
