@@ -2,8 +2,6 @@ package rollout_test
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -67,11 +65,6 @@ func newFixture(t *testing.T, c change) *fixture {
 	f.conn = connect(t, f.OwnerURL)
 	model := tenanttest.New(t, tenanttest.Options{Tenants: 1, Schema: options.Schema})
 	modelConn := connect(t, model.OwnerURL)
-	ledger, err := os.ReadFile("../../tenant/catalog/ledger.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	exec(t, f.conn, string(ledger))
 	schema := model.Tenants[0].Schema()
 	f.from = fingerprintOf(t, modelConn, schema)
 	ddl := tenantSchema
@@ -99,8 +92,6 @@ func newFixture(t *testing.T, c change) *fixture {
 		}},
 		States: []plan.StateGroup{group},
 	}
-	exec(t, f.conn, fmt.Sprintf(`INSERT INTO bailiwick.schemas (scope, version, fingerprint, ddl, current)
-		VALUES ('tenant', '%s', '%s', 'old', true) ON CONFLICT DO NOTHING`, catalog.Version(tenantSchema), f.from))
 	f.config = rollout.Config{
 		URL:        f.OwnerURL,
 		Deployment: everybody(4),

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
@@ -78,10 +79,13 @@ func (r *run) flip(ctx context.Context) error {
 			if current[scope] == version {
 				continue
 			}
-			if _, err := tx.Exec(ctx, "UPDATE bailiwick.schemas SET current = false WHERE scope = $1 AND current", string(scope)); err != nil {
-				return err
+			d := catalog.Desired{Scope: string(scope), Version: version}
+			err := tx.QueryRow(ctx, "SELECT fingerprint, ddl FROM bailiwick.schemas WHERE scope = $1 AND version = $2", d.Scope, version).
+				Scan(&d.Fingerprint, &d.DDL)
+			if err == nil {
+				err = catalog.SetCurrent(ctx, tx, d)
 			}
-			if _, err := tx.Exec(ctx, "UPDATE bailiwick.schemas SET current = true WHERE scope = $1 AND version = $2", string(scope), version); err != nil {
+			if err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,216 @@
+package rollout_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/bailiwick-dev/bailiwick/internal/plan"
+	"github.com/bailiwick-dev/bailiwick/internal/rollout"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+func rollBack(t *testing.T, e *rollout.Engine, slugs ...string) *rollout.Outcome {
+	t.Helper()
+	b, err := e.LayoutRollback(t.Context(), slugs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := e.StartRollback(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t, e, id, rollout.Done)
+}
+
+// current is what new tenants are made of.
+func (f *fixture) current(t *testing.T) string {
+	t.Helper()
+	d, _, err := f.Catalog.Current(t.Context(), catalog.ScopeTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Fingerprint
+}
+
+// A whole rollout goes back, with the tenants that were made in the new state,
+// and forward again.
+func TestRollback(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 4, steps: addEmail, reverse: dropEmail})
+	e, id := f.start(t)
+	run(t, e, id, rollout.Done)
+	if _, err := f.Catalog.Create(t.Context(), catalog.CreateParams{Slug: "born"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.at(t, f.to); n != 5 || f.current(t) != f.to {
+		t.Fatalf("%d of 5 are at the new state, current is %s", n, f.current(t))
+	}
+	if o := rollBack(t, e); o.Done != 5 {
+		t.Errorf("%+v", o)
+	}
+	if n := f.at(t, f.from); n != 5 || f.current(t) != f.from {
+		t.Errorf("%d of 5 are back, current is %s", n, f.current(t))
+	}
+	if _, err := e.LayoutRollback(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no rollout to undo") {
+		t.Errorf("undone twice: %v", err)
+	}
+	f.fleet.States[0].Schemas = f.fleet.States[0].Schemas[:4]
+	id, err := e.Start(t.Context(), f.fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, e, id, rollout.Done) // and the fifth as a straggler
+	if n := f.at(t, f.to); n != 5 {
+		t.Errorf("%d of 5 are forward again", n)
+	}
+}
+
+func TestRollbackOfOne(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 3, steps: addEmail, reverse: dropEmail})
+	e, id := f.start(t)
+	run(t, e, id, rollout.Done)
+	if _, err := e.LayoutRollback(t.Context(), []string{"nobody"}); err == nil {
+		t.Error("a tenant that is not there was rolled back")
+	}
+	rollBack(t, e, f.Tenants[1].Slug)
+	if n := f.at(t, f.from); n != 1 || f.current(t) != f.to {
+		t.Errorf("%d of 1 are back, current is %s", n, f.current(t))
+	}
+	rollBack(t, e)
+	if n := f.at(t, f.from); n != 3 || f.current(t) != f.from {
+		t.Errorf("%d of 3 are back, current is %s", n, f.current(t))
+	}
+}
+
+// A rollout that failed halfway goes back as far as it had come.
+func TestRollbackOfUnfinished(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{
+		tenants: 4, reverse: dropEmail,
+		steps: append(addEmail[:1:1], inTx("ALTER TABLE users ALTER COLUMN email SET NOT NULL")),
+	})
+	half := f.Tenants[0]
+	exec(t, f.conn, "INSERT INTO "+half.Schema()+".users DEFAULT VALUES")
+	f.config.Deployment = everybody(1)
+	e, id := f.start(t)
+	run(t, e, id, rollout.Failed)
+	b, err := e.LayoutRollback(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Of.ID != id || b.Total() != 3 || len(b.Notes) != 1 || !strings.Contains(b.Notes[0], half.Slug) {
+		t.Errorf("%d targets, %q", b.Total(), b.Notes)
+	}
+	if _, err := e.LayoutRollback(t.Context(), []string{half.Slug}); err == nil {
+		t.Error("one tenant was rolled back in the middle of a rollout")
+	} else if _, ok := errors.AsType[*rollout.UnfinishedError](err); !ok {
+		t.Error(err)
+	}
+	rollBack(t, e)
+	if n := f.at(t, f.from); n != 3 || f.current(t) != f.from {
+		t.Errorf("%d of 3 are back, current is %s", n, f.current(t))
+	}
+}
+
+func TestNoWayBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 2, steps: addEmail})
+	f.fleet.States[0].Plan.Irreversible = "the spelling is lost"
+	e, id := f.start(t)
+	run(t, e, id, rollout.Done)
+	_, err := e.LayoutRollback(t.Context(), nil)
+	if err == nil || !strings.Contains(err.Error(), "the spelling is lost") || !strings.Contains(err.Error(), "mend: ") {
+		t.Error(err)
+	}
+}
+
+// The shared schema is one target, before or after all others, and the other way
+// round on the way back.
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		f := newFixture(t, change{tenants: 2, steps: addEmail, reverse: dropEmail})
+		f.addPublic(t, "CREATE TABLE public.offers ()", "DROP TABLE public.offers")
+		f.fleet.PublicFirst = first
+		var order []string
+		f.config.Progress = func(e rollout.Event) {
+			if e.Kind == rollout.WaveStarted {
+				order = append(order, e.Group)
+			}
+		}
+		e, id := f.start(t)
+		run(t, e, id, rollout.Done)
+		rollBack(t, e)
+		want := "all public public all"
+		if first {
+			want = "public all all public"
+		}
+		if got := strings.Join(order, " "); got != want {
+			t.Errorf("public first: %t: %s, want %s", first, got, want)
+		}
+		if n := value[int](t, f.conn, "SELECT count(*) FROM pg_class WHERE relname = 'offers'"); n != 0 {
+			t.Error("public is not back")
+		}
+	}
+}
+
+// addPublic adds a plan for the shared schema to the fleet.
+func (f *fixture) addPublic(t *testing.T, statement, back string) {
+	t.Helper()
+	from := fingerprintOf(t, f.conn, "public")
+	exec(t, f.conn, statement)
+	to := fingerprintOf(t, f.conn, "public")
+	exec(t, f.conn, back)
+	if again := fingerprintOf(t, f.conn, "public"); again != from || from == to {
+		t.Fatalf("%s, %s, %s", from, to, again)
+	}
+	ddl := publicSchema + statement
+	f.fleet.Desired[plan.Public] = plan.Target{Scope: plan.Public, Version: catalog.Version(ddl), DDL: ddl, Fingerprint: to}
+	f.fleet.States = append(f.fleet.States, plan.StateGroup{
+		Scope: plan.Public, Fingerprint: from, Schemas: []string{"public"}, Slugs: []string{"public"},
+		Plan: &plan.Plan{Scope: plan.Public, From: from, To: to, Steps: []plan.Step{inTx(statement)}, Reverse: []plan.Step{inTx(back)}},
+	})
+}
+
+// Tenants alone can't go before a shared schema that has to be first.
+func TestOnlyWithoutPublic(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 2, steps: addEmail})
+	f.addPublic(t, "CREATE TABLE public.offers ()", "DROP TABLE public.offers")
+	f.fleet.PublicFirst = true
+	f.config.Only = []string{f.Tenants[0].Slug}
+	if _, err := f.open(t).Start(t.Context(), f.fleet); err == nil || !strings.Contains(err.Error(), "--only public,") {
+		t.Error(err)
+	}
+}
+
+// One tenant that no plan could be found for is left behind if the budget bears it.
+func TestRefusedPlan(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 3, steps: addEmail})
+	odd := f.Tenants[2]
+	exec(t, f.conn, "CREATE TABLE "+odd.Schema()+".extra ()")
+	s := &f.fleet.States[0]
+	s.Schemas, s.Slugs = s.Schemas[:2], s.Slugs[:2]
+	from := fingerprintOf(t, f.conn, odd.Schema())
+	f.fleet.States = append(f.fleet.States, plan.StateGroup{
+		Scope: plan.Tenant, Fingerprint: from, Schemas: []string{odd.Schema()}, Slugs: []string{odd.Slug},
+		Plan: &plan.Plan{Scope: plan.Tenant, From: from, To: f.to, Refused: []string{"nobody knows what extra is"}},
+	})
+	f.config.Deployment.Groups[0].MaxFailures.Unlimited = false
+	if _, err := f.open(t).Start(t.Context(), f.fleet); err == nil || !strings.Contains(err.Error(), "nobody knows") {
+		t.Error(err)
+	}
+	f.config.Deployment.Groups[0].MaxFailures.Count = 1
+	e, id := f.start(t)
+	if o := run(t, e, id, rollout.Failed); o.Done != 2 || o.Failed != 1 || f.current(t) != f.to {
+		t.Errorf("%+v", o)
+	}
+	if row := f.target(t, odd.Slug); !strings.Contains(row.Error, "nobody knows") || row.Hint == "" {
+		t.Errorf("%+v", row)
+	}
+	exec(t, f.conn, "DROP TABLE "+odd.Schema()+".extra", "SET search_path = "+odd.Schema(), addEmail[0].Statements[0], addEmail[0].Statements[1])
+	run(t, f.open(t), id, rollout.Done)
+}
