@@ -127,6 +127,12 @@ func troubleOf(ctx context.Context, err error) trouble {
 	if errors.Is(err, errClaim) {
 		return ofClaim
 	}
+	if errors.Is(err, errBusy) {
+		return ofLock
+	}
+	if _, refused := errors.AsType[*refusedError](err); refused {
+		return ofSchema
+	}
 	if ctx.Err() != nil {
 		return ofAbort
 	}

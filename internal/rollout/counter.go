@@ -89,3 +89,26 @@ func (c *counter) totals() (t Counts) {
 	}
 	return t
 }
+
+// tooManyError ends a run that has used up its budget of failures.
+type tooManyError struct{ text string }
+
+func (e *tooManyError) Error() string { return e.text }
+
+// budget tells whether more has failed than is borne.
+func (r *run) budget(group string) error { return r.settings.exceeded(&r.counts, group) }
+
+// exceeded holds the failures of a group, or of the whole rollout, against the
+// budget.
+func (s *settings) exceeded(c *counter, group string) error {
+	budget, what := s.Groups[group].Budget, "group "+group
+	failed, total := c.group(group)
+	if s.MaxFailures != nil && group != publicName {
+		budget, what = *s.MaxFailures, "the rollout"
+		failed, total = c.all()
+	}
+	if !budget.Exceeded(failed, total) {
+		return nil
+	}
+	return &tooManyError{fmt.Sprintf("%d of %d schemas of %s failed, and %s are borne", failed, total, what, budget)}
+}

@@ -31,7 +31,7 @@ type fixture struct {
 	fleet *plan.Fleet
 	// from and to are the fingerprints of the tenants' schemas.
 	from, to string
-	config rollout.Config
+	config   rollout.Config
 }
 
 // change is what a fixture's plan does.

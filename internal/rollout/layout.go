@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,8 +70,9 @@ type candidate struct {
 	created time.Time
 }
 
-// Layout lays out a rollout of what fleet says, and changes nothing. It refuses
-// plans that are not certified.
+// Layout lays out a rollout of what fleet says, and changes nothing. Schemas
+// whose plan is not certified will fail, without anything being run on them; when
+// those alone are more than the budget bears it is an error.
 func (e *Engine) Layout(ctx context.Context, fleet *plan.Fleet) (*Layout, error) {
 	l := &Layout{Desired: fleet.Desired}
 	public, tenants, err := e.candidates(ctx, fleet)
@@ -84,6 +86,9 @@ func (e *Engine) Layout(ctx context.Context, fleet *plan.Fleet) (*Layout, error)
 		return nil, err
 	}
 	l.Waves = e.waves(tenants)
+	if err := e.refused(l, public); err != nil {
+		return nil, err
+	}
 	if len(public) > 0 {
 		wave := Wave{Group: publicName, Parallel: 1, Targets: targetsOf(public)}
 		if fleet.PublicFirst {
@@ -155,7 +160,7 @@ func (e *Engine) only(public, tenants *[]candidate, fleet *plan.Fleet) (bool, er
 	return true, nil
 }
 
-// plansOf are the plans of some schemas, which must all be certified.
+// plansOf are the plans of some schemas.
 func plansOf(fleet *plan.Fleet, of []candidate) ([]*plan.Plan, error) {
 	wanted := map[planKey]bool{}
 	for _, c := range of {
@@ -166,9 +171,6 @@ func plansOf(fleet *plan.Fleet, of []candidate) ([]*plan.Plan, error) {
 		if !wanted[keyOf(p)] {
 			continue
 		}
-		if !p.Certified() {
-			return nil, fmt.Errorf("the plan for %s schemas at %s is not certified:\n\t%s", p.Scope, p.From, strings.Join(p.Refused, "\n\t"))
-		}
 		if err := checkSteps(p); err != nil {
 			return nil, err
 		}
@@ -176,6 +178,48 @@ func plansOf(fleet *plan.Fleet, of []candidate) ([]*plan.Plan, error) {
 	}
 	return plans, nil
 }
+
+// refused refuses a layout of which too much is sure to fail.
+func (e *Engine) refused(l *Layout, public []candidate) error {
+	why := map[planKey][]string{}
+	for _, p := range l.Plans {
+		if !p.Certified() {
+			why[keyOf(p)] = p.Refused
+		}
+	}
+	reasons := map[string]bool{}
+	counts := counter{groups: map[string]Counts{}}
+	count := func(group string, t Target) {
+		refused, state := why[planKey{t.Schema == publicName, t.From, t.To}], targetPending
+		if refused != nil {
+			state = targetFailed
+			reasons[fmt.Sprintf("%s, at %s: %s", t.Slug, t.From, strings.Join(refused, "\n\t\t"))] = true
+		}
+		c := counts.groups[group]
+		c.add(state, 1)
+		counts.groups[group] = c
+	}
+	for _, c := range public {
+		count(publicName, c.Target)
+	}
+	for _, w := range l.Waves {
+		for _, t := range w.Targets {
+			count(w.Group, t)
+		}
+	}
+	kept := e.kept(l.Waves)
+	for group := range counts.groups {
+		if err := kept.exceeded(&counts, group); err != nil {
+			list := slices.Sorted(maps.Keys(reasons))
+			return fmt.Errorf("there is no certified plan for\n\t%s\n\tmend: `bailiwick schema plan --save` drafts plan files; "+
+				"or leave these behind with --max-failures", strings.Join(list[:min(len(list), shownReasons)], "\n\t"))
+		}
+	}
+	return nil
+}
+
+// shownReasons bounds an error's text.
+const shownReasons = 10
 
 // waves deals the tenants out to the deployment's groups and their waves.
 func (e *Engine) waves(tenants []candidate) (waves []Wave) {

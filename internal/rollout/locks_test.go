@@ -144,4 +144,3 @@ func TestUnfinished(t *testing.T) {
 		t.Error(err)
 	}
 }
-

@@ -105,7 +105,7 @@ func (e *Engine) undone(ctx context.Context, slugs []string) (Summary, error) {
 		AND (cardinality($1::text[]) = 0 OR EXISTS (
 			SELECT FROM bailiwick.rollout_targets AS t
 			WHERE t.rollout_id = rollouts.id AND t.state = 'done' AND t.slug = ANY ($1::text[])))
-		ORDER BY id DESC LIMIT 1`, slices.Concat([]string{}, slugs))
+		ORDER BY id DESC LIMIT 1`, append([]string{}, slugs...))
 	if err == nil && !ok {
 		err = errors.New("there is no rollout to undo\n\tmend: `bailiwick schema status` shows the last one")
 	}

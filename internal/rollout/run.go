@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 )
 
 // Outcome is how a run has ended.
@@ -116,11 +114,6 @@ func (e *Engine) abortable(ctx context.Context) (context.Context, context.Cancel
 
 var errAborted = errors.New("the rollout was interrupted")
 
-// tooManyError ends a run that has used up its budget of failures.
-type tooManyError struct{ text string }
-
-func (e *tooManyError) Error() string { return e.text }
-
 // all does what is left of the rollout. work is for what must be finished, stop
 // ends between schemas.
 func (r *run) all(work, stop context.Context) (err error) {
@@ -178,24 +171,6 @@ func (r *run) retry(ctx context.Context) error {
 		return fmt.Errorf("write to the ledger: %w", err)
 	}
 	return r.count(ctx)
-}
-
-// budget tells whether more has failed than is borne: in the rollout, or in a group.
-func (r *run) budget(group string) error {
-	failed, total, what, budget := 0, 0, "group "+group, r.settings.Groups[group].Budget
-	if group == publicName {
-		budget = atlas.Budget{}
-	} else if r.settings.MaxFailures != nil {
-		what, budget = "the rollout", *r.settings.MaxFailures
-		failed, total = r.counts.all()
-	}
-	if what != "the rollout" {
-		failed, total = r.counts.group(group)
-	}
-	if !budget.Exceeded(failed, total) {
-		return nil
-	}
-	return &tooManyError{fmt.Sprintf("%d of %d schemas of %s failed, and %s are borne", failed, total, what, budget)}
 }
 
 // conclude writes to the ledger how the run has ended.

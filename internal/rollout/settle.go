@@ -161,6 +161,9 @@ func hint(text string) *detail { return &detail{hint: text} }
 
 func detailOf(err error) *detail {
 	d := &detail{message: err.Error()}
+	if _, refused := errors.AsType[*refusedError](err); refused {
+		d.hint = "write a plan file, or bring the schema to the desired state by hand; then `bailiwick schema resume`"
+	}
 	if statement, ok := errors.AsType[*statementError](err); ok {
 		d.statement = statement.statement
 		d.message = statement.Error()

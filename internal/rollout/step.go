@@ -16,11 +16,19 @@ import (
 // somebody else has done it, or it is not to be done.
 var errClaim = errors.New("the ledger's row has changed")
 
+// refusedError says that nothing can be run on a schema.
+type refusedError struct{ text string }
+
+func (e *refusedError) Error() string { return e.text }
+
 // bring does what is left of a schema's plan.
 func (r *run) bring(ctx context.Context, c *connection, t *target) error {
 	p, ok := r.plans[t.key()]
 	if !ok {
-		return &statementError{err: fmt.Errorf("rollout %d has no plan from %s to %s", r.id, t.From, t.To)}
+		return &refusedError{fmt.Sprintf("rollout %d has no plan from %s to %s", r.id, t.From, t.To)}
+	}
+	if !p.Certified() {
+		return &refusedError{"there is no certified plan: " + strings.Join(p.Refused, "; ")}
 	}
 	c.used++
 	if t.Step >= len(p.Steps) {
