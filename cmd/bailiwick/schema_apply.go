@@ -75,6 +75,9 @@ func applySchema(cmd *cobra.Command, o applyOptions) error {
 			return err
 		}
 		config.Only = o.only
+		if err := f.catalog.InstallLedger(ctx); err != nil {
+			return err
+		}
 		abort, stop := abortOnSecond(cmd)
 		defer stop()
 		config.Abort = abort
@@ -200,25 +203,15 @@ func writeLayout(w io.Writer, l *rollout.Layout, notes []string) error {
 	return wrapPrint(err)
 }
 
-// writeStatements prints a plan's statements.
+// writeStatements prints a plan's statements, and not what `schema plan` says of it.
 func writeStatements(b *strings.Builder, p *plan.Plan, schemas int) {
-	fmt.Fprintf(b, "%s schemas at %s (%d)", p.Scope, p.From, schemas)
+	fmt.Fprintf(b, "%s: from %s to %s, for %s\n", p.Scope, p.From, p.To, plural(schemas, "schema"))
 	if p.Source != "" {
-		fmt.Fprintf(b, ", by %s", p.Source)
+		fmt.Fprintf(b, "  by plan file %s\n", p.Source)
 	}
-	b.WriteString(":\n")
-	for _, step := range p.Steps {
-		for _, s := range step.Statements {
-			fmt.Fprintf(b, "  %s;", strings.TrimRight(strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n  "), "; \n"))
-			if step.Kind != plan.InTransaction {
-				fmt.Fprintf(b, " -- %s", step.Kind)
-			}
-			b.WriteByte('\n')
-		}
-	}
-	for _, refused := range p.Refused {
-		fmt.Fprintf(b, "  REFUSED: %s\n", refused)
-	}
+	w := planWriter{b: b}
+	w.list("refused", p.Refused)
+	w.steps("statements", p.Steps)
 }
 
 // sample names some of the targets.

@@ -100,7 +100,7 @@ func (o rollbackOptions) show(cmd *cobra.Command, back *rollout.Rollback) error 
 func rollbackNotes(back *rollout.Rollback) []string {
 	notes := append([]string{}, back.Notes...)
 	for _, loss := range back.Losses {
-		notes = append(notes, "the way back loses "+loss)
+		notes = append(notes, "data is lost: "+loss)
 	}
 	return notes
 }
@@ -113,11 +113,11 @@ func (o rollbackOptions) consent(cmd *cobra.Command, back *rollout.Rollback) err
 		}
 	}
 	if len(back.Losses) > 0 && o.yes && !o.acceptLoss {
-		return fmt.Errorf("the way back loses %s\n\tmend: say that it may with --accept-loss", strings.Join(back.Losses, "; "))
+		return fmt.Errorf("data is lost on the way back: %s\n\tmend: say that it may with --accept-loss", strings.Join(back.Losses, "; "))
 	}
 	question := fmt.Sprintf("Undo rollout %d for %s?", back.Of.ID, plural(back.Total(), "schema"))
 	if len(back.Losses) > 0 && !o.acceptLoss {
-		question = fmt.Sprintf("This loses %s. %s", strings.Join(back.Losses, "; "), question)
+		question = fmt.Sprintf("Data is lost: %s. %s", strings.Join(back.Losses, "; "), question)
 	}
 	return confirm(cmd, o.yes, question)
 }

@@ -131,7 +131,7 @@ func TestCanary(t *testing.T) {
 		}
 	}
 	run(t, f.open(t), id, rollout.Done)
-	if want := []string{"canary 1 schemas", "rest 3 schemas", "rest 2 schemas"}; !slices.Equal(waves, want) {
+	if want := []string{"canary 1 schema", "rest 3 schemas", "rest 2 schemas"}; !slices.Equal(waves, want) {
 		t.Errorf("waves %q, want %q", waves, want)
 	}
 }

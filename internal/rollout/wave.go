@@ -54,7 +54,7 @@ func (r *run) wave(work, stop context.Context, row waveRow) error {
 	if context.Cause(stop) != nil {
 		return nil
 	}
-	r.tell(r.event(WaveStarted, row, "", fmt.Sprintf("%d schemas", len(targets))))
+	r.tell(r.event(WaveStarted, row, "", schemas(len(targets))))
 	w := &wave{run: r, row: row, ready: make(chan struct{}, 1)}
 	for _, t := range targets {
 		w.queue = append(w.queue, &item{target: t})
@@ -205,4 +205,11 @@ func (w *wave) end(err error) {
 // meet there again.
 func jitter(d time.Duration) time.Duration {
 	return d/2 + rand.N(d)
+}
+
+func schemas(n int) string {
+	if n == 1 {
+		return "1 schema"
+	}
+	return fmt.Sprintf("%d schemas", n)
 }

@@ -115,6 +115,17 @@ func (c *Catalog) limitPublic(ctx context.Context, tx pgx.Tx) error {
 	return c.checkRuntimeRole(ctx, tx)
 }
 
+// InstallLedger makes Bailiwick's own tables where they are missing, as in a
+// database that an earlier version has installed. It changes nothing else.
+func (c *Catalog) InstallLedger(ctx context.Context) error {
+	return wrap(c.notOwner(ctx, c.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock($1)", installLock); err != nil {
+			return err
+		}
+		return c.installLedger(ctx, tx)
+	})), "install the ledger")
+}
+
 // installLedger makes what is missing of Bailiwick's own schema.
 func (c *Catalog) installLedger(ctx context.Context, tx pgx.Tx) error {
 	if err := script(ctx, tx, "ledger", "pg_catalog", ledger); err != nil {
