@@ -66,30 +66,30 @@ func (s *scratch) realise(ctx context.Context, in Input) (*desired, error) {
 	if err := d.tenant.files(ctx, in.Tenant, ruleTenantSchema, grants); err != nil {
 		return nil, err
 	}
+	states, err := fingerprint.States(ctx, d.tenant.Conn, []string{publicSchema, d.tenant.Schema})
+	if err != nil {
+		return nil, err
+	}
 	for scope, of := range map[Scope]struct {
 		World
 		files []lint.File
 	}{Public: {d.public, in.Public}, Tenant: {d.tenant, in.Tenant}} {
-		if d.targets[scope], err = of.target(ctx, scope, of.files); err != nil {
+		t := Target{Scope: scope, DDL: text(of.files), Fingerprint: states[of.Schema].Fingerprint, Order: states[of.Schema].Order}
+		t.Version = catalog.Version(t.DDL)
+		if t.Objects, err = fingerprint.Objects(ctx, d.tenant.Conn, of.Schema); err != nil {
 			return nil, err
 		}
+		d.targets[scope] = t
 	}
 	return d, nil
 }
 
-func (w World) target(ctx context.Context, scope Scope, files []lint.File) (Target, error) {
-	var ddl strings.Builder
+func text(files []lint.File) string {
+	var b strings.Builder
 	for _, f := range files {
-		ddl.WriteString(f.Text)
+		b.WriteString(f.Text)
 	}
-	t := Target{Scope: scope, DDL: ddl.String(), Version: catalog.Version(ddl.String())}
-	states, err := fingerprint.States(ctx, w.Conn, []string{w.Schema})
-	if err != nil {
-		return t, err
-	}
-	t.Fingerprint, t.Order = states[w.Schema].Fingerprint, states[w.Schema].Order
-	t.Objects, err = fingerprint.Objects(ctx, w.Conn, w.Schema)
-	return t, err
+	return b.String()
 }
 
 // files runs schema files in one transaction, statement by statement, so that an

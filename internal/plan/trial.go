@@ -29,6 +29,7 @@ type trial struct {
 
 	tx      pgx.Tx
 	now     []fingerprint.Object
+	changed bool     // since now was read
 	pending []string // statements of the open transaction, as they are to be run
 	steps   []Step
 	// errors has the last error about a thing, by its kind and name.
@@ -46,7 +47,7 @@ type attempt struct {
 // run works until the target is reached, and returns the steps; or until nothing
 // more succeeds, and returns sentences about what is left.
 func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err error) {
-	t.errors = map[string]error{}
+	t.errors, t.changed = map[string]error{}, true
 	if err := t.begin(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -56,8 +57,10 @@ func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err er
 		}
 	}()
 	for range maxPasses {
-		if err := t.read(ctx); err != nil {
-			return nil, nil, err
+		if t.changed {
+			if err := t.read(ctx); err != nil {
+				return nil, nil, err
+			}
 		}
 		diff := fingerprint.Diff(t.now, t.target)
 		if len(diff) == 0 {
@@ -102,10 +105,14 @@ func (t *trial) pass(ctx context.Context, diff []fingerprint.Difference) (bool, 
 			t.failed = append(t.failed, err)
 		}
 	}
-	if err := t.read(ctx); err != nil {
-		return false, err
+	if t.changed {
+		if err := t.read(ctx); err != nil {
+			return false, err
+		}
 	}
-	diff = fingerprint.Diff(t.now, t.target)
+	if diff = fingerprint.Diff(t.now, t.target); len(diff) == 0 && len(outside) == 0 {
+		return true, nil
+	}
 	if len(t.failed) > 0 || len(outside) > 0 {
 		// What Atlas is yet to make is not made by others in a lesser way.
 		diff = slices.DeleteFunc(diff, isTable)
@@ -215,6 +222,7 @@ func (t *trial) end(ctx context.Context) error {
 }
 
 func (t *trial) read(ctx context.Context) (err error) {
+	t.changed = false
 	t.now, err = fingerprint.ObjectsTx(ctx, t.tx, t.Schema)
 	return err
 }
@@ -236,7 +244,7 @@ func (t *trial) try(ctx context.Context, statements ...string) error {
 		err = t.savepoint(ctx, statements)
 	}
 	if err == nil {
-		t.pending = append(t.pending, statements...)
+		t.pending, t.changed = append(t.pending, statements...), true
 	}
 	return err
 }
@@ -292,7 +300,7 @@ func (t *trial) concurrently(ctx context.Context, attempts []attempt) (bool, err
 		err := Run(ctx, t.World, []Step{step})
 		switch {
 		case err == nil:
-			t.steps, progress = append(t.steps, step), true
+			t.steps, t.changed, progress = append(t.steps, step), true, true
 		case fatal(err):
 			return false, err
 		default:
