@@ -37,13 +37,6 @@ type Changes struct {
 	Findings []Finding
 }
 
-// Finding is what an analyzer of Atlas has to say.
-type Finding struct {
-	Rule, Statement, Message, Mend string
-	// Error tells a finding that stops a plan from one that only warns.
-	Error bool
-}
-
 // Diff returns what makes schema `from` on one connection like schema `to` on
 // another, which may be the same connection. Both are used for nothing else
 // meanwhile; a transaction that is open on them stays as it is.
@@ -70,7 +63,11 @@ func Diff(ctx context.Context, from *pgx.Conn, fromSchema string, to *pgx.Conn, 
 	if err != nil {
 		return nil, fmt.Errorf("plan from schema %s to %s: %w", fromSchema, toSchema, err)
 	}
-	return &Changes{Statements: statements(plan), Skipped: p.skipped, Withheld: p.withheld}, nil
+	found, err := analyze(ctx, changes, plan)
+	if err != nil {
+		return nil, err
+	}
+	return &Changes{Statements: statements(plan), Skipped: p.skipped, Withheld: p.withheld, Findings: found}, nil
 }
 
 // concurrently marks the indexes of tables that exist already. A partitioned

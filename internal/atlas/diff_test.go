@@ -118,6 +118,12 @@ func text(c *atlas.Changes) string {
 	for _, s := range slices.SortedFunc(slices.Values(c.Skipped), cmp.Compare[string]) {
 		b.WriteString("left: " + s + "\n")
 	}
+	for _, f := range c.Findings {
+		b.WriteString("finding: " + f.Rule + " (" + f.Code + "): " + f.Message + "\n")
+		if !slices.ContainsFunc(c.Statements, func(s atlas.Statement) bool { return s.SQL == f.Statement }) {
+			b.WriteString("  of no statement: " + f.Statement + "\n")
+		}
+	}
 	for _, s := range c.Withheld {
 		b.WriteString("withheld: " + s + "\n")
 	}

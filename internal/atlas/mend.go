@@ -33,11 +33,34 @@ func (p *pair) mend(changes []schema.Change) []schema.Change {
 			changes = append(changes, m)
 		}
 	}
-	changes = p.withhold("", changes)
+	changes = split(p.withhold("", changes))
 	return slices.DeleteFunc(changes, func(c schema.Change) bool {
 		m, ok := c.(*schema.ModifyTable)
 		return ok && len(m.Changes) == 0
 	})
+}
+
+// split gives each new constraint a statement of its own, after the table's other
+// changes: an error then names the one, and engines that spread a schema over
+// several machines take no other form.
+func split(changes []schema.Change) []schema.Change {
+	var constraints []schema.Change
+	for _, m := range modifications(changes) {
+		m.Changes = slices.DeleteFunc(m.Changes, func(c schema.Change) bool {
+			switch c := c.(type) {
+			case *schema.AddPrimaryKey, *schema.AddForeignKey, *schema.AddCheck:
+			case *schema.AddIndex:
+				if attr[*postgres.Constraint](c.I.Attrs) == nil {
+					return false
+				}
+			default:
+				return false
+			}
+			constraints = append(constraints, &schema.ModifyTable{T: m.T, Changes: []schema.Change{c}})
+			return true
+		})
+	}
+	return append(changes, constraints...)
 }
 
 // overlooked adds changes of types that Atlas does not know (domains, composite

@@ -62,6 +62,9 @@ type World struct {
 	// no role, no settings.
 	Conn *pgx.Conn
 	Names
+
+	// locks, if not nil, gathers what Run's statements lock.
+	locks *[]Lock
 }
 
 // Gate is asked whether statements that run at a state still run at the next one.

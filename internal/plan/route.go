@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -23,6 +24,8 @@ type unit struct {
 	plan *Plan
 	// found tells that the trial found a plan, whatever became of it.
 	found bool
+	// atlas is what Atlas first said of the difference; nil with a plan file.
+	atlas *atlas.Changes
 }
 
 func (u *unit) ready() bool { return u.plan == nil || u.plan.Certified() }
@@ -168,22 +171,28 @@ func (r *route) find(ctx context.Context, u *unit) error {
 	if err != nil {
 		return err
 	}
-	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, to, r.Policy[p.Scope])}
+	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, to, r.Policy[p.Scope], &u.atlas)}
 	steps, refused, err := t.run(ctx)
 	if err != nil {
 		return err
 	}
 	p.Steps, u.found = steps, len(refused) == 0
 	r.refuse(p, refused...)
+	if u.atlas != nil {
+		r.refuse(p, u.atlas.Withheld...)
+	}
 	return nil
 }
 
-// tables asks Atlas.
-func tables(from, to World, policy atlas.Policy) func(context.Context) ([]attempt, error) {
+// tables asks Atlas. Its first answer is kept in first.
+func tables(from, to World, policy atlas.Policy, first **atlas.Changes) func(context.Context) ([]attempt, error) {
 	return func(ctx context.Context) ([]attempt, error) {
 		changes, err := atlas.Diff(ctx, from.Conn, from.Schema, to.Conn, to.Schema, policy)
 		if err != nil {
 			return nil, err
+		}
+		if *first == nil {
+			*first = changes
 		}
 		attempts := make([]attempt, len(changes.Statements))
 		for i, s := range changes.Statements {
@@ -223,7 +232,7 @@ func (r *route) backward(ctx context.Context) error {
 		if p == nil || p.Source != "" {
 			return nil
 		}
-		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope])}
+		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope], new(*atlas.Changes))}
 		steps, refused, err := t.run(ctx)
 		if err != nil {
 			return err
@@ -243,11 +252,17 @@ func (r *route) certify(ctx context.Context) error {
 		if u.plan == nil {
 			return nil
 		}
-		err := r.rehearse(ctx, u.plan, u.fresh, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
-		if err == nil && !u.ready() && !r.ready(u) {
+		world := u.fresh
+		world.locks = &u.plan.Locks
+		err := r.rehearse(ctx, u.plan, world, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
+		if err != nil {
+			return err
+		}
+		if !u.ready() && !r.ready(u) {
 			u.plan.Refused = []string{"it needs what another plan changes before it, which is refused"}
 		}
-		return err
+		r.lint(u)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -275,6 +290,20 @@ func (r *route) ready(u *unit) bool {
 		return u == r.public || r.public.ready()
 	}
 	return u != r.public || !slices.ContainsFunc(r.tenants, func(t *unit) bool { return !t.ready() })
+}
+
+// lint gathers what there is to say of a unit's plan, and refuses what is an error.
+func (r *route) lint(u *unit) {
+	var found []atlas.Finding
+	if u.atlas != nil {
+		found = u.atlas.Findings
+	}
+	u.plan.Findings = lintPlan(u.plan, found)
+	for _, f := range u.plan.Findings {
+		if f.Severity == severityError {
+			r.refuse(u.plan, fmt.Sprintf("%s [%s]; %s: %s", f.Message, f.Rule, f.Mend, f.Statement))
+		}
+	}
 }
 
 // gate asks what a unit's plan would break.

@@ -52,8 +52,11 @@ func undeadlocked(fn func() error) (err error) {
 }
 
 func (w World) runAll(ctx context.Context, s Step) error {
+	watch, err := w.watch(ctx, s)
+	if err != nil {
+		return err
+	}
 	for _, statement := range s.Statements {
-		var err error
 		if s.Kind == Backfill {
 			// No key is NULL: it runs for no row.
 			_, err = w.Conn.Exec(ctx, w.Bind(statement), nil, nil)
@@ -63,7 +66,11 @@ func (w World) runAll(ctx context.Context, s Step) error {
 		if err != nil {
 			return &statementError{statements: []string{statement}, err: err}
 		}
+		if err := watch.after(ctx, statement); err != nil {
+			return err
+		}
 	}
+	watch.done()
 	return nil
 }
 
