@@ -2,7 +2,6 @@ package atlas
 
 import (
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +36,13 @@ func (l *loader) deployments(body *hclsyntax.Body) []Deployment {
 		for name, attr := range b.Body.Attributes {
 			l.reportf(attr.SrcRange.Start.Line, "unknown-attribute", d.Name, "write it into a group", "a deployment has no attribute %s", name)
 		}
+		sound := len(l.found)
 		for _, g := range b.Body.Blocks {
 			l.group(&d, g)
 		}
-		l.checkDeployment(d)
+		if len(l.found) == sound {
+			l.checkDeployment(d)
+		}
 		all = append(all, d)
 	}
 	return all
@@ -81,7 +83,7 @@ func (l *loader) group(d *Deployment, b *hclsyntax.Block) {
 	if g.OnError == OnErrorContinue && !budget {
 		g.MaxFailures = Budget{Unlimited: true} // As Atlas has it.
 	}
-	if g.OnError == OnErrorFail && budget && g.MaxFailures != (Budget{}) {
+	if g.OnError == OnErrorFail && g.MaxFailures != (Budget{}) {
 		l.reportf(line, "on-error", g.Name, `write on_error = "CONTINUE", or leave max_failures out`,
 			"max_failures has no effect unless on_error is CONTINUE")
 	}
@@ -93,7 +95,7 @@ func (g *Group) set(a *attribute, v cty.Value) {
 	switch a.Name {
 	case "match":
 		g.Match = a.words(v)
-		if len(g.Match) == 0 {
+		if g.Match != nil && len(g.Match) == 0 {
 			a.reportf("match", "name rings, or leave match out to have all that remain", "match is empty")
 		}
 	case "order_by":
@@ -103,21 +105,15 @@ func (g *Group) set(a *attribute, v cty.Value) {
 	case "depends_on":
 		g.DependsOn = a.words(v)
 	case "parallel":
-		g.Parallel = int(a.number(v, 1, 1000)) //nolint:mnd,nolintlint // More connections than any server has.
-		if n := a.number(v, 1, 1000); n != float64(g.Parallel) {
+		n := a.number(v, 1, 1000) // More connections than any server has.
+		g.Parallel = int(n)
+		if n != float64(g.Parallel) {
 			a.reportf("parallel", "write a whole number", "parallel is no whole number")
 		}
 	case "percent":
-		g.Percent = a.number(v, 0, 100)
-		if g.Percent == 0 {
-			a.reportf("percent", "write a number above 0, or leave percent out to have one wave", "waves of 0 percent never end")
-		}
+		g.Percent = a.number(v, 0.01, 100)
 	case "soak":
-		soak, err := time.ParseDuration(a.text(v))
-		if err != nil || soak < 0 {
-			a.reportf("soak", `write it as "30s", "10m" or "1h30m"`, "soak is no length of time")
-		}
-		g.Soak = soak
+		g.Soak = a.duration(v)
 	case "max_failures":
 		g.MaxFailures = a.budget(v)
 	}
@@ -138,7 +134,7 @@ func (a *attribute) reportf(rule, mend, format string, args ...any) {
 // literal returns the attribute's value if it needs neither variables nor
 // functions.
 func (a *attribute) literal() (cty.Value, bool) {
-	mend := fmt.Sprintf("write the value itself; a word needs quotes, as in %s", examples[a.Name])
+	mend := "write the value itself; a word needs quotes, as in " + examples[a.Name]
 	if refs := a.Expr.Variables(); len(refs) > 0 {
 		word := refs[0].RootName()
 		a.reportf("literal", mend, "%s refers to %s, and Atlas's command line refuses what is not a literal here", a.Name, word)
@@ -161,20 +157,34 @@ var examples = map[string]string{
 	"max_failures": `"2%"`, "percent": `10`, "soak": `"30s"`,
 }
 
-func (a *attribute) text(v cty.Value) string {
+// text reads a string; ok is false when it was something else, which has been
+// reported.
+func (a *attribute) text(v cty.Value) (s string, ok bool) {
 	if v.Type() != cty.String {
 		a.reportf("type", "write it as "+examples[a.Name], "%s is no string", a.Name)
-		return examples[a.Name]
+		return "", false
 	}
-	return v.AsString()
+	return v.AsString(), true
 }
 
-// words reads a string, or a list of strings.
+func (a *attribute) duration(v cty.Value) time.Duration {
+	s, ok := a.text(v)
+	if !ok {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		a.reportf("soak", `write it as "30s", "10m" or "1h30m"`, "%s is %q, which is no length of time", a.Name, s)
+	}
+	return d
+}
+
+// words reads a string, or a list of strings; nil stands for what is neither.
 func (a *attribute) words(v cty.Value) []string {
 	if v.Type() == cty.String {
 		return []string{v.AsString()}
 	}
-	var words []string
+	words := []string{}
 	if !v.CanIterateElements() || v.Type().IsObjectType() {
 		a.reportf("type", "write it as "+examples[a.Name], "%s is no list of strings", a.Name)
 		return nil
@@ -186,6 +196,7 @@ func (a *attribute) words(v cty.Value) []string {
 		}
 		if slices.Contains(words, e.AsString()) {
 			a.reportf("duplicate", "name it once", "%s holds %q twice", a.Name, e.AsString())
+			continue
 		}
 		words = append(words, e.AsString())
 	}
@@ -193,33 +204,34 @@ func (a *attribute) words(v cty.Value) []string {
 }
 
 func (a *attribute) oneOf(v cty.Value, words ...string) string {
-	s := a.text(v)
-	if v.Type() == cty.String && !slices.Contains(words, s) {
+	s, ok := a.text(v)
+	if ok && !slices.Contains(words, s) {
 		a.reportf("value", nearest(s, words), "%s is %q, which means nothing", a.Name, s)
 	}
 	return s
 }
 
-func (a *attribute) number(v cty.Value, low, high int64) float64 {
+func (a *attribute) number(v cty.Value, low, high float64) float64 {
 	if v.Type() != cty.Number {
 		a.reportf("type", "write it as "+examples[a.Name], "%s is no number", a.Name)
-		return float64(low)
+		return low
 	}
-	n := v.AsBigFloat()
-	if n.Cmp(big.NewFloat(float64(low))) < 0 || n.Cmp(big.NewFloat(float64(high))) > 0 {
-		a.reportf("range", fmt.Sprintf("write a number from %d to %d", low, high), "%s is %s", a.Name, n.Text('g', 6))
-		return float64(high)
+	f, _ := v.AsBigFloat().Float64()
+	if f < low || f > high {
+		a.reportf("range", fmt.Sprintf("write a number from %g to %g", low, high), "%s is %g", a.Name, f)
+		return low
 	}
-	f, _ := n.Float64()
 	return f
 }
 
 func (a *attribute) budget(v cty.Value) Budget {
-	s := ""
+	var s string
 	if v.Type() == cty.Number {
 		s = v.AsBigFloat().Text('f', -1)
+	} else if text, ok := a.text(v); ok {
+		s = text
 	} else {
-		s = a.text(v)
+		return Budget{}
 	}
 	b, err := ParseBudget(s)
 	if err != nil {

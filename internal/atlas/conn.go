@@ -46,7 +46,8 @@ func (c sqlConn) CheckNamedValue(*driver.NamedValue) error { return nil }
 // QueryContext asks for text, which database/sql makes into whatever Atlas
 // scans it into.
 func (c sqlConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	list := []any{pgx.QueryExecModeDescribeExec, pgx.QueryResultFormats{pgx.TextFormatCode}}
+	list := make([]any, 0, 2+len(args))
+	list = append(list, pgx.QueryExecModeDescribeExec, pgx.QueryResultFormats{pgx.TextFormatCode})
 	for _, a := range args {
 		list = append(list, a.Value)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 
 	"ariga.io/atlas/schemahcl"
 	"github.com/hashicorp/hcl/v2"
@@ -19,13 +21,12 @@ import (
 func (l *loader) dataSQL(ctx context.Context, eval *hcl.EvalContext, block *hclsyntax.Block) (cty.Value, error) {
 	value, err := querySQL(ctx, eval, block)
 	if err != nil {
-		var diags hcl.Diagnostics
-		if errors.As(err, &diags) {
+		if diags, ok := errors.AsType[hcl.Diagnostics](err); ok {
 			return cty.NilVal, diags
 		}
 		subject := block.DefRange()
 		return cty.NilVal, hcl.Diagnostics{{
-			Severity: hcl.DiagError, Summary: "data.sql." + block.Labels[1], Detail: err.Error(), Subject: &subject,
+			Severity: hcl.DiagError, Summary: dataSummary + "sql." + block.Labels[1], Detail: err.Error(), Subject: &subject,
 		}}
 	}
 	return value, nil
@@ -52,7 +53,7 @@ func querySQL(ctx context.Context, eval *hcl.EvalContext, block *hclsyntax.Block
 	config.RuntimeParams["statement_timeout"] = "30s"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return cty.NilVal, fmt.Errorf("connect: %w", err)
+		return cty.NilVal, fmt.Errorf("connect to %s: no answer, or not let in", net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))))
 	}
 	values, err := oneColumn(ctx, conn, in.Query, args)
 	if err := errors.Join(err, conn.Close(context.WithoutCancel(ctx))); err != nil {
@@ -157,7 +158,7 @@ func otherSources(body *hclsyntax.Body) []schemahcl.Option {
 			func(_ context.Context, _ *hcl.EvalContext, b *hclsyntax.Block) (cty.Value, error) {
 				subject := b.DefRange()
 				return cty.NilVal, hcl.Diagnostics{{
-					Severity: hcl.DiagError, Summary: "data." + kind, Subject: &subject,
+					Severity: hcl.DiagError, Summary: dataSummary + kind, Subject: &subject,
 					Detail: `Of the data sources, Bailiwick evaluates "sql" only; use getenv, or a variable.`,
 				}}
 			}))

@@ -89,7 +89,7 @@ func (p *pair) concurrently(changes []schema.Change) {
 		for _, c := range m.Changes {
 			switch c := c.(type) {
 			case *schema.AddIndex:
-				if p.policy.ConcurrentIndex.Create && !(c.I.Unique && needed[m.T.Name]) {
+				if p.policy.ConcurrentIndex.Create && (!c.I.Unique || !needed[m.T.Name]) {
 					c.Extra = append(c.Extra, &postgres.Concurrently{})
 				}
 			case *schema.DropIndex:

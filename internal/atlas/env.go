@@ -19,11 +19,14 @@ import (
 // in their DefaultExtension.
 type (
 	fileSpec struct {
+		schemahcl.DefaultExtension
+
 		Envs []*envSpec `spec:"env"`
 		Diff *diffSpec  `spec:"diff"`
-		schemahcl.DefaultExtension
 	}
 	envSpec struct {
+		schemahcl.DefaultExtension
+
 		Name    string       `spec:"name,name"`
 		URL     string       `spec:"url"`
 		Dev     string       `spec:"dev"`
@@ -32,13 +35,13 @@ type (
 		Schema  *srcSpec     `spec:"schema"`
 		Diff    *diffSpec    `spec:"diff"`
 		Rollout *rolloutSpec `spec:"rollout"`
-		schemahcl.DefaultExtension
 	}
 	srcSpec  struct{ schemahcl.DefaultExtension }
 	diffSpec struct {
+		schemahcl.DefaultExtension
+
 		Concurrent *concurrentSpec `spec:"concurrent_index"`
 		Skip       *skipSpec       `spec:"skip"`
-		schemahcl.DefaultExtension
 	}
 	concurrentSpec struct {
 		Create bool `spec:"create"`
@@ -46,10 +49,7 @@ type (
 		Drop   bool `spec:"drop"`
 	}
 	skipSpec    struct{ schemahcl.DefaultExtension }
-	rolloutSpec struct {
-		Deployment *schemahcl.Ref `spec:"deployment"`
-		schemahcl.DefaultExtension
-	}
+	rolloutSpec struct{ schemahcl.DefaultExtension }
 )
 
 // env evaluates the blocks of one env. None is fine, and then the defaults hold.
@@ -70,7 +70,7 @@ func (l *loader) env(name string, forEach bool) []*envSpec {
 		envs = append(envs, e)
 	}
 	if len(envs) > 1 && !forEach {
-		l.reportf(0, "duplicate-env", name, "keep one", "there are %d blocks `env %q`", len(envs), name)
+		l.reportf(l.lineOf(name, ""), "duplicate-env", name, "keep one", "there are %d blocks `env %q`", len(envs), name)
 	}
 	return envs
 }
@@ -109,12 +109,12 @@ func (l *loader) database(env, attr, value string) string {
 	switch {
 	case err != nil:
 		// The URL isn't quoted: it may hold a password.
-		l.reportf(0, "url", env+"."+attr, "write it as postgres://user@host/database, with special characters escaped", "the value is not a URL")
+		l.reportf(l.lineOf(env, attr), "url", env+"."+attr, "write it as postgres://user@host/database, with special characters escaped", "the value is not a URL")
 		return ""
 	case u.Scheme == "" && u.Host == "" && u.Path == "":
 		return ""
 	case u.Scheme != "postgres" && u.Scheme != "postgresql":
-		l.reportf(0, "url", env+"."+attr, "write it as postgres://user@host/database", "the value is not a URL of PostgreSQL")
+		l.reportf(l.lineOf(env, attr), "url", env+"."+attr, "write it as postgres://user@host/database", "the value is not a URL of PostgreSQL")
 		return ""
 	}
 	query := u.Query()
@@ -141,14 +141,14 @@ func (l *loader) sources(env string, spec *envSpec) []string {
 			list = append(list, v.AsString())
 		}
 	default:
-		l.reportf(0, "src", env, `write src = "file://schema/tenant.sql", or a list of such`, "src is neither a string nor a list of strings")
+		l.reportf(l.lineOf(env, "src"), "src", env, `write src = "file://schema/tenant.sql", or a list of such`, "src is neither a string nor a list of strings")
 		return nil
 	}
 	var files []string
 	for _, src := range list {
 		found, err := l.source(src)
 		if err != nil {
-			l.reportf(0, "src", env, "name SQL files of the project, relative to its folder", "src %q: %v", src, err)
+			l.reportf(l.lineOf(env, "src"), "src", env, "name SQL files of the project, relative to its folder", "src %q: %v", src, err)
 		}
 		files = append(files, found...)
 	}
@@ -214,13 +214,13 @@ func (l *loader) policy(env string, spec *diffSpec) Policy {
 		on, err := attr.Bool()
 		switch known := slices.Contains(skippable, attr.K); {
 		case err != nil:
-			l.reportf(0, "skip", env, "write true or false", "diff.skip.%s is no boolean", attr.K)
+			l.reportf(l.lineOf(env, "diff.skip."+attr.K), "skip", env, "write true or false", "diff.skip.%s is no boolean", attr.K)
 		case !known && !slices.Contains(otherSkips, attr.K):
-			l.reportf(0, "skip", env, nearest(attr.K, skippable), "diff.skip knows no %s", attr.K)
+			l.reportf(l.lineOf(env, "diff.skip."+attr.K), "skip", env, nearest(attr.K, skippable), "diff.skip knows no %s", attr.K)
 		case on && known:
 			p.Skip = append(p.Skip, attr.K)
 		case on:
-			l.reportf(0, "skip", env, "take the line out: what the schema's files say of it is always planned",
+			l.reportf(l.lineOf(env, "diff.skip."+attr.K), "skip", env, "take the line out: what the schema's files say of it is always planned",
 				"Bailiwick can't leave out %s", attr.K)
 		}
 	}
@@ -232,8 +232,10 @@ func (l *loader) policy(env string, spec *diffSpec) Policy {
 // the default.
 func (l *loader) choose(all []Deployment, tenant []*envSpec) Deployment {
 	name := ""
-	if len(tenant) > 0 && tenant[0].Rollout != nil && tenant[0].Rollout.Deployment != nil {
-		name = strings.Trim(strings.TrimPrefix(tenant[0].Rollout.Deployment.V, "$deployment"), `.[]"`)
+	if len(tenant) > 0 && tenant[0].Rollout != nil {
+		if attr, ok := tenant[0].Rollout.Attr("deployment"); ok {
+			name = deploymentName(attr)
+		}
 	}
 	for _, d := range all {
 		if d.Name == name {
@@ -249,4 +251,14 @@ func (l *loader) choose(all []Deployment, tenant []*envSpec) Deployment {
 			"there are %d deployments, and nothing says which one counts", len(all))
 	}
 	return all[0]
+}
+
+// deploymentName takes the name out of a reference, deployment.NAME or
+// deployment["NAME"].
+func deploymentName(attr *schemahcl.Attr) string {
+	ref, err := attr.Ref()
+	if err != nil {
+		return ""
+	}
+	return strings.Trim(strings.TrimPrefix(ref, "$deployment"), `.[]"`)
 }

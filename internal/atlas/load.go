@@ -1,12 +1,14 @@
 package atlas
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"ariga.io/atlas/schemahcl"
 	"github.com/hashicorp/hcl/v2"
@@ -18,6 +20,9 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
+
+// blockEnv is the type of the blocks that Load looks for.
+const blockEnv = "env"
 
 // Options say how atlas.hcl is read.
 type Options struct {
@@ -32,6 +37,18 @@ type Options struct {
 
 // Load reads the project's atlas.hcl, or returns the defaults where there is
 // none. Whatever is wrong with the file comes back as a diag.List.
+func Load(ctx context.Context, p *project.Project, o Options) (*Config, error) {
+	src, err := os.ReadFile(p.Abs(File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return defaults(p), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", File, err)
+	}
+	return Parse(ctx, p, src, o)
+}
+
+// Parse reads src as the project's atlas.hcl.
 //
 // The blocks are Atlas's own. Of each env it takes src, url, dev, schemas,
 // exclude, for_each, diff and rollout; all else is Atlas's affair and not
@@ -39,16 +56,9 @@ type Options struct {
 // match, order_by, parallel, on_error, depends_on) and four more. Atlas's
 // command line reads past it as long as all its values are literals, so
 // nothing else is accepted.
-func Load(ctx context.Context, p *project.Project, o Options) (*Config, error) {
+func Parse(ctx context.Context, p *project.Project, src []byte, o Options) (*Config, error) {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
-	}
-	src, err := os.ReadFile(p.Abs(File))
-	if errors.Is(err, fs.ErrNotExist) {
-		return defaults(p), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", File, err)
 	}
 	l := &loader{ctx: ctx, project: p, options: o, src: src}
 	config := l.load()
@@ -86,7 +96,10 @@ type loader struct {
 	project *project.Project
 	options Options
 	src     []byte
-	found   diag.List
+	// lines has those of attributes and blocks, by paths such as "env.tenant.url".
+	// Atlas's reader forgets them.
+	lines map[string]int
+	found diag.List
 }
 
 func (l *loader) load() *Config {
@@ -100,7 +113,12 @@ func (l *loader) load() *Config {
 	if len(l.found) > 0 {
 		return config // Atlas's reader would say the same in other words.
 	}
+	l.lines = map[string]int{}
+	l.index("", body)
 	public := l.env(EnvPublic, false)
+	if len(l.found) > 0 {
+		return config // What is wrong with the whole file is said once.
+	}
 	tenant := l.env(EnvTenant, l.options.ForEach)
 	if len(l.found) > 0 {
 		return config
@@ -126,11 +144,35 @@ func (l *loader) parse() *hclsyntax.Body {
 	return body
 }
 
+// index notes the lines of a body's attributes and blocks.
+func (l *loader) index(path string, body *hclsyntax.Body) {
+	for name, a := range body.Attributes {
+		l.lines[path+name] = a.SrcRange.Start.Line
+	}
+	for _, b := range body.Blocks {
+		inner := path + strings.Join(append([]string{b.Type}, b.Labels...), ".")
+		l.lines[inner] = b.DefRange().Start.Line
+		l.index(inner+".", b.Body)
+	}
+}
+
+// lineOf is the line of an env's setting, which may stand in a block without a
+// label, or beside the envs, or not at all.
+func (l *loader) lineOf(env, path string) int {
+	return cmp.Or(l.lines["env."+env+"."+path], l.lines["env."+path], l.lines[path], l.lines["env."+env])
+}
+
 func (l *loader) reportf(line int, rule, subject, mend, format string, args ...any) {
 	l.found = append(l.found, diag.Diagnostic{
 		File: File, Line: line, Rule: rule, Subject: subject, Mend: mend, Message: fmt.Sprintf(format, args...),
 	})
 }
+
+const (
+	mendHCL = "mend the file; Atlas's own command line refuses it too"
+	// dataSummary begins the summary of what is wrong with a data source.
+	dataSummary = "data."
+)
 
 // reportHCL reports what the reader of HCL found.
 func (l *loader) reportHCL(diags hcl.Diagnostics) {
@@ -142,18 +184,21 @@ func (l *loader) reportHCL(diags hcl.Diagnostics) {
 		if d.Subject != nil {
 			line = d.Subject.Start.Line
 		}
-		l.reportf(line, "hcl", d.Summary, "mend the file; Atlas's own command line refuses it too", "%s", sentence(d.Detail))
+		rule, mend := "hcl", mendHCL
+		if strings.HasPrefix(d.Summary, dataSummary) {
+			rule, mend = "data", "see to the block, or take out what refers to it"
+		}
+		l.reportf(line, rule, d.Summary, mend, "%s", sentence(d.Detail))
 	}
 }
 
 // reportErr reports an error of Atlas's reader, which may hold places or none.
 func (l *loader) reportErr(subject string, err error) {
-	var diags hcl.Diagnostics
-	if errors.As(err, &diags) {
+	if diags, ok := errors.AsType[hcl.Diagnostics](err); ok {
 		l.reportHCL(diags)
 		return
 	}
-	l.reportf(0, "atlas", subject, "mend the file; Atlas's own command line refuses it too", "%s", sentence(err.Error()))
+	l.reportf(0, "atlas", subject, mendHCL, "%s", sentence(err.Error()))
 }
 
 // evaluate reads the file as Atlas's command line does for one env: with the
@@ -168,7 +213,7 @@ func (l *loader) evaluate(name string, forEach bool, into any) {
 	options := []schemahcl.Option{
 		schemahcl.WithContext(l.ctx),
 		schemahcl.WithVariables(map[string]cty.Value{
-			"atlas": cty.ObjectVal(map[string]cty.Value{"env": cty.StringVal(name)}),
+			"atlas": cty.ObjectVal(map[string]cty.Value{blockEnv: cty.StringVal(name)}),
 		}),
 		schemahcl.WithFunctions(l.functions()),
 		schemahcl.WithScopedEnums("env.migration.format", "atlas", "flyway", "liquibase", "goose", "golang-migrate", "dbmate"),
@@ -192,7 +237,7 @@ func (l *loader) evaluate(name string, forEach bool, into any) {
 func (l *loader) eval(state *schemahcl.State, parser *hclparse.Parser, into any) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("Atlas's reader broke off: %v", r)
+			err = fmt.Errorf("the reader broke off: %v", r)
 		}
 	}()
 	vars := map[string]cty.Value{}
@@ -209,7 +254,7 @@ func selected(blocks hclsyntax.Blocks, name string) hclsyntax.Blocks {
 	for _, b := range blocks {
 		switch {
 		case b.Type == "atlas": // Its account; the name is taken by atlas.env.
-		case b.Type != "env":
+		case b.Type != blockEnv:
 			others = append(others, b)
 		case len(b.Labels) == 1 && b.Labels[0] == name:
 			labeled = append(labeled, b)
@@ -227,7 +272,7 @@ func selected(blocks hclsyntax.Blocks, name string) hclsyntax.Blocks {
 // all the same, so that the database behind it is not asked.
 func withoutForEach(blocks hclsyntax.Blocks) schemahcl.Option {
 	for _, b := range blocks {
-		if b.Type == "env" {
+		if b.Type == blockEnv {
 			delete(b.Body.Attributes, "for_each")
 		}
 	}

@@ -36,7 +36,7 @@ func lintPlan(p *Plan, found []atlas.Finding) []Finding {
 		// Where Atlas's statement failed, something else is in the plan.
 		if slices.ContainsFunc(p.Steps, func(s Step) bool { return slices.Contains(s.Statements, f.Statement) }) {
 			l.statement = f.Statement
-			l.warn(f.Rule, mends[f.Rule], "%s (Atlas's %s)", f.Message, f.Code)
+			l.warnf(f.Rule, mends[f.Rule], "%s (Atlas's %s)", f.Message, f.Code)
 		}
 	}
 	for _, step := range p.Steps {
@@ -56,7 +56,7 @@ func lintPlan(p *Plan, found []atlas.Finding) []Finding {
 	for _, table := range sortedKeys(l.created) {
 		if !l.keyed[table] {
 			l.statement = ""
-			l.warn("no-primary-key", mends["no-primary-key"], "table %s has no primary key", table)
+			l.warnf("no-primary-key", mends["no-primary-key"], "table %s has no primary key", table)
 		}
 	}
 	return l.found
@@ -83,7 +83,7 @@ var mends = map[string]string{
 	"writes-public":            "write a plan file of public (-- bailiwick:plan public) for it",
 }
 
-func (l *planLint) add(severity, rule, mend, format string, args ...any) {
+func (l *planLint) addf(severity, rule, mend, format string, args ...any) {
 	f := Finding{Rule: rule, Statement: l.statement, Message: fmt.Sprintf(format, args...), Mend: mend, Severity: severity}
 	same := func(g Finding) bool { return g.Rule == f.Rule && g.Statement == f.Statement }
 	if !slices.ContainsFunc(l.found, same) {
@@ -91,8 +91,8 @@ func (l *planLint) add(severity, rule, mend, format string, args ...any) {
 	}
 }
 
-func (l *planLint) warn(rule, mend, format string, args ...any) {
-	l.add(severityWarning, rule, mend, format, args...)
+func (l *planLint) warnf(rule, mend, format string, args ...any) {
+	l.addf(severityWarning, rule, mend, format, args...)
 }
 
 var tenantName = regexp.MustCompile(`\bt_[0-9a-f]{32}\b`)
@@ -101,7 +101,7 @@ var tenantName = regexp.MustCompile(`\bt_[0-9a-f]{32}\b`)
 // run.
 func (l *planLint) text() {
 	if name := tenantName.FindString(l.statement); name != "" {
-		l.add(severityError, "names-tenant", mends["names-tenant"], "the statement names one tenant's schema or role, %s", name)
+		l.addf(severityError, "names-tenant", mends["names-tenant"], "the statement names one tenant's schema or role, %s", name)
 	}
 }
 
@@ -111,11 +111,11 @@ func (l *planLint) locks() {
 		l.statement = k.Statement
 		switch {
 		case k.Rewrite:
-			l.warn("rewrites-table", mends["rewrites-table"], "table %s is written anew, and nobody can use it meanwhile", k.Table)
+			l.warnf("rewrites-table", mends["rewrites-table"], "table %s is written anew, and nobody can use it meanwhile", k.Table)
 		case k.Scan && k.Mode == "SHARE":
-			l.warn("index-blocks-writes", mends["index-blocks-writes"], "nobody can write to table %s until the index is made", k.Table)
-		case k.Scan && k.Mode != "SHARE UPDATE EXCLUSIVE":
-			l.warn("scans-table", mends["scans-table"], "all of table %s is read under a lock (%s)", k.Table, k.Mode)
+			l.warnf("index-blocks-writes", mends["index-blocks-writes"], "nobody can write to table %s until the index is made", k.Table)
+		case k.Scan && k.Mode != weakestScan:
+			l.warnf("scans-table", mends["scans-table"], "all of table %s is read under a lock (%s)", k.Table, k.Mode)
 		}
 	}
 }
@@ -129,12 +129,12 @@ func (l *planLint) tree(n *pgquery.Node) {
 	case n.GetAlterTableStmt() != nil:
 		l.alterTable(n.GetAlterTableStmt())
 	case n.GetDropStmt().GetRemoveType() == pgquery.ObjectType_OBJECT_TABLE && n.GetDropStmt() != nil:
-		l.warn("drops-table", mends["drops-table"], "a table is dropped with its rows")
+		l.warnf("drops-table", mends["drops-table"], "a table is dropped with its rows")
 	case n.GetRenameStmt() != nil:
 		r := n.GetRenameStmt()
 		switch r.GetRenameType() {
 		case pgquery.ObjectType_OBJECT_TABLE, pgquery.ObjectType_OBJECT_COLUMN, pgquery.ObjectType_OBJECT_VIEW:
-			l.warn("renames", mends["renames"], "releases that know the old name fail from then on: %s", r.GetNewname())
+			l.warnf("renames", mends["renames"], "releases that know the old name fail from then on: %s", r.GetNewname())
 		}
 	case n.GetCreateFunctionStmt() != nil:
 		l.function(n.GetCreateFunctionStmt())
@@ -149,6 +149,6 @@ func (l *planLint) function(f *pgquery.CreateFunctionStmt) {
 		path = path || e.GetDefname() == "set" && e.GetArg().GetVariableSetStmt().GetName() == "search_path"
 	}
 	if definer && !path {
-		l.warn("no-search-path", mends["no-search-path"], "a SECURITY DEFINER function obeys the caller's search_path")
+		l.warnf("no-search-path", mends["no-search-path"], "a SECURITY DEFINER function obeys the caller's search_path")
 	}
 }

@@ -50,7 +50,7 @@ func (l *planLint) public(n *pgquery.Node) {
 	}
 	for _, r := range written {
 		if r.GetSchemaname() == publicSchema {
-			l.add(severityError, "writes-public", mends["writes-public"], "a tenants' plan changes public.%s", r.GetRelname())
+			l.addf(severityError, "writes-public", mends["writes-public"], "a tenants' plan changes public.%s", r.GetRelname())
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (l *planLint) constraint(table string, types map[string]string, k *pgquery.
 			columns = append(columns, n.GetString_().GetSval())
 		}
 		if len(columns) == 1 && slices.Contains([]string{"int2", "int4", "smallserial", "serial", "serial2", "serial4"}, types[columns[0]]) {
-			l.warn("narrow-key", mends["narrow-key"], "the primary key of table %s is a %s", table, types[columns[0]])
+			l.warnf("narrow-key", mends["narrow-key"], "the primary key of table %s is a %s", table, types[columns[0]])
 		}
 		return // Its name is the table's.
 	case pgquery.ConstrType_CONSTR_UNIQUE, pgquery.ConstrType_CONSTR_CHECK, pgquery.ConstrType_CONSTR_FOREIGN, pgquery.ConstrType_CONSTR_EXCLUSION:
@@ -91,7 +91,7 @@ func (l *planLint) constraint(table string, types map[string]string, k *pgquery.
 		return
 	}
 	if k.GetConname() == "" {
-		l.warn("unnamed-constraint", mends["unnamed-constraint"], "a constraint of table %s has no name", table)
+		l.warnf("unnamed-constraint", mends["unnamed-constraint"], "a constraint of table %s has no name", table)
 	}
 }
 
@@ -103,12 +103,12 @@ func (l *planLint) alterTable(a *pgquery.AlterTableStmt) {
 		case pgquery.AlterTableType_AT_AddColumn:
 			l.addColumn(table, cmd.GetDef().GetColumnDef())
 		case pgquery.AlterTableType_AT_AddIdentity:
-			l.warn("identity-added-later", mends["identity-added-later"], "column %s.%s becomes an identity after the table was made", table, cmd.GetName())
+			l.warnf("identity-added-later", mends["identity-added-later"], "column %s.%s becomes an identity after the table was made", table, cmd.GetName())
 		case pgquery.AlterTableType_AT_DropColumn:
-			l.warn("drops-column", mends["drops-column"], "column %s.%s is dropped with its values", table, cmd.GetName())
+			l.warnf("drops-column", mends["drops-column"], "column %s.%s is dropped with its values", table, cmd.GetName())
 		case pgquery.AlterTableType_AT_SetNotNull:
 			if !l.created[table] {
-				l.warn("may-hold-nulls", mends["may-hold-nulls"], "column %s.%s may hold NULL", table, cmd.GetName())
+				l.warnf("may-hold-nulls", mends["may-hold-nulls"], "column %s.%s may hold NULL", table, cmd.GetName())
 			}
 		case pgquery.AlterTableType_AT_AddConstraint:
 			l.constraint(table, nil, cmd.GetDef().GetConstraint(), nil)
@@ -132,10 +132,10 @@ func (l *planLint) addColumn(table string, c *pgquery.ColumnDef) {
 	}
 	serial := slices.Contains([]string{"serial", "bigserial", "smallserial"}, typeName(c.GetTypeName()))
 	if notNull && !filled && !serial && !l.created[table] {
-		l.warn("not-null-without-default", mends["not-null-without-default"], "column %s.%s is NOT NULL and nothing fills it: tenants with rows fail", table, c.GetColname())
+		l.warnf("not-null-without-default", mends["not-null-without-default"], "column %s.%s is NOT NULL and nothing fills it: tenants with rows fail", table, c.GetColname())
 	}
 	if (identity || serial) && !l.created[table] {
-		l.warn("identity-added-later", mends["identity-added-later"], "column %s.%s is an identity added after the table was made", table, c.GetColname())
+		l.warnf("identity-added-later", mends["identity-added-later"], "column %s.%s is an identity added after the table was made", table, c.GetColname())
 	}
 }
 

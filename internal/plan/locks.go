@@ -15,9 +15,13 @@ import (
 // lockModes are PostgreSQL's, from those that nobody notices to the one that
 // everybody does.
 var lockModes = []string{
-	"ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
+	"ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", weakestScan,
 	"SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE",
 }
+
+// weakestScan is what VALIDATE CONSTRAINT and CREATE INDEX CONCURRENTLY take:
+// readers and writers go on.
+const weakestScan = "SHARE UPDATE EXCLUSIVE"
 
 // noticed is the weakest mode that is worth a word: those below stop nothing
 // but what is ACCESS EXCLUSIVE itself.
@@ -154,7 +158,7 @@ func (w World) outsideLocks(ctx context.Context, statement string) ([]Lock, erro
 			if err != nil {
 				return nil, err
 			}
-			locks = append(locks, Lock{Table: table, Mode: "SHARE UPDATE EXCLUSIVE", Statement: statement, Scan: true})
+			locks = append(locks, Lock{Table: table, Mode: weakestScan, Statement: statement, Scan: true})
 		case n.GetDropStmt().GetConcurrent():
 			for _, o := range n.GetDropStmt().GetObjects() {
 				parts := o.GetList().GetItems()
@@ -162,7 +166,7 @@ func (w World) outsideLocks(ctx context.Context, statement string) ([]Lock, erro
 				if err != nil {
 					return nil, err
 				}
-				locks = append(locks, Lock{Table: table, Mode: "SHARE UPDATE EXCLUSIVE", Statement: statement})
+				locks = append(locks, Lock{Table: table, Mode: weakestScan, Statement: statement})
 			}
 		}
 	}
