@@ -11,9 +11,21 @@ import (
 )
 
 // The attributes of a group; the first five are Atlas Pro's.
-var groupAttributes = []string{
-	"match", "order_by", "parallel", "on_error", "depends_on",
-	"max_failures", "percent", "soak",
+const (
+	attrMatch       = "match"
+	attrOrderBy     = "order_by"
+	attrParallel    = "parallel"
+	attrOnError     = "on_error"
+	attrDependsOn   = "depends_on"
+	attrMaxFailures = "max_failures"
+	attrPercent     = "percent"
+	attrSoak        = "soak"
+)
+
+// examples gives each attribute a value.
+var examples = map[string]string{
+	attrMatch: `["canary"]`, attrOrderBy: `"slug"`, attrParallel: `4`, attrOnError: `"CONTINUE"`, attrDependsOn: `["canary"]`,
+	attrMaxFailures: `"2%"`, attrPercent: `10`, attrSoak: `"30s"`,
 }
 
 // deployments reads the deployment blocks from the syntax tree: Atlas's reader
@@ -68,19 +80,17 @@ func (l *loader) group(d *Deployment, b *hclsyntax.Block) {
 	for _, inner := range b.Body.Blocks {
 		l.reportf(inner.DefRange().Start.Line, "unknown-block", g.Name, "take it out", "a group has no block %s", inner.Type)
 	}
-	budget := false
 	for _, name := range sortedKeys(b.Body.Attributes) {
 		attr := &attribute{Attribute: b.Body.Attributes[name], loader: l, group: g.Name}
-		if !slices.Contains(groupAttributes, name) {
-			attr.reportf("unknown-attribute", nearest(name, groupAttributes), "a group has no attribute %s", name)
+		if examples[name] == "" {
+			attr.reportf("unknown-attribute", nearest(name, sortedKeys(examples)), "a group has no attribute %s", name)
 			continue
 		}
 		if v, ok := attr.literal(); ok {
-			budget = budget || name == "max_failures"
 			g.set(attr, v)
 		}
 	}
-	if g.OnError == OnErrorContinue && !budget {
+	if g.OnError == OnErrorContinue && b.Body.Attributes[attrMaxFailures] == nil {
 		g.MaxFailures = Budget{Unlimited: true} // As Atlas has it.
 	}
 	if g.OnError == OnErrorFail && g.MaxFailures != (Budget{}) {
@@ -93,28 +103,28 @@ func (l *loader) group(d *Deployment, b *hclsyntax.Block) {
 // set takes over one attribute.
 func (g *Group) set(a *attribute, v cty.Value) {
 	switch a.Name {
-	case "match":
+	case attrMatch:
 		g.Match = a.words(v)
 		if g.Match != nil && len(g.Match) == 0 {
-			a.reportf("match", "name rings, or leave match out to have all that remain", "match is empty")
+			a.reportf(attrMatch, "name rings, or leave match out to have all that remain", "match is empty")
 		}
-	case "order_by":
+	case attrOrderBy:
 		g.OrderBy = a.oneOf(v, OrderBySlug, OrderByCreatedAt)
-	case "on_error":
+	case attrOnError:
 		g.OnError = a.oneOf(v, OnErrorFail, OnErrorContinue)
-	case "depends_on":
+	case attrDependsOn:
 		g.DependsOn = a.words(v)
-	case "parallel":
+	case attrParallel:
 		n := a.number(v, 1, 1000) // More connections than any server has.
 		g.Parallel = int(n)
 		if n != float64(g.Parallel) {
-			a.reportf("parallel", "write a whole number", "parallel is no whole number")
+			a.reportf(attrParallel, "write a whole number", "parallel is no whole number")
 		}
-	case "percent":
+	case attrPercent:
 		g.Percent = a.number(v, 0.01, 100)
-	case "soak":
+	case attrSoak:
 		g.Soak = a.duration(v)
-	case "max_failures":
+	case attrMaxFailures:
 		g.MaxFailures = a.budget(v)
 	}
 }
@@ -152,11 +162,6 @@ func (a *attribute) literal() (cty.Value, bool) {
 	return v, true
 }
 
-var examples = map[string]string{
-	"match": `["canary"]`, "order_by": `"slug"`, "parallel": `4`, "on_error": `"CONTINUE"`, "depends_on": `["canary"]`,
-	"max_failures": `"2%"`, "percent": `10`, "soak": `"30s"`,
-}
-
 // text reads a string; ok is false when it was something else, which has been
 // reported.
 func (a *attribute) text(v cty.Value) (s string, ok bool) {
@@ -174,7 +179,7 @@ func (a *attribute) duration(v cty.Value) time.Duration {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
-		a.reportf("soak", `write it as "30s", "10m" or "1h30m"`, "%s is %q, which is no length of time", a.Name, s)
+		a.reportf(attrSoak, `write it as "30s", "10m" or "1h30m"`, "%s is %q, which is no length of time", a.Name, s)
 	}
 	return d
 }

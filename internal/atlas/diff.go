@@ -75,28 +75,31 @@ func Diff(ctx context.Context, from *pgx.Conn, fromSchema string, to *pgx.Conn, 
 // because those that are concurrent come last.
 func (p *pair) concurrently(changes []schema.Change) {
 	needed := map[string]bool{}
-	for _, m := range modifications(changes) {
-		for _, c := range m.Changes {
-			if f, ok := c.(*schema.AddForeignKey); ok {
-				needed[f.F.RefTable.Name] = true
+	each(changes, func(_ *schema.Table, c schema.Change) {
+		if f, ok := c.(*schema.AddForeignKey); ok {
+			needed[f.F.RefTable.Name] = true
+		}
+	})
+	each(changes, func(t *schema.Table, c schema.Change) {
+		partitioned := p.then.tables[t.Name].definition != "" // It is the partition key.
+		switch c := c.(type) {
+		case *schema.AddIndex:
+			if p.policy.ConcurrentIndex.Create && !partitioned && (!c.I.Unique || !needed[t.Name]) {
+				c.Extra = append(c.Extra, &postgres.Concurrently{})
+			}
+		case *schema.DropIndex:
+			if p.policy.ConcurrentIndex.Drop && !partitioned {
+				c.Extra = append(c.Extra, &postgres.Concurrently{})
 			}
 		}
-	}
+	})
+}
+
+// each calls do with every change of a table that stays.
+func each(changes []schema.Change, do func(*schema.Table, schema.Change)) {
 	for _, m := range modifications(changes) {
-		if p.then.tables[m.T.Name].definition != "" {
-			continue // The definition is the partition key.
-		}
 		for _, c := range m.Changes {
-			switch c := c.(type) {
-			case *schema.AddIndex:
-				if p.policy.ConcurrentIndex.Create && (!c.I.Unique || !needed[m.T.Name]) {
-					c.Extra = append(c.Extra, &postgres.Concurrently{})
-				}
-			case *schema.DropIndex:
-				if p.policy.ConcurrentIndex.Drop {
-					c.Extra = append(c.Extra, &postgres.Concurrently{})
-				}
-			}
+			do(m.T, c)
 		}
 	}
 }

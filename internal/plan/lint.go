@@ -135,6 +135,7 @@ func (l *planLint) tree(n *pgquery.Node) {
 		switch r.GetRenameType() {
 		case pgquery.ObjectType_OBJECT_TABLE, pgquery.ObjectType_OBJECT_COLUMN, pgquery.ObjectType_OBJECT_VIEW:
 			l.warnf("renames", mends["renames"], "releases that know the old name fail from then on: %s", r.GetNewname())
+		default:
 		}
 	case n.GetCreateFunctionStmt() != nil:
 		l.function(n.GetCreateFunctionStmt())

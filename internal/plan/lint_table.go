@@ -112,6 +112,7 @@ func (l *planLint) alterTable(a *pgquery.AlterTableStmt) {
 			}
 		case pgquery.AlterTableType_AT_AddConstraint:
 			l.constraint(table, nil, cmd.GetDef().GetConstraint(), nil)
+		default:
 		}
 	}
 }
