@@ -32,8 +32,10 @@ func file(name string) string {
 	return string(text)
 }
 
-// The two expressions that the files have in common, as macros.
+// The expressions that the files have in common, as macros.
 var (
+	// options are storage parameters in an order of their own.
+	options = regexp.MustCompile(`OPTIONS\(([a-z_.]+)\)`)
 	// role names the role with a number as all schemas of a fleet name it. It
 	// needs the table ns.
 	role = regexp.MustCompile(`ROLE\(([a-z_.]+)\)`)
@@ -48,7 +50,9 @@ func expand(sql string) string {
 	sql = role.ReplaceAllString(sql, `CASE WHEN $1 = 0 THEN 'PUBLIC' WHEN $1 = ns.tenant THEN '$$tenant'`+
 		` WHEN $1 IN (ns.owner, ns.stand_in) THEN '$$owner' WHEN $1 = ns.runtime THEN '$$runtime'`+
 		` ELSE quote_ident(pg_get_userbyid($1)) END`)
-	return own.ReplaceAllString(sql, `CASE WHEN ns.plain THEN replace(replace($1, ns.prefix, ''), ns.nspname, '$$tenant')`+
+	sql = options.ReplaceAllString(sql, `CASE WHEN $1 IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest($1) AS o) END`)
+	return own.ReplaceAllString(sql, `CASE WHEN strpos($1, ns.nspname) = 0 THEN $1`+
+		` WHEN ns.plain THEN replace(replace($1, ns.prefix, ''), ns.nspname, '$$tenant')`+
 		` WHEN ns.nspname = 'public' THEN $1`+
 		` ELSE regexp_replace($1, '(^|[^[:alnum:]_$$".])' || regexp_replace(ns.prefix, '([^[:alnum:]_ "])', '\\\1', 'g'), '\1', 'g') END`)
 }

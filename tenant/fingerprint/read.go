@@ -43,17 +43,26 @@ SET LOCAL quote_all_identifiers = off;
 SET LOCAL standard_conforming_strings = on;
 SET LOCAL jit = off;
 SET LOCAL max_parallel_workers_per_gather = 0;
-SET LOCAL plan_cache_mode = force_custom_plan;
+SET LOCAL random_page_cost = 1;
 SET LOCAL work_mem = '64MB';
-SET LOCAL lock_timeout = '1s'`
+SET LOCAL lock_timeout = '1s';
+`
 
-// begin is what a transaction begins with. One that is part of another can't
-// be REPEATABLE READ, and need not.
-func begin(q Querier) string {
-	if _, part := q.(pgx.Tx); part {
-		return settings
+// few is up to how many schemas a plan that knows nothing of them will do. For
+// one schema, making a plan takes longer than running it.
+const few = 3
+
+// begin is what a transaction that reads n schemas begins with. One that is part
+// of another can't be REPEATABLE READ, and need not.
+func begin(q Querier, n int) string {
+	set := settings + "SET LOCAL plan_cache_mode = force_custom_plan"
+	if n <= few {
+		set = settings + "SET LOCAL plan_cache_mode = force_generic_plan"
 	}
-	return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;" + settings
+	if _, part := q.(pgx.Tx); part {
+		return set
+	}
+	return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;" + set
 }
 
 // part is a schema as the survey found it.
@@ -97,7 +106,7 @@ func OfTx(ctx context.Context, tx pgx.Tx, schema string) (State, error) {
 func Objects(ctx context.Context, q Querier, schema string) ([]Object, error) {
 	var all []Object
 	err := inTx(ctx, q, func(tx pgx.Tx) error {
-		parts, err := surveyed(ctx, tx, begin(q), []string{schema})
+		parts, err := surveyed(ctx, tx, begin(q, 1), []string{schema})
 		if err != nil || len(parts) == 0 {
 			return err
 		}
@@ -110,7 +119,7 @@ func Objects(ctx context.Context, q Querier, schema string) ([]Object, error) {
 // look surveys the schemas in a transaction of its own.
 func look(ctx context.Context, q Querier, schemas []string) (parts []part, err error) {
 	err = inTx(ctx, q, func(tx pgx.Tx) error {
-		parts, err = surveyed(ctx, tx, begin(q), schemas)
+		parts, err = surveyed(ctx, tx, begin(q, len(schemas)), schemas)
 		return err
 	})
 	if err != nil {
@@ -121,7 +130,7 @@ func look(ctx context.Context, q Querier, schemas []string) (parts []part, err e
 
 func readBatch(ctx context.Context, q Querier, b []part, yield func(State)) error {
 	err := inTx(ctx, q, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, begin(q)); err != nil {
+		if _, err := tx.Exec(ctx, begin(q, len(b))); err != nil {
 			return err
 		}
 		return statesOf(ctx, tx, b, yield)

@@ -24,13 +24,17 @@ WITH anchor AS MATERIALIZED ( -- the roles that Bailiwick's own schema was made 
 	FROM pg_extension AS e
 	JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
 ), rel AS MATERIALIZED (
-	SELECT c.*, quote_ident(c.relname) AS name,
+	SELECT c.oid, c.relnamespace, c.relkind, c.relowner, c.reltype, c.reloftype, c.relam, c.reltablespace, c.reltoastrelid, c.relpersistence,
+		c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relispartition, c.relacl, c.reloptions, c.relpartbound,
+		quote_ident(c.relname) AS name,
 		CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
 			WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'table' END AS kind
 	FROM pg_class AS c
 	WHERE c.oid = ANY ($2::oid[]) AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_class'::regclass)
 ), att AS MATERIALIZED (
-	SELECT r.relnamespace, r.relkind, r.name AS rel, r.name || '.' || quote_ident(a.attname) AS name, a.*
+	SELECT r.relnamespace, r.relkind, r.name AS rel, r.name || '.' || quote_ident(a.attname) AS name,
+		a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attgenerated, a.attidentity, a.attcollation,
+		a.attstorage, a.attcompression, a.attstattarget, a.attislocal, a.attinhcount, a.attacl, a.attoptions, a.attfdwoptions
 	FROM rel AS r JOIN pg_attribute AS a ON a.attrelid = r.oid
 	WHERE a.attnum > 0 AND NOT a.attisdropped AND r.relkind <> 'S'
 ), typ AS MATERIALIZED (
@@ -45,19 +49,21 @@ WITH anchor AS MATERIALIZED ( -- the roles that Bailiwick's own schema was made 
 	FROM pg_proc AS p
 	WHERE p.oid = ANY ($4::oid[]) AND p.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_proc'::regclass)
 ), idx AS MATERIALIZED (
-	SELECT r.relnamespace, r.name AS rel, i.*, c.relname, quote_ident(c.relname) AS name, c.relispartition, c.reltablespace, c.reloptions, k.oid AS con
+	SELECT r.relnamespace, r.relkind, r.name AS rel, i.indexrelid, i.indrelid, i.indisvalid, i.indisreplident, i.indisclustered, i.indexprs IS NOT NULL AS expressions,
+		quote_ident(c.relname) AS name, c.relispartition, c.reltablespace, c.reloptions, k.oid AS con
 	FROM rel AS r
 	JOIN pg_index AS i ON i.indrelid = r.oid
 	JOIN pg_class AS c ON c.oid = i.indexrelid
 	LEFT JOIN pg_constraint AS k ON k.conrelid = r.oid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
 ), con AS MATERIALIZED ( -- NOT NULL is told by the column
-	SELECT r.relnamespace, 'TABLE' AS owner, r.name AS rel, r.name || '.' || quote_ident(c.conname) AS name, c.*
+	SELECT r.relnamespace, 'TABLE' AS owner, r.name AS rel, r.name || '.' || quote_ident(c.conname) AS name,
+		c.oid, c.conname, c.coninhcount, c.conislocal, c.conparentid
 	FROM rel AS r JOIN pg_constraint AS c ON c.conrelid = r.oid AND c.contype NOT IN ('t', 'n')
 	UNION ALL
-	SELECT t.typnamespace, 'DOMAIN', t.name, t.name || '.' || quote_ident(c.conname), c.*
+	SELECT t.typnamespace, 'DOMAIN', t.name, t.name || '.' || quote_ident(c.conname), c.oid, c.conname, c.coninhcount, c.conislocal, c.conparentid
 	FROM typ AS t JOIN pg_constraint AS c ON c.contypid = t.oid AND c.contype <> 'n'
 ), trg AS MATERIALIZED (
-	SELECT r.relnamespace, r.name AS rel, quote_ident(t.tgname) AS trigger, r.name || '.' || quote_ident(t.tgname) AS name, t.*
+	SELECT r.relnamespace, r.name AS rel, quote_ident(t.tgname) AS trigger, r.name || '.' || quote_ident(t.tgname) AS name, t.oid, t.tgparentid, t.tgenabled
 	FROM rel AS r JOIN pg_trigger AS t ON t.tgrelid = r.oid
 	WHERE NOT t.tgisinternal
 ), off AS MATERIALIZED ( -- foreign keys that nothing enforces, after DISABLE TRIGGER ALL
@@ -68,7 +74,7 @@ WITH anchor AS MATERIALIZED ( -- the roles that Bailiwick's own schema was made 
 	SELECT r.relnamespace, r.name AS rel, r.name || '.' || quote_ident(p.polname) AS name, p.*
 	FROM rel AS r JOIN pg_policy AS p ON p.polrelid = r.oid
 ), rul AS MATERIALIZED (
-	SELECT r.relnamespace, r.name AS rel, r.name || '.' || quote_ident(w.rulename) AS name, w.*
+	SELECT r.relnamespace, r.name AS rel, r.name || '.' || quote_ident(w.rulename) AS name, w.oid, w.rulename, w.ev_enabled
 	FROM rel AS r JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
 ), sta AS MATERIALIZED (
 	SELECT s.*, quote_ident(s.stxname) AS name

@@ -2,7 +2,7 @@
 SELECT r.relnamespace, r.kind, r.name,
 	'CREATE ' || upper(r.kind) || ' ' || r.name
 	|| coalesce(' USING ' || (SELECT quote_ident(am.amname) FROM pg_am AS am WHERE am.oid = r.relam AND am.amname <> 'heap'), '')
-	|| coalesce(' WITH (' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(r.reloptions) AS o) || ')', '')
+	|| coalesce(' WITH (' || OPTIONS(r.reloptions) || ')', '')
 	|| coalesce(' TABLESPACE ' || (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = r.reltablespace), '')
 	|| E' AS\n' || rtrim(pg_get_viewdef(r.oid), ';')
 FROM rel AS r WHERE r.relkind IN ('v', 'm')

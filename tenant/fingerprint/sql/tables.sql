@@ -1,22 +1,23 @@
 -- Tables, their columns, and what hangs on them.
 SELECT r.relnamespace, r.kind, r.name, concat_ws(E'\n',
 	'persistence: ' || CASE r.relpersistence WHEN 'u' THEN 'unlogged' ELSE 'permanent' END,
-	'access method: ' || (SELECT am.amname FROM pg_am AS am WHERE am.oid = r.relam AND am.amname <> 'heap'),
-	'tablespace: ' || (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = r.reltablespace),
+	'access method: ' || am.amname,
+	'tablespace: ' || CASE WHEN r.reltablespace <> 0 THEN (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = r.reltablespace) END,
 	'of type: ' || CASE WHEN r.reloftype <> 0 THEN format_type(r.reloftype, NULL) END,
 	'partition by: ' || CASE WHEN r.relkind = 'p' THEN pg_get_partkeydef(r.oid) END,
 	'partition of: ' || CASE WHEN r.relispartition THEN i.parents END,
 	'bound: ' || CASE WHEN r.relispartition THEN replace(pg_get_expr(r.relpartbound, r.oid), E'\n', E'\n\t') END,
 	'inherits: ' || CASE WHEN NOT r.relispartition THEN i.parents END,
 	'server: ' || quote_ident(s.srvname),
-	'server options: ' || (SELECT string_agg(quote_ident(option_name) || ' ' || quote_literal(option_value), ', ' ORDER BY option_name COLLATE "C") FROM pg_options_to_table(f.ftoptions)),
-	'options: ' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(r.reloptions) AS o),
-	'toast options: ' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM pg_class AS t, unnest(t.reloptions) AS o WHERE t.oid = r.reltoastrelid AND r.reltoastrelid <> 0),
+	'server options: ' || CASE WHEN f.ftoptions IS NOT NULL THEN (SELECT string_agg(quote_ident(option_name) || ' ' || quote_literal(option_value), ', ' ORDER BY option_name COLLATE "C") FROM pg_options_to_table(f.ftoptions)) END,
+	'options: ' || OPTIONS(r.reloptions),
+	'toast options: ' || CASE WHEN r.reltoastrelid <> 0 THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM pg_class AS t, unnest(t.reloptions) AS o WHERE t.oid = r.reltoastrelid) END,
 	CASE WHEN r.relrowsecurity THEN 'row security: enabled' END,
 	CASE WHEN r.relforcerowsecurity THEN 'force row security: true' END,
 	'replica identity: ' || CASE r.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN CASE WHEN r.relkind <> 'f' THEN 'nothing' END
 		WHEN 'i' THEN coalesce('index ' || (SELECT x.name FROM idx AS x WHERE x.indrelid = r.oid AND x.indisreplident), 'lost index') END)
 FROM rel AS r
+LEFT JOIN pg_am AS am ON am.oid = r.relam AND am.amname <> 'heap'
 LEFT JOIN pg_foreign_table AS f ON f.ftrelid = r.oid
 LEFT JOIN pg_foreign_server AS s ON s.oid = f.ftserver
 LEFT JOIN (SELECT h.inhrelid, string_agg(h.inhparent::regclass::text, ', ' ORDER BY h.inhseqno) AS parents
@@ -35,8 +36,8 @@ SELECT a.relnamespace, 'column', a.name, concat_ws(E'\n',
 	'compression: ' || CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' WHEN '' THEN NULL ELSE a.attcompression::text END,
 	'statistics: ' || CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
 	-- n_distinct and n_distinct_inherited; servers put options of their own beside them
-	'options: ' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) AS o WHERE o LIKE 'n\_distinct%'),
-	'server options: ' || (SELECT string_agg(quote_ident(option_name) || ' ' || quote_literal(option_value), ', ' ORDER BY option_name COLLATE "C") FROM pg_options_to_table(a.attfdwoptions)),
+	'options: ' || CASE WHEN a.attoptions IS NOT NULL THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) AS o WHERE o LIKE 'n\_distinct%') END,
+	'server options: ' || CASE WHEN a.attfdwoptions IS NOT NULL THEN (SELECT string_agg(quote_ident(option_name) || ' ' || quote_literal(option_value), ', ' ORDER BY option_name COLLATE "C") FROM pg_options_to_table(a.attfdwoptions)) END,
 	CASE WHEN a.attinhcount > 0 THEN 'inherited: ' || CASE WHEN a.attislocal THEN 'merged' ELSE 'true' END END)
 FROM att AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
@@ -60,12 +61,11 @@ WHERE r.relkind = 'S'
 
 UNION ALL -- those of constraints are made with them
 SELECT i.relnamespace, 'index', i.name, concat_ws(E';\n',
-	CASE WHEN i.relispartition THEN E'-- inherited\n' ELSE '' END || CASE WHEN NOT i.indisvalid AND NOT EXISTS (
-		SELECT FROM rel AS r WHERE r.oid = i.indrelid AND r.relkind = 'p') THEN E'-- INVALID\n' ELSE '' END || pg_get_indexdef(i.indexrelid),
-	'ALTER INDEX ' || i.name || ' SET TABLESPACE ' || (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = i.reltablespace),
+	CASE WHEN i.relispartition THEN E'-- inherited\n' ELSE '' END || CASE WHEN NOT i.indisvalid AND i.relkind <> 'p' THEN E'-- INVALID\n' ELSE '' END || pg_get_indexdef(i.indexrelid),
+	'ALTER INDEX ' || i.name || ' SET TABLESPACE ' || CASE WHEN i.reltablespace <> 0 THEN (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = i.reltablespace) END,
 	CASE WHEN i.indisclustered THEN 'ALTER TABLE ' || i.rel || ' CLUSTER ON ' || i.name END,
-	(SELECT string_agg('ALTER INDEX ' || i.name || ' ALTER COLUMN ' || a.attnum || ' SET STATISTICS ' || a.attstattarget, E';\n' ORDER BY a.attnum)
-		FROM pg_attribute AS a WHERE i.indexprs IS NOT NULL AND a.attrelid = i.indexrelid AND a.attstattarget >= 0))
+	CASE WHEN i.expressions THEN (SELECT string_agg('ALTER INDEX ' || i.name || ' ALTER COLUMN ' || a.attnum || ' SET STATISTICS ' || a.attstattarget, E';\n' ORDER BY a.attnum)
+		FROM pg_attribute AS a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) END)
 FROM idx AS i
 WHERE i.con IS NULL
 
@@ -73,8 +73,8 @@ UNION ALL
 SELECT c.relnamespace, 'constraint', c.name, concat_ws(E';\n',
 	CASE WHEN c.coninhcount > 0 AND NOT c.conislocal OR c.conparentid <> 0 THEN E'-- inherited\n' ELSE '' END
 		|| 'ALTER ' || c.owner || ' ' || c.rel || ' ADD CONSTRAINT ' || quote_ident(c.conname) || ' ' || pg_get_constraintdef(c.oid),
-	'ALTER INDEX ' || i.name || ' SET (' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(i.reloptions) AS o) || ')',
-	'ALTER INDEX ' || i.name || ' SET TABLESPACE ' || (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = i.reltablespace),
+	'ALTER INDEX ' || i.name || ' SET (' || OPTIONS(i.reloptions) || ')',
+	'ALTER INDEX ' || i.name || ' SET TABLESPACE ' || CASE WHEN i.reltablespace <> 0 THEN (SELECT quote_ident(s.spcname) FROM pg_tablespace AS s WHERE s.oid = i.reltablespace) END,
 	CASE WHEN i.indisclustered THEN 'ALTER TABLE ' || i.rel || ' CLUSTER ON ' || i.name END,
 	CASE WHEN f.con IS NOT NULL THEN '-- DISABLED: some of its triggers don''t fire' END)
 FROM con AS c LEFT JOIN idx AS i ON i.con = c.oid LEFT JOIN off AS f ON f.con = c.oid
