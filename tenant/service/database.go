@@ -31,10 +31,21 @@ func (s *Service) install(ctx context.Context) error {
 		return err
 	}
 	defer cat.Close()
-	if err := cat.Install(ctx); err != nil {
+	return installShared(ctx, cat, s.cfg.Logger)
+}
+
+// installShared leaves a shared schema alone that is of another release: the
+// statements tell which of them it fits, and a rollout changes it.
+func installShared(ctx context.Context, cat *catalog.Catalog, logger *slog.Logger) error {
+	err := cat.Install(ctx)
+	if tenant.CodeOf(err) == tenant.CodeConflict {
+		logger.WarnContext(ctx, "the shared schema is not that of schema/public.sql; operations whose queries don't fit it are answered 503", "error", err.Error())
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("install the shared schema: %w", err)
 	}
-	s.cfg.Logger.InfoContext(ctx, "shared schema installed")
+	logger.InfoContext(ctx, "shared schema installed")
 	return nil
 }
 

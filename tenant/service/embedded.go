@@ -61,12 +61,8 @@ func (s *Service) openEmbedded(ctx context.Context, reset resetFunc) error {
 		return err
 	}
 	defer cat.Close()
-	err = cat.Install(ctx)
-	if tenant.CodeOf(err) == tenant.CodeConflict {
-		return fmt.Errorf("%w; in development, `go run ./server --reset` deletes every tenant and makes the demo data anew", err)
-	}
-	if err != nil {
-		return fmt.Errorf("install the shared schema: %w", err)
+	if err := installShared(ctx, cat, logger); err != nil {
+		return err
 	}
 	if s.local.tenants, err = ensureTenants(ctx, cat, s.cfg.Demo, s.backend.Keys, logger); err != nil {
 		return err

@@ -52,7 +52,10 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	} else {
 		s.tokens = newRemoteTokens(context.WithoutCancel(ctx), set) // Running requests may end after ctx.
 	}
-	return s, s.newHandler(resolver, probe)
+	if err := s.newHandler(resolver, probe); err != nil {
+		return nil, err
+	}
+	return s, s.openRelease(ctx)
 }
 
 // openDatabase opens the connections that the tenants share.

@@ -100,7 +100,7 @@ func (s *settings) checkLimits() []error {
 	for name, d := range map[string]time.Duration{
 		"STATEMENT_TIMEOUT": s.StatementTimeout, "READ_HEADER_TIMEOUT": s.ReadHeaderTimeout, "READ_TIMEOUT": s.ReadTimeout,
 		"WRITE_TIMEOUT": s.WriteTimeout, "IDLE_TIMEOUT": s.IdleTimeout, "SHUTDOWN_TIMEOUT": s.ShutdownTimeout,
-		"TENANT_CACHE_EXPIRY": s.TenantCacheExpiry,
+		"TENANT_CACHE_EXPIRY": s.TenantCacheExpiry, "RELEASE_HEARTBEAT": s.ReleaseHeartbeat, "RELEASE_EXPIRY": s.ReleaseExpiry,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s must be positive, such as 10s", name))
@@ -108,6 +108,9 @@ func (s *settings) checkLimits() []error {
 	}
 	if s.StatementTimeout > 0 && (s.StatementTimeout < time.Millisecond || s.StatementTimeout > maxStatementTimeout) {
 		errs = append(errs, fmt.Errorf("STATEMENT_TIMEOUT must be between 1ms and %s, which is PostgreSQL's own limit", maxStatementTimeout))
+	}
+	if s.ReleaseHeartbeat > 0 && s.ReleaseExpiry > 0 && s.ReleaseExpiry < 2*s.ReleaseHeartbeat {
+		errs = append(errs, errors.New("RELEASE_EXPIRY must be at least twice RELEASE_HEARTBEAT: one that is lost or late must not end the release"))
 	}
 	if s.MaxBody <= 0 {
 		errs = append(errs, errors.New("MAX_BODY must be positive"))

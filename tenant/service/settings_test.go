@@ -44,8 +44,10 @@ func TestEverySettingErrorIsReportedAtOnceWithoutItsValue(t *testing.T) {
 			[]string{"DATABASE_URL=postgres://app@db/main"},
 			[]string{"BASE_DOMAIN must be set", "ISSUER and AUDIENCE and JWKS_URL must be set too", `SECRET_KEYS must be set`, `printf 'k1:%s\n' "$(openssl rand -base64 32)"`},
 		},
-		"half an issuer": {[]string{"ISSUER=https://id.example"}, []string{"AUDIENCE and JWKS_URL must be set too"}},
-		"owner alone":    {[]string{"DATABASE_OWNER_URL=postgres://own@db/main"}, []string{"DATABASE_URL is not"}},
+		"half an issuer":                        {[]string{"ISSUER=https://id.example"}, []string{"AUDIENCE and JWKS_URL must be set too"}},
+		"a release that ends between two beats": {[]string{"RELEASE_HEARTBEAT=40s"}, []string{"RELEASE_EXPIRY must be at least twice"}},
+		"no time at all":                        {[]string{"RELEASE_HEARTBEAT=0s", "RELEASE_EXPIRY=-1s"}, []string{"RELEASE_HEARTBEAT must", "RELEASE_EXPIRY must"}},
+		"owner alone":                           {[]string{"DATABASE_OWNER_URL=postgres://own@db/main"}, []string{"DATABASE_URL is not"}},
 		"all of them": {
 			[]string{
 				"ADDR=s3cret", "PORT=s3cret", "DATABASE_URL=mysql://s3cret@db", "DATABASE_OWNER_URL=postgres://db:s3cret", "DATABASE_MAX_CONNS=s3cret",
