@@ -76,7 +76,7 @@ func writeDrift(cmd *cobra.Command, report *drift.Report, asJSON bool) error {
 	if err != nil || !report.Any() {
 		return err
 	}
-	if !asJSON {
+	if !asJSON && len(report.Groups) > 0 {
 		if _, err := fmt.Fprintln(out, "next: `bailiwick schema plan` shows what brings them to the desired state"); err != nil {
 			return wrapPrint(err)
 		}

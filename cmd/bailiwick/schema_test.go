@@ -1,0 +1,105 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+var update = flag.Bool("update", false, "write the outputs in testdata/schema anew")
+
+// TestSchemaScripts runs each script of testdata/schema in the project of
+// testdata/project, but for files that the script has itself, on a database of
+// its own.
+func TestSchemaScripts(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob("testdata/schema/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal(scripts, err)
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			urls := tenanttest.Database(t)
+			testscript.Run(t, testscript.Params{
+				Files:               []string{script},
+				RequireExplicitExec: true,
+				UpdateScripts:       *update,
+				Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sql": sqlCommand, "edit": editCommand},
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("DATABASE_OWNER_URL", urls.OwnerURL)
+					env.Setenv("DATABASE_URL", urls.RuntimeURL)
+					env.Setenv("DEV_URL", urls.OwnerURL)
+					return copyProject(env.WorkDir)
+				},
+			})
+		})
+	}
+}
+
+// copyProject adds the project's files to a script's own.
+func copyProject(dir string) error {
+	const from = "testdata/project"
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, strings.TrimSuffix(rel, ".txt")) // go.mod.txt is no module of this repository
+		if _, err := os.Stat(to); err == nil {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		return errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, text, 0o644))
+	})
+}
+
+// sqlCommand is "sql SLUG STATEMENTS": it does in a tenant's schema, or in public,
+// what nobody should do by hand. $schema is the schema's name.
+func sqlCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sql SLUG STATEMENTS")
+	}
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, ts.Getenv("DATABASE_OWNER_URL"))
+	ts.Check(err)
+	schema := args[0]
+	if schema != "public" {
+		var id string
+		ts.Check(conn.QueryRow(ctx, "SELECT id::text FROM public.tenants WHERE slug = $1", schema).Scan(&id))
+		parsed, err := tenant.ParseID(id)
+		ts.Check(err)
+		schema = parsed.SchemaName()
+	}
+	script := "SET search_path = $schema; " + args[1]
+	_, err = conn.PgConn().Exec(ctx, strings.ReplaceAll(script, "$schema", tenant.QuoteIdent(schema))).ReadAll()
+	ts.Check(errors.Join(err, conn.Close(ctx)))
+}
+
+// editCommand is "edit FILE OLD NEW": it replaces a text that is there once.
+func editCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if strings.Count(text, args[1]) != 1 {
+		ts.Fatalf("%s holds %q %d times", args[0], args[1], strings.Count(text, args[1]))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}

@@ -1,0 +1,2 @@
+-- name: GetTenant :one
+SELECT slug FROM public.tenants WHERE id = $1;
