@@ -150,19 +150,25 @@ func (f *fleet) tenants(ctx context.Context, slugs []string) ([]catalog.Record, 
 
 // input is what planning takes, for the given tenants.
 func (f *fleet) input(tenants []catalog.Record, p *progress) (plan.Input, error) {
+	in, err := f.desired(p)
+	if err != nil {
+		return in, err
+	}
+	in.Tenants = tenants
+	in.Files, err = planfile.Load(f.project)
+	return in, err
+}
+
+// desired is what it takes to make the desired state.
+func (f *fleet) desired(p *progress) (plan.Input, error) {
 	in := plan.Input{
-		URL: f.url, Dev: f.dev, RuntimeRole: f.runtimeRole, Tenants: tenants,
+		URL: f.url, Dev: f.dev, RuntimeRole: f.runtimeRole,
 		Policy: map[plan.Scope]atlas.Policy{plan.Public: f.atlas.Public.Diff, plan.Tenant: f.atlas.Tenant.Diff},
 	}
 	if p != nil {
 		in.Progress = func(now plan.Progress) { p.show(now.Stage, now.Done, now.Total) }
 	}
-	files, err := planfile.Load(f.project)
-	if err != nil {
-		return in, err
-	}
-	in.Files = files
-	err = setFiles(&in, f.project)
+	err := setFiles(&in, f.project)
 	return in, err
 }
 

@@ -138,7 +138,7 @@ func (f *fleet) drift(ctx context.Context, o driftOptions, p *progress) (report 
 	if err != nil {
 		return nil, err
 	}
-	in, err := f.input(nil, p)
+	in, err := f.desired(p)
 	if err != nil {
 		return nil, err
 	}

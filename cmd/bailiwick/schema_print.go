@@ -175,7 +175,11 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 			order = ", public last"
 		}
 		fmt.Fprintf(w.b, "%s for %s, certified%s\n", plural(len(plans), "plan"), schemasWord(made, tenants), order)
-		w.b.WriteString("next: `bailiwick schema apply` rolls it out, `bailiwick schema plan --save` writes it down for review\n")
+		w.b.WriteString("next: `bailiwick schema apply` rolls it out")
+		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.Source == "" }) && !o.save {
+			w.b.WriteString(", `bailiwick schema plan --save` writes it down for review")
+		}
+		w.b.WriteByte('\n')
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestSchemaScripts(t *testing.T) {
 				Files:               []string{script},
 				RequireExplicitExec: true,
 				UpdateScripts:       *update,
-				Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sql": sqlCommand, "edit": editCommand},
+				Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sql": sqlCommand, "edit": editCommand, "mask": maskCommand},
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("DATABASE_OWNER_URL", urls.OwnerURL)
 					env.Setenv("DATABASE_URL", urls.RuntimeURL)
@@ -102,4 +103,16 @@ func editCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s holds %q %d times", args[0], args[1], strings.Count(text, args[1]))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+var fingerprintText = regexp.MustCompile(`f1-[0-9a-f]{32}`)
+
+// maskCommand is "mask [FILE]": it writes the last output, or a file, to the file
+// masked, without fingerprints, which are others with other versions of PostgreSQL.
+func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: mask [FILE]")
+	}
+	text := ts.ReadFile(append(args, "stdout")[0])
+	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(fingerprintText.ReplaceAllString(text, "f1-...")), 0o644))
 }

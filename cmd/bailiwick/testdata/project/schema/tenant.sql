@@ -3,4 +3,4 @@ CREATE TABLE notes (
     title text NOT NULL,
     body  text NOT NULL DEFAULT ''
 );
-CREATE VIEW titles AS SELECT id, title FROM notes;
+CREATE FUNCTION initial(name text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT left(name, 1)';
