@@ -58,13 +58,17 @@ func (s *scratch) wanted(ctx context.Context, in Input, to map[Scope]Target) (*d
 	if err != nil {
 		return nil, err
 	}
+	conn, err := db.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
 	d := &desired{database: db, targets: to}
 	for _, scope := range []Scope{Public, Tenant} {
 		if to[scope].Fingerprint == "" {
 			continue
 		}
 		o := &origin{scope: scope, fingerprint: to[scope].Fingerprint, objects: to[scope].Objects}
-		w, refused, err := o.clone(ctx, db)
+		w, refused, err := o.clone(ctx, db, conn)
 		if err != nil {
 			return nil, err
 		}

@@ -21,14 +21,12 @@ type origin struct {
 
 // clone makes an empty schema of the origin's structure. Its refusals are those
 // of trial.run, which ends when the objects, and so the fingerprint, are equal.
-func (o *origin) clone(ctx context.Context, db *database) (w World, refused []string, err error) {
-	if o.scope == Public {
-		w, err = db.world(ctx, publicSchema)
-	} else {
-		w, err = db.newTenant(ctx)
-	}
-	if err != nil {
-		return World{}, nil, err
+func (o *origin) clone(ctx context.Context, db *database, conn *pgx.Conn) (w World, refused []string, err error) {
+	w = World{Conn: conn, Names: db.names(publicSchema)}
+	if o.scope == Tenant {
+		if w, err = db.newTenant(ctx, conn); err != nil {
+			return w, nil, err
+		}
 	}
 	if o.steps != nil {
 		err := Run(ctx, w, o.steps)

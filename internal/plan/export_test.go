@@ -26,8 +26,12 @@ func Clone(ctx context.Context, in Input, public, tenant []fingerprint.Object) (
 		if err != nil {
 			return nil, nil, err
 		}
+		conn, err := db.connect(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
 		for _, o := range origins {
-			w, refused, err := o.clone(ctx, db)
+			w, refused, err := o.clone(ctx, db, conn)
 			if err != nil || len(refused) > 0 {
 				return refused, nil, err
 			}

@@ -63,6 +63,9 @@ func NewFleet(ctx context.Context, in Input) (f *Fleet, err error) {
 	return f, err
 }
 
+// maxStates bounds how many states are planned at once: each is cloned.
+const maxStates = 100
+
 func (in Input) withDefaults() Input {
 	in.Parallel = cmp.Or(in.Parallel, 2) //nolint:mnd // as documented
 	tell := in.Progress
@@ -149,8 +152,12 @@ func (f *Fleet) units(ctx context.Context, live *pgxpool.Pool, want map[Scope]Ta
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	defer conn.Release()
-	units := make([]*unit, len(f.States))
-	for i, s := range f.States {
+	units := make([]*unit, 0, len(f.States))
+	for _, s := range f.States {
+		if s.Plan != nil && len(units) > maxStates {
+			s.Plan.Refused = []string{fmt.Sprintf("the fleet is in %d states, and only the %d most frequent are planned at once: run again when those are at the desired state", len(f.States)-1, maxStates)}
+			continue
+		}
 		u := &unit{plan: s.Plan, origin: &origin{scope: s.Scope, fingerprint: s.Fingerprint, objects: want[s.Scope].Objects}}
 		if s.Plan != nil {
 			if u.origin, err = readOrigin(ctx, conn.Conn(), s.Scope, s.Fingerprint, s.Schemas); err != nil {
@@ -158,7 +165,7 @@ func (f *Fleet) units(ctx context.Context, live *pgxpool.Pool, want map[Scope]Ta
 			}
 			s.Plan.Differences = fingerprint.Diff(u.objects, want[s.Scope].Objects)
 		}
-		units[i] = u
+		units = append(units, u)
 	}
 	return units, nil
 }
@@ -171,7 +178,7 @@ func (f *Fleet) plan(ctx context.Context, in Input, want *desired, units []*unit
 	planned := func() {
 		mu.Lock()
 		defer mu.Unlock()
-		done = min(done+1, len(units))
+		done = min(done+1, len(units)-1) // The last word is below.
 		in.Progress(Progress{Stage: StagePlan, Done: done, Total: len(units)})
 	}
 	best := newRoute(in, want, units, true, planned)
@@ -191,8 +198,11 @@ func (f *Fleet) plan(ctx context.Context, in Input, want *desired, units []*unit
 		}
 	}
 	f.PublicFirst = best.publicFirst
-	for i, u := range best.units() {
-		f.States[i].Plan = u.plan
+	for _, u := range best.units() {
+		if u.plan != nil {
+			*u.result = *u.plan
+		}
 	}
+	in.Progress(Progress{Stage: StagePlan, Done: len(units), Total: len(units)})
 	return nil
 }

@@ -31,6 +31,13 @@ type desired struct {
 	targets        map[Scope]Target
 }
 
+func (d *desired) world(scope Scope) World {
+	if scope == Public {
+		return d.public
+	}
+	return d.tenant
+}
+
 // Desired realises the desired state in a scratch database. It reads nothing of
 // the fleet but the server's version. An error with the files is a diag.List.
 func Desired(ctx context.Context, in Input) (targets map[Scope]Target, err error) {
@@ -52,21 +59,23 @@ func (s *scratch) realise(ctx context.Context, in Input) (*desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &desired{database: db, targets: map[Scope]Target{}}
-	if d.public, err = db.world(ctx, publicSchema); err != nil {
+	conn, err := db.connect(ctx)
+	if err != nil {
 		return nil, err
 	}
+	d := &desired{database: db, targets: map[Scope]Target{}}
+	d.public = World{Conn: conn, Names: db.names(publicSchema)}
 	if err := d.public.files(ctx, in.Public, rulePublicSchema, catalog.PublicGrants(s.runtime)); err != nil {
 		return nil, err
 	}
-	if d.tenant, err = db.newTenant(ctx); err != nil {
+	if d.tenant, err = db.newTenant(ctx, conn); err != nil {
 		return nil, err
 	}
 	grants := append(catalog.TenantGrants(d.tenant.Schema), catalog.TenantComment(d.tenant.Schema))
 	if err := d.tenant.files(ctx, in.Tenant, ruleTenantSchema, grants); err != nil {
 		return nil, err
 	}
-	states, err := fingerprint.States(ctx, d.tenant.Conn, []string{publicSchema, d.tenant.Schema})
+	states, err := fingerprint.States(ctx, conn, []string{publicSchema, d.tenant.Schema})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +85,7 @@ func (s *scratch) realise(ctx context.Context, in Input) (*desired, error) {
 	}{Public: {d.public, in.Public}, Tenant: {d.tenant, in.Tenant}} {
 		t := Target{Scope: scope, DDL: text(of.files), Fingerprint: states[of.Schema].Fingerprint, Order: states[of.Schema].Order}
 		t.Version = catalog.Version(t.DDL)
-		if t.Objects, err = fingerprint.Objects(ctx, d.tenant.Conn, of.Schema); err != nil {
+		if t.Objects, err = fingerprint.Objects(ctx, conn, of.Schema); err != nil {
 			return nil, err
 		}
 		d.targets[scope] = t

@@ -64,13 +64,9 @@ func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// world is schema on a connection of its own.
-func (d *database) world(ctx context.Context, schema string) (World, error) {
-	conn, err := d.connect(ctx)
-	if err != nil {
-		return World{}, err
-	}
-	return World{Conn: conn, Names: Names{Schema: schema, Owner: d.server.owner, Runtime: d.server.runtime}}, nil
+// names are those of a schema in the database.
+func (d *database) names(schema string) Names {
+	return Names{Schema: schema, Owner: d.server.owner, Runtime: d.server.runtime}
 }
 
 func (d *database) close(ctx context.Context) error {
@@ -85,14 +81,11 @@ func (d *database) close(ctx context.Context) error {
 }
 
 // newTenant makes an empty schema and its role, as the catalog does.
-func (d *database) newTenant(ctx context.Context) (World, error) {
-	w, err := d.world(ctx, d.server.tenantName())
-	if err != nil {
-		return World{}, err
-	}
+func (d *database) newTenant(ctx context.Context, conn *pgx.Conn) (World, error) {
+	w := World{Conn: conn, Names: d.names(d.server.tenantName())}
 	name, runtime := tenant.QuoteIdent(w.Schema), tenant.QuoteIdent(w.Runtime)
 	// In one transaction: nobody sees a role that has no schema.
-	err = pgx.BeginFunc(ctx, w.Conn, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		return execAll(ctx, tx.Conn(),
 			"CREATE ROLE "+name+" NOLOGIN NOINHERIT",
 			"GRANT "+name+" TO CURRENT_USER, "+runtime,

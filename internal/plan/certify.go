@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bailiwick-dev/bailiwick/internal/atlas"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// certify runs all plans, and then the ways back, on the clones that nothing has
+// been done to.
+func (r *route) certify(ctx context.Context) error {
+	err := r.inOrder(ctx, r.publicFirst, func(ctx context.Context, u *unit) error {
+		if u.plan == nil {
+			return nil
+		}
+		world := u.fresh
+		world.locks = &u.plan.Locks
+		err := r.rehearse(ctx, u.plan, world, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
+		if err != nil {
+			return err
+		}
+		if !u.ready() && !r.ready(u) {
+			u.plan.Refused = []string{"it needs what another plan changes before it, which is refused"}
+		}
+		r.lint(u)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.inOrder(ctx, !r.publicFirst, func(ctx context.Context, u *unit) error {
+		defer r.planned()
+		if u.plan == nil || len(u.plan.Reverse) == 0 {
+			return nil
+		}
+		// A way back that fails refuses only itself.
+		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From}
+		if err := r.rehearse(ctx, &back, u.fresh, u.plan.Reverse, u.objects, "the way back"); err != nil {
+			return err
+		}
+		if !back.Certified() {
+			u.plan.Irreversible, u.plan.Reverse, u.plan.Losses = irreversible(back.Refused), nil, nil
+		}
+		return nil
+	})
+}
+
+// ready tells whether all plans that go before a unit's are certified.
+func (r *route) ready(u *unit) bool {
+	if r.publicFirst {
+		return u == r.public || r.public.ready()
+	}
+	return u != r.public || !slices.ContainsFunc(r.tenants, func(t *unit) bool { return !t.ready() })
+}
+
+// lint gathers what there is to say of a unit's plan, and refuses what is an error.
+func (r *route) lint(u *unit) {
+	var found []atlas.Finding
+	if u.atlas != nil {
+		found = u.atlas.Findings
+	}
+	u.plan.Findings = lintPlan(u.plan, found)
+	for _, f := range u.plan.Findings {
+		if f.Severity == severityError {
+			r.refuse(u.plan, fmt.Sprintf("%s [%s]; %s: %s", f.Message, f.Rule, f.Mend, f.Statement))
+		}
+	}
+}
+
+// rehearse runs steps in a world, which must come to have the wanted objects by
+// them. what is what they belong to, for the sentence that refuses the plan.
+func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps []Step, want []fingerprint.Object, what string) error {
+	if err := Run(ctx, w, steps); err != nil {
+		if fatal(err) {
+			return err
+		}
+		if s, ok := errors.AsType[*statementError](err); ok {
+			what += " fails at " + s.statements[0]
+		}
+		r.refuse(p, what+": "+describe(err))
+		return nil
+	}
+	got, err := fingerprint.Objects(ctx, w.Conn, w.Schema)
+	if err != nil {
+		return err
+	}
+	if to := fingerprint.Of(want); fingerprint.Of(got) != to {
+		r.refuse(p, what+" leads to another state than "+to+": "+explain(got, want))
+	}
+	return nil
+}
+
+// refusals counts the plans that can't be.
+func (r *route) refusals() int {
+	n := 0
+	for _, u := range r.units() {
+		if !u.ready() {
+			n++
+		}
+	}
+	return n
+}
+
+// split tells, where the order is what matters, how to do without one.
+func (r *route) split() {
+	for _, u := range r.units() {
+		if !u.ready() {
+			r.refuse(u.plan, "public can go neither before the tenants nor after them: split the change, and first roll out what only adds to public, then the tenants' part, then what drops from public")
+		}
+	}
+}
+
+// differ tells whether each of two routes misses a plan that the other one finds:
+// then it is their order that is in the way.
+func differ(a, b *route) bool {
+	only := func(a, b *route) bool {
+		others := b.units()
+		for i, u := range a.units() {
+			if u.plan != nil && !u.found && others[i].found {
+				return true
+			}
+		}
+		return false
+	}
+	return only(a, b) && only(b, a)
+}
