@@ -21,14 +21,14 @@
 //	                    keys, UNIQUE, CHECK, new enums and new values, comments of these, dropped tables
 //	made good here      types that Atlas never finds changed (domains, composites, those of extensions),
 //	                    USING, a default that doesn't follow its type, the table behind a foreign key,
-//	                    comments in quotes
+//	                    comments in quotes, and by PostgreSQL's own definition: indexes with storage
+//	                    parameters, collations, operator classes of other schemas or odd names
 //	left, on purpose    identity (Atlas adds RESTART when it knows no last value, and a clone has none),
 //	                    serial columns (their sequence would begin at 1), new tables (names of primary
 //	                    keys and more would be lost), dropped enums (something may use them still)
 //	left, it can't      generated expressions that change, values taken out of enums, deferrable or not
 //	                    valid constraints, EXCLUDE, MATCH FULL, named primary keys, an index that becomes
-//	                    a constraint, storage parameters, collations and foreign operator classes of
-//	                    indexes, partition keys, inherited and typed tables, names with a double quote
+//	                    a constraint, partition keys, inherited and typed tables, names with a double quote
 //	left, it's blind    everything else: partitions, collations of columns, storage, row security, views,
 //	                    functions, triggers, sequences, domains, privileges ...
 package atlas

@@ -67,7 +67,7 @@ func Diff(ctx context.Context, from *pgx.Conn, fromSchema string, to *pgx.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return &Changes{Statements: statements(plan), Skipped: p.skipped, Withheld: p.withheld, Findings: found}, nil
+	return &Changes{Statements: statements(plan, p.more), Skipped: p.skipped, Withheld: p.withheld, Findings: found}, nil
 }
 
 // concurrently marks the indexes of tables that exist already. A partitioned
@@ -114,14 +114,15 @@ func modifications(changes []schema.Change) []*schema.ModifyTable {
 	return list
 }
 
-func statements(plan *migrate.Plan) []Statement {
-	list := make([]Statement, len(plan.Changes))
-	for i, c := range plan.Changes {
-		list[i] = Statement{
+func statements(plan *migrate.Plan, more []Statement) []Statement {
+	list := make([]Statement, 0, len(plan.Changes)+len(more))
+	for _, c := range plan.Changes {
+		list = append(list, Statement{
 			SQL: c.Cmd, What: c.Comment,
 			Outside: concurrent.MatchString(c.Cmd), Alone: addValue.MatchString(c.Cmd),
-		}
+		})
 	}
+	list = append(list, more...)
 	rank := func(s Statement) int {
 		switch {
 		case s.Alone:

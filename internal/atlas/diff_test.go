@@ -95,6 +95,56 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestWithheld leaves out what the policy says, and says so.
+func TestWithheld(t *testing.T) {
+	t.Parallel()
+	conn := connect(t)
+	exec(t, conn, "public", shared)
+	exec(t, conn, "a", `CREATE TABLE gone (id int); CREATE TABLE t (a int, b int);
+		CREATE INDEX i ON t (a); CREATE INDEX odd ON t (a) WITH (fillfactor = 70)`)
+	exec(t, conn, "b", "CREATE TABLE t (a int, c int)")
+	got := text(diff(t, conn, atlas.Policy{Skip: []string{"drop_column", "drop_index", "drop_table"}}))
+	want := `ALTER TABLE "t" ADD COLUMN "c" integer NULL
+withheld: drop index odd of table t: left out by drop_index in diff.skip of atlas.hcl
+withheld: drop column b of table t: left out by drop_column in diff.skip of atlas.hcl
+withheld: drop index i of table t: left out by drop_index in diff.skip of atlas.hcl
+withheld: drop table gone: left out by drop_table in diff.skip of atlas.hcl
+`
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestDiffInTransaction sees what the connection's own transaction has done, and
+// leaves its search_path as it was.
+func TestDiffInTransaction(t *testing.T) {
+	t.Parallel()
+	conn := connect(t)
+	exec(t, conn, "public", shared)
+	exec(t, conn, "b", "CREATE TABLE t (a int)")
+	exec(t, conn, "b, pg_temp", "BEGIN", "CREATE TABLE a.t (a int, b int)")
+	if got := text(diff(t, conn, atlas.Policy{})); !strings.HasPrefix(got, "ALTER TABLE \"t\" DROP COLUMN \"b\"\n") {
+		t.Error(got)
+	}
+	var path string
+	if err := conn.QueryRow(t.Context(), "SHOW search_path").Scan(&path); err != nil || path != "b, pg_temp" || conn.PgConn().TxStatus() != 'T' {
+		t.Error(path, err)
+	}
+	if _, err := atlas.Diff(t.Context(), conn, "a", conn, "nowhere", atlas.Policy{}); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Error(err)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	t.Parallel()
+	conn := connect(t)
+	exec(t, conn, "public", shared)
+	exec(t, conn, "b", "CREATE TABLE t (a int); CREATE TABLE u (a int)")
+	if n, err := atlas.Inspect(t.Context(), conn, "b"); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+}
+
 func diff(t *testing.T, conn *pgx.Conn, policy atlas.Policy) *atlas.Changes {
 	t.Helper()
 	c, err := atlas.Diff(t.Context(), conn, "a", conn, "b", policy)

@@ -13,6 +13,8 @@ import (
 
 	"ariga.io/atlas/schemahcl"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
 
 // The following types are what Atlas's reader fills. What they leave out stays
@@ -89,6 +91,10 @@ func (l *loader) convert(specs []*envSpec, env Env) Env {
 	env.URL = l.database(env.Name, "url", spec.URL)
 	env.Dev = l.database(env.Name, "dev", spec.Dev)
 	if src := l.sources(env.Name, spec); src != nil {
+		if own := env.Src; len(own) > 0 && !slices.Contains(src, own[0]) && len(l.found) == 0 {
+			l.reportf(l.lineOf(env.Name, "src"), "src", env.Name, "name "+own[0]+" here, or another file there",
+				"src does not hold %s, which %s makes the desired state", own[0], project.ConfigFile)
+		}
 		env.Src = src
 	}
 	env.Diff = l.policy(env.Name, spec.Diff)

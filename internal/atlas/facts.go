@@ -69,6 +69,9 @@ const constraintFacts = `
 	LEFT JOIN pg_class x ON x.oid = k.conindid AND k.contype IN ('p', 'u', 'x')
 	WHERE n.nspname = $1`
 
+// oddPartition is the reason why an index is its parent's affair.
+const oddPartition = "is a partition's"
+
 const indexFacts = `
 	SELECT c.relname, x.relname, '', pg_get_indexdef(i.indexrelid, 0, true),
 	       CASE WHEN NOT i.indisvalid THEN 'is invalid'

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/schema"
+	"github.com/jackc/pgx/v5"
 )
 
 // pair is the two schemas that are compared, and what of them is left to others.
@@ -17,6 +19,7 @@ type pair struct {
 	skipped    []string
 	withheld   []string
 	leftColumn map[string]bool // by key: added by others
+	more       []Statement     // that Atlas would not write right
 }
 
 func (p *pair) skipf(format string, args ...any) {
@@ -160,19 +163,52 @@ func (p *pair) leaveConstraints(from, to *schema.Table) {
 	}
 }
 
+// leaveIndexes takes out indexes that are odd on one side. PostgreSQL's own
+// definition of those says everything, so they are made by that.
 func (p *pair) leaveIndexes(from, to *schema.Table) {
+	names := map[string]bool{}
 	for _, t := range []*schema.Table{from, to} {
-		for _, i := range slices.Clone(t.Indexes) {
-			a, b := p.now.indexes[key(t.Name, i.Name)], p.then.indexes[key(t.Name, i.Name)]
-			if a.odd == "" && b.odd == "" {
-				continue
-			}
-			remove(from, i.Name)
-			remove(to, i.Name)
-			if a.definition != b.definition || a.odd != b.odd {
-				p.skipf("index %s of table %s %s", i.Name, from.Name, cmp.Or(a.odd, b.odd))
-			}
+		for _, i := range t.Indexes {
+			names[i.Name] = true
 		}
+	}
+	for _, name := range sortedKeys(names) {
+		k := key(from.Name, name)
+		a, b := p.now.indexes[k], p.then.indexes[k]
+		if a.odd == "" && b.odd == "" {
+			continue
+		}
+		remove(from, name)
+		remove(to, name)
+		if a.definition == b.definition && a.odd == b.odd {
+			continue
+		}
+		if a.odd == oddPartition || b.odd == oddPartition {
+			p.skipf("index %s of table %s %s", name, from.Name, oddPartition)
+			continue
+		}
+		p.byDefinition(from.Name, name, a.definition, b.definition)
+	}
+}
+
+// byDefinition drops an index and makes it anew. A unique one that is replaced
+// stays within the transaction, as in rebuild.
+func (p *pair) byDefinition(table, name, from, to string) {
+	inPlace := p.now.tables[table].definition != "" || from != "" && to != "" && strings.HasPrefix(to, "CREATE UNIQUE")
+	if from != "" && !p.withholds("drop_index", name, table) {
+		s := Statement{SQL: "DROP INDEX ", What: "drop index " + name, Outside: p.policy.ConcurrentIndex.Drop && !inPlace}
+		if s.Outside {
+			s.SQL += "CONCURRENTLY "
+		}
+		s.SQL += pgx.Identifier{name}.Sanitize()
+		p.more = append(p.more, s)
+	}
+	if to != "" && !p.withholds("add_index", name, table) {
+		s := Statement{SQL: to, What: "create index " + name, Outside: p.policy.ConcurrentIndex.Create && !inPlace}
+		if s.Outside {
+			s.SQL = strings.Replace(to, " INDEX ", " INDEX CONCURRENTLY ", 1)
+		}
+		p.more = append(p.more, s)
 	}
 }
 

@@ -3,6 +3,7 @@ package atlas
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func analyze(ctx context.Context, changes []schema.Change, plan *migrate.Plan) (
 			if !known {
 				rule = d.Code
 			}
-			found = append(found, Finding{Rule: rule, Code: d.Code, Message: sentence(d.Text), Statement: statementOf(changes[d.Pos], plan)})
+			found = append(found, Finding{Rule: rule, Code: d.Code, Message: sentence(d.Text), Statement: statementOf(changes[d.Pos], d.Text, plan)})
 		}
 	})}
 	for _, a := range analyzers {
@@ -78,8 +79,12 @@ func filled(c schema.Change, text string) bool {
 	})
 }
 
-// statementOf is the first statement of the plan that brings a change about.
-func statementOf(c schema.Change, plan *migrate.Plan) string {
+// quotedName finds the names in an analyzer's text.
+var quotedName = regexp.MustCompile(`"[^"]+"`)
+
+// statementOf is the statement of the plan that a finding is about: the one of
+// the change's table that holds most of the names in the text.
+func statementOf(c schema.Change, text string, plan *migrate.Plan) string {
 	table := func(c schema.Change) string {
 		switch c := c.(type) {
 		case *schema.ModifyTable:
@@ -89,13 +94,20 @@ func statementOf(c schema.Change, plan *migrate.Plan) string {
 		}
 		return ""
 	}
-	i := slices.IndexFunc(plan.Changes, func(p *migrate.Change) bool { return p.Source == c })
-	if i < 0 {
-		// A group of subcommands is a change that the planner has made.
-		i = slices.IndexFunc(plan.Changes, func(p *migrate.Change) bool { return table(c) != "" && table(p.Source) == table(c) })
+	best, most := "", -1
+	for _, p := range plan.Changes {
+		if table(p.Source) != table(c) {
+			continue
+		}
+		n := 0
+		for _, name := range quotedName.FindAllString(text, -1) {
+			if strings.Contains(p.Cmd, name) {
+				n++
+			}
+		}
+		if n > most {
+			best, most = p.Cmd, n
+		}
 	}
-	if i < 0 {
-		return ""
-	}
-	return plan.Changes[i].Cmd
+	return best
 }

@@ -222,16 +222,21 @@ func (p *pair) onLeftColumn(table string, c schema.Change) bool {
 func (p *pair) withhold(table string, changes []schema.Change) []schema.Change {
 	return slices.DeleteFunc(changes, func(c schema.Change) bool {
 		kind, name := kindOf(c)
-		if !slices.Contains(p.policy.Skip, kind) {
-			return false
-		}
-		what := strings.ReplaceAll(kind, "_", " ") + " " + name
-		if table != "" {
-			what += " of table " + table
-		}
-		p.withheld = append(p.withheld, fmt.Sprintf("%s: left out by %s in diff.skip of %s", what, kind, File))
-		return true
+		return p.withholds(kind, name, table)
 	})
+}
+
+// withholds tells whether the policy leaves out a kind of change, and notes it.
+func (p *pair) withholds(kind, name, table string) bool {
+	if !slices.Contains(p.policy.Skip, kind) {
+		return false
+	}
+	what := strings.ReplaceAll(kind, "_", " ") + " " + name
+	if table != "" {
+		what += " of table " + table
+	}
+	p.withheld = append(p.withheld, fmt.Sprintf("%s: left out by %s in diff.skip of %s", what, kind, File))
+	return true
 }
 
 // kindOf returns the name that Atlas's diff.skip has for a change, and what it
