@@ -34,6 +34,7 @@ type database struct {
 	version int // such as 150018
 	tenants []registered
 	slugs   map[string]string // by schema
+	ledger  bool              // it is there and can be read
 }
 
 const connectionArea = "connection"
@@ -51,6 +52,7 @@ var databaseAreas = []struct {
 	{"server", serverChecks},
 	{"roles", roleChecks},
 	{"tenants", tenantChecks},
+	{"rollouts", rolloutChecks},
 }
 
 func examineDatabase(ctx context.Context, o Options) Report {

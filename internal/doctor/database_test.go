@@ -63,6 +63,7 @@ func TestFaults(t *testing.T) {
 		},
 		"owner role": {
 			{"ALTER ROLE OWNER_ROLE NOCREATEROLE", "owner-role", doctor.Fail, "may not make roles", ""},
+			{"ALTER ROLE OWNER_ROLE NOCREATEDB", "owner-role", doctor.Warn, "may make no databases", ""},
 			{"ALTER DATABASE THIS_DB OWNER TO postgres", "owner-role", doctor.Fail, "does not own database", ""},
 			{"ALTER ROLE OWNER_ROLE RESET lock_timeout", "settings", doctor.Warn, "lock_timeout is 0", ""},
 			{"ALTER ROLE OWNER_ROLE SET statement_timeout = '1s'", "settings", doctor.Warn, "statement_timeout is 1s", ""},
@@ -96,7 +97,7 @@ func TestFaults(t *testing.T) {
 			{"REVOKE DELETE ON GLOBEX.items FROM GLOBEX", "grants", doctor.Fail, "may not use all of their tables: globex", ""},
 			{"GRANT SELECT (name) ON GLOBEX.items TO PUBLIC", "foreign-rights", doctor.Fail, "others have rights on: globex", ""},
 			{"CREATE SCHEMA t_00000000000000000000000000000001", "orphans", doctor.Warn, "schemas that no tenant has: t_0000", "DROP SCHEMA t_00000000000000000000000000000001"},
-			{"UPDATE public.tenants SET schema_fingerprint = 'old' WHERE slug = 'acme'", "version", doctor.Warn, "at 2 versions", "UPDATE public.tenants SET schema_fingerprint = (SELECT max(schema_fingerprint) FROM public.tenants WHERE slug = 'globex')"},
+			{"UPDATE public.tenants SET schema_fingerprint = 'old' WHERE slug = 'acme'", "version", doctor.Warn, "1 of 2 tenants are not at the state", "UPDATE public.tenants SET schema_fingerprint = (SELECT max(schema_fingerprint) FROM public.tenants WHERE slug = 'globex')"},
 		},
 		"owner": {
 			{"ALTER TABLE ACME.items OWNER TO postgres", "owner", doctor.Fail, "belongs to another role than", "ALTER TABLE ACME.items OWNER TO OWNER_ROLE"},
@@ -110,6 +111,36 @@ func TestFaults(t *testing.T) {
 			{"INSERT INTO public.tenants (id, slug, name, schema_fingerprint) SELECT '00000000-0000-0000-0000-000000000002', 'hooli', 'Hooli', schema_fingerprint FROM public.tenants LIMIT 1",
 				"half-made", doctor.Fail, "registered, but without a schema: hooli", "DELETE FROM public.tenants WHERE slug = 'hooli'"},
 		},
+		"ledger": {
+			{"GRANT SELECT (value) ON bailiwick.meta TO PUBLIC", "ledger-rights", doctor.Fail, "every tenant has rights on bailiwick.meta", ""},
+			{"REVOKE INSERT ON bailiwick.releases FROM APP_ROLE", "ledger-rights", doctor.Fail, "can't register their release", ""},
+		},
+		"unreadable ledger": {
+			{"ALTER SCHEMA bailiwick OWNER TO postgres; ALTER TABLE bailiwick.rollouts OWNER TO postgres", "ledger", doctor.Fail, "may not read meta, releases", ""},
+		},
+		"abandoned rollout": {
+			{rollout("running", "holder = 'process 1', holder_until = now() - interval '1 minute'"), "rollout", doctor.Warn, "nobody works any more on rollout 1 (apply), 1 of 2 schemas to go, 0 failed", finished},
+		},
+		"paused rollout": {
+			{rollout("paused", "holder = NULL"), "rollout", doctor.Warn, "paused: rollout 1 (apply), 1 of 2", finished},
+		},
+		"failed rollout": {
+			{rollout("failed", "error = 'too many failures'"), "rollout", doctor.Fail, "stopped: rollout 1 (apply), 0 of 2 schemas to go, 1 failed: too many failures", finished},
+			{"UPDATE bailiwick.rollout_targets SET state = 'failed', sqlstate = '23502', error = E'column \"x\"\\nhas nulls' WHERE slug = 'globex'",
+				"failures", doctor.Fail, "failed for globex; the first: column \"x\" has nulls 23502", finished},
+		},
+		"misfit": {
+			{"INSERT INTO bailiwick.releases SELECT 'r1', 'notes', 'v2', '[]', jsonb_build_object(schema_fingerprint, 'GetNote: column body does not exist'), now(), now() + interval '1 hour' FROM public.tenants WHERE slug = 'acme'",
+				"releases", doctor.Fail, "notes v2 answers 503 for acme, globex: GetNote", "UPDATE bailiwick.releases SET expires_at = now()"},
+		},
+		"invalid index": {
+			{"CREATE INDEX items_name ON GLOBEX.items (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'GLOBEX.items_name'::regclass",
+				"invalid-indexes", doctor.Warn, "serve no query: 1, of globex", ""},
+		},
+		"left-over index": {
+			{"CREATE INDEX items_name_ccnew ON ACME.items (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ACME.items_name_ccnew'::regclass",
+				"invalid-indexes", doctor.Warn, "serve no query: 1, of acme", ""},
+		},
 		"registry": {
 			{"DROP TABLE public.tenants", "registry", doctor.Fail, "there is no registry", "ROLLBACK"},
 		},
@@ -118,6 +149,44 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			newWorld(t).breakAndMend(faults)
 		})
+	}
+}
+
+// rollout is the SQL of a rollout that has one of two schemas to go.
+func rollout(state, set string) string {
+	return `INSERT INTO bailiwick.rollouts (state, versions, plans, options) VALUES ('` + state + `', '{}', '{}', '{}');
+		UPDATE bailiwick.rollouts SET ` + set + `;
+		INSERT INTO bailiwick.rollout_targets (rollout_id, schema, slug, ring, wave, from_fp, to_fp, state)
+		VALUES (1, 'ACME', 'acme', 'default', 1, 'f1-a', 'f1-b', 'done'), (1, 'GLOBEX', 'globex', 'default', 1, 'f1-a', 'f1-b', 'pending')`
+}
+
+// finished is what bailiwick schema resume leaves of it.
+const finished = "UPDATE bailiwick.rollout_targets SET state = 'done'; UPDATE bailiwick.rollouts SET state = 'done', holder = NULL, error = NULL"
+
+// TestLedgerIsCompleted breaks the ledger and does what the doctor says.
+func TestLedgerIsCompleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec("DROP TABLE bailiwick.releases")
+	found := find(w.run(), fault{check: "ledger", status: doctor.Fail, text: "lacks releases"})
+	if found == nil || !strings.HasPrefix(found.Mend, "bailiwick tenant create") {
+		t.Fatalf("%+v", found)
+	}
+	w.install().Close()
+	if left := bad(w.run()); len(left) > 0 {
+		t.Errorf("%+v", left)
+	}
+}
+
+// TestRunning finds nothing wrong with a rollout that somebody works on.
+func TestRunning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(w.expand(rollout("running", "holder = 'process 1 on ann', holder_until = now() + interval '1 minute'")))
+	report := w.run()
+	want := fault{check: "rollout", status: doctor.OK, text: "process 1 on ann works on rollout 1"}
+	if found := bad(report); len(found) > 0 || find(report, want) == nil {
+		t.Errorf("%+v", report)
 	}
 }
 

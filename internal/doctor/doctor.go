@@ -145,6 +145,8 @@ func oneLine(err error) string {
 	return strings.Join(lines, " ")
 }
 
+func oneLineText(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // Write prints the report for people, and a line that counts.
 func (r Report) Write(w io.Writer) error {
 	var b strings.Builder

@@ -142,24 +142,27 @@ func checkOwnerRole(ctx context.Context, d *database) ([]outcome, error) {
 		return d.mixedUp, nil
 	}
 	owner := tenant.QuoteIdent(d.ownerRole)
-	var super, creates, owns bool
+	var super, creates, databases, owns bool
 	err := d.tx.QueryRow(ctx, `
-		SELECT rolsuper, rolcreaterole, pg_has_role(oid, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')
-		FROM pg_roles WHERE rolname = $1`, d.ownerRole).Scan(&super, &creates, &owns)
+		SELECT rolsuper, rolcreaterole, rolcreatedb, pg_has_role(oid, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')
+		FROM pg_roles WHERE rolname = $1`, d.ownerRole).Scan(&super, &creates, &databases, &owns)
 	if err != nil {
 		return nil, err
 	}
 	var problems []outcome
 	if super {
-		problems = append(problems, warnf("CREATE ROLE app_owner LOGIN CREATEROLE PASSWORD '...', and let it own the database", "the owner role %s is a superuser, which is more than it needs", d.ownerRole)...)
+		problems = append(problems, warnf("CREATE ROLE app_owner LOGIN CREATEROLE CREATEDB PASSWORD '...', and let it own the database", "the owner role %s is a superuser, which is more than it needs", d.ownerRole)...)
 	}
 	if !creates && !super {
 		problems = append(problems, failf("ALTER ROLE "+owner+" CREATEROLE", "the owner role %s may not make roles, so it can make no tenant", d.ownerRole)...)
 	}
+	if !databases && !super {
+		problems = append(problems, warnf("ALTER ROLE "+owner+" CREATEDB", "the owner role %s may make no databases, so changes of the schema are planned only where atlas.hcl names a dev server", d.ownerRole)...)
+	}
 	if !owns && !super {
 		problems = append(problems, failf("ALTER DATABASE "+tenant.QuoteIdent(d.name)+" OWNER TO "+owner, "the owner role %s does not own database %s", d.ownerRole, d.name)...)
 	}
-	return orOK(problems, "%s owns the database and may make roles", d.ownerRole), nil
+	return orOK(problems, "%s owns the database, and may make roles and databases", d.ownerRole), nil
 }
 
 // checkPublicSchema: PUBLIC, that is each tenant's role too, may read reference

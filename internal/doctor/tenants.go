@@ -248,10 +248,7 @@ func checkSchemaVersions(ctx context.Context, d *database) ([]outcome, error) {
 		count[t.version]++
 	}
 	if d.project == nil {
-		if len(count) > 1 {
-			return warnf("run this in the project's folder to see which one is meant", "tenants are at %d versions of the schema", len(count)), nil
-		}
-		return okf("all tenants are at one version of the schema"), nil
+		return versionsAmongThemselves(ctx, d, count)
 	}
 	public, own, err := desired(d.project)
 	if err != nil {
@@ -270,6 +267,31 @@ func checkSchemaVersions(ctx context.Context, d *database) ([]outcome, error) {
 			"%d of %d tenants do not have the schema of %s (version %s)", behind, len(d.tenants), d.project.Tenant.OwnSchema, own)...)
 	}
 	return orOK(problems, "all tenants have the schema of %s (version %s)", d.project.Tenant.OwnSchema, own), nil
+}
+
+// versionsAmongThemselves holds tenants against what new ones are made of, or
+// where nobody knows that against each other.
+func versionsAmongThemselves(ctx context.Context, d *database, count map[string]int) ([]outcome, error) {
+	has, err := d.hasLedger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var current []string
+	if has {
+		if current, err = stringsOf(ctx, d.tx, "SELECT fingerprint FROM bailiwick.schemas WHERE scope = 'tenant' AND current"); err != nil {
+			return nil, err
+		}
+	}
+	if len(current) == 1 {
+		if behind := len(d.tenants) - count[current[0]]; behind > 0 {
+			return warnf("bailiwick schema apply", "%d of %d tenants are not at the state that new ones are made in (%s)", behind, len(d.tenants), current[0]), nil
+		}
+		return okf("all tenants are at the state that new ones are made in"), nil
+	}
+	if len(count) > 1 {
+		return warnf("run this in the project's folder to see which one is meant", "tenants are at %d versions of the schema", len(count)), nil
+	}
+	return okf("all tenants are at one version of the schema"), nil
 }
 
 // tenantsBehind tells how many tenants are not at what a version of the text makes.

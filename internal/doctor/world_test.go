@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w.exec(
-		"CREATE ROLE "+w.owner+" LOGIN CREATEROLE PASSWORD 'owner'", "ALTER ROLE "+w.owner+" SET lock_timeout = '5s'",
+		"CREATE ROLE "+w.owner+" LOGIN CREATEROLE CREATEDB PASSWORD 'owner'", "ALTER ROLE "+w.owner+" SET lock_timeout = '5s'",
 		"CREATE ROLE "+w.runtime+" LOGIN NOINHERIT PASSWORD 'app'", "ALTER ROLE "+w.runtime+" SET idle_in_transaction_session_timeout = '60s'",
 		"ALTER DATABASE "+name+" OWNER TO "+w.owner, "ALTER SCHEMA public OWNER TO "+w.owner,
 		harden.Script(w.owner, w.runtime),
@@ -83,7 +83,8 @@ func as(t *testing.T, text, role, password string) string {
 	return u.String()
 }
 
-func (w *world) populate() {
+// install does what bailiwick tenant create begins with.
+func (w *world) install() *catalog.Catalog {
 	w.Helper()
 	c, err := catalog.Open(w.Context(), catalog.Config{
 		URL: w.options.OwnerURL, RuntimeRole: w.runtime,
@@ -92,10 +93,16 @@ func (w *world) populate() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	defer c.Close()
 	if err := c.Install(w.Context()); err != nil {
 		w.Fatal(err)
 	}
+	return c
+}
+
+func (w *world) populate() {
+	w.Helper()
+	c := w.install()
+	defer c.Close()
 	for slug, to := range map[string]*string{"acme": &w.acme, "globex": &w.globex} {
 		t, err := c.Create(w.Context(), catalog.CreateParams{Slug: slug})
 		if err != nil {
