@@ -25,7 +25,7 @@ func (p newProject) workflow(t *testing.T) {
 			Env     map[string]string
 			Steps   []struct {
 				Name, Uses, Run string
-				With            map[string]string
+				With, Env       map[string]string
 			}
 		}
 	}
@@ -39,7 +39,7 @@ func (p newProject) workflow(t *testing.T) {
 			}
 		}
 	}
-	if ran < 8 || len(workflow.Jobs) != 2 {
+	if ran < 10 || len(workflow.Jobs) != 2 {
 		t.Errorf("ran %d steps of %d jobs", ran, len(workflow.Jobs))
 	}
 	p.clean(t)
