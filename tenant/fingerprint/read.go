@@ -26,6 +26,8 @@ const (
 	// attempts bound how often a batch is read again because something was
 	// dropped while it was being read, or was locked for longer than lock_timeout.
 	attempts = 5
+	// pause is what passes at least before the second attempt.
+	pause = 50 * time.Millisecond
 )
 
 // settings hold for the transaction only, and make texts of the catalogs equal
@@ -156,7 +158,7 @@ func inTx(ctx context.Context, q Querier, fn func(tx pgx.Tx) error) error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
-		case <-time.After(time.Duration(n) * (50 + rand.N[time.Duration](100)) * time.Millisecond):
+		case <-time.After(time.Duration(n) * (pause + rand.N(pause))):
 		}
 	}
 }
@@ -208,7 +210,8 @@ func batches(parts []part) [][]part {
 }
 
 func arguments(parts []part) []any {
-	var schemas, relations, types, functions []uint32
+	schemas := make([]uint32, 0, len(parts))
+	var relations, types, functions []uint32
 	for _, p := range parts {
 		schemas = append(schemas, p.schema)
 		relations = append(relations, p.relations...)
