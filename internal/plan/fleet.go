@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,6 +38,10 @@ func NewFleet(ctx context.Context, in Input) (f *Fleet, err error) {
 		return nil, err
 	}
 	defer live.Close()
+	var seen time.Time
+	if err := live.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&seen); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
 
 	var want *desired
 	var states map[string]fingerprint.State
@@ -53,6 +58,7 @@ func NewFleet(ctx context.Context, in Input) (f *Fleet, err error) {
 		return nil, err
 	}
 	f = in.group(want.targets, states)
+	f.Seen = seen
 	units, err := f.units(ctx, live, want.targets)
 	if err != nil {
 		return nil, err

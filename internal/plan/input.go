@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,6 +76,8 @@ type Gate func(ctx context.Context, scope Scope, from, to World) ([]string, erro
 
 // Fleet is what all registered schemas need to come to the desired state.
 type Fleet struct {
+	// Seen is when, by the database's clock, the look at the schemas began.
+	Seen time.Time `json:"seen"`
 	// Desired is what the schema files make, by scope.
 	Desired map[Scope]Target `json:"desired"`
 	// States groups the schemas by the state that they are in: public's first,

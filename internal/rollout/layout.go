@@ -32,6 +32,7 @@ type Layout struct {
 	Flips bool `json:"flips"`
 
 	previous map[plan.Scope]string
+	seen     time.Time
 }
 
 // Wave is a part of a group: the schemas that are worked on before the next
@@ -74,7 +75,7 @@ type candidate struct {
 // whose plan is not certified will fail, without anything being run on them; when
 // those alone are more than the budget bears it is an error.
 func (e *Engine) Layout(ctx context.Context, fleet *plan.Fleet) (*Layout, error) {
-	l := &Layout{Desired: fleet.Desired}
+	l := &Layout{Desired: fleet.Desired, seen: fleet.Seen}
 	public, tenants, err := e.candidates(ctx, fleet)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,8 @@ func keyOf(p *plan.Plan) planKey { return planKey{p.Scope == plan.Public, p.From
 
 // settings are what the ledger keeps of a rollout's [Config].
 type settings struct {
+	// Seen is when the schemas were looked at, if that is known.
+	Seen time.Time `json:"seen,omitzero"`
 	// Groups by name; a wave's group tells how it is done.
 	Groups map[string]groupSettings `json:"groups"`
 	// MaxFailures is the budget of the whole rollout, in place of the groups'.

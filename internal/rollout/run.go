@@ -81,7 +81,7 @@ func (e *Engine) planned(ctx context.Context, id ID) (seen time.Time, err error)
 	var mine bool
 	var age float64
 	err = e.pool.QueryRow(ctx, `
-		SELECT holder IS NOT DISTINCT FROM $2, extract(epoch FROM now() - created_at)::float8
+		SELECT holder IS NOT DISTINCT FROM $2, extract(epoch FROM now() - coalesce((options ->> 'seen')::timestamptz, created_at))::float8
 		FROM bailiwick.rollouts WHERE id = $1`, int64(id), e.me).Scan(&mine, &age)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return seen, fmt.Errorf("there is no rollout %d\n\tmend: `bailiwick schema status` shows the last one", id)

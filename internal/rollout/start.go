@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +15,8 @@ import (
 
 // Start writes a rollout and its targets to the ledger, held by this Engine, in
 // one transaction. When there is one that is not finished it is an
-// *UnfinishedError.
+// *UnfinishedError, and when one has changed schemas since the fleet was looked
+// at, a *StaleError.
 func (e *Engine) Start(ctx context.Context, fleet *plan.Fleet) (ID, error) {
 	l, err := e.Layout(ctx, fleet)
 	if err != nil {
@@ -26,7 +28,7 @@ func (e *Engine) Start(ctx context.Context, fleet *plan.Fleet) (ID, error) {
 // StartLayout is Start for what [Engine.Layout] gave.
 func (e *Engine) StartLayout(ctx context.Context, l *Layout) (ID, error) {
 	j := &job{kind: kindApply, versions: map[plan.Scope]string{}, settings: e.kept(l.Waves)}
-	j.settings.Partial, j.settings.Previous = l.Partial, l.previous
+	j.settings.Partial, j.settings.Previous, j.settings.Seen = l.Partial, l.previous, l.seen
 	for scope, desired := range l.Desired {
 		j.versions[scope] = desired.Version
 	}
@@ -36,10 +38,40 @@ func (e *Engine) StartLayout(ctx context.Context, l *Layout) (ID, error) {
 			return err
 		}
 		var err error
-		id, err = e.insert(ctx, tx, j, l.Plans, l.Waves)
-		return err
+		if id, err = e.insert(ctx, tx, j, l.Plans, l.Waves); err != nil {
+			return err
+		}
+		return upToDate(ctx, tx, id, l.seen)
 	})
 	return id, e.unfinished(ctx, err)
+}
+
+// upToDate refuses a rollout whose plans are for schemas as they were before
+// another one. It is asked once the rollout's own row is there, for since then
+// no other can begin.
+func upToDate(ctx context.Context, tx pgx.Tx, id ID, seen time.Time) error {
+	if seen.IsZero() {
+		return nil
+	}
+	var other int64
+	err := tx.QueryRow(ctx, `
+		SELECT coalesce(max(id), 0) FROM bailiwick.rollouts
+		WHERE id <> $1 AND (created_at > $2 OR finished_at > $2)`, int64(id), seen).Scan(&other)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	if other != 0 {
+		return &StaleError{ID(other)}
+	}
+	return nil
+}
+
+// StaleError says that another rollout came between the look at the fleet and
+// the start of this one.
+type StaleError struct{ Other ID }
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("rollout %d has changed the fleet since it was looked at\n\tmend: run the command again, which plans anew", e.Other)
 }
 
 // kept is what the ledger keeps of the configuration.
