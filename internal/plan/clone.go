@@ -35,7 +35,7 @@ func (o *origin) clone(ctx context.Context, db *database, conn *pgx.Conn) (w Wor
 		}
 		return w, []string{"a second clone can't be made as the first one was: " + describe(err)}, nil
 	}
-	t := trial{World: w, target: o.objects}
+	t := trial{World: w, target: o.objects, mend: byHand}
 	steps, refused, err := t.run(ctx)
 	if err != nil || len(refused) > 0 {
 		return w, cannotClone(refused), err

@@ -42,3 +42,25 @@ func Clone(ctx context.Context, in Input, public, tenant []fingerprint.Object) (
 	}
 	return nil, got, nil
 }
+
+// Repair plans the way of many tenants' states to one, in one database.
+func Repair(ctx context.Context, in Input, want []fingerprint.Object, states [][]fingerprint.Object) (plans []*Plan, err error) {
+	in = in.withDefaults()
+	s, err := openScratch(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	to, err := s.wanted(ctx, in, map[Scope]Target{Tenant: {Fingerprint: fingerprint.Of(want), Objects: want}})
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{}
+	units := make([]*unit, len(states))
+	for i, objects := range states {
+		p := &Plan{Scope: Tenant, From: fingerprint.Of(objects), To: fingerprint.Of(want)}
+		plans = append(plans, p)
+		units[i] = &unit{plan: p, origin: &origin{scope: Tenant, fingerprint: p.From, objects: objects}}
+	}
+	return plans, f.plan(ctx, in, to, units)
+}

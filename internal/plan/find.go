@@ -42,7 +42,7 @@ func (r *route) find(ctx context.Context, u *unit) error {
 			return err
 		}
 	}
-	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, tables: tables(u.trial, u.want, r.Policy[p.Scope], &u.atlas)}
+	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, mend: byFile, tables: tables(u.trial, u.want, r.Policy[p.Scope], &u.atlas)}
 	steps, refused, err := t.run(ctx)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (r *route) backward(ctx context.Context) error {
 		if p == nil || p.Source != "" {
 			return nil
 		}
-		t := trial{World: u.trial, target: u.objects, tables: tables(u.trial, u.fresh, r.Policy[p.Scope], new(*atlas.Changes))}
+		t := trial{World: u.trial, target: u.objects, mend: byFile, tables: tables(u.trial, u.fresh, r.Policy[p.Scope], new(*atlas.Changes))}
 		steps, refused, err := t.run(ctx)
 		if err != nil {
 			return err

@@ -15,8 +15,11 @@ import (
 // maxLeft bounds how many differences are told one by one.
 const maxLeft = 20
 
-// wayRound is what to do where no statement is found.
-const wayRound = "write a plan file in schema/plans for it"
+// What to do where no statement is found: to change a schema, and to make one.
+const (
+	byFile = "write a plan file in schema/plans for it"
+	byHand = "change that by hand, for what can't be cloned can't be planned"
+)
 
 // left says in a sentence each what the trial could not bring about, and why.
 func (t *trial) left() []string {
@@ -32,14 +35,14 @@ func (t *trial) left() []string {
 		case isRefused:
 			list = append(list, string(refused))
 		case known:
-			list = append(list, d.Explain()+": "+describe(err)+"; "+wayRound)
+			list = append(list, d.Explain()+": "+describe(err)+"; "+t.mend)
 		default:
-			list = append(list, d.Explain()+"; "+wayRound)
+			list = append(list, d.Explain()+"; "+t.mend)
 		}
 	}
 	for _, err := range t.failed {
 		if s, ok := errors.AsType[*statementError](err); ok {
-			list = append(list, fmt.Sprintf("%s: %s; %s", strings.Join(s.statements, "; "), describe(err), wayRound))
+			list = append(list, fmt.Sprintf("%s: %s; %s", strings.Join(s.statements, "; "), describe(err), t.mend))
 		}
 	}
 	return shorten(list)

@@ -23,6 +23,8 @@ type trial struct {
 	World
 
 	target []fingerprint.Object
+	// mend ends the sentence about what can't be done.
+	mend string
 	// tables gives Atlas's statements from the schema as it is now. Nil leaves
 	// tables to package objects too.
 	tables func(ctx context.Context) ([]attempt, error)
@@ -56,6 +58,7 @@ func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err er
 			err = errors.Join(err, t.tx.Rollback(context.WithoutCancel(ctx)))
 		}
 	}()
+	var last []fingerprint.Difference
 	for range maxPasses {
 		if t.changed {
 			if err := t.read(ctx); err != nil {
@@ -66,6 +69,10 @@ func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err er
 		if len(diff) == 0 {
 			return t.steps, nil, t.end(ctx)
 		}
+		if slices.Equal(diff, last) {
+			break // Statements that work, and do nothing.
+		}
+		last = diff
 		progress, err := t.pass(ctx, diff)
 		if err != nil {
 			return nil, nil, err
@@ -174,7 +181,10 @@ func (t *trial) change(ctx context.Context, c objects.Change) error {
 			return failed
 		}
 	}
-	if len(c.Drop)+len(c.Create) == 0 || holdsRows(c.Difference) {
+	if holdsRows(c.Difference) && failed == nil {
+		return errRefused(c.Explain() + ": that is no change in place, and a new one would lose the rows; " + t.mend)
+	}
+	if len(c.Drop)+len(c.Create) == 0 || failed != nil && holdsRows(c.Difference) {
 		return failed
 	}
 	again := slices.Concat(c.Drop, c.Create)
@@ -251,13 +261,16 @@ func (t *trial) try(ctx context.Context, statements ...string) error {
 
 // savepoint runs statements. They are undone when one fails.
 func (t *trial) savepoint(ctx context.Context, statements []string) error {
-	script := make([]string, 0, len(statements)+2) //nolint:mnd // the two around them
-	script = append(script, "SAVEPOINT trial")
+	script := make([]string, 0, len(statements)+1)
 	for _, s := range statements {
 		script = append(script, t.Bind(s))
 	}
 	script = append(script, "RELEASE trial")
 	err := undeadlocked(func() error {
+		// By itself: nothing of a script runs that has a syntax error.
+		if err := execAll(ctx, t.tx.Conn(), "SAVEPOINT trial"); err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
 		err := execAll(ctx, t.tx.Conn(), script...)
 		if err == nil || fatal(err) {
 			return err
