@@ -54,7 +54,8 @@ A project is a folder with openapi.yaml, sqlc.yaml or bailiwick.yaml. Commands
 find it at or above the working directory; --dir names another.
 
 Exit status: 0 when all is well, 1 when something is wrong, 2 when the command
-line is.`,
+line is. Of the commands of schema, 2 also says that schemas are not, or not yet,
+as they should be.`,
 		Example: `  bailiwick init notes
   bailiwick generate
   bailiwick tenant create acme --plan team

@@ -135,6 +135,8 @@ func TestCompletion(t *testing.T) { // not parallel: it sets the environment
 		{"tenant show", "initech\tInitech Inc."},
 		{"token --tenant", "initech\tInitech Inc."},
 		{"tenant create x --plan", "team"},
+		{"schema drift --tenant", "initech\tInitech Inc."},
+		{"schema diff --from acme --to", "initech\tInitech Inc."},
 	} {
 		got := complete(t, append(strings.Fields(c.line), "")...)
 		if !slices.Contains(got, c.want) {

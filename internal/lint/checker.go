@@ -58,11 +58,12 @@ func (c *checker) statement() {
 	if c.st.more > 0 {
 		c.report(0, ruleMultiple, "more than one statement", "end each statement with a semicolon of its own")
 	}
-	if c.scope.plan {
+	switch {
+	case c.scope.plan:
 		c.planStatement(c.st.tree.GetStmt())
-	} else if c.scope.schema {
+	case c.scope.schema:
 		c.schemaStatement(c.st.tree.GetStmt())
-	} else {
+	default:
 		c.queryStatement()
 	}
 }

@@ -17,17 +17,28 @@ const (
 	maxPause     = time.Minute
 )
 
+// The names of directives that more than one place knows.
+const (
+	dirPlan         = "plan"
+	dirFrom         = "from"
+	dirTo           = "to"
+	dirReverse      = "reverse"
+	dirLoses        = "loses"
+	dirIrreversible = "irreversible"
+	dirBackfill     = "backfill"
+)
+
 // directives are all that there are, with the form that a mend shows.
 var directives = map[string]string{
-	"plan":         "-- bailiwick:plan tenant (or public)",
-	"from":         "-- bailiwick:from FINGERPRINT",
-	"to":           "-- bailiwick:to FINGERPRINT",
-	"transaction":  "-- bailiwick:transaction",
-	"outside":      "-- bailiwick:outside",
-	"backfill":     "-- bailiwick:backfill table=findings key=id batch=1000 pause=50ms",
-	"reverse":      `-- bailiwick:reverse, or -- bailiwick:reverse loses "what is lost"`,
-	"loses":        `-- bailiwick:loses "what is lost"`,
-	"irreversible": `-- bailiwick:irreversible "why there is no way back"`,
+	dirPlan:         "-- bailiwick:plan tenant (or public)",
+	dirFrom:         "-- bailiwick:from FINGERPRINT",
+	dirTo:           "-- bailiwick:to FINGERPRINT",
+	"transaction":   "-- bailiwick:transaction",
+	"outside":       "-- bailiwick:outside",
+	dirBackfill:     "-- bailiwick:backfill table=findings key=id batch=1000 pause=50ms",
+	dirReverse:      `-- bailiwick:reverse, or -- bailiwick:reverse loses "what is lost"`,
+	dirLoses:        `-- bailiwick:loses "what is lost"`,
+	dirIrreversible: `-- bailiwick:irreversible "why there is no way back"`,
 }
 
 // directive obeys what stands behind "-- bailiwick:".
@@ -43,16 +54,16 @@ func (p *parser) directive(line int, text string) {
 		p.reportf(line, ruleDirective, "write "+form, "bailiwick:%s: %v", name, err)
 		return
 	}
-	if name != "plan" && p.seen["plan"] == 0 {
-		p.reportf(line, ruleDirective, "begin the file with "+directives["plan"], "bailiwick:%s before bailiwick:plan", name)
-		p.once("plan", line) // one complaint is enough
+	if name != dirPlan && p.seen[dirPlan] == 0 {
+		p.reportf(line, ruleDirective, "begin the file with "+directives[dirPlan], "bailiwick:%s before bailiwick:plan", name)
+		p.once(dirPlan, line) // one complaint is enough
 	}
 	switch name {
-	case "plan", "from", "to":
+	case dirPlan, dirFrom, dirTo:
 		p.head(line, name, args)
-	case "reverse", "irreversible":
+	case dirReverse, dirIrreversible:
 		p.back(line, name, args)
-	case "loses":
+	case dirLoses:
 		p.loses(line, args)
 	default:
 		p.step(line, name, args)
@@ -72,7 +83,7 @@ func (p *parser) head(line int, name string, args []argument) {
 		return
 	}
 	value := args[0].value
-	if name == "plan" {
+	if name == dirPlan {
 		p.plan.Scope = plan.Scope(value)
 		if p.plan.Scope != plan.Tenant && p.plan.Scope != plan.Public {
 			p.reportf(line, ruleDirective, "write "+directives[name], "a plan is for tenant or for public, not for %q", value)
@@ -82,7 +93,7 @@ func (p *parser) head(line int, name string, args []argument) {
 	if !fingerprintForm.MatchString(value) {
 		p.reportf(line, ruleFingerprint, "copy it from `bailiwick schema plan`, which shows both", "%q is no fingerprint, which is f1- and 32 digits of 0-9 and a-f", value)
 	}
-	if name == "from" {
+	if name == dirFrom {
 		p.plan.From = value
 	} else {
 		p.plan.To = value
@@ -94,10 +105,10 @@ func (p *parser) back(line int, name string, args []argument) {
 	if !p.once(name, line) {
 		return
 	}
-	if p.seen["reverse"] > 0 && p.seen["irreversible"] > 0 {
+	if p.seen[dirReverse] > 0 && p.seen[dirIrreversible] > 0 {
 		p.reportf(line, ruleDirective, "keep one of them", "bailiwick:reverse and bailiwick:irreversible in one file")
 	}
-	if name == "irreversible" {
+	if name == dirIrreversible {
 		if len(args) != 1 || !args[0].quoted || args[0].key != "" || args[0].value == "" {
 			p.reportf(line, ruleDirective, "write "+directives[name], "bailiwick:irreversible takes one sentence in quotes")
 			return
@@ -109,7 +120,7 @@ func (p *parser) back(line int, name string, args []argument) {
 	p.reverse = true
 	switch {
 	case len(args) == 0:
-	case args[0] == argument{value: "loses"}:
+	case args[0] == argument{value: dirLoses}:
 		p.loses(line, args[1:])
 	default:
 		p.reportf(line, ruleDirective, "write "+directives[name], "bailiwick:reverse takes the word loses and sentences in quotes")
@@ -129,7 +140,7 @@ func (p *parser) loses(line int, args []argument) {
 		p.plan.Losses = append(p.plan.Losses, arg.value)
 	}
 	if len(args) == 0 {
-		p.reportf(line, ruleDirective, "write "+directives["loses"], "what is lost is a sentence in quotes, or some")
+		p.reportf(line, ruleDirective, "write "+directives[dirLoses], "what is lost is a sentence in quotes, or some")
 	}
 }
 
@@ -152,13 +163,13 @@ func (p *parser) backfill(s *plan.Step, args []argument) {
 			if err == nil {
 				err = fmt.Errorf("%s stands there twice", arg.key)
 			}
-			p.reportf(s.Line, ruleBackfill, "write "+directives["backfill"], "bailiwick:backfill: %v", err)
+			p.reportf(s.Line, ruleBackfill, "write "+directives[dirBackfill], "bailiwick:backfill: %v", err)
 		}
 		seen[arg.key] = true
 	}
 	for _, name := range []string{"table", "key"} {
 		if !seen[name] {
-			p.reportf(s.Line, ruleBackfill, "write "+directives["backfill"]+"; the key is a unique column that is NOT NULL",
+			p.reportf(s.Line, ruleBackfill, "write "+directives[dirBackfill]+"; the key is a unique column that is NOT NULL",
 				"bailiwick:backfill without %s=", name)
 		}
 	}

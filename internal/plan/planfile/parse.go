@@ -105,7 +105,7 @@ func firstWord(text string) string {
 // statement adds a statement to the step at hand, or begins one.
 func (p *parser) statement(piece lint.Piece) {
 	line := p.line(piece.Start)
-	if p.seen["plan"] == 0 {
+	if p.seen[dirPlan] == 0 {
 		if p.seen["statement"] == 0 { // once is enough
 			p.reportf(line, ruleStep, "begin the file with -- bailiwick:plan tenant (or public), bailiwick:from and bailiwick:to", "a statement before the plan begins")
 		}
@@ -174,24 +174,24 @@ func (p *parser) once(name string, line int) bool {
 // finish looks for what is missing.
 func (p *parser) finish() {
 	p.section()
-	if p.seen["plan"] == 0 && p.seen["statement"] == 0 {
+	if p.seen[dirPlan] == 0 && p.seen["statement"] == 0 {
 		p.reportf(1, ruleDirective, "begin the file with -- bailiwick:plan tenant (or public)", "the file is no plan: it has no directive bailiwick:plan")
 	}
-	for _, name := range []string{"from", "to"} {
-		if p.seen["plan"] > 0 && p.seen[name] == 0 {
-			p.reportf(p.seen["plan"], ruleFingerprint, "`bailiwick schema plan --save` writes a file with both; `bailiwick schema plan` shows them", "the plan has no -- bailiwick:%s FINGERPRINT", name)
+	for _, name := range []string{dirFrom, dirTo} {
+		if p.seen[dirPlan] > 0 && p.seen[name] == 0 {
+			p.reportf(p.seen[dirPlan], ruleFingerprint, "`bailiwick schema plan --save` writes a file with both; `bailiwick schema plan` shows them", "the plan has no -- bailiwick:%s FINGERPRINT", name)
 		}
 	}
 	if p.plan.From == p.plan.To && p.plan.From != "" {
-		p.reportf(p.seen["to"], ruleFingerprint, "remove the file, if nothing is to change", "the plan ends where it begins")
+		p.reportf(p.seen[dirTo], ruleFingerprint, "remove the file, if nothing is to change", "the plan ends where it begins")
 	}
-	if p.seen["plan"] > 0 && len(p.plan.Steps) == 0 {
-		p.reportf(p.seen["plan"], ruleStep, "write the statements below the directives", "the plan has no statement")
+	if p.seen[dirPlan] > 0 && len(p.plan.Steps) == 0 {
+		p.reportf(p.seen[dirPlan], ruleStep, "write the statements below the directives", "the plan has no statement")
 	}
-	if line := p.seen["reverse"]; line > 0 && len(p.plan.Reverse) == 0 {
+	if line := p.seen[dirReverse]; line > 0 && len(p.plan.Reverse) == 0 {
 		p.reportf(line, ruleStep, `write the statements that lead back, or say -- bailiwick:irreversible "why"`, "the reverse has no statement")
 	}
-	if p.seen["reverse"] == 0 && p.plan.Irreversible == "" {
+	if p.seen[dirReverse] == 0 && p.plan.Irreversible == "" {
 		p.plan.Irreversible = noReverse
 	}
 	p.found = slices.CompactFunc(p.found, func(a, b diag.Diagnostic) bool { return a == b })

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/internal/plan/planfile"
 )
@@ -189,7 +188,7 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 		}
 		if (p == nil) != (len(found) > 0) {
-			t.Fatalf("plan %v with findings %v", p, diag.List(found))
+			t.Fatalf("plan %v with findings %v", p, found)
 		}
 		if p == nil || strings.Contains(comment, "bailiwick:") {
 			return
