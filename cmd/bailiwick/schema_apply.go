@@ -21,9 +21,10 @@ import (
 type applyOptions struct {
 	rolloutFlags
 
-	only    []string
-	dryRun  bool
-	abandon bool
+	only         []string
+	dryRun       bool
+	abandon      bool
+	breakRelease []string
 }
 
 func newSchemaApplyCommand() *cobra.Command {
@@ -46,6 +47,11 @@ same state; --abandon leaves one to another state as it is and begins anew.
 --only rolls out to some tenants alone, and public where it is named. New tenants
 are then made as before.
 
+A plan that would break a query of a release that is running is refused; a release
+counts as running until a minute after its last server. --break-release does not
+wait for one: from then on its servers answer 503 to the tenants whose schemas
+their queries don't fit.
+
 Progress is told on stderr. --json prints one object at the end.
 
 Exit status: 0 when all is done, 1 when it is not, 2 when work is left on purpose:
@@ -62,7 +68,9 @@ by --dry-run, by a pause, or for tenants that came meanwhile.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plans and who receives them when, and change nothing")
 	f.BoolVar(&o.abandon, "abandon", false, "leave an unfinished rollout to another state as it is")
 	f.BoolVar(&o.yes, "yes", false, "don't ask")
+	f.StringSliceVar(&o.breakRelease, "break-release", nil, "don't stand up for the running release of this id")
 	completeFlag(cmd, "only", completeTenants)
+	completeFlag(cmd, "break-release", completeNone)
 	return cmd
 }
 
@@ -124,6 +132,9 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 	}
 	in, err := f.input(tenants, p)
 	if err != nil {
+		return err
+	}
+	if in.Gate, err = f.gate(ctx, o.breakRelease); err != nil {
 		return err
 	}
 	planned, err := plan.NewFleet(ctx, in)

@@ -146,7 +146,7 @@ func (r *release) beat(ctx context.Context) {
 func mendLedger(err error) string {
 	switch tenant.CodeOf(err) {
 	case tenant.CodeSchema, tenant.CodeForbidden:
-		return "; the database has no ledger for this role yet: start once with DATABASE_OWNER_URL, or run `bailiwick tenant create SLUG`; both make it"
+		return "; the database has no ledger for this role yet: start once with DATABASE_OWNER_URL, or run `bailiwick schema apply`; both make it"
 	default:
 		return ""
 	}
