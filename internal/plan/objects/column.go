@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
 // columnDefinition is all that a column can have when it is made.
@@ -61,10 +63,13 @@ const notNull = "not null: true"
 // inherited tells that a column is only there because the table's parent has it.
 func inherited(o object) bool { return o.attr("inherited") == "true" }
 
+// ofTable tells that a column belongs to a table, and not to a view.
+func ofTable(relation object) bool { return relation.Kind == kindTable || relation.Kind == kindForeign }
+
 func createColumn(s *schemas, o object) []string {
 	table, name := owner(o.Name)
-	relation, ok := s.to.relation(table)
-	if !ok || relation.Kind != kindTable || s.fresh(table) || inherited(o) {
+	relation, _ := s.to.relation(table)
+	if !ofTable(relation) || s.fresh(table) || inherited(o) {
 		return nil
 	}
 	return []string{alterTableTo(table, "ADD COLUMN "+name+" "+s.columnDefinition(o, false))}
@@ -73,24 +78,26 @@ func createColumn(s *schemas, o object) []string {
 // finishColumn sets what a column can't be made with.
 func finishColumn(s *schemas, o object) []string {
 	table, name := owner(o.Name)
-	relation, _ := s.to.relation(table)
-	switch relation.Kind {
-	case kindTable:
-		all := columnSettings(object{}, o)
-		if s.fresh(table) && s.defaultLater(o) {
-			all = append(all, alterColumnTo(table, name, "SET DEFAULT "+o.attr("default")))
-		}
-		return all
-	case kindView, kindMatView:
-		return viewColumn(relation, object{}, o)
-	default:
-		return nil
+	if relation, _ := s.to.relation(table); relation.Kind == kindView {
+		return viewColumn(object{}, o)
 	}
+	all := columnSettings(object{}, o)
+	if s.fresh(table) && s.defaultLater(o) {
+		all = append(all, alterColumnTo(table, name, "SET DEFAULT "+o.attr("default")))
+	}
+	return all
 }
 
+// dropColumn drops a table's column. Of a view's, only the settings are told.
 func dropColumn(s *schemas, o object) []string {
 	table, name := owner(o.Name)
-	if relation, ok := s.from.relation(table); ok && relation.Kind != kindTable || inherited(o) {
+	nothing := newObject(fingerprint.Object{Kind: o.Kind, Name: o.Name})
+	switch relation, _ := s.from.relation(table); {
+	case relation.Kind == kindView:
+		return viewColumn(o, nothing)
+	case relation.Kind == kindMatView:
+		return columnSettings(o, nothing)
+	case inherited(o):
 		return nil
 	}
 	return []string{alterTableTo(table, "DROP COLUMN "+name)}
@@ -120,8 +127,9 @@ func columnSettings(from, to object) []string {
 	return all
 }
 
-func viewColumn(view, from, to object) []string {
-	if from.attr("default") == to.attr("default") || view.Kind != kindView {
+// viewColumn changes the default of a view's column.
+func viewColumn(from, to object) []string {
+	if from.attr("default") == to.attr("default") {
 		return nil
 	}
 	table, name := owner(to.Name)
@@ -133,8 +141,16 @@ func viewColumn(view, from, to object) []string {
 func alterColumn(s *schemas, from, to object) Change {
 	table, name := owner(to.Name)
 	relation, _ := s.to.relation(table)
-	if relation.Kind != kindTable {
-		return Change{Alter: viewColumn(relation, from, to)}
+	switch {
+	case relation.Kind == kindView:
+		return Change{Alter: viewColumn(from, to)}
+	case relation.Kind == kindMatView:
+		return Change{Alter: columnSettings(from, to)}
+	case from.attr("server options") != to.attr("server options"):
+		return Change{Refused: refuse(kindColumn, to.Name, "options of a foreign table's column aren't planned", "write ALTER FOREIGN TABLE into a plan file in schema/plans")}
+	case inherited(to) && !inherited(from) && relation.attr("partition of") == "":
+		return Change{Refused: refuse(kindColumn, to.Name, "the table's own column can't become one that is only inherited",
+			"write a plan file in schema/plans that makes the table anew with INHERITS and copies the rows")}
 	}
 	if from.attr("generated") != to.attr("generated") {
 		return regenerate(s, from, to)
@@ -182,9 +198,10 @@ func (s *schemas) using(from, to object, column string) string {
 // are not.
 func regenerate(s *schemas, from, to object) Change {
 	table, name := owner(to.Name)
+	_, expression, _ := strings.Cut(to.attr("generated"), " ")
 	switch {
 	case from.attr("generated") == "":
-		return Change{Refused: refuse(kindColumn, to.Name, "it holds values of its own, which GENERATED ALWAYS AS ("+to.attr("generated")+") would replace",
+		return Change{Refused: refuse(kindColumn, to.Name, "it holds values of its own, which GENERATED ALWAYS AS ("+expression+") would replace",
 			"write a plan file in schema/plans that drops the column and adds it again, if its values are no longer needed")}
 	case to.attr("generated") == "":
 		plain := object{from.Object, maps.Clone(from.attributes)}

@@ -54,6 +54,9 @@ var order = []fingerprint.Kind{
 // way says how objects of one kind are made, altered and dropped.
 type way struct {
 	create, drop func(*schemas, object) []string
+	// holds tells that objects hold rows or values, so that they are altered or
+	// nothing.
+	holds bool
 	// alter leads from the first object to the second. Nil, or a change without
 	// statements and without a refusal, stand for dropping and creating.
 	alter func(s *schemas, from, to object) Change
@@ -65,11 +68,11 @@ type way struct {
 }
 
 var ways = map[fingerprint.Kind]way{
-	kindTable:       {create: createTable, drop: dropNamed, alter: alterTable, finish: finishTable},
-	kindForeign:     {create: createTable, drop: dropNamed, alter: alterForeign},
-	kindColumn:      {create: createColumn, drop: dropColumn, alter: alterColumn, finish: finishColumn},
-	kindSequence:    {create: createSequence, drop: dropSequence, alter: alterSequence, finish: finishSequence},
-	kindIndex:       {create: createIndex, drop: dropIndex, alter: alterIndex, finish: finishIndex, refuse: refuseIndex},
+	kindTable:       {holds: true, create: createTable, drop: dropNamed, alter: alterTable, finish: finishTable},
+	kindForeign:     {holds: true, create: createTable, drop: dropNamed, alter: alterForeign},
+	kindColumn:      {holds: true, create: createColumn, drop: dropColumn, alter: alterColumn, finish: finishColumn},
+	kindSequence:    {holds: true, create: createSequence, drop: dropSequence, alter: alterSequence, finish: finishSequence},
+	kindIndex:       {create: createIndex, drop: dropIndex, alter: alterIndex, refuse: refuseIndex},
 	kindConstraint:  {create: createStatements, drop: dropConstraint, alter: alterConstraint, refuse: refuseConstraint},
 	kindView:        {create: createWhole, drop: dropNamed, alter: alterView},
 	kindMatView:     {create: createWhole, drop: dropNamed, alter: alterMatView},

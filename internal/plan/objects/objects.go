@@ -99,7 +99,7 @@ func (s *schemas) change(d fingerprint.Difference) (now, later []Change) {
 		if w.alter != nil {
 			c = w.alter(s, from, to)
 		}
-		if remade = c.empty(); remade {
+		if remade = c.empty() && !w.holds; remade {
 			c.Drop, c.Create = w.drop(s, from), w.create(s, to)
 		}
 	case after:

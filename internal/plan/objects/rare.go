@@ -42,7 +42,7 @@ func mappings(o object) []string {
 		}
 		dictionaries[number] = append(dictionaries[number], dictionary)
 	}
-	var all []string
+	all := make([]string, 0, len(inOrder))
 	for _, number := range inOrder {
 		all = append(all, join("ALTER TEXT SEARCH CONFIGURATION", o.Name, "ADD MAPPING FOR", token(number), "WITH", strings.Join(dictionaries[number], ", ")))
 	}

@@ -96,16 +96,6 @@ func dropIndex(_ *schemas, o object) []string {
 	return one("DROP INDEX", o.Name)
 }
 
-// finishIndex makes an index the replica identity, which is an attribute of the
-// table.
-func finishIndex(s *schemas, o object) []string {
-	table := indexTable(o)
-	if t, _ := s.to.get(kindTable, table); t.attr("replica identity") != "index "+o.Name {
-		return nil
-	}
-	return one("ALTER TABLE", table, "REPLICA IDENTITY USING INDEX", o.Name)
-}
-
 // alterIndex changes the settings of an index; all else makes it again.
 func alterIndex(_ *schemas, from, to object) Change {
 	before, after := from.statements(), to.statements()

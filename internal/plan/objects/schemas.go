@@ -112,9 +112,24 @@ func (s *schemas) subjectGone(o object) bool {
 		return s.gone(table) || s.from.has(kindColumn, about.name) && !s.to.has(kindColumn, about.name)
 	case kindDomainConstraint:
 		return !s.to.has(kindConstraint, about.name)
+	case kindIndex:
+		return !s.to.hasIndex(about.name)
 	default:
 		return !s.to.has(about.kind, about.name)
 	}
+}
+
+// hasIndex tells that there is an index, perhaps that of a key, which has its name.
+func (s set) hasIndex(name string) bool {
+	if s.has(kindIndex, name) {
+		return true
+	}
+	for constraint := range s[kindConstraint] {
+		if _, last := owner(constraint); last == name {
+			return true
+		}
+	}
+	return false
 }
 
 // weight orders the objects of one kind: keys before what refers to them, tables

@@ -33,9 +33,8 @@ func finishSequence(_ *schemas, o object) []string {
 	return []string{"ALTER SEQUENCE " + o.Name + " OWNED BY " + o.attr("owned by")}
 }
 
-func dropSequence(s *schemas, o object) []string {
-	column := o.attr("identity of")
-	if column == "" {
+func dropSequence(_ *schemas, o object) []string {
+	if o.attr("identity of") == "" {
 		return []string{"DROP SEQUENCE " + o.Name}
 	}
 	return nil // It goes with its column, or with DROP IDENTITY.

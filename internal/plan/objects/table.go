@@ -16,7 +16,7 @@ func createTable(s *schemas, o object) []string {
 			columns = append(columns, "\n    "+join(name, s.columnDefinition(c, s.defaultLater(c))))
 		}
 	}
-	words := []string{"CREATE", unlogged(o), "TABLE", o.Name, "(" + strings.Join(columns, ",")}
+	words := []string{"CREATE", unlogged(o), classTable, o.Name, "(" + strings.Join(columns, ",")}
 	if len(columns) > 0 {
 		words[len(words)-1] += "\n"
 	}
@@ -35,7 +35,11 @@ func createTable(s *schemas, o object) []string {
 
 // storage are a table's options, with those of its toast table.
 func storage(o object) string {
-	return strings.Join(append(split(o.attr("options"), ','), split(o.attr("toast options"), ',')...), ", ")
+	all := split(o.attr("options"), ',')
+	for _, option := range split(o.attr("toast options"), ',') {
+		all = append(all, "toast."+option)
+	}
+	return strings.Join(all, ", ")
 }
 
 // columns are a table's columns, in their order.
@@ -47,8 +51,9 @@ func (s *schemas) columns(table object) []object {
 
 func finishTable(_ *schemas, o object) []string {
 	statements := rowSecurity(object{}, o)
-	if r := o.attr("replica identity"); r == "nothing" || r == "full" {
-		statements = append(statements, alterTableTo(o.Name, "REPLICA IDENTITY "+strings.ToUpper(r)))
+	statements = append(statements, replicaIdentity(object{}, o)...)
+	if o.attr("of type") != "" {
+		statements = append(statements, alterTableTo(o.Name, "OF "+o.attr("of type")))
 	}
 	return append(statements, attach(o)...)
 }
@@ -70,10 +75,8 @@ const copyMend = "write a plan file in schema/plans that makes a new table, copi
 
 // alterTable changes what can be changed of a table that keeps its rows.
 func alterTable(_ *schemas, from, to object) Change {
-	for _, key := range []string{"partition by", "of type"} {
-		if from.attr(key) != to.attr(key) {
-			return Change{Refused: refuse(kindTable, to.Name, "no statement changes it from "+key+" "+orNone(from.attr(key))+" to "+orNone(to.attr(key)), copyMend)}
-		}
+	if from.attr("partition by") != to.attr("partition by") {
+		return Change{Refused: refuse(kindTable, to.Name, "no statement changes PARTITION BY from "+orNone(from.attr("partition by"))+" to "+orNone(to.attr("partition by")), copyMend)}
 	}
 	var all []string
 	add := func(action string) { all = append(all, alterTableTo(to.Name, action)) }
@@ -89,11 +92,25 @@ func alterTable(_ *schemas, from, to object) Change {
 	for _, action := range setOptions(storage(from), storage(to)) {
 		add(action)
 	}
-	all = append(all, rowSecurity(from, to)...)
-	if r := to.attr("replica identity"); r != from.attr("replica identity") && !strings.HasPrefix(r, "index ") {
-		add("REPLICA IDENTITY " + strings.ToUpper(cmp.Or(r, "default")))
+	if from.attr("of type") != to.attr("of type") {
+		add(either(to.attr("of type") == "", "NOT OF", "OF "+to.attr("of type")))
 	}
+	all = append(all, rowSecurity(from, to)...)
+	all = append(all, replicaIdentity(from, to)...)
 	return Change{Alter: append(all, reparent(from, to)...)}
+}
+
+// replicaIdentity says what replicas know rows by.
+func replicaIdentity(from, to object) []string {
+	before, after := from.attr("replica identity"), to.attr("replica identity")
+	if before == after {
+		return nil
+	}
+	action := strings.ToUpper(cmp.Or(after, "default"))
+	if index, ok := strings.CutPrefix(after, "index "); ok {
+		action = "USING INDEX " + index
+	}
+	return []string{alterTableTo(to.Name, "REPLICA IDENTITY "+action)}
 }
 
 func rowSecurity(from, to object) []string {
@@ -108,8 +125,8 @@ func rowSecurity(from, to object) []string {
 }
 
 var rowSecurities = map[string][2]string{
-	"row security: enabled": {"ENABLE", "DISABLE"},
-	"row security: forced":  {"FORCE", "NO FORCE"},
+	"row security: enabled":    {"ENABLE", "DISABLE"},
+	"force row security: true": {"FORCE", "NO FORCE"},
 }
 
 // reparent changes what a table inherits from, or is a partition of.

@@ -9,7 +9,7 @@ import (
 func dropType(_ *schemas, o object) []string { return one("DROP TYPE", o.Name) }
 
 func createEnum(_ *schemas, o object) []string {
-	return one("CREATE TYPE", o.Name, "AS ENUM ("+strings.ReplaceAll(o.attr("labels"), "\n", "\n")+")")
+	return one("CREATE TYPE", o.Name, "AS ENUM ("+o.attr("labels")+")")
 }
 
 // alterEnum adds labels. PostgreSQL can neither drop nor move one.
@@ -64,8 +64,6 @@ func alterDomain(_ *schemas, from, to object) Change {
 	return Change{Alter: all}
 }
 
-func dropDomain(_ *schemas, o object) []string { return one("DROP DOMAIN", o.Name) }
-
 func createType(_ *schemas, o object) []string {
 	return one("CREATE TYPE", o.Name, "AS ("+o.attr("attributes")+")")
 }
@@ -74,8 +72,9 @@ func createType(_ *schemas, o object) []string {
 type attribute struct{ name, definition string }
 
 func attributes(o object) []attribute {
-	var all []attribute
-	for _, a := range split(o.attr("attributes"), ',') {
+	list := split(o.attr("attributes"), ',')
+	all := make([]attribute, 0, len(list))
+	for _, a := range list {
 		name, definition, _ := cut(a, " ")
 		all = append(all, attribute{name, definition})
 	}
@@ -123,7 +122,7 @@ func createRange(_ *schemas, o object) []string {
 }
 
 func createCollation(_ *schemas, o object) []string {
-	var options []string
+	options := make([]string, 0, 2)
 	for _, key := range []string{"provider", "locale", "lc_collate", "lc_ctype", "deterministic", "rules"} {
 		value := o.attr(key)
 		switch {

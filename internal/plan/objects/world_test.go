@@ -18,45 +18,54 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
-// world is a schema that statements are tried in, as package plan does it, but
-// without a transaction around all of them.
+// world is a schema that statements are tried in, as package plan does it, within
+// a transaction that is rolled back in the end.
 type world struct {
 	*testing.T
 
-	conn   *pgx.Conn
+	tx     pgx.Tx
 	schema string
+	owner  string
 }
 
-// enter begins a world on a connection of its own.
-func enter(t *testing.T, url, schema string) world {
+// enter begins a world with an empty schema and a role of the same name. Whoever
+// connects owns it.
+func enter(t *testing.T, conn *pgx.Conn) world {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	if _, err := conn.Exec(t.Context(), "SET search_path = "+tenant.QuoteIdent(schema)+", pg_temp"); err != nil {
+	w := world{T: t, tx: tx, schema: tenant.NewID().SchemaName()}
+	if err := tx.QueryRow(t.Context(), "SELECT current_user").Scan(&w.owner); err != nil {
 		t.Fatal(err)
 	}
-	return world{t, conn, schema}
+	if err := w.run(`CREATE ROLE "$tenant"; CREATE SCHEMA "$schema"; SET LOCAL search_path = "$schema", pg_temp`); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w world) leave() {
+	if err := w.tx.Rollback(context.WithoutCancel(w.Context())); err != nil {
+		w.Error(err)
+	}
 }
 
 // bind puts the names into a statement that has placeholders for them.
 func (w world) bind(statement string) string {
 	schema := tenant.QuoteIdent(w.schema)
-	return strings.NewReplacer(`"$schema"`, schema, `"$tenant"`, schema, `"$owner"`, devpg.OwnerRole, `"$runtime"`, devpg.RuntimeRole).Replace(statement)
+	return strings.NewReplacer(`"$schema"`, schema, `"$tenant"`, schema, `"$owner"`, w.owner, `"$runtime"`, devpg.RuntimeRole).Replace(statement)
 }
 
-func (w world) run(sql string) {
-	w.Helper()
-	if _, err := w.conn.Exec(w.Context(), w.bind(sql)); err != nil {
-		w.Fatalf("%v\n%s", err, sql)
-	}
+func (w world) run(sql string) error {
+	_, err := w.tx.Exec(w.Context(), w.bind(sql))
+	return err
 }
 
 func (w world) objects() []fingerprint.Object {
 	w.Helper()
-	all, err := fingerprint.Objects(w.Context(), w.conn, w.schema)
+	all, err := fingerprint.ObjectsTx(w.Context(), w.tx, w.schema)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -65,7 +74,7 @@ func (w world) objects() []fingerprint.Object {
 
 // try runs statements together, or not at all.
 func (w world) try(statements []string) error {
-	return pgx.BeginFunc(w.Context(), w.conn, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(w.Context(), w.tx, func(tx pgx.Tx) error {
 		for _, s := range statements {
 			if _, err := tx.Exec(w.Context(), w.bind(s)); err != nil {
 				return err
@@ -93,50 +102,55 @@ func (a attempt) outcome() string {
 	}
 }
 
-// reach changes the schema until it has the objects.
-func (w world) reach(want []fingerprint.Object) (a attempt) {
+// reach changes the schema, which is made of now, until it has the objects that
+// are wanted, or nothing changes any more.
+func (w world) reach(now, want []fingerprint.Object) (a attempt) {
 	w.Helper()
-	for range 12 {
-		now := w.objects()
+	var last []fingerprint.Difference
+	for round := 0; ; round++ {
 		diff := fingerprint.Diff(now, want)
 		if len(diff) == 0 {
-			return a
+			return attempt{done: a.done}
 		}
-		changes := objects.Changes(diff, now, want)
-		var stuck []string
-		var blockers []fingerprint.Object
-		progress := false
-		for again := true; again; {
-			again = false
-			stuck, blockers = nil, nil
-			changes = slices.DeleteFunc(changes, func(c objects.Change) bool {
-				if c.Refused != "" {
-					a.refused = append(a.refused, c.Refused)
-					return true
-				}
-				done, err := w.change(c)
-				if err != nil {
-					stuck = append(stuck, string(c.Kind)+" "+c.Name+": "+err.Error())
-					blockers = append(blockers, blocking(err, now)...)
-					return false
-				}
-				a.done = append(a.done, done...)
-				again, progress = true, true
-				return true
-			})
-		}
-		if !progress && len(a.refused) == 0 {
-			progress = w.makeRoom(&a, changes, blockers)
-		}
-		if !progress {
-			if a.stuck = stuck; len(stuck) == 0 {
+		if slices.Equal(diff, last) || round == 12 {
+			if len(a.refused)+len(a.stuck) == 0 {
 				a.stuck = explain(diff)
 			}
 			return a
 		}
+		last = diff
+		a.refused, a.stuck = nil, nil
+		w.round(&a, objects.Changes(diff, now, want), now)
+		now = w.objects()
 	}
-	w.Fatalf("no end: %v", explain(fingerprint.Diff(w.objects(), want)))
-	return a
+}
+
+// round tries all changes until none succeeds, and then makes room.
+func (w world) round(a *attempt, changes []objects.Change, now []fingerprint.Object) {
+	var blockers []fingerprint.Object
+	progress := false
+	for again := true; again; {
+		again = false
+		a.stuck, blockers = nil, nil
+		changes = slices.DeleteFunc(changes, func(c objects.Change) bool {
+			if c.Refused != "" {
+				a.refused = append(a.refused, c.Refused)
+				return true
+			}
+			done, err := w.change(c)
+			if err != nil {
+				a.stuck = append(a.stuck, strings.TrimSpace(string(c.Kind)+" "+c.Name)+": "+err.Error())
+				blockers = append(blockers, blocking(err, now)...)
+				return false
+			}
+			a.done = append(a.done, done...)
+			again, progress = true, true
+			return true
+		})
+	}
+	if !progress {
+		w.makeRoom(a, changes, blockers)
+	}
 }
 
 func explain(diff []fingerprint.Difference) (all []string) {
@@ -162,11 +176,10 @@ func (w world) change(c objects.Change) (done []string, err error) {
 }
 
 // makeRoom drops what stands in the way; it is made again in the next round.
-func (w world) makeRoom(a *attempt, changes []objects.Change, blockers []fingerprint.Object) (progress bool) {
+func (w world) makeRoom(a *attempt, changes []objects.Change, blockers []fingerprint.Object) {
 	drop := func(statements []string) {
 		if len(statements) > 0 && w.try(statements) == nil {
 			a.done = append(a.done, statements...)
-			progress = true
 		}
 	}
 	for _, o := range blockers {
@@ -177,10 +190,9 @@ func (w world) makeRoom(a *attempt, changes []objects.Change, blockers []fingerp
 			drop(c.Drop)
 		}
 	}
-	return progress
 }
 
-var dependent = regexp.MustCompile(`(?m)^(?:(rule _RETURN on )?(view|materialized view|function|procedure|aggregate|policy|trigger|rule|constraint|index) (.*?)(?: on (?:table|view|materialized view) (.*?))?|column (.*?) of table (.*?)|default value for column (.*?) of table (.*?)) depends on `)
+var dependent = regexp.MustCompile(`(?m)^(?:rule _RETURN on )?(view|materialized view|function|procedure|aggregate|policy|trigger|rule|constraint|index) (.*?)(?: on (?:table|view|materialized view) (.*?))? depends on `)
 
 // blocking are the objects that an error names as depending on another one.
 func blocking(err error, now []fingerprint.Object) (all []fingerprint.Object) {
@@ -189,14 +201,13 @@ func blocking(err error, now []fingerprint.Object) (all []fingerprint.Object) {
 		return nil
 	}
 	for _, m := range dependent.FindAllStringSubmatch(pg.Detail, -1) {
-		for _, o := range now {
-			name := m[3]
-			if m[4] != "" {
-				name = m[4] + "." + m[3]
-			}
-			if string(o.Kind) == m[2] && o.Name == name {
-				all = append(all, o)
-			}
+		name := m[2]
+		if m[3] != "" {
+			name = m[3] + "." + name
+		}
+		i := slices.IndexFunc(now, func(o fingerprint.Object) bool { return string(o.Kind) == m[1] && o.Name == name })
+		if i >= 0 {
+			all = append(all, now[i])
 		}
 	}
 	return all

@@ -48,6 +48,7 @@ WITH anchor AS MATERIALIZED ( -- the roles that Bailiwick's own schema was made 
 		CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind
 	FROM pg_proc AS p
 	WHERE p.oid = ANY ($4::oid[]) AND p.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_proc'::regclass)
+		AND NOT (p.prolang = 12 AND p.prosrc ~ '^(multi)?range_constructor[0-9]$') -- they come with their type
 ), idx AS MATERIALIZED (
 	SELECT r.relnamespace, r.relkind, r.name AS rel, i.indexrelid, i.indrelid, i.indisvalid, i.indisreplident, i.indisclustered, i.indexprs IS NOT NULL AS expressions,
 		quote_ident(c.relname) AS name, c.relispartition, c.reltablespace, c.reloptions, k.oid AS con

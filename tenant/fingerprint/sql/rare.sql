@@ -57,7 +57,7 @@ SELECT t.ns, 'cast', format_type(c.castsource, NULL) || ' AS ' || format_type(c.
 	'method: ' || CASE c.castmethod WHEN 'f' THEN 'function' WHEN 'i' THEN 'inout' ELSE 'binary' END, 'function: ' || nullif(c.castfunc, 0)::regprocedure::text,
 	'context: ' || CASE c.castcontext WHEN 'i' THEN 'implicit' WHEN 'a' THEN 'assignment' ELSE 'explicit' END)
 FROM pg_cast AS c JOIN LATERAL (SELECT n.oid AS ns FROM pg_type AS y JOIN ns AS n ON n.oid = y.typnamespace WHERE y.oid IN (c.castsource, c.casttarget) LIMIT 1) AS t ON true
-WHERE c.oid >= 16384 AND c.castmethod <> 'p' AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_cast'::regclass)
+WHERE c.oid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid AND d.deptype = 'i') AND c.castmethod <> 'p' AND c.oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_cast'::regclass)
 
 UNION ALL
 SELECT y.typnamespace, 'transform', format_type(y.oid, NULL) || ' LANGUAGE ' || (SELECT l.lanname FROM pg_language AS l WHERE l.oid = t.trflang), concat_ws(E'\n', 'from sql: ' || nullif(t.trffromsql::oid, 0)::regproc::text, 'to sql: ' || nullif(t.trftosql::oid, 0)::regproc::text)
