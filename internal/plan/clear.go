@@ -27,20 +27,20 @@ func canBeRemade(k fingerprint.Kind) bool {
 func (t *trial) clear(ctx context.Context, diff []fingerprint.Difference) error {
 	tables := map[string]bool{}
 	for _, o := range t.now {
-		tables[o.Name] = tables[o.Name] || o.Kind == "table"
+		tables[o.Name] = tables[o.Name] || o.Kind == kindTable
 	}
 	gone := map[string]bool{}
 	for _, d := range diff {
-		gone[d.Name] = gone[d.Name] || d.Kind == "table" && d.To == ""
+		gone[d.Name] = gone[d.Name] || d.Kind == kindTable && d.To == ""
 	}
 	var cascade []string
 	for _, d := range diff {
 		table := parent(d.Name)
 		switch {
 		case d.From == "" || gone[table]:
-		case gone[d.Name] && d.Kind == "table":
+		case gone[d.Name] && d.Kind == kindTable:
 			cascade = append(cascade, "DROP TABLE "+d.Name+" CASCADE")
-		case d.Kind == "column" && tables[table] && changesType(d):
+		case d.Kind == kindColumn && tables[table] && changesType(d):
 			cascade = append(cascade, "ALTER TABLE "+table+" DROP COLUMN "+strings.TrimPrefix(d.Name, table+".")+" CASCADE")
 		}
 	}
@@ -71,7 +71,7 @@ func changesType(d fingerprint.Difference) bool {
 
 // clearFor drops what depends on something that has to be dropped.
 func (t *trial) clearFor(ctx context.Context, c objects.Change) error {
-	var cascade []string
+	cascade := make([]string, 0, len(c.Drop))
 	for _, s := range c.Drop {
 		cascade = append(cascade, s+" CASCADE")
 	}

@@ -21,12 +21,12 @@ CREATE TABLE users (
 	name text NOT NULL,
 	nick varchar(20),
 	age smallint,
-	mood mood NOT NULL DEFAULT 'good',
+	feeling mood NOT NULL DEFAULT 'good',
 	touched timestamptz
 );
 CREATE VIEW people AS SELECT id, name, age FROM users;
 CREATE VIEW elders AS SELECT name FROM people WHERE age > 60;
-CREATE TRIGGER users_touch BEFORE UPDATE OF mood ON users FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TRIGGER users_touch BEFORE UPDATE OF feeling ON users FOR EACH ROW EXECUTE FUNCTION touch();
 CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 41';
 `
 
@@ -80,22 +80,22 @@ func TestPlans(t *testing.T) {
 			losses:  []string{"column users.age goes back from integer to smallint, which fails or changes values that don't fit"},
 		},
 		"change a type under a trigger": {
-			to: changed("mood mood NOT NULL DEFAULT 'good'", "mood text NOT NULL DEFAULT 'good'"),
+			to: changed("feeling mood NOT", "feeling text NOT"),
 			steps: []string{
 				"DROP TRIGGER users_touch ON users",
-				`ALTER TABLE "users" ALTER COLUMN "mood" DROP DEFAULT, ALTER COLUMN "mood" TYPE text USING "mood"::text, ALTER COLUMN "mood" SET DEFAULT 'good'`,
-				"CREATE TRIGGER users_touch BEFORE UPDATE OF mood ON users FOR EACH ROW EXECUTE FUNCTION touch()",
+				`ALTER TABLE "users" ALTER COLUMN "feeling" DROP DEFAULT, ALTER COLUMN "feeling" TYPE text USING "feeling"::text, ALTER COLUMN "feeling" SET DEFAULT 'good'`,
+				"CREATE TRIGGER users_touch BEFORE UPDATE OF feeling ON users FOR EACH ROW EXECUTE FUNCTION touch()",
 			},
 			reverse: []string{
 				"DROP TRIGGER users_touch ON users",
-				`ALTER TABLE "users" ALTER COLUMN "mood" DROP DEFAULT, ALTER COLUMN "mood" TYPE "mood" USING "mood"::mood, ALTER COLUMN "mood" SET DEFAULT 'good'`,
-				"CREATE TRIGGER users_touch BEFORE UPDATE OF mood ON users FOR EACH ROW EXECUTE FUNCTION touch()",
+				`ALTER TABLE "users" ALTER COLUMN "feeling" DROP DEFAULT, ALTER COLUMN "feeling" TYPE "mood" USING "feeling"::mood, ALTER COLUMN "feeling" SET DEFAULT 'good'`,
+				"CREATE TRIGGER users_touch BEFORE UPDATE OF feeling ON users FOR EACH ROW EXECUTE FUNCTION touch()",
 			},
-			losses: []string{"column users.mood goes back from text to mood, which fails or changes values that don't fit"},
+			losses: []string{"column users.feeling goes back from text to mood, which fails or changes values that don't fit"},
 		},
 		"use a new enum value as default": {
 			to:           changed("'good', 'bad'", "'good', 'calm', 'bad'", "DEFAULT 'good'", "DEFAULT 'calm'"),
-			steps:        []string{`ALTER TYPE "mood" ADD VALUE 'calm' AFTER 'good'`, "-- transaction", `ALTER TABLE "users" ALTER COLUMN "mood" SET DEFAULT 'calm'`},
+			steps:        []string{`ALTER TYPE "mood" ADD VALUE 'calm' AFTER 'good'`, "-- transaction", `ALTER TABLE "users" ALTER COLUMN "feeling" SET DEFAULT 'calm'`},
 			irreversible: "can't drop values of an enum",
 		},
 		"add a table": {

@@ -59,10 +59,11 @@ type Progress struct {
 
 // World is one schema in a scratch database, with the roles that production has.
 type World struct {
+	Names
+
 	// Conn is the owner's. It must be left as it was found: no open transaction,
 	// no role, no settings.
 	Conn *pgx.Conn
-	Names
 
 	// locks, if not nil, gathers what Run's statements lock.
 	locks *[]Lock

@@ -17,7 +17,7 @@ func losses(from, to []fingerprint.Object) []string {
 	diff := fingerprint.Diff(from, to)
 	whole := map[string]bool{} // tables that come or go as a whole
 	for _, d := range diff {
-		whole[d.Name] = whole[d.Name] || d.Kind == "table" && (d.From == "" || d.To == "")
+		whole[d.Name] = whole[d.Name] || d.Kind == kindTable && (d.From == "" || d.To == "")
 	}
 	var list []string
 	for _, d := range diff {
@@ -25,14 +25,14 @@ func losses(from, to []fingerprint.Object) []string {
 			continue
 		}
 		switch d.Kind {
-		case "table":
+		case kindTable:
 			switch {
 			case d.From == "":
 				list = append(list, fmt.Sprintf("table %s is dropped with its rows", d.Name))
 			case d.To == "":
 				list = append(list, fmt.Sprintf("table %s comes back without rows", d.Name))
 			}
-		case "column":
+		case kindColumn:
 			list = append(list, columnLosses(d)...)
 		case "constraint":
 			if d.From != "" {

@@ -4,8 +4,8 @@
 // plan counts only once it has been run on a structural clone and has reached
 // the desired fingerprint.
 //
-// It may import internal/atlas, internal/diag, internal/lint, internal/project,
-// tenant, tenant/catalog, tenant/fingerprint, pgx and pg_query.
+// It may import internal/atlas, internal/diag, internal/lint, internal/plan/objects,
+// tenant, tenant/catalog, tenant/fingerprint, pgx, pg_query and x/sync/errgroup.
 package plan
 
 import (

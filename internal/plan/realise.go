@@ -81,6 +81,7 @@ func (s *scratch) realise(ctx context.Context, in Input) (*desired, error) {
 	}
 	for scope, of := range map[Scope]struct {
 		World
+
 		files []lint.File
 	}{Public: {d.public, in.Public}, Tenant: {d.tenant, in.Tenant}} {
 		t := Target{Scope: scope, DDL: text(of.files), Fingerprint: states[of.Schema].Fingerprint, Order: states[of.Schema].Order}

@@ -24,11 +24,11 @@ func TestDesired(t *testing.T) {
 	}
 	conn := connect(t, db.OwnerURL)
 	for schema, scope := range map[string]plan.Scope{"public": plan.Public, db.Tenants[0].Schema(): plan.Tenant} {
-		real, err := fingerprint.Objects(t.Context(), conn, schema)
+		made, err := fingerprint.Objects(t.Context(), conn, schema)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, d := range fingerprint.Diff(real, targets[scope].Objects) {
+		for _, d := range fingerprint.Diff(made, targets[scope].Objects) {
 			t.Errorf("%s: %s\n%q\n%q", scope, d.Explain(), d.From, d.To)
 		}
 		if got := targets[scope]; got.Fingerprint != states(t, db)[schema].Fingerprint || got.Version != catalog.Version(got.DDL) {

@@ -30,7 +30,7 @@ func (t *trial) left() []string {
 			continue
 		}
 		err, known := t.errors[key(d)]
-		refused, isRefused := errors.AsType[errRefused](err)
+		refused, isRefused := errors.AsType[refusedError](err)
 		switch {
 		case isRefused:
 			list = append(list, string(refused))
@@ -56,7 +56,7 @@ func isPart(d fingerprint.Difference, diff []fingerprint.Difference) bool {
 		if whole.From != "" && whole.To != "" {
 			return false
 		}
-		return whole.Kind == "table" && whole.Name == table ||
+		return whole.Kind == kindTable && whole.Name == table ||
 			d.Name == key(whole) // its privileges, owner and comment
 	})
 }

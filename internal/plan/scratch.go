@@ -191,7 +191,7 @@ func old(id string) bool {
 		return false
 	}
 	began, err := strconv.ParseUint(id[:8], 16, 32)
-	return err == nil && time.Since(time.Unix(int64(began), 0)) > leftAfter //nolint:gosec // it has 32 bits
+	return err == nil && time.Since(time.Unix(int64(began), 0)) > leftAfter
 }
 
 // taken tells that another run was faster, or that somebody is at it after all.

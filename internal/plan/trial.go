@@ -98,19 +98,9 @@ func (t *trial) pass(ctx context.Context, diff []fingerprint.Difference) (bool, 
 	if err != nil {
 		return false, err
 	}
-	t.failed = nil
-	var outside []attempt
-	for _, a := range attempts {
-		if a.outside {
-			outside = append(outside, a)
-			continue
-		}
-		if err := t.try(ctx, a.sql); err != nil {
-			if fatal(err) {
-				return false, err
-			}
-			t.failed = append(t.failed, err)
-		}
+	outside, err := t.inside(ctx, attempts)
+	if err != nil {
+		return false, err
 	}
 	if t.changed {
 		if err := t.read(ctx); err != nil {
@@ -135,10 +125,35 @@ func (t *trial) pass(ctx context.Context, diff []fingerprint.Difference) (bool, 
 	return t.others(ctx, fingerprint.Diff(t.now, t.target), before)
 }
 
+// inside tries Atlas's statements, and returns those that run outside of
+// transactions.
+func (t *trial) inside(ctx context.Context, attempts []attempt) (outside []attempt, err error) {
+	t.failed = nil
+	for _, a := range attempts {
+		if a.outside {
+			outside = append(outside, a)
+			continue
+		}
+		if err := t.try(ctx, a.sql); err != nil {
+			if fatal(err) {
+				return nil, err
+			}
+			t.failed = append(t.failed, err)
+		}
+	}
+	return outside, nil
+}
+
+// Kinds of objects that package plan treats in a way of their own.
+const (
+	kindTable  fingerprint.Kind = "table"
+	kindColumn fingerprint.Kind = "column"
+)
+
 // isTable tells what Atlas knows.
 func isTable(d fingerprint.Difference) bool {
 	switch d.Kind {
-	case "table", "column", "index", "constraint", "enum":
+	case kindTable, kindColumn, "index", "constraint", "enum":
 		return true
 	}
 	return false
@@ -146,7 +161,7 @@ func isTable(d fingerprint.Difference) bool {
 
 // holdsRows tells what can't be dropped and made anew.
 func holdsRows(d fingerprint.Difference) bool {
-	return d.From != "" && d.To != "" && (d.Kind == "table" || d.Kind == "column" || d.Kind == "foreign table")
+	return d.From != "" && d.To != "" && (d.Kind == kindTable || d.Kind == kindColumn || d.Kind == "foreign table")
 }
 
 // others makes what Atlas does not.
@@ -165,15 +180,15 @@ func (t *trial) others(ctx context.Context, diff []fingerprint.Difference, befor
 	return t.count() > before, nil
 }
 
-// errRefused is why package objects has no statement.
-type errRefused string
+// refusedError is why package objects has no statement.
+type refusedError string
 
-func (e errRefused) Error() string { return string(e) }
+func (e refusedError) Error() string { return string(e) }
 
 // change brings about one difference.
 func (t *trial) change(ctx context.Context, c objects.Change) error {
 	if c.Refused != "" {
-		return errRefused(c.Refused)
+		return refusedError(c.Refused)
 	}
 	var failed error
 	if len(c.Alter) > 0 {
@@ -182,7 +197,7 @@ func (t *trial) change(ctx context.Context, c objects.Change) error {
 		}
 	}
 	if holdsRows(c.Difference) && failed == nil {
-		return errRefused(c.Explain() + ": that is no change in place, and a new one would lose the rows; " + t.mend)
+		return refusedError(c.Explain() + ": that is no change in place, and a new one would lose the rows; " + t.mend)
 	}
 	if len(c.Drop)+len(c.Create) == 0 || failed != nil && holdsRows(c.Difference) {
 		return failed
@@ -296,7 +311,7 @@ func (e *statementError) Unwrap() error { return e.err }
 // a context that has ended.
 func fatal(err error) bool {
 	state := sqlState(err)
-	if _, refused := errors.AsType[errRefused](err); refused {
+	if _, refused := errors.AsType[refusedError](err); refused {
 		return false
 	}
 	return state == "" || state[:2] == "08" || state[:2] == "57" || state[:2] == "53"

@@ -72,7 +72,7 @@ func (d *database) names(schema string) Names {
 func (d *database) close(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var errs []error
+	errs := make([]error, 0, len(d.conns))
 	for _, conn := range d.conns {
 		errs = append(errs, conn.Close(ctx))
 	}
