@@ -131,7 +131,7 @@ func (w *planWriter) findings(list []plan.Finding) {
 		}
 		lines = append(lines, line)
 	}
-	w.list("findings", lines)
+	w.list("findings", slices.Compact(lines))
 }
 
 func (w *planWriter) reverse(p *plan.Plan) {
