@@ -45,7 +45,12 @@ func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.S
 	if locked != "t" {
 		return errBusy
 	}
-	claimed, err := c.value(ctx, "SELECT count(*) FROM bailiwick.rollout_targets AS t, bailiwick.rollouts AS r WHERE "+r.claimable(t))
+	// From here on the schema may be between two states, which the ledger's row
+	// has to say beforehand: see untouched.
+	claimed, err := c.value(ctx, `WITH claimed AS (
+		UPDATE bailiwick.rollout_targets AS t SET started_at = coalesce(t.started_at, pg_catalog.now())
+		FROM bailiwick.rollouts AS r WHERE `+r.claimable(t)+` RETURNING 1)
+		SELECT count(*) FROM claimed`)
 	if err != nil {
 		return err
 	}

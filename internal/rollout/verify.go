@@ -16,16 +16,20 @@ func (r *run) stale() bool { return time.Since(r.seen) > freshness }
 // come, which may be elsewhere by now, and those done, which may not have been
 // verified.
 func (r *run) reconcile(ctx context.Context) error {
-	if err := r.look(ctx, "(t.state = 'done' OR t.state = 'pending' AND t.step = 0 AND t.cursor IS NULL)"); err != nil {
+	if err := r.look(ctx, "(t.state = 'done' OR "+untouched+")"); err != nil {
 		return err
 	}
 	r.seen = time.Now()
 	return nil
 }
 
+// untouched is a condition: nothing has been run on the schema, so it should be
+// in the state that its plan begins with.
+const untouched = "t.state = 'pending' AND t.started_at IS NULL"
+
 // check looks at the schemas that a wave is about to begin with.
 func (r *run) check(ctx context.Context, wave int) error {
-	return r.look(ctx, "t.wave = $2 AND t.state = 'pending' AND t.step = 0 AND t.cursor IS NULL", wave)
+	return r.look(ctx, "t.wave = $2 AND "+untouched, wave)
 }
 
 // verify looks at what a wave has done.
