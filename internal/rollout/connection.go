@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -146,8 +149,28 @@ func troubleOf(ctx context.Context, err error) trouble {
 	switch {
 	case pg.Code == "55P03", pg.Code == "40P01", pg.Code == "40001":
 		return ofLock
-	case pg.Code == "57P01", pg.Code == "57P02", pg.Code == "57P03", pg.Code == "53300", strings.HasPrefix(pg.Code, "08"):
+	case serverAway(pg.Code):
 		return ofConnection
 	}
 	return ofSchema
+}
+
+// serverAway tells whether an SQLSTATE is of a server that stops, starts or has
+// no connection left.
+func serverAway(code string) bool {
+	return slices.Contains([]string{"57P01", "57P02", "57P03", "53300"}, code) || strings.HasPrefix(code, "08")
+}
+
+// away tells whether an error is one that ends when the database is back.
+func away(err error) bool {
+	if err == nil {
+		return false
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return serverAway(pg.Code)
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	_, gone := errors.AsType[*goneError](err)
+	return connecting || network || gone || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }

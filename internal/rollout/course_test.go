@@ -220,7 +220,7 @@ func TestSoak(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, change{tenants: 4, steps: addEmail})
 	f.config.Deployment = rings(atlas.Budget{})
-	soak := 300 * time.Millisecond
+	soak := time.Hour
 	f.config.Soak = &soak
 	soaked := false
 	f.config.Progress = func(e rollout.Event) {
@@ -236,7 +236,7 @@ func TestSoak(t *testing.T) {
 		t.Errorf("soaked %t: %+v", soaked, o)
 	}
 	exec(t, f.conn, "DELETE FROM bailiwick.releases")
-	f.config.Progress = nil
+	f.config.Progress, soak = nil, time.Millisecond
 	run(t, f.open(t), id, rollout.Done)
 }
 

@@ -69,7 +69,7 @@ func (e *Engine) Run(ctx context.Context, id ID) (*Outcome, error) {
 	keeping, stopKeeping := context.WithCancel(work)
 	kept := make(chan struct{})
 	go func() { defer close(kept); e.keep(keeping, id, end) }()
-	err = r.all(work, stop)
+	err = r.patiently(work, stop)
 	stopKeeping()
 	<-kept
 	return r.conclude(ctx, err, context.Cause(stop))
@@ -114,14 +114,36 @@ func (e *Engine) abortable(ctx context.Context) (context.Context, context.Cancel
 
 var errAborted = errors.New("the rollout was interrupted")
 
-// all does what is left of the rollout. work is for what must be finished, stop
-// ends between schemas.
-func (r *run) all(work, stop context.Context) (err error) {
+// patiently does what is left of the rollout, also when the database goes away
+// and comes back: then all is read anew.
+func (r *run) patiently(work, stop context.Context) (err error) {
 	if r.job, err = r.load(work, r.outcome.ID); err != nil {
 		return err
 	}
 	r.override()
 	if err := r.retry(work); err != nil {
+		return err
+	}
+	for range maxOutages {
+		if err = r.all(work, stop); !away(err) {
+			return err
+		}
+		r.tell(Event{Kind: Noted, Message: "the database is away: " + err.Error()})
+		if err := r.reachable(work); err != nil {
+			return err
+		}
+		r.seen = time.Time{}
+	}
+	return err
+}
+
+// maxOutages bounds how often a run waits for the database to come back.
+const maxOutages = 20
+
+// all does what is left of the rollout. work is for what must be finished, stop
+// ends between schemas.
+func (r *run) all(work, stop context.Context) (err error) {
+	if err := r.count(work); err != nil {
 		return err
 	}
 	waves, err := r.pendingWaves(work)
@@ -170,7 +192,7 @@ func (r *run) retry(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write to the ledger: %w", err)
 	}
-	return r.count(ctx)
+	return nil
 }
 
 // conclude writes to the ledger how the run has ended.
