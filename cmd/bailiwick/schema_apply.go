@@ -95,7 +95,7 @@ func applySchema(cmd *cobra.Command, o applyOptions) error {
 				return err
 			}
 			if id != 0 {
-				p.say("going on with rollout %d", id)
+				p.sayf("going on with rollout %d", id)
 				return runRollout(ctx, cmd, engine, id, p, o.asJSON)
 			}
 			return o.begin(ctx, cmd, f, engine, p)

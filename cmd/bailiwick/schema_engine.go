@@ -88,17 +88,17 @@ func (p *progress) rollout(e rollout.Event) {
 	p.show(fmt.Sprintf("wave %d of %d, %s", e.Wave, e.Waves, e.Group), e.Done, e.Total)
 	switch e.Kind {
 	case rollout.WaveStarted:
-		p.say("wave %d of %d, %s: %s", e.Wave, e.Waves, e.Group, e.Message)
+		p.sayf("wave %d of %d, %s: %s", e.Wave, e.Waves, e.Group, e.Message)
 	case rollout.TargetFailed, rollout.TargetSkipped:
-		p.say("%s %s: %s", e.Slug, e.Kind, e.Message)
+		p.sayf("%s %s: %s", e.Slug, e.Kind, e.Message)
 	case rollout.Soaking, rollout.Noted:
-		p.say("%s", e.Message)
+		p.sayf("%s", e.Message)
 	case rollout.WaveDone, rollout.TargetDone, rollout.Retried, rollout.Batched:
 	}
 }
 
-// say prints a line above the bar.
-func (p *progress) say(format string, args ...any) {
+// sayf prints a line above the bar.
+func (p *progress) sayf(format string, args ...any) {
 	p.close()
 	fmt.Fprintf(p.out, format+"\n", args...) //nolint:errcheck // a terminal that is gone is no reason to stop
 }
@@ -144,6 +144,9 @@ func confirm(cmd *cobra.Command, yes bool, question string) error {
 	return nil
 }
 
+// resumeCommand goes on with a rollout.
+const resumeCommand = "bailiwick schema resume"
+
 // report is what a rollout came to.
 type report struct {
 	*rollout.Outcome
@@ -172,9 +175,9 @@ func runRollout(ctx context.Context, cmd *cobra.Command, engine *rollout.Engine,
 	var exit error
 	switch {
 	case outcome.State == rollout.Failed:
-		r.Next, exit = "bailiwick schema resume", exitError{1}
+		r.Next, exit = resumeCommand, exitError{1}
 	case outcome.State == rollout.Paused:
-		r.Next, exit = "bailiwick schema resume", exitError{statusBehind}
+		r.Next, exit = resumeCommand, exitError{statusBehind}
 	case len(outcome.Behind) > 0:
 		r.Next, exit = "bailiwick schema apply", exitError{statusBehind}
 	}

@@ -84,7 +84,7 @@ func (s fleetStatus) next() string {
 	case r != nil && !r.Finished() && r.Holder != "":
 		return "bailiwick schema status"
 	case r != nil && !r.Finished():
-		return "bailiwick schema resume"
+		return resumeCommand
 	case len(s.Pending) > 0:
 		return "bailiwick schema plan"
 	}
@@ -99,13 +99,13 @@ func (s fleetStatus) next() string {
 func (s fleetStatus) write(w io.Writer) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "TENANTS\tSTATE\tVERSION\t") //nolint:errcheck // a builder has no errors, also below
+	fmt.Fprintln(t, "TENANTS\tSTATE\tVERSION\t") //nolint:errcheck // a builder has no errors
 	for _, state := range s.States {
 		note := ""
 		if !state.Current {
 			note = "behind, such as " + state.Example
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", state.Tenants, state.Fingerprint, orDash(state.Version), note) //nolint:errcheck
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", state.Tenants, state.Fingerprint, orDash(state.Version), note) //nolint:errcheck // likewise
 	}
 	_ = t.Flush()
 	for _, scope := range s.Pending {
@@ -137,7 +137,7 @@ func orDash(s string) string {
 	return s
 }
 
-func writeRollout(b *strings.Builder, r *rollout.RolloutStatus) {
+func writeRollout(b *strings.Builder, r *rollout.Progress) {
 	what := ""
 	if r.Kind == "rollback" {
 		what = ", a rollback,"

@@ -33,6 +33,7 @@ func checkStep(step plan.Step) error {
 			}
 		}
 		return nil
+	case plan.InTransaction:
 	}
 	for _, s := range step.Statements {
 		if err := checkInside(s); err != nil {

@@ -2,7 +2,6 @@ package rollout_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -159,7 +158,6 @@ func (f *fixture) finish(t *testing.T) {
 	}
 	if f.unfinished(t) {
 		s, err := f.open(t).Status(t.Context())
-		text, _ := json.MarshalIndent(s.Rollout, "", "  ")
-		t.Fatalf("the rollout can't be finished: %v, %s", err, text)
+		t.Fatalf("the rollout can't be finished: %v, %+v", err, s.Rollout)
 	}
 }

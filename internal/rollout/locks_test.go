@@ -20,13 +20,14 @@ func TestLockIsTriedAgain(t *testing.T) {
 	var order []string
 	retried := 0
 	f.config.Progress = func(e rollout.Event) {
-		switch e.Kind {
-		case rollout.TargetDone:
+		if e.Kind == rollout.TargetDone {
 			order = append(order, e.Slug)
-		case rollout.Retried:
-			if retried++; retried == 3 {
-				exec(t, holder, "COMMIT")
-			}
+		}
+		if e.Kind != rollout.Retried {
+			return
+		}
+		if retried++; retried == 3 {
+			exec(t, holder, "COMMIT")
 		}
 	}
 	e, id := f.start(t)

@@ -19,7 +19,7 @@ const newcomersGroup = "newcomers"
 // were made before to the new state. Whoever makes a tenant holds a lock that the
 // change of the texts waits for: none is missed.
 func (r *run) newcomers(work, stop context.Context) error {
-	if context.Cause(stop) != nil {
+	if stopped(stop) {
 		return nil
 	}
 	if err := r.flip(work); err != nil {
@@ -29,7 +29,7 @@ func (r *run) newcomers(work, stop context.Context) error {
 	if err != nil || to == "" {
 		return err
 	}
-	for context.Cause(stop) == nil {
+	for !stopped(stop) {
 		wave, err := r.stragglers(work, to)
 		if err != nil || len(wave.Targets) == 0 {
 			return err

@@ -247,9 +247,9 @@ func (e *Engine) publicWasLast(ctx context.Context, id ID) (last bool, err error
 
 // warn notes the live releases that have said that they don't fit the old state.
 func (e *Engine) warn(ctx context.Context, b *Rollback) error {
-	var to []string
-	for _, p := range b.Plans {
-		to = append(to, p.To)
+	to := make([]string, len(b.Plans))
+	for i, p := range b.Plans {
+		to[i] = p.To
 	}
 	rows, err := e.pool.Query(ctx, `
 		SELECT name || ' ' || version FROM bailiwick.releases

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,18 +144,21 @@ func TestPublic(t *testing.T) {
 		e, id := f.start(t)
 		run(t, e, id, rollout.Done)
 		rollBack(t, e)
-		want := "all public public all"
+		want := []string{"all", publicName, publicName, "all"}
 		if first {
-			want = "public all all public"
+			want = []string{publicName, "all", "all", publicName}
 		}
-		if got := strings.Join(order, " "); got != want {
-			t.Errorf("public first: %t: %s, want %s", first, got, want)
+		if !slices.Equal(order, want) {
+			t.Errorf("public first: %t: %s, want %s", first, order, want)
 		}
 		if n := value[int](t, f.conn, "SELECT count(*) FROM pg_class WHERE relname = 'offers'"); n != 0 {
 			t.Error("public is not back")
 		}
 	}
 }
+
+// publicName is the shared schema's, and its group's.
+const publicName = "public"
 
 // addPublic adds a plan for the shared schema to the fleet.
 func (f *fixture) addPublic(t *testing.T, statement, back string) {

@@ -65,8 +65,8 @@ type Config struct {
 	// Only names the tenants, by slug, that alone are rolled out to. The
 	// desired state of new tenants stays what it was.
 	Only []string
-	// LockTimeout bounds each wait for a lock, for whoever comes after a
-	// statement that waits waits too. LockAttempts is how often it is tried. Zero
+	// LockTimeout bounds each wait for a lock, because others queue up behind a
+	// statement that waits. LockAttempts is how often it is tried. Zero
 	// means the default.
 	LockTimeout  time.Duration
 	LockAttempts int

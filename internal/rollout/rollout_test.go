@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/internal/rollout"
 )
 
@@ -25,7 +26,7 @@ func TestApply(t *testing.T) {
 // A view that nobody planned for, and a row that breaks a NOT NULL: the others go on.
 func TestPoisoned(t *testing.T) {
 	t.Parallel()
-	steps := append(addEmail[:1:1], inTx("ALTER TABLE users ALTER COLUMN name TYPE varchar(20)", "ALTER TABLE users ALTER COLUMN name SET NOT NULL"))
+	steps := []plan.Step{addEmail[0], inTx("ALTER TABLE users ALTER COLUMN name TYPE varchar(20)", "ALTER TABLE users ALTER COLUMN name SET NOT NULL")}
 	f := newFixture(t, change{tenants: 6, steps: steps})
 	view, row := f.Tenants[1].Schema(), f.Tenants[3].Schema()
 	exec(t, f.conn, "CREATE VIEW "+view+".v AS SELECT name FROM "+view+".users", "INSERT INTO "+row+".users DEFAULT VALUES")

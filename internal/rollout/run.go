@@ -12,13 +12,14 @@ import (
 
 // Outcome is how a run has ended.
 type Outcome struct {
+	// Counts are of the whole rollout, not of this run alone.
+	Counts
+
 	ID ID `json:"id"`
 	// State is Done, Failed or Paused.
 	State string `json:"state"`
 	// Reason says why it is not Done.
 	Reason string `json:"reason,omitempty"`
-	// Counts are of the whole rollout, not of this run alone.
-	Counts
 	// Behind are tenants that came meanwhile and that no plan of this rollout is for.
 	Behind []string `json:"behind,omitempty"`
 }

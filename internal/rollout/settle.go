@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +15,8 @@ const (
 	// firstWait and longestWait are between two tries to get a lock.
 	firstWait   = 100 * time.Millisecond
 	longestWait = 5 * time.Second
-	// maxLost is how many connections may end during one schema's statements
-	// before these are held responsible.
+	// maxLost is how many connections may end during the same statements of a
+	// schema before these are held responsible.
 	maxLost = 5
 )
 
@@ -33,7 +34,7 @@ func (w *wave) settle(ctx context.Context, c *connection, it *item, err error) (
 	case ofAbort:
 		return false, errAborted
 	case ofConnection:
-		if it.lost++; it.lost > maxLost {
+		if it.loses() > maxLost {
 			return false, w.fail(ctx, it, err)
 		}
 		if err := errors.Join(c.close(ctx), w.reachable(ctx)); err != nil {
@@ -47,6 +48,16 @@ func (w *wave) settle(ctx context.Context, c *connection, it *item, err error) (
 	case ofSchema:
 	}
 	return false, w.fail(ctx, it, err)
+}
+
+// loses counts a connection that has ended, at the same place of the plan.
+func (it *item) loses() int {
+	place := strconv.Itoa(it.Step) + " " + cursorOf(it.target)
+	if place != it.lostAt {
+		it.lost, it.lostAt = 0, place
+	}
+	it.lost++
+	return it.lost
 }
 
 // later puts a schema off whose lock was not to be had, if it may be.

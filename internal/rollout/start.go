@@ -152,9 +152,10 @@ func executable(plans []*plan.Plan) []*plan.Plan {
 }
 
 func insertTargets(ctx context.Context, tx pgx.Tx, id ID, wave int, w Wave) error {
-	var schemas, slugs, from, to []string
-	for _, t := range w.Targets {
-		schemas, slugs, from, to = append(schemas, t.Schema), append(slugs, t.Slug), append(from, t.From), append(to, t.To)
+	n := len(w.Targets)
+	schemas, slugs, from, to := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, t := range w.Targets {
+		schemas[i], slugs[i], from[i], to[i] = t.Schema, t.Slug, t.From, t.To
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO bailiwick.rollout_targets (rollout_id, schema, slug, ring, wave, from_fp, to_fp)

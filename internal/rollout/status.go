@@ -112,7 +112,7 @@ type Status struct {
 	Current  map[string]CurrentState `json:"current"`
 	Releases []Release               `json:"releases"`
 	// Rollout is the last one; nil when there was none.
-	Rollout *RolloutStatus `json:"rollout,omitempty"`
+	Rollout *Progress `json:"rollout,omitempty"`
 }
 
 // FleetState is a state and how many tenants are in it.
@@ -141,8 +141,8 @@ type Release struct {
 	Misfits []string `json:"misfits,omitempty"`
 }
 
-// RolloutStatus is a rollout with all that is in the ledger of it.
-type RolloutStatus struct {
+// Progress is a rollout with all that is in the ledger of it.
+type Progress struct {
 	Summary
 	Counts
 
@@ -152,9 +152,10 @@ type RolloutStatus struct {
 
 // WaveStatus is how far a wave is.
 type WaveStatus struct {
+	Counts
+
 	Number int    `json:"number"`
 	Group  string `json:"group"`
-	Counts
 }
 
 // Failure is a schema that could not be changed, or was left out.
@@ -232,7 +233,7 @@ func (s *Status) readRollout(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	s.Rollout = &RolloutStatus{Summary: summary}
+	s.Rollout = &Progress{Summary: summary}
 	if err := s.Rollout.readWaves(ctx, tx); err != nil {
 		return err
 	}
@@ -245,7 +246,7 @@ func (s *Status) readRollout(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-func (r *RolloutStatus) readWaves(ctx context.Context, tx pgx.Tx) error {
+func (r *Progress) readWaves(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
 		SELECT wave, ring, state, count(*) FROM bailiwick.rollout_targets
 		WHERE rollout_id = $1 GROUP BY wave, ring, state ORDER BY wave`, int64(r.ID))
@@ -259,7 +260,7 @@ func (r *RolloutStatus) readWaves(ctx context.Context, tx pgx.Tx) error {
 			r.Waves = append(r.Waves, WaveStatus{Number: wave + 1, Group: group})
 		}
 		r.Waves[len(r.Waves)-1].add(state, n)
-		r.Counts.add(state, n)
+		r.add(state, n)
 		return nil
 	})
 	return err

@@ -67,10 +67,10 @@ func (r *run) bind(t *target, statements []string) []string {
 // inTransaction runs statements, with the change of the ledger's row that says
 // so, in one transaction and in one message.
 func (r *run) inTransaction(ctx context.Context, c *connection, t *target, statements []string, next int, last bool) error {
-	before := r.begin(t)
-	claim := len(before)
-	before = append(before, r.claim(t, next, "NULL", last))
-	script := append(before, statements...)
+	script := r.begin(t)
+	claim := len(script)
+	script = append(script, r.claim(t, next, "NULL", last))
+	script = append(script, statements...)
 	if last {
 		script = append(script, r.stamp(t)...)
 	}

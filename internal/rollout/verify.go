@@ -127,7 +127,7 @@ func (r *run) soak(work, stop context.Context, row waveRow) error {
 		event.Wait = left
 		r.tell(event)
 	}
-	for context.Cause(stop) == nil {
+	for !stopped(stop) {
 		if err := r.healthy(work); err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func (r *run) wave(work, stop context.Context, row waveRow) error {
 	if err != nil {
 		return err
 	}
-	if context.Cause(stop) != nil {
+	if stopped(stop) {
 		return nil
 	}
 	r.tell(r.event(WaveStarted, row, "", schemas(len(targets))))
@@ -75,6 +75,9 @@ func (r *run) event(kind EventKind, row waveRow, slug, message string) Event {
 	}
 }
 
+// stopped tells that no other schema is to be begun.
+func stopped(stop context.Context) bool { return stop.Err() != nil }
+
 // item is a target in a worker's hands or waiting for one.
 type item struct {
 	*target
@@ -82,6 +85,7 @@ type item struct {
 	// busy counts the locks that were not to be had, lost the connections that
 	// ended while its statements ran.
 	busy, lost int
+	lostAt     string // the place in the plan
 	notBefore  time.Time
 	since      time.Time // when another session was first met
 }
@@ -124,12 +128,11 @@ func (w *wave) work(work, stop context.Context) error {
 // worker takes one schema after the other.
 func (w *wave) worker(work, stop context.Context, c *connection) error {
 	for {
-		it, err := w.next(stop)
-		if it == nil || err != nil {
-			return err
+		it := w.next(stop)
+		if it == nil {
+			return nil
 		}
-		err = w.bring(work, c, it.target)
-		again, err := w.settle(work, c, it, err)
+		again, err := w.settle(work, c, it, w.bring(work, c, it.target))
 		w.back(it, again)
 		if err != nil {
 			return err
@@ -138,11 +141,11 @@ func (w *wave) worker(work, stop context.Context, c *connection) error {
 }
 
 // next waits for an item whose time has come. Nil means that there is no more work.
-func (w *wave) next(stop context.Context) (*item, error) {
-	for context.Cause(stop) == nil {
+func (w *wave) next(stop context.Context) *item {
+	for !stopped(stop) {
 		it, wait, more := w.pick()
 		if it != nil || !more {
-			return it, nil
+			return it
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -152,7 +155,7 @@ func (w *wave) next(stop context.Context) (*item, error) {
 		}
 		timer.Stop()
 	}
-	return nil, nil //nolint:nilnil // no item is an answer
+	return nil
 }
 
 // idle is how long a worker without work looks away.
