@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -79,7 +80,11 @@ func withEngine(ctx context.Context, config rollout.Config, do func(*rollout.Eng
 		return err
 	}
 	defer engine.Close()
-	return do(engine)
+	err = do(engine)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P01" || pg.Code == "3F000") {
+		err = fmt.Errorf("%w\n\tmend: the database has no registry or no ledger yet; `bailiwick tenant create SLUG` makes both", err)
+	}
+	return err
 }
 
 // rollout tells of a rollout's events: the bar moves with each schema, and what

@@ -105,15 +105,19 @@ func editCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
 }
 
-var fingerprintText = regexp.MustCompile(`(f1|more|mood)-[0-9a-f]{8,32}`)
+var (
+	fingerprintText = regexp.MustCompile(`(f1|more|mood)-[0-9a-f]{8,32}`)
+	timeText        = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`)
+)
 
 // maskCommand is "mask [FILE]": it writes the last output, or a file, to the file
-// masked, without fingerprints and the digits of files' names, which come from them:
-// they are others with other versions of PostgreSQL.
+// masked, without times, and without fingerprints and the digits of files' names,
+// which come from them: they are others with other versions of PostgreSQL.
 func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 1 {
 		ts.Fatalf("usage: mask [FILE]")
 	}
 	text := ts.ReadFile(append(args, "stdout")[0])
-	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(fingerprintText.ReplaceAllString(text, "$1-...")), 0o644))
+	text = timeText.ReplaceAllString(fingerprintText.ReplaceAllString(text, "$1-..."), "TIME")
+	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(text), 0o644))
 }

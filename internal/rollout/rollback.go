@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,7 +203,7 @@ func (e *Engine) reverse(b *Rollback, of []candidate) error {
 	wanted := map[planKey]string{}
 	for _, c := range of {
 		key := planKey{c.Schema == publicName, c.To, c.From}
-		wanted[key] = c.Slug
+		wanted[key] = cmp.Or(wanted[key], c.Slug)
 	}
 	var refused []string
 	for _, key := range slices.SortedFunc(maps.Keys(wanted), func(a, b planKey) int { return strings.Compare(a.from, b.from) }) {

@@ -178,7 +178,10 @@ type Failure struct {
 func (e *Engine) Status(ctx context.Context) (*Status, error) {
 	s := &Status{Current: map[string]CurrentState{}}
 	err := pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		return errors.Join(s.readFleet(ctx, tx), s.readRollout(ctx, tx))
+		if err := s.readFleet(ctx, tx); err != nil {
+			return err
+		}
+		return s.readRollout(ctx, tx)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
