@@ -110,5 +110,5 @@ func (s *settings) exceeded(c *counter, group string) error {
 	if !budget.Exceeded(failed, total) {
 		return nil
 	}
-	return &tooManyError{fmt.Sprintf("%d of %d schemas of %s failed, and %s are borne", failed, total, what, budget)}
+	return &tooManyError{fmt.Sprintf("%d of %d schemas of %s failed, and no more than %s may", failed, total, what, budget)}
 }
