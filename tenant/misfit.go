@@ -51,7 +51,7 @@ type refusal struct {
 }
 
 func namesOf(all []refusal) []Misfit {
-	var names []Misfit
+	names := make([]Misfit, 0, len(all))
 	for _, r := range all {
 		names = append(names, r.Misfit)
 	}
@@ -167,7 +167,7 @@ func nullable(ctx context.Context, pg *pgconn.PgConn, all []described) (looseCol
 		}
 	}
 	if tables == nil {
-		return nil, nil
+		return looseColumns{}, nil
 	}
 	result := pg.ExecParams(ctx, sql, [][]byte{[]byte("{" + strings.Join(tables, ",") + "}")}, nil, nil, nil).Read()
 	if result.Err != nil {

@@ -25,11 +25,11 @@ func TestMisfits(t *testing.T) {
 	_, err = tx.Exec(t.Context(), `
 		CREATE SCHEMA misfits;
 		SET LOCAL search_path = misfits, pg_temp;
-		CREATE TYPE colour AS ENUM ('red');
+		CREATE TYPE hue AS ENUM ('red');
 		CREATE TYPE size AS ENUM ('small');
 		CREATE DOMAIN rank AS int;
 		CREATE TABLE things (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, small int2 NOT NULL, name varchar(9),
-			colour colour NOT NULL, sizes size[] NOT NULL DEFAULT '{}', rank rank, data jsonb);
+			colour hue NOT NULL, sizes size[] NOT NULL DEFAULT '{}', rank rank, data jsonb);
 		CREATE VIEW seen AS SELECT * FROM things`)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestMisfits(t *testing.T) {
 		{
 			Name: "Fits", SQL: "SELECT id, small, name, colour, sizes, rank, data FROM things WHERE id = $1 AND rank = $2 LIMIT $3",
 			Params:  []string{"int8 NOT NULL", "rank", "int4"},
-			Columns: []string{"int8 NOT NULL", "int4 NOT NULL", "text", "colour NOT NULL", "size[] NOT NULL", "rank", "json"},
+			Columns: []string{"int8 NOT NULL", "int4 NOT NULL", "text", "hue NOT NULL", "size[] NOT NULL", "rank", "json"},
 		},
 		{Name: "Unknown", SQL: "SELECT id, small FROM things WHERE name = $1", Params: []string{""}, Columns: []string{"", ""}},
 		{Name: "ReadsNothing", SQL: "UPDATE things SET small = $1 RETURNING id", Params: []string{"int2"}},
@@ -49,7 +49,7 @@ func TestMisfits(t *testing.T) {
 		{Name: "NoLabel", SQL: "SELECT id FROM things WHERE colour = 'green'"},
 		{Name: "Narrow", SQL: "SELECT id FROM things", Columns: []string{"int4"}},
 		{Name: "Enum", SQL: "SELECT colour FROM things", Columns: []string{"size"}},
-		{Name: "NoType", SQL: "SELECT colour FROM things", Columns: []string{"hue"}},
+		{Name: "NoType", SQL: "SELECT colour FROM things", Columns: []string{"tint"}},
 		{Name: "Array", SQL: "SELECT sizes FROM things", Columns: []string{"size"}},
 		{Name: "Param", SQL: "SELECT id FROM things WHERE small = $1", Params: []string{"int8"}},
 		{Name: "Params", SQL: "SELECT id FROM things WHERE small = $1", Params: []string{"int2", "int2"}},
@@ -62,10 +62,10 @@ func TestMisfits(t *testing.T) {
 	want := []tenant.Misfit{
 		{Statement: "NoTable", Reason: `relation "things_of_old" does not exist (SQLSTATE 42P01)`},
 		{Statement: "NoColumn", Reason: `column "age" does not exist (SQLSTATE 42703)`},
-		{Statement: "NoLabel", Reason: `invalid input value for enum colour: "green" (SQLSTATE 22P02)`},
+		{Statement: "NoLabel", Reason: `invalid input value for enum hue: "green" (SQLSTATE 22P02)`},
 		{Statement: "Narrow", Reason: "column id is int8, and the code reads int4"},
-		{Statement: "Enum", Reason: "column colour is colour, and the code reads size"},
-		{Statement: "NoType", Reason: "column colour is colour, and the code reads hue"},
+		{Statement: "Enum", Reason: "column colour is hue, and the code reads size"},
+		{Statement: "NoType", Reason: "column colour is hue, and the code reads tint"},
 		{Statement: "Array", Reason: "column sizes is size[], and the code reads size"},
 		{Statement: "Param", Reason: "parameter $1 is int2, and the code gives int8"},
 		{Statement: "Params", Reason: "it takes 1 parameters, and the code gives 2"},

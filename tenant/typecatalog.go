@@ -36,7 +36,7 @@ func loadTypes(ctx context.Context, pg *pgconn.PgConn, schema string) (*typeCata
 	if result.Err != nil {
 		return nil, fmt.Errorf("read the types: %w", result.Err)
 	}
-	c := &typeCatalog{byOID: map[uint32]*pgType{}, byName: map[string]*pgType{}, path: [3]string{schema, "public", "pg_catalog"}}
+	c := &typeCatalog{byOID: map[uint32]*pgType{}, byName: map[string]*pgType{}, path: [3]string{schema, publicVersion, "pg_catalog"}}
 	for _, r := range result.Rows {
 		t := &pgType{
 			oid: parseOID(r[0]), schema: string(r[1]), name: string(r[2]), kind: string(r[3]), category: string(r[4]),
@@ -146,7 +146,7 @@ func (c *typeCatalog) spell(t *pgType) string {
 	if e := c.byOID[t.element]; t.category == "A" && e != nil {
 		return c.spell(e) + "[]"
 	}
-	if t.schema == "public" {
+	if t.schema == publicVersion {
 		return "public." + t.name
 	}
 	return t.name

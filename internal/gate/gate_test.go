@@ -18,10 +18,10 @@ import (
 
 // base is the schema before each change.
 const base = `
-CREATE TYPE state AS ENUM ('open', 'closed');
+CREATE TYPE phase AS ENUM ('open', 'closed');
 CREATE TABLE users (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, email text NOT NULL UNIQUE, nick text, born date);
 CREATE TABLE tasks (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, title text NOT NULL, owner bigint REFERENCES users,
-	state state NOT NULL DEFAULT 'open', weight int NOT NULL DEFAULT 1, note text);
+	state phase NOT NULL DEFAULT 'open', weight int NOT NULL DEFAULT 1, note text);
 CREATE VIEW open_tasks AS SELECT id, title FROM tasks WHERE state = 'open';
 CREATE FUNCTION shout(what text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(what)';
 `
@@ -85,7 +85,7 @@ func TestCheck(t *testing.T) {
 		"nothing":               {"SELECT 1", nil},
 		"a column more":         {"ALTER TABLE tasks ADD COLUMN due date", nil},
 		"a column with default": {"ALTER TABLE tasks ADD COLUMN due date NOT NULL DEFAULT now()", nil},
-		"a label more":          {"ALTER TYPE state ADD VALUE 'blocked'", nil},
+		"a label more":          {"ALTER TYPE phase ADD VALUE 'blocked'", nil},
 		"an unused column less": {"ALTER TABLE users DROP COLUMN born", nil},
 		"a narrower text":       {"DROP VIEW open_tasks; ALTER TABLE tasks ALTER COLUMN title TYPE varchar(90); CREATE VIEW open_tasks AS SELECT id, title FROM tasks", nil},
 		"a column dropped":      {"ALTER TABLE tasks DROP COLUMN weight", map[string]string{"GetTask": `column "weight" does not exist (SQLSTATE 42703); expand and contract: add the new beside the old`}},
@@ -95,7 +95,7 @@ func TestCheck(t *testing.T) {
 		"a function dropped":    {"DROP FUNCTION shout", map[string]string{"Shout": "42883"}},
 		"another result":        {"DROP FUNCTION shout; CREATE FUNCTION shout(what text) RETURNS int LANGUAGE sql AS 'SELECT 1'", map[string]string{"Shout": "column 1 would be integer, and is text"}},
 		"a wider number":        {"ALTER TABLE tasks ALTER COLUMN weight TYPE bigint", map[string]string{"GetTask": "column weight is int8, and the code reads int4; expand and contract: add a column of the new type"}},
-		"a label renamed":       {"ALTER TYPE state RENAME VALUE 'closed' TO 'done'", map[string]string{"CloseTask": "22P02"}},
+		"a label renamed":       {"ALTER TYPE phase RENAME VALUE 'closed' TO 'done'", map[string]string{"CloseTask": "22P02"}},
 		"null results":          {"ALTER TABLE tasks ALTER COLUMN title DROP NOT NULL", map[string]string{"GetTask": "tasks.title can be null, and the code reads it as never null; keep it NOT NULL until"}},
 		"a column to fill":      {"ALTER TABLE tasks ADD COLUMN due date NOT NULL", map[string]string{"AddTask": "it does not fill tasks.due, which would be NOT NULL without a default; give the column a DEFAULT"}},
 		"a column to copy":      {"ALTER TABLE users ADD COLUMN age int NOT NULL", map[string]string{"CopyUsers": "users.age", "PutUser": "users.age", "Adopt": "users.age"}},

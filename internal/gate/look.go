@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -73,8 +74,8 @@ func (l *looker) all(ctx context.Context, statements []tenant.Statement) ([]verd
 	}
 	verdicts := make([]verdict, len(statements))
 	for _, m := range misfits {
-		var i int
-		if _, err := fmt.Sscan(m.Statement, &i); err != nil {
+		i, err := strconv.Atoi(m.Statement)
+		if err != nil {
 			return nil, err
 		}
 		verdicts[i].misfit = m.Reason
@@ -95,7 +96,7 @@ func (l *looker) all(ctx context.Context, statements []tenant.Statement) ([]verd
 func numbered(statements []tenant.Statement) []tenant.Statement {
 	list := slices.Clone(statements)
 	for i := range list {
-		list[i].Name = fmt.Sprint(i)
+		list[i].Name = strconv.Itoa(i)
 	}
 	return list
 }
@@ -135,12 +136,12 @@ func (l *looker) plan(ctx context.Context, s tenant.Statement, v *verdict) error
 
 // typeNames spells the types of a statement as the world's search_path does.
 func (l *looker) typeNames(ctx context.Context, sd *pgconn.StatementDescription) ([]string, error) {
-	var oids []string
+	oids := make([]string, 0, len(sd.ParamOIDs)+len(sd.Fields))
 	for _, oid := range sd.ParamOIDs {
-		oids = append(oids, fmt.Sprint(oid))
+		oids = append(oids, strconv.FormatUint(uint64(oid), 10))
 	}
 	for _, f := range sd.Fields {
-		oids = append(oids, fmt.Sprint(f.DataTypeOID))
+		oids = append(oids, strconv.FormatUint(uint64(f.DataTypeOID), 10))
 	}
 	rows, err := l.conn.Query(ctx, `SELECT pg_catalog.format_type(oid, NULL) FROM pg_catalog.unnest($1::pg_catalog.text::pg_catalog.oid[])
 		WITH ORDINALITY AS t (oid, n) ORDER BY n`, pgx.QueryExecModeExec, "{"+strings.Join(oids, ",")+"}")

@@ -134,12 +134,12 @@ func rowsOf(sel *pgquery.SelectStmt) [][]*pgquery.Node {
 
 // columnsOf are the columns that an INSERT names, or else the first ones.
 func columnsOf(n *pgquery.InsertStmt, t *table, values [][]*pgquery.Node) []string {
-	var columns []string
+	columns := make([]string, 0, len(n.GetCols()))
 	for _, column := range n.GetCols() {
 		columns = append(columns, column.GetResTarget().GetName())
 	}
 	switch {
-	case columns != nil || n.GetSelectStmt() == nil: // The latter is DEFAULT VALUES.
+	case len(columns) > 0 || n.GetSelectStmt() == nil: // The latter is DEFAULT VALUES.
 		return columns
 	case len(values) > 0:
 		return t.columns[:min(len(values[0]), len(t.columns))]

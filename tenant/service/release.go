@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -135,7 +136,7 @@ func (r *release) beat(ctx context.Context) {
 			r.logger.InfoContext(ctx, "the release is registered again", "release", r.id)
 		}
 		r.told, r.failing = misfits, false
-	case ctx.Err() == context.Canceled || r.failing: //nolint:errorlint // A context's own error is not wrapped.
+	case errors.Is(ctx.Err(), context.Canceled) || r.failing:
 	default:
 		r.failing = true
 		r.logger.WarnContext(ctx, "the release is not registered, so that a rollout can't see what it needs"+mendLedger(err), "error", err.Error())

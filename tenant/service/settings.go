@@ -38,8 +38,8 @@ type settings struct {
 	SecretKeys  keyText `env:"SECRET_KEYS"  help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
 
 	Release          string        `env:"RELEASE"           help:"version under which this build is registered for rollouts; unset: what the build knows of itself"`
-	ReleaseHeartbeat time.Duration `env:"RELEASE_HEARTBEAT" envDefault:"10s"                                                                                           help:"how often the release is registered anew"`
-	ReleaseExpiry    time.Duration `env:"RELEASE_EXPIRY"    envDefault:"60s"                                                                                           help:"how long a rollout heeds a release that is not registered anew"`
+	ReleaseHeartbeat time.Duration `env:"RELEASE_HEARTBEAT" envDefault:"10s"                                                                                        help:"how often the release is registered anew"`
+	ReleaseExpiry    time.Duration `env:"RELEASE_EXPIRY"    envDefault:"60s"                                                                                        help:"how long a rollout heeds a release that is not registered anew"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL"  envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"auto" help:"json, text, or auto: json unless stderr is a terminal"`

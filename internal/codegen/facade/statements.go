@@ -94,14 +94,21 @@ var untyped = map[string]bool{"interface{}": true, "any": true, "[]interface{}":
 // pseudo are the names that sqlc has for a type that it does not know.
 var pseudo = map[string]bool{"": true, "any": true, "anyelement": true, "anyarray": true, "record": true, "unknown": true, "void": true, "null": true}
 
+const (
+	pgInt2   = "int2"
+	pgInt4   = "int4"
+	pgInt8   = "int8"
+	pgFloat8 = "float8"
+)
+
 // aliases are the names that SQL and sqlc have for types of pg_catalog.
 var aliases = map[string]string{
-	"integer": "int4", "int": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool",
-	"double precision": "float8", "real": "float4", "float": "float8", "decimal": "numeric",
+	"integer": pgInt4, "int": pgInt4, "bigint": pgInt8, "smallint": pgInt2, "boolean": "bool",
+	"double precision": pgFloat8, "real": "float4", "float": pgFloat8, "decimal": "numeric",
 	"character varying": "varchar", "character": "bpchar", "string": "text",
 	"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp",
 	"time with time zone": "timetz", "time without time zone": "time", "bit varying": "varbit",
-	"serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8", "smallserial": "int2", "serial2": "int2",
+	"serial": pgInt4, "serial4": pgInt4, "bigserial": pgInt8, "serial8": pgInt8, "smallserial": pgInt2, "serial2": pgInt2,
 }
 
 // statements writes what the runtime and rollouts hold a schema against.
