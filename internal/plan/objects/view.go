@@ -68,10 +68,27 @@ func viewParts(o object) (settings map[string]string, query string) {
 	return settings, query
 }
 
+// createRoutine runs the definition of a function or procedure. SET search_path
+// FROM CURRENT has put the schema's name into it, and that in the form of a string.
+func createRoutine(_ *schemas, o object) []string {
+	head, body := o.Definition, ""
+	if i := strings.Index(head, "\nAS $"); i >= 0 {
+		head, body = head[:i], head[i:]
+	}
+	lines := strings.SplitAfter(head, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, " SET ") {
+			lines[i] = strings.ReplaceAll(line, "'$tenant'", schemaName)
+		}
+	}
+	return []string{strings.Join(lines, "") + body}
+}
+
 // alterRoutine replaces a function or procedure, which works if it keeps its
 // result, the names of its arguments and their defaults.
 func alterRoutine(s *schemas, from, to object) Change {
-	return Change{Alter: one(to.Definition), Drop: dropRoutine(s, from), Create: one(to.Definition)}
+	create := createRoutine(s, to)
+	return Change{Alter: create, Drop: dropRoutine(s, from), Create: create}
 }
 
 // dropRoutine drops a function, procedure or aggregate.
