@@ -34,6 +34,13 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// TestRollouts does what the operators' page says, one scenario of a bad night
+// after another, on a development instance.
+func TestRollouts(t *testing.T) {
+	t.Parallel()
+	newBench(t).page(t, "rollouts.md", "")
+}
+
 // TestReadme does what README.md says, in a copy of the repository. Readers who
 // followed README in the repository itself have its blocks in their files already.
 func TestReadme(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,17 +86,6 @@ func readable(path string) error {
 		err = fmt.Errorf("%s is empty", path)
 	}
 	return err
-}
-
-// TestMain lets this test's own program be the fake, under the name gcloud.
-func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) != "gcloud" {
-		os.Exit(m.Run())
-	}
-	if err := fakeGcloud(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "gcloud:", err)
-		os.Exit(1)
-	}
 }
 
 func TestFakeGcloud(t *testing.T) {

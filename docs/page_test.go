@@ -43,8 +43,10 @@ func newBench(t *testing.T) bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(self, filepath.Join(b.bin, "gcloud")); err != nil {
-		t.Fatal(err)
+	for name := range fakes {
+		if err := os.Symlink(self, filepath.Join(b.bin, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return b
 }
