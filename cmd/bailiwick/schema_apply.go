@@ -68,9 +68,8 @@ by --dry-run, by a pause, or for tenants that came meanwhile.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plans and who receives them when, and change nothing")
 	f.BoolVar(&o.abandon, "abandon", false, "leave an unfinished rollout to another state as it is")
 	f.BoolVar(&o.yes, "yes", false, "don't ask")
-	f.StringSliceVar(&o.breakRelease, "break-release", nil, "don't stand up for the running release of this id")
+	defineBreakRelease(cmd, &o.breakRelease)
 	completeFlag(cmd, "only", completeTenants)
-	completeFlag(cmd, "break-release", completeNone)
 	return cmd
 }
 
@@ -90,38 +89,38 @@ func applySchema(cmd *cobra.Command, o applyOptions) error {
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {
-			id, err := o.unfinished(ctx, f, engine)
+			found, same, err := o.unfinished(ctx, f, engine)
 			if err != nil {
 				return err
 			}
-			if id != 0 {
-				p.sayf("going on with rollout %d", id)
-				return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+			if same {
+				p.sayf("going on with rollout %d", found.ID)
+				if err := f.askRest(ctx, engine, found, o.breakRelease); err != nil {
+					return err
+				}
+				return runRollout(ctx, cmd, engine, found.ID, p, o.asJSON)
 			}
 			return o.begin(ctx, cmd, f, engine, p)
 		})
 	})
 }
 
-// unfinished is the rollout that is to be gone on with, or 0.
-func (o applyOptions) unfinished(ctx context.Context, f *fleet, engine *rollout.Engine) (rollout.ID, error) {
+// unfinished is the rollout that is to be gone on with, if there is one.
+func (o applyOptions) unfinished(ctx context.Context, f *fleet, engine *rollout.Engine) (found rollout.Summary, same bool, err error) {
 	found, ok, err := engine.Unfinished(ctx)
 	if err != nil || !ok {
-		return 0, err
+		return found, false, err
 	}
 	if o.abandon && !o.dryRun {
-		return 0, engine.Abandon(ctx, found.ID)
+		return found, false, engine.Abandon(ctx, found.ID)
 	}
-	same := found.Kind == "apply" && !found.Partial && len(o.only) == 0 &&
+	same = found.Kind == "apply" && !found.Partial && len(o.only) == 0 &&
 		found.Versions[string(plan.Tenant)] == catalog.Version(f.schema.Tenant) &&
 		found.Versions[string(plan.Public)] == catalog.Version(f.schema.Public)
-	switch {
-	case same && !o.dryRun:
-		return found.ID, nil
-	case o.dryRun:
-		return 0, nil
+	if same || o.dryRun {
+		return found, same && !o.dryRun, nil
 	}
-	return 0, explainRollout(&rollout.UnfinishedError{Rollout: found})
+	return found, false, explainRollout(&rollout.UnfinishedError{Rollout: found})
 }
 
 // begin plans, asks and rolls out.
@@ -134,9 +133,11 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 	if err != nil {
 		return err
 	}
-	if in.Gate, err = f.gate(ctx, o.breakRelease); err != nil {
+	gate, asked, err := f.gate(ctx, o.breakRelease)
+	if err != nil {
 		return err
 	}
+	in.Gate = gate
 	planned, err := plan.NewFleet(ctx, in)
 	if err != nil {
 		return err
@@ -145,6 +146,7 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 	if err != nil {
 		return err
 	}
+	layout.Releases = asked
 	p.close()
 	if layout.Nothing() {
 		return o.nothing(cmd, len(tenants))

@@ -83,7 +83,7 @@ func planFleet(cmd *cobra.Command, base string) (f *fleet, made *plan.Fleet, err
 		if err != nil {
 			return err
 		}
-		if in.Gate, err = f.gate(ctx, nil); err != nil {
+		if in.Gate, _, err = f.gate(ctx, nil); err != nil {
 			return err
 		}
 		made, err = plan.NewFleet(ctx, in)

@@ -11,8 +11,14 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/rollout"
 )
 
+type resumeOptions struct {
+	rolloutFlags
+
+	breakRelease []string
+}
+
 func newSchemaResumeCommand() *cobra.Command {
-	var o rolloutFlags
+	var o resumeOptions
 	cmd := &cobra.Command{
 		Use:   "resume",
 		Short: "Go on with a rollout that was paused, failed or left behind",
@@ -24,6 +30,9 @@ meanwhile are left alone and reported.
 Two at once do no harm: the second one says who is at work. A process that died
 counts as working for some seconds more.
 
+A release that runs only since the rollout began, and whose queries the rest of it
+would break, is stood up for as by "bailiwick schema apply".
+
 The flags take the place of those that the rollout was started with.
 
 Exit status: 0 when all is done, 1 when it is not, 2 when it was paused again.`,
@@ -33,10 +42,11 @@ Exit status: 0 when all is done, 1 when it is not, 2 when it was paused again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return resumeRollout(cmd, o) },
 	}
 	o.define(cmd)
+	defineBreakRelease(cmd, &o.breakRelease)
 	return cmd
 }
 
-func resumeRollout(cmd *cobra.Command, o rolloutFlags) error {
+func resumeRollout(cmd *cobra.Command, o resumeOptions) error {
 	return withFleet(cmd, func(ctx context.Context, f *fleet) error {
 		p := newProgress(cmd)
 		defer p.close()
@@ -54,6 +64,9 @@ func resumeRollout(cmd *cobra.Command, o rolloutFlags) error {
 			}
 			if !ok {
 				return errNoRollout
+			}
+			if err := f.askRest(ctx, engine, found, o.breakRelease); err != nil {
+				return err
 			}
 			return runRollout(ctx, cmd, engine, found.ID, p, o.asJSON)
 		})

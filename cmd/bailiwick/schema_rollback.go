@@ -16,9 +16,10 @@ import (
 type rollbackOptions struct {
 	rolloutFlags
 
-	tenants    []string
-	dryRun     bool
-	acceptLoss bool
+	tenants      []string
+	dryRun       bool
+	acceptLoss   bool
+	breakRelease []string
 }
 
 func newSchemaRollbackCommand() *cobra.Command {
@@ -33,6 +34,9 @@ then made as before. A rollout that is not finished is abandoned.
 
 Where a plan has no way back the rollback is refused, and says why. A way back
 that loses data says which, and wants --accept-loss or an answer.
+
+It is refused too where it would take away what a running release needs: that
+release has to be stopped, or replaced, before. --break-release does not wait.
 
 --tenant undoes it for some tenants alone. They are then behind, and the next
 "bailiwick schema apply" brings them forward again.
@@ -51,6 +55,7 @@ by --dry-run or by a pause.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the way back, and change nothing")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "roll back although data is lost")
 	f.BoolVar(&o.yes, "yes", false, "don't ask")
+	defineBreakRelease(cmd, &o.breakRelease)
 	completeFlag(cmd, "tenant", completeTenants)
 	return cmd
 }
@@ -70,6 +75,9 @@ func rollBack(cmd *cobra.Command, o rollbackOptions) error {
 			back, err := engine.LayoutRollback(ctx, o.tenants)
 			if err != nil {
 				return explainRollout(err)
+			}
+			if err := f.askBack(ctx, back, o.breakRelease); err != nil {
+				return err
 			}
 			if o.dryRun {
 				return o.show(cmd, back)

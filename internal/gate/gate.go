@@ -43,10 +43,13 @@ type Break struct {
 	Mend string
 }
 
+// clock is how people are told when a release ends.
+const clock = "15:04:05 MST"
+
 // Message says all of it in a sentence or two.
 func (b Break) Message() string {
 	return fmt.Sprintf("breaks query %s of release %s, which is running (%s, seen until %s): %s; %s",
-		b.Query, b.Release, b.Release.ID, b.Release.Expires.UTC().Format("15:04:05 MST"), b.Change, b.Mend)
+		b.Query, b.Release, b.Release.ID, b.Release.Expires.UTC().Format(clock), b.Change, b.Mend)
 }
 
 // querier is a connection or a pool.
@@ -86,6 +89,19 @@ func Live(ctx context.Context, db querier, except []string) ([]Release, error) {
 
 // Hook asks the gate of each plan, for all of the releases.
 func Hook(releases []Release) plan.Gate {
+	return hook(releases, func(b Break) string { return b.Mend })
+}
+
+// HookBegun is Hook for what was certified before and can't be made another way:
+// what leads back, or the rest of a rollout. There it is the release that has to go.
+func HookBegun(releases []Release) plan.Gate {
+	return hook(releases, func(b Break) string {
+		return "stop or replace the servers of that release first; it counts as running until its heartbeat expires at " +
+			b.Release.Expires.UTC().Format(clock)
+	})
+}
+
+func hook(releases []Release, mend func(Break) string) plan.Gate {
 	if len(releases) == 0 {
 		return nil
 	}
@@ -93,6 +109,7 @@ func Hook(releases []Release) plan.Gate {
 		breaks, err := Check(ctx, releases, scope, from, to)
 		sentences := make([]string, len(breaks))
 		for i, b := range breaks {
+			b.Mend = mend(b)
 			sentences[i] = b.Message()
 		}
 		return sentences, err

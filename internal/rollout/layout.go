@@ -31,6 +31,11 @@ type Layout struct {
 	// Flips tells that new tenants will be made in another way than now.
 	Flips bool `json:"flips"`
 
+	// Releases are the ids of the running releases that the plans were held
+	// against, for the ledger: when another one runs by the time that the rollout
+	// is resumed, it has not been asked.
+	Releases []string `json:"-"`
+
 	previous map[plan.Scope]string
 	seen     time.Time
 }

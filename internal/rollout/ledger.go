@@ -62,6 +62,8 @@ type settings struct {
 	Only    []string `json:"only,omitempty"`
 	// Reverts is the rollout that a rollback undoes.
 	Reverts ID `json:"reverts,omitempty"`
+	// Releases are Layout's.
+	Releases []string `json:"releases,omitempty"`
 }
 
 type groupSettings struct {

@@ -69,6 +69,7 @@ func (e *Engine) LayoutRollback(ctx context.Context, slugs []string) (*Rollback,
 func (e *Engine) StartRollback(ctx context.Context, b *Rollback) (ID, error) {
 	j := &job{kind: kindRollback, versions: b.job.settings.Previous, settings: e.kept(b.Waves)}
 	j.settings.Partial, j.settings.Previous, j.settings.Reverts = b.Partial, b.job.versions, b.Of.ID
+	j.settings.Releases = b.Releases
 	if j.versions == nil {
 		j.versions = map[plan.Scope]string{}
 	}

@@ -29,6 +29,7 @@ func (e *Engine) Start(ctx context.Context, fleet *plan.Fleet) (ID, error) {
 func (e *Engine) StartLayout(ctx context.Context, l *Layout) (ID, error) {
 	j := &job{kind: kindApply, versions: map[plan.Scope]string{}, settings: e.kept(l.Waves)}
 	j.settings.Partial, j.settings.Previous, j.settings.Seen = l.Partial, l.previous, l.seen
+	j.settings.Releases = l.Releases
 	for scope, desired := range l.Desired {
 		j.versions[scope] = desired.Version
 	}

@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
+)
+
+// Ahead is what is left to be done to the schemas of one state.
+type Ahead struct {
+	Scope Scope
+	// Schema is one of them, which is cloned; nothing is done to it.
+	Schema string
+	Steps  []Step
+}
+
+// Ask asks in.Gate what steps would break that are not planned any more, but were
+// certified before: the way back of a rollout, or the rest of one. They are given
+// in the order of their scopes. Of in, only the databases and the gate are used.
+func Ask(ctx context.Context, in Input, all []Ahead) (sentences []string, err error) {
+	if in.Gate == nil || len(all) == 0 {
+		return nil, nil
+	}
+	s, err := openScratch(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	a := &asking{gate: in.Gate}
+	if err := a.clone(ctx, s, in.URL, all); err != nil {
+		return nil, err
+	}
+	for i := range a.units {
+		if err := a.units[i].run(ctx); err != nil {
+			return nil, err
+		}
+		of := a.units[i : i+1]
+		if a.units[i].scope == Public { // What it changes, tenants' statements may need.
+			of = a.units
+		}
+		for _, u := range of {
+			found, err := a.gate(ctx, u.scope, u.fresh, u.trial)
+			if err != nil {
+				return nil, err
+			}
+			sentences = append(sentences, found...)
+		}
+	}
+	return shorten(sentences), nil
+}
+
+type asking struct {
+	gate  Gate
+	units []aheadUnit
+}
+
+// aheadUnit is a schema twice: as it is, and where the steps are run.
+type aheadUnit struct {
+	scope        Scope
+	fresh, trial World
+	steps        []Step
+}
+
+// clone makes both worlds: public, and beside it the tenants.
+func (a *asking) clone(ctx context.Context, s *scratch, url string, all []Ahead) (err error) {
+	config, err := parseURL(url)
+	if err != nil {
+		return err
+	}
+	live, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("plan: connect to the fleet: %w", err)
+	}
+	defer func() { err = errors.Join(err, live.Close(context.WithoutCancel(ctx))) }()
+	var conns [2]*pgx.Conn
+	var databases [2]*database
+	for i := range databases {
+		if databases[i], err = s.newDatabase(ctx); err != nil {
+			return err
+		}
+		if conns[i], err = databases[i].connect(ctx); err != nil {
+			return err
+		}
+	}
+	unit := func(scope Scope, schema string, steps []Step) (u aheadUnit, err error) {
+		objects, err := fingerprint.Objects(ctx, live, schema)
+		if err != nil {
+			return u, err
+		}
+		o := &origin{scope: scope, fingerprint: fingerprint.Of(objects), objects: objects}
+		u = aheadUnit{scope: scope, steps: steps}
+		for i, w := range []*World{&u.fresh, &u.trial} {
+			clone, refused, err := o.clone(ctx, databases[i], conns[i])
+			if err != nil {
+				return u, err
+			}
+			if len(refused) > 0 {
+				return u, fmt.Errorf("plan: %s can't be copied to try what is to be done: %s", schema, strings.Join(shorten(refused), "; "))
+			}
+			*w = clone
+		}
+		return u, nil
+	}
+	var steps []Step
+	for _, next := range all {
+		if next.Scope == Public {
+			steps = next.Steps
+		}
+	}
+	public, err := unit(Public, publicSchema, steps)
+	if err != nil {
+		return err
+	}
+	for _, next := range all {
+		u := public
+		if next.Scope == Tenant {
+			if u, err = unit(Tenant, next.Schema, next.Steps); err != nil {
+				return err
+			}
+		}
+		a.units = append(a.units, u)
+	}
+	return nil
+}
+
+// run runs the steps on trial. Outside of transactions one may have been done by
+// half before; what is made or dropped there is an index.
+func (u aheadUnit) run(ctx context.Context) error {
+	for _, step := range u.steps {
+		err := Run(ctx, u.trial, []Step{step})
+		if _, ok := errors.AsType[*statementError](err); ok && step.Kind == Outside && !fatal(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("plan: try on a copy of %s what is to be done: %w", u.fresh.Schema, err)
+		}
+	}
+	return nil
+}
