@@ -24,6 +24,7 @@ type applyOptions struct {
 	only         []string
 	dryRun       bool
 	abandon      bool
+	acceptLoss   bool
 	breakRelease []string
 }
 
@@ -47,6 +48,10 @@ same state; --abandon leaves one to another state as it is and begins anew.
 --only rolls out to some tenants alone, and public where it is named. New tenants
 are then made as before.
 
+What was worked out and drops a table, a column or values wants --accept-loss or
+an answer. A plan file of "bailiwick schema plan --save" wants neither: it has been
+reviewed.
+
 A plan that would break a query of a release that is running is refused; a release
 counts as running until a minute after its last server. --break-release does not
 wait for one: from then on its servers answer 503 to the tenants whose schemas
@@ -69,6 +74,7 @@ by --dry-run, by a pause, or for tenants that came meanwhile.`,
 	f.BoolVar(&o.abandon, "abandon", false, "leave an unfinished rollout to another state as it is")
 	f.BoolVar(&o.yes, "yes", false, "don't ask")
 	defineBreakRelease(cmd, &o.breakRelease)
+	f.BoolVar(&o.acceptLoss, "accept-loss", false, "roll out although data is lost by what no plan file says")
 	completeFlag(cmd, "only", completeTenants)
 	return cmd
 }
@@ -157,12 +163,7 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 		}
 		return errors.Join(writeLayout(cmd.OutOrStdout(), layout, planned.Notes), exitError{statusBehind})
 	}
-	if !o.yes {
-		if err := writeLayout(cmd.ErrOrStderr(), layout, planned.Notes); err != nil {
-			return err
-		}
-	}
-	if err := confirm(cmd, o.yes, fmt.Sprintf("Change %s in %s?", plural(layout.Total(), "schema"), plural(len(layout.Waves), "wave"))); err != nil {
+	if err := o.consent(cmd, layout, planned.Notes); err != nil {
 		return err
 	}
 	id, err := engine.StartLayout(ctx, layout)
@@ -170,6 +171,34 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 		return explainRollout(err)
 	}
 	return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+}
+
+// consent shows what is going to happen and asks for it. What destroys data, and
+// was not reviewed in a plan file, wants a yes of its own.
+func (o applyOptions) consent(cmd *cobra.Command, l *rollout.Layout, notes []string) error {
+	if !o.yes {
+		if err := writeLayout(cmd.ErrOrStderr(), l, notes); err != nil {
+			return err
+		}
+	}
+	var lost []string
+	for _, p := range l.Plans {
+		lost = append(lost, p.Destroys...)
+	}
+	slices.Sort(lost)
+	lost = slices.Compact(lost)
+	question := fmt.Sprintf("Change %s in %s?", plural(l.Total(), "schema"), plural(len(l.Waves), "wave"))
+	if len(lost) > 0 && !o.acceptLoss {
+		if o.yes {
+			for i, note := range notes {
+				notes[i] = "\n\tnote: " + note
+			}
+			return fmt.Errorf("data would be lost: %s%s\n\tmend: say that it may with --accept-loss, or write the plan down for review: `bailiwick schema plan --save`",
+				strings.Join(lost, "; "), strings.Join(notes, ""))
+		}
+		question = fmt.Sprintf("Data is lost: %s. %s", strings.Join(lost, "; "), question)
+	}
+	return confirm(cmd, o.yes, question)
 }
 
 func (o applyOptions) nothing(cmd *cobra.Command, tenants int) error {
@@ -219,10 +248,8 @@ func writeLayout(w io.Writer, l *rollout.Layout, notes []string) error {
 // writeStatements prints a plan's statements, and not what `schema plan` says of it.
 func writeStatements(b *strings.Builder, p *plan.Plan, schemas int) {
 	fmt.Fprintf(b, "%s: from %s to %s, for %s\n", p.Scope, p.From, p.To, plural(schemas, "schema"))
-	if p.Source != "" {
-		fmt.Fprintf(b, "  by plan file %s\n", p.Source)
-	}
 	w := planWriter{b: b}
+	w.by(p)
 	w.list("refused", p.Refused)
 	w.steps("statements", p.Steps)
 }

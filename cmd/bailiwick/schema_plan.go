@@ -37,7 +37,12 @@ What can't be worked out, such as a rename or a backfill, is written by hand:
 --save writes each plan into the folder plans beside the tenants' schema file,
 refused ones as a draft. Edit the file and run plan again: it certifies what the
 file says now. The fingerprints in its head say for which state it is; a file
-that is there is never overwritten.
+that is there is never overwritten. Where files lead on from each other a tenant
+that has missed some goes by them one after the other, and only what then is left
+is worked out.
+
+A plan that was worked out and drops data is rolled out with --accept-loss only;
+a plan file counts as reviewed.
 
 --base plans from the schema files of another git revision, or of a folder with
 the same project, to those at hand, and asks no fleet: so CI verifies the plan
@@ -128,8 +133,14 @@ func refusedPlans(made *plan.Fleet) (n int) {
 }
 
 func savePlans(p *project.Project, made *plan.Fleet) (saved []string, err error) {
-	for _, one := range made.Plans() {
-		file, err := planfile.Save(p, one, planComment(one))
+	for _, whole := range made.Plans() {
+		part := whole.WorkedOut()
+		if part == nil {
+			continue
+		}
+		one := *part
+		one.Refused = whole.Refused
+		file, err := planfile.Save(p, &one, planComment(&one))
 		if err != nil && !errors.Is(err, planfile.ErrExists) {
 			return saved, err
 		}

@@ -36,9 +36,7 @@ func (w *planWriter) state(s plan.StateGroup) {
 		verdict = "REFUSED"
 	}
 	fmt.Fprintf(w.b, "%s: %s, from %s to %s\n", who, verdict, p.From, p.To)
-	if p.Source != "" {
-		fmt.Fprintf(w.b, "  by plan file %s\n", p.Source)
-	}
+	w.by(p)
 	w.list("refused", p.Refused)
 	w.differences(p.Differences)
 	w.steps("statements", p.Steps)
@@ -46,6 +44,23 @@ func (w *planWriter) state(s plan.StateGroup) {
 	w.findings(p.Findings)
 	w.reverse(p)
 	w.b.WriteByte('\n')
+}
+
+// by says which files a plan goes by, and what it destroys without one.
+func (w *planWriter) by(p *plan.Plan) {
+	for i, file := range strings.Split(p.Source, ", ") {
+		switch {
+		case file == "":
+		case i == 0:
+			fmt.Fprintf(w.b, "  by plan file %s\n", file)
+		default:
+			fmt.Fprintf(w.b, "  then by plan file %s\n", file)
+		}
+	}
+	if p.Rest != nil {
+		fmt.Fprintf(w.b, "  then as worked out, from %s\n", p.Rest.From)
+	}
+	w.list("destroys data, which needs --accept-loss", p.Destroys)
 }
 
 func (w *planWriter) list(title string, lines []string) {
@@ -160,7 +175,7 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 		w.b.WriteString("nothing to do\n")
 	case refused > 0:
 		fmt.Fprintf(w.b, "%d of %s refused\n", refused, plural(len(plans), "plan"))
-		if !o.save && slices.ContainsFunc(plans, func(p *plan.Plan) bool { return !p.Certified() && p.Source == "" }) {
+		if !o.save && slices.ContainsFunc(plans, func(p *plan.Plan) bool { return !p.Certified() && p.WorkedOut() != nil }) {
 			w.b.WriteString("next: `bailiwick schema plan --save` writes a draft to edit\n")
 		} else {
 			w.b.WriteString("next: edit the plan file, and run this again\n")
@@ -175,8 +190,12 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 			order = ", public last"
 		}
 		fmt.Fprintf(w.b, "%s for %s, certified%s\n", plural(len(plans), "plan"), schemasWord(made, tenants), order)
-		w.b.WriteString("next: `bailiwick schema apply` rolls it out")
-		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.Source == "" }) && !o.save {
+		command := "bailiwick schema apply"
+		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return len(p.Destroys) > 0 }) && !o.save {
+			command += " --accept-loss"
+		}
+		fmt.Fprintf(w.b, "next: `%s` rolls it out", command)
+		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.WorkedOut() != nil }) && !o.save {
 			w.b.WriteString(", `bailiwick schema plan --save` writes it down for review")
 		}
 		w.b.WriteByte('\n')

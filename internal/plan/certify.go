@@ -74,24 +74,31 @@ func (r *route) lint(u *unit) {
 // rehearse runs steps in a world, which must come to have the wanted objects by
 // them. what is what they belong to, for the sentence that refuses the plan.
 func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps []Step, want []fingerprint.Object, what string) error {
-	if err := Run(ctx, w, steps); err != nil {
-		if fatal(err) {
-			return err
-		}
-		if s, ok := errors.AsType[*statementError](err); ok {
-			what += " fails at " + s.statements[0]
-		}
-		r.refuse(p, what+": "+describe(err))
-		return nil
-	}
-	got, err := fingerprint.Objects(ctx, w.Conn, w.Schema)
-	if err != nil {
+	got, ran, err := r.runIn(ctx, p, w, steps, what)
+	if err != nil || !ran {
 		return err
 	}
 	if to := fingerprint.Of(want); fingerprint.Of(got) != to {
 		r.refuse(p, what+" leads to another state than "+to+": "+explain(got, want))
 	}
 	return nil
+}
+
+// runIn runs steps in a world, and returns what that is made of then. Where they
+// fail the plan is refused.
+func (r *route) runIn(ctx context.Context, p *Plan, w World, steps []Step, what string) (got []fingerprint.Object, ran bool, err error) {
+	if err := Run(ctx, w, steps); err != nil {
+		if fatal(err) {
+			return nil, false, err
+		}
+		if s, ok := errors.AsType[*statementError](err); ok {
+			what += " fails at " + s.statements[0]
+		}
+		r.refuse(p, what+": "+describe(err))
+		return nil, false, nil
+	}
+	got, err = fingerprint.Objects(ctx, w.Conn, w.Schema)
+	return got, err == nil, err
 }
 
 // refusals counts the plans that can't be.

@@ -2,8 +2,10 @@ package plan
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bailiwick-dev/bailiwick/internal/atlas"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
 // forward finds the way of each unit to the desired state.
@@ -28,26 +30,37 @@ func (r *route) forward(ctx context.Context) error {
 	})
 }
 
-// find finds a unit's plan: in a file, or by trial.
+// find finds a unit's plan: by files as far as they lead, and then by trial.
 func (r *route) find(ctx context.Context, u *unit) error {
 	p := u.plan
-	if r.Files != nil {
-		if file, found := r.Files.Find(p.Scope, p.From, p.To); found {
-			p.Source, p.Steps, p.Reverse, p.Losses, p.Irreversible = file.Source, file.Steps, file.Reverse, file.Losses, file.Irreversible
-			err := r.rehearse(ctx, p, u.trial, p.Steps, r.desired.targets[p.Scope].Objects, "the plan file "+p.Source)
-			u.found = u.ready()
-			if len(p.Reverse) == 0 && p.Irreversible == "" {
-				p.Irreversible = "the plan file gives no way back"
-			}
+	if err := r.chain(ctx, u); err != nil || !u.ready() {
+		return err
+	}
+	from := u.objects
+	if len(u.files) > 0 {
+		p.join(u.files)
+		states, err := r.follow(ctx, p, u.trial, u.files)
+		if err != nil || !u.ready() {
 			return err
 		}
+		from = states[len(states)-1]
+		if u.files[len(u.files)-1].To == p.To {
+			u.found = true
+			return nil
+		}
+		p.Rest = &Plan{Scope: p.Scope, From: fingerprint.Of(from), To: p.To, Differences: fingerprint.Diff(from, r.desired.targets[p.Scope].Objects)}
 	}
 	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, mend: byFile, tables: tables(u.trial, u.want, r.Policy[p.Scope], &u.atlas)}
 	steps, refused, err := t.run(ctx)
 	if err != nil {
 		return err
 	}
-	p.Steps, u.found = steps, len(refused) == 0
+	p.WorkedOut().Steps, u.found = steps, len(refused) == 0
+	if p.Rest != nil {
+		p.join(slices.Concat(u.files, []*Plan{p.Rest}))
+	}
+	p.Destroys = destroyed(steps, from, t.target)
+	u.renames = renames(from, t.target)
 	r.refuse(p, refused...)
 	if u.atlas != nil {
 		r.refuse(p, u.atlas.Withheld...)
@@ -73,24 +86,38 @@ func tables(from, to World, policy atlas.Policy, first **atlas.Changes) func(con
 	}
 }
 
-// backward finds the way back.
+// backward finds the way back. Files bring theirs along.
 func (r *route) backward(ctx context.Context) error {
 	return r.inOrder(ctx, !r.publicFirst, func(ctx context.Context, u *unit) error {
 		p := u.plan
-		if p == nil || p.Source != "" {
+		switch {
+		case p == nil || p.WorkedOut() == nil:
 			return nil
+		case p.Rest == nil:
+			return r.undo(ctx, u, p, u.fresh, u.objects)
 		}
-		t := trial{World: u.trial, target: u.objects, mend: byFile, tables: tables(u.trial, u.fresh, r.Policy[p.Scope], new(*atlas.Changes))}
-		steps, refused, err := t.run(ctx)
-		if err != nil {
-			return err
-		}
-		p.Reverse = steps
-		if p.Irreversible = irreversible(refused); p.Irreversible == "" {
-			p.Losses = losses(u.objects, r.desired.targets[p.Scope].Objects)
-		}
-		return nil
+		return r.probe(ctx, u, u.files, func(w World, states [][]fingerprint.Object) error {
+			if err := r.undo(ctx, u, p.Rest, w, states[len(states)-1]); err != nil {
+				return err
+			}
+			p.join(slices.Concat(u.files, []*Plan{p.Rest}))
+			return nil
+		})
 	})
+}
+
+// undo finds the way back of what was worked out, to a state that a world is in.
+func (r *route) undo(ctx context.Context, u *unit, p *Plan, to World, want []fingerprint.Object) error {
+	t := trial{World: u.trial, target: want, mend: byFile, tables: tables(u.trial, to, r.Policy[p.Scope], new(*atlas.Changes))}
+	steps, refused, err := t.run(ctx)
+	if err != nil {
+		return err
+	}
+	p.Reverse = steps
+	if p.Irreversible = irreversible(refused); p.Irreversible == "" {
+		p.Losses = losses(want, r.desired.targets[p.Scope].Objects)
+	}
+	return nil
 }
 
 // gate asks what a unit's plan would break.

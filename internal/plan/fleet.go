@@ -207,6 +207,7 @@ func (f *Fleet) plan(ctx context.Context, in Input, want *desired, units []*unit
 	for _, u := range best.units() {
 		if u.plan != nil {
 			*u.result = *u.plan
+			f.hint(u)
 		}
 	}
 	in.Progress(Progress{Stage: StagePlan, Done: len(units), Total: len(units)})

@@ -45,9 +45,10 @@ type Input struct {
 
 // Files finds the plans that were written by hand.
 type Files interface {
-	// Find returns the plan from one fingerprint to another: Steps, Reverse,
-	// Losses and Source are filled in.
-	Find(scope Scope, from, to string) (*Plan, bool)
+	// From returns the plans that lead from a fingerprint, in the order of their
+	// names: From, To, Source, Steps, Reverse, Losses and Irreversible are filled
+	// in.
+	From(scope Scope, from string) []*Plan
 }
 
 // Progress is how far the work is.

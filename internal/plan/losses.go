@@ -2,6 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
@@ -48,16 +51,7 @@ func losses(from, to []fingerprint.Object) []string {
 }
 
 func columnLosses(d fingerprint.Difference) []string {
-	from := fingerprint.Object{Definition: d.From}
-	to := fingerprint.Object{Definition: d.To}
-	attr := func(o fingerprint.Object, key string) string {
-		v, _ := o.Attr(key)
-		return v
-	}
-	has := func(o fingerprint.Object, key string) bool {
-		_, ok := o.Attr(key)
-		return ok
-	}
+	from, to := d.From, d.To
 	before, after := attr(from, "type"), attr(to, "type")
 	computed := has(from, "generated") || has(from, "identity")
 	var list []string
@@ -85,18 +79,39 @@ func columnLosses(d fingerprint.Difference) []string {
 
 // holds tells whether every value of a type has its place in another.
 func holds(wide, narrow string) bool {
-	if wide == "text" {
+	if wide == "text" || wide == narrow {
 		return true
 	}
 	order := []string{"smallint", "integer", "bigint", "numeric"}
-	w, n := -1, -1
-	for i, t := range order {
-		if t == wide {
-			w = i
-		}
-		if t == narrow {
-			n = i
-		}
+	w, n := slices.Index(order, wide), slices.Index(order, narrow)
+	if n >= 0 && w > n {
+		return true
 	}
-	return n >= 0 && w > n
+	const varying = "character varying"
+	if wide == varying {
+		return narrow == "text" || strings.HasPrefix(narrow, varying)
+	}
+	return wider(wide, narrow)
+}
+
+var sized = regexp.MustCompile(`^([a-z ]+)\((\d+)(?:,(\d+))?\)$`)
+
+// wider tells whether a type is another one with more room: before the point, and
+// after it.
+func wider(wide, narrow string) bool {
+	w, n := sized.FindStringSubmatch(wide), sized.FindStringSubmatch(narrow)
+	if n == nil {
+		return false
+	}
+	if w == nil {
+		return wide == n[1] && wide == "numeric"
+	}
+	number := func(digits string) int {
+		i, err := strconv.Atoi(digits)
+		if err != nil {
+			return 0
+		}
+		return i
+	}
+	return w[1] == n[1] && number(w[3]) >= number(n[3]) && number(w[2])-number(w[3]) >= number(n[2])-number(n[3])
 }

@@ -30,9 +30,16 @@ type Plan struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	// Source is the plan file's path within the project; empty for a plan that
-	// was worked out. Package planfile reads such files as plans.
+	// was worked out. Package planfile reads such files as plans. Where several
+	// files lead on one after the other it is all their paths, ", " between them.
 	Source string `json:"source,omitempty"`
-	Steps  []Step `json:"steps"`
+	// Rest is the last part of a plan whose files don't lead all the way: what was
+	// worked out from the state that the last of them leads to.
+	Rest  *Plan  `json:"rest,omitempty"`
+	Steps []Step `json:"steps"`
+	// Destroys says, one sentence each, which data are lost by steps that were
+	// worked out. What a plan file destroys has been reviewed.
+	Destroys []string `json:"destroys,omitempty"`
 	// Reverse leads back; empty when there is no way, and then Irreversible
 	// says why not.
 	Reverse      []Step `json:"reverse,omitempty"`
@@ -50,6 +57,15 @@ type Plan struct {
 
 // Certified tells whether the plan has reached the desired fingerprint on a clone.
 func (p *Plan) Certified() bool { return len(p.Refused) == 0 }
+
+// WorkedOut is the part of the plan that no plan file holds: all of it, its Rest,
+// or nil.
+func (p *Plan) WorkedOut() *Plan {
+	if p.Source == "" {
+		return p
+	}
+	return p.Rest
+}
 
 // StepKind says how a step is run.
 type StepKind string

@@ -24,6 +24,10 @@ type unit struct {
 	plan *Plan
 	// result is where the plan goes if this route is the better one.
 	result *Plan
+	// files are the plan files that lead from the state, one after the other.
+	files []*Plan
+	// renames are what looks like a rename, and was planned as a loss.
+	renames []string
 	// found tells that the trial found a plan, whatever became of it.
 	found bool
 	// atlas is what Atlas first said of the difference; nil with a plan file.

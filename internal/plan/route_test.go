@@ -14,12 +14,17 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
 
-// files is one plan that was written by hand.
-type files plan.Plan
+// files are plans that were written by hand.
+type files []*plan.Plan
 
-func (f files) Find(scope plan.Scope, from, to string) (*plan.Plan, bool) {
-	p := plan.Plan(f)
-	return &p, scope == p.Scope && from == p.From && to == p.To
+func (f files) From(scope plan.Scope, from string) (list []*plan.Plan) {
+	for _, p := range f {
+		if scope == p.Scope && from == p.From {
+			own := *p
+			list = append(list, &own)
+		}
+	}
+	return list
 }
 
 func TestPlanFile(t *testing.T) {
@@ -30,7 +35,7 @@ func TestPlanFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := files{
+	file := plan.Plan{
 		Scope: plan.Tenant, From: states(t, db)[db.Tenants[0].Schema()].Fingerprint, To: targets[plan.Tenant].Fingerprint, Source: "schema/plans/handle.sql",
 		Steps: []plan.Step{
 			{Kind: plan.InTransaction, Statements: []string{"ALTER TABLE users RENAME COLUMN nick TO handle"}},
@@ -42,19 +47,19 @@ func TestPlanFile(t *testing.T) {
 		Losses:  []string{"the old spelling"},
 	}
 	for name, c := range map[string]struct {
-		change       func(f *files)
+		change       func(f *plan.Plan)
 		refused      string
 		irreversible string
 	}{
-		"works": {func(*files) {}, "", ""},
-		"fails": {func(f *files) { f.Steps = f.Reverse }, `the plan file schema/plans/handle.sql fails at ALTER TABLE users RENAME COLUMN handle TO nick: PostgreSQL says "column`, ""},
-		"leads elsewhere": {func(f *files) {
+		"works": {func(*plan.Plan) {}, "", ""},
+		"fails": {func(f *plan.Plan) { f.Steps = f.Reverse }, `the plan file schema/plans/handle.sql fails at ALTER TABLE users RENAME COLUMN handle TO nick: PostgreSQL says "column`, ""},
+		"leads elsewhere": {func(f *plan.Plan) {
 			f.Steps = f.Steps[1:2:2]
 			f.Steps[0].Statements = []string{"UPDATE users SET nick = name WHERE id BETWEEN $1 AND $2"}
 		}, "column users.handle is missing", ""},
-		"does not lead back": {func(f *files) { f.Reverse = f.Steps[:1] }, "", "the way back fails at ALTER TABLE users RENAME COLUMN nick TO handle"},
-		"knows no way back":  {func(f *files) { f.Reverse, f.Irreversible = nil, "the file gives none" }, "", "the file gives none"},
-		"leads back too far": {func(f *files) {
+		"does not lead back": {func(f *plan.Plan) { f.Reverse = f.Steps[:1] }, "", "the way back fails at ALTER TABLE users RENAME COLUMN nick TO handle"},
+		"knows no way back":  {func(f *plan.Plan) { f.Reverse, f.Irreversible = nil, "the file gives none" }, "", "the file gives none"},
+		"leads back too far": {func(f *plan.Plan) {
 			f.Reverse = append(f.Reverse, plan.Step{Kind: plan.InTransaction, Statements: []string{"DROP FUNCTION answer()"}})
 		}, "", "function answer() is missing"},
 	} {
@@ -64,7 +69,7 @@ func TestPlanFile(t *testing.T) {
 			f.Steps, f.Reverse = slices.Clone(f.Steps), slices.Clone(f.Reverse)
 			c.change(&f)
 			in := in
-			in.Files = f
+			in.Files = files{&f}
 			p := onlyPlan(t, in)
 			if refused := strings.Join(p.Refused, "\n"); !strings.Contains(refused, c.refused) || (refused == "") != (c.refused == "") {
 				t.Errorf("refused %q, want %q", refused, c.refused)

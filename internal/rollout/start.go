@@ -146,7 +146,7 @@ func executable(plans []*plan.Plan) []*plan.Plan {
 	kept := make([]*plan.Plan, len(plans))
 	for i, p := range plans {
 		lean := *p
-		lean.Differences, lean.Findings, lean.Locks = nil, nil, nil
+		lean.Differences, lean.Findings, lean.Locks, lean.Rest = nil, nil, nil, nil
 		kept[i] = &lean
 	}
 	return kept

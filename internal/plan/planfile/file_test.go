@@ -55,13 +55,13 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Error(diff)
 	}
 	var files plan.Files = plans
-	one, found := files.Find(plan.Tenant, from, to)
-	if !found || one == plans[0] || cmp.Diff(one, plans[0]) != "" {
-		t.Error(one, found)
+	list := files.From(plan.Tenant, from)
+	if len(list) != 1 || list[0] == plans[0] || cmp.Diff(list[0], plans[0]) != "" {
+		t.Error(list)
 	}
 	for _, other := range []plan.Plan{{Scope: plan.Public, From: from, To: to}, {Scope: plan.Tenant, From: to, To: from}} {
-		if _, found := files.Find(other.Scope, other.From, other.To); found {
-			t.Errorf("found %v", other)
+		if list := files.From(other.Scope, other.From); len(list) > 0 {
+			t.Errorf("found %v", list)
 		}
 	}
 	if again, err := planfile.Save(p, worked(), ""); again != file || !errors.Is(err, planfile.ErrExists) {

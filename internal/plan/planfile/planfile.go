@@ -25,16 +25,16 @@ import (
 // Set is the plan files of a project. It is a [plan.Files].
 type Set []*plan.Plan
 
-// Find implements plan.Files. The plan is the caller's own.
-func (s Set) Find(scope plan.Scope, from, to string) (*plan.Plan, bool) {
+// From implements plan.Files. The plans are the caller's own.
+func (s Set) From(scope plan.Scope, from string) (list []*plan.Plan) {
 	for _, p := range s {
-		if p.Scope == scope && p.From == from && p.To == to {
+		if p.Scope == scope && p.From == from {
 			own := *p
 			own.Steps, own.Reverse, own.Losses = slices.Clone(p.Steps), slices.Clone(p.Reverse), slices.Clone(p.Losses)
-			return &own, true
+			list = append(list, &own)
 		}
 	}
-	return nil, false
+	return list
 }
 
 // Load reads all plan files of a project. A project without the folder has
