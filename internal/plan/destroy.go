@@ -31,7 +31,7 @@ func destroyed(steps []Step, from, to []fingerprint.Object) (list []string) {
 		}
 	}
 	for _, d := range diff {
-		before, after := attr(d.From, "type"), attr(d.To, "type")
+		before, after := typeOf(d.From), typeOf(d.To)
 		switch {
 		case d.From == "" || gone[parent(d.Name)] || has(d.From, "generated") || d.Kind == kindColumn && !tables[parent(d.Name)]:
 		case d.Kind == kindTable && d.To == "":
@@ -54,8 +54,9 @@ func destroyed(steps []Step, from, to []fingerprint.Object) (list []string) {
 // plain is a name without the quotes that SQL may want around its parts.
 func plain(name string) string { return strings.ReplaceAll(name, `"`, "") }
 
-func attr(definition, key string) string {
-	v, _ := fingerprint.Object{Definition: definition}.Attr(key)
+// typeOf is a column's type.
+func typeOf(definition string) string {
+	v, _ := fingerprint.Object{Definition: definition}.Attr("type")
 	return v
 }
 
@@ -116,7 +117,7 @@ func renames(from, to []fingerprint.Object) (list []string) {
 		for _, c := range come {
 			same := g.Kind == c.Kind
 			if same && g.Kind == kindColumn {
-				same = parent(g.Name) == parent(c.Name) && attr(g.From, "type") == attr(c.To, "type")
+				same = parent(g.Name) == parent(c.Name) && typeOf(g.From) == typeOf(c.To)
 			} else if same {
 				same = alike(columnsOf(from, g.Name), columnsOf(to, c.Name))
 			}
@@ -143,7 +144,7 @@ func columnsOf(objects []fingerprint.Object, table string) map[string]string {
 	columns := map[string]string{}
 	for _, o := range objects {
 		if name, ok := strings.CutPrefix(o.Name, table+"."); ok && o.Kind == kindColumn {
-			columns[name] = attr(o.Definition, "type")
+			columns[name] = typeOf(o.Definition)
 		}
 	}
 	return columns

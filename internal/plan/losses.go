@@ -52,7 +52,7 @@ func losses(from, to []fingerprint.Object) []string {
 
 func columnLosses(d fingerprint.Difference) []string {
 	from, to := d.From, d.To
-	before, after := attr(from, "type"), attr(to, "type")
+	before, after := typeOf(from), typeOf(to)
 	computed := has(from, "generated") || has(from, "identity")
 	var list []string
 	switch {
@@ -104,7 +104,7 @@ func wider(wide, narrow string) bool {
 		return false
 	}
 	if w == nil {
-		return wide == n[1] && wide == "numeric"
+		return n[1] == "numeric" && wide == "numeric"
 	}
 	number := func(digits string) int {
 		i, err := strconv.Atoi(digits)
