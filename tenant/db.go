@@ -75,6 +75,7 @@ type DB struct {
 	mu       sync.Mutex
 	required Statements
 	fits     *lru[fitKey, *fit]
+	learned  *lru[learnedKey, Statement]
 }
 
 type node struct {
@@ -102,7 +103,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	config.MaxConnLifetime = cmp.Or(config.MaxConnLifetime, 30*time.Minute)
 	config.StatementCache = cmp.Or(config.StatementCache, 512)
 	config.StatementTimeout = cmp.Or(config.StatementTimeout, 30*time.Second)
-	db := &DB{config: config, nodes: map[string]*node{}, shapes: newShapeCache()}
+	db := &DB{config: config, nodes: map[string]*node{}, shapes: newShapeCache(), learned: newLRU[learnedKey, Statement](maxLearned, nil)}
 	db.Require(config.Statements)
 	if config.StatementTimeout > maxTimeout {
 		return nil, errorf(CodeInvalid, "", "Config.StatementTimeout is more than %s", maxTimeout)

@@ -41,6 +41,7 @@ func (q *Querier) learn(ctx context.Context, s *session, c *call) (*shape, error
 	}
 	sh := shapeOf(sd, s.types, builtin)
 	q.db.shapes.put(c.key.shapeKey, sh)
+	q.db.noteLearned(c.binding.tenant.ID.IsZero(), c.key.sql, sh, s.types)
 	return sh, nil
 }
 

@@ -112,11 +112,10 @@ func (s fleetStatus) write(w io.Writer) error {
 		fmt.Fprintf(&b, "the files of the %s schema are not rolled out\n", scope)
 	}
 	for _, r := range s.Releases {
-		fmt.Fprintf(&b, "release %s %s is running", r.Name, r.Version)
-		if len(r.Misfits) > 0 {
-			fmt.Fprintf(&b, ", and does not fit %s", strings.Join(r.Misfits, ", "))
+		fmt.Fprintf(&b, "release %s %s (%s) is running, seen until %s UTC\n", r.Name, r.Version, r.ID, r.Until.UTC().Format(time.DateTime))
+		for _, m := range r.Misfits {
+			fmt.Fprintf(&b, "  does not fit %s, of %s: %s\n", m.Fingerprint, plural(m.Tenants, "tenant"), m.Reason)
 		}
-		b.WriteByte('\n')
 	}
 	if s.Rollout == nil {
 		b.WriteString("there was no rollout yet\n")

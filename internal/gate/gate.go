@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,17 +61,17 @@ type querier interface {
 // Live lists the releases that are running, but those whose ids are given. A
 // database without a ledger has none.
 func Live(ctx context.Context, db querier, except []string) ([]Release, error) {
-	rows, err := db.Query(ctx, `SELECT id, name, version, expires_at, statements FROM bailiwick.releases
+	rows, err := db.Query(ctx, `SELECT id, name, version, expires_at, statements, coalesce(to_jsonb(r) -> 'learned', '{}') FROM bailiwick.releases AS r
 		WHERE expires_at > now() ORDER BY name, version, id`)
 	var all []Release
 	if err == nil {
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Release, error) {
 			var r Release
-			var statements []byte
-			if err := row.Scan(&r.ID, &r.Name, &r.Version, &r.Expires, &statements); err != nil {
+			var statements, learned []byte
+			if err := row.Scan(&r.ID, &r.Name, &r.Version, &r.Expires, &statements, &learned); err != nil {
 				return r, err
 			}
-			return r, json.Unmarshal(statements, &r.Statements)
+			return r, errors.Join(json.Unmarshal(statements, &r.Statements), r.learn(learned))
 		})
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P01" || pg.Code == "3F000") {
@@ -85,6 +86,22 @@ func Live(ctx context.Context, db querier, except []string) ([]Release, error) {
 		}
 	}
 	return slices.DeleteFunc(all, func(r Release) bool { return slices.Contains(except, r.ID) }), nil
+}
+
+// learn adds what its servers have run beyond its statements.
+func (r *Release) learn(text []byte) error {
+	learned := map[string]tenant.Statement{}
+	if err := json.Unmarshal(text, &learned); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(learned)) {
+		if strings.HasPrefix(key, "public ") {
+			r.Statements.Public = append(r.Statements.Public, learned[key])
+		} else {
+			r.Statements.Tenant = append(r.Statements.Tenant, learned[key])
+		}
+	}
+	return nil
 }
 
 // Hook asks the gate of each plan, for all of the releases.

@@ -38,7 +38,11 @@ func (e *Engine) StartLayout(ctx context.Context, l *Layout) (ID, error) {
 		if err := remember(ctx, tx, l.Desired); err != nil {
 			return err
 		}
-		var err error
+		// Nobody asks any more which releases ran a month ago.
+		_, err := tx.Exec(ctx, "DELETE FROM bailiwick.releases WHERE expires_at < now() - interval '30 days'")
+		if err != nil {
+			return fmt.Errorf("write to the ledger: %w", err)
+		}
 		if id, err = e.insert(ctx, tx, j, l.Plans, l.Waves); err != nil {
 			return err
 		}

@@ -134,11 +134,23 @@ type CurrentState struct {
 
 // Release is a release that servers are running.
 type Release struct {
+	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Version string    `json:"version"`
 	Since   time.Time `json:"since"`
-	// Misfits are fingerprints that its statements don't fit.
-	Misfits []string `json:"misfits,omitempty"`
+	// Until is when it counts as gone, unless its servers push that on.
+	Until time.Time `json:"until"`
+	// Misfits are the states that its statements don't fit.
+	Misfits []Misfit `json:"misfits,omitempty"`
+}
+
+// Misfit is a state that a release's statements don't fit, and why.
+type Misfit struct {
+	// Fingerprint is "public" for the shared schema.
+	Fingerprint string `json:"fingerprint"`
+	Reason      string `json:"reason"`
+	// Tenants is how many are in the state.
+	Tenants int `json:"tenants"`
 }
 
 // Progress is a rollout with all that is in the ledger of it.
@@ -216,8 +228,12 @@ func (s *Status) readFleet(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	rows, err = tx.Query(ctx, `
-		SELECT name, version, first_seen, ARRAY(SELECT jsonb_object_keys(misfits)) FROM bailiwick.releases
-		WHERE expires_at > now() ORDER BY first_seen, id`)
+		SELECT r.id, r.name, r.version, r.first_seen, r.expires_at, coalesce((
+			SELECT jsonb_agg(jsonb_build_object('fingerprint', m.key, 'reason', m.value, 'tenants', (
+				SELECT count(*) FROM public.tenants AS t
+				WHERE t.schema_fingerprint = m.key AND t.state::text NOT IN ('offboarding', 'purged'))) ORDER BY m.key)
+			FROM jsonb_each_text(r.misfits) AS m), '[]')
+		FROM bailiwick.releases AS r WHERE r.expires_at > now() ORDER BY r.first_seen, r.id`)
 	if err == nil {
 		s.Releases, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Release])
 	}

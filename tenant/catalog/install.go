@@ -41,6 +41,7 @@ func LedgerGrants(runtime string) []string {
 		"GRANT USAGE ON SCHEMA bailiwick TO " + role,
 		"GRANT SELECT ON bailiwick.schemas TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON bailiwick.releases TO " + role,
+		"GRANT SELECT (id, state) ON bailiwick.rollouts TO " + role,
 	}
 }
 

@@ -76,3 +76,6 @@ CREATE TABLE IF NOT EXISTS bailiwick.releases (
     expires_at timestamptz NOT NULL, -- live until then; its servers push it on
     CONSTRAINT releases_pkey PRIMARY KEY (id)
 );
+-- What its servers have run beyond those statements, by "tenant " or "public " and
+-- a hash of the text.
+ALTER TABLE bailiwick.releases ADD COLUMN IF NOT EXISTS learned jsonb NOT NULL DEFAULT '{}';

@@ -88,6 +88,13 @@ func (r *Resolver) Forget(slug string) {
 	r.unknown.remove(slug)
 }
 
+// ForgetAll drops whatever is remembered.
+func (r *Resolver) ForgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tenants.entries, r.unknown.entries = nil, nil
+}
+
 // Locate asks the registry where a tenant lives now and which version its schema
 // has, whatever is remembered, and remembers the answer. It is what [tenant.Config] wants for its field of that name. The tenant not being
 // there, or not being active, is CodeNotFound.

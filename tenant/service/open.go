@@ -55,7 +55,7 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	if err := s.newHandler(resolver, probe); err != nil {
 		return nil, err
 	}
-	return s, s.openRelease(ctx)
+	return s, s.openRelease(ctx, resolver.ForgetAll)
 }
 
 // openDatabase opens the connections that the tenants share.

@@ -37,19 +37,25 @@ type release struct {
 	id, name, version, statements string
 
 	told    map[string]string // The misfits that are in the ledger.
-	failing bool              // The ledger did not answer last time.
+	learned map[string]bool   // The learned statements that are in the ledger.
+	// forget drops which versions tenants' schemas were found to have; rolledOut
+	// is what was last seen of rollouts.
+	forget    func()
+	rolledOut string
+	failing   bool // The ledger did not answer last time.
 }
 
 // openRelease registers the release and keeps it live until the service is closed.
+// forget is called when schemas have changed.
 // That the ledger can't be reached stops nothing.
-func (s *Service) openRelease(ctx context.Context) error {
+func (s *Service) openRelease(ctx context.Context, forget func()) error {
 	statements, err := json.Marshal(s.backend.DB.Statements())
 	if err != nil {
 		return fmt.Errorf("register the release: %w", err)
 	}
 	r := &release{
 		db: s.backend.DB, logger: s.cfg.Logger, settings: s.settings,
-		name: s.cfg.name(), version: s.settings.release(), statements: string(statements), told: map[string]string{},
+		name: s.cfg.name(), version: s.settings.release(), statements: string(statements), told: map[string]string{}, learned: map[string]bool{}, forget: forget,
 	}
 	sum := sha256.Sum256([]byte(r.name + "\x00" + r.version + "\x00" + r.statements))
 	r.id = hex.EncodeToString(sum[:16])
@@ -105,6 +111,7 @@ func (r *release) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
+			r.watch(ctx)
 			if now.Sub(last) >= r.settings.ReleaseHeartbeat || !maps.Equal(r.told, r.misfits()) {
 				r.beat(ctx)
 				last = now
@@ -136,6 +143,7 @@ func (r *release) beat(ctx context.Context) {
 			r.logger.InfoContext(ctx, "the release is registered again", "release", r.id)
 		}
 		r.told, r.failing = misfits, false
+		r.tellLearned(ctx)
 	case errors.Is(ctx.Err(), context.Canceled) || r.failing:
 	default:
 		r.failing = true
@@ -169,6 +177,7 @@ func (r *release) tell(ctx context.Context, misfits map[string]string) error {
 	if err != nil || tag.RowsAffected() > 0 {
 		return err
 	}
+	clear(r.learned)
 	_, err = public.Exec(ctx, `INSERT INTO bailiwick.releases (id, name, version, statements, misfits, expires_at)
 		VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, now() + make_interval(secs => $6))
 		ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at`,

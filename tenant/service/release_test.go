@@ -162,6 +162,59 @@ func TestTwoReleases(t *testing.T) {
 	check("older at last", older, 503, 503, 503)
 }
 
+// TestRolloutIsNoticed: a service hears of a rollout at once, although it may
+// remember for an hour which version a tenant's schema has, and although what it
+// runs would still be understood.
+func TestRolloutIsNoticed(t *testing.T) {
+	t.Parallel()
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: config().Schema}), servicetest.NewIssuer(t)
+	p := servicetest.Start(t, releaseOf(readText), nil, append(servicetest.Settings(db.RuntimeURL, is), "TENANT_CACHE_EXPIRY=1h", "RELEASE_HEARTBEAT=100ms")...)
+	defer p.Stop(t)
+	of := db.Tenants[0]
+	if status, _, body := askNotes(t, p, is, of); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	execOwner(t, db, "INSERT INTO bailiwick.rollouts (versions, plans, options) VALUES ('{}', '[]', '{}')")
+	change(t, db, of, "new", "ALTER TABLE notes RENAME COLUMN text TO title")
+	eventually(t, "the service sees that it does not fit", func() bool {
+		status, _, _ := askNotes(t, p, is, of)
+		return status == http.StatusServiceUnavailable
+	})
+	execOwner(t, db, "UPDATE bailiwick.rollouts SET state = 'done'")
+	change(t, db, of, "old", "ALTER TABLE notes RENAME COLUMN title TO text")
+	eventually(t, "the service sees that it fits again", func() bool {
+		status, _, _ := askNotes(t, p, is, of)
+		return status == http.StatusOK
+	})
+}
+
+// TestReleaseLearns: what handlers put together gets into the ledger.
+func TestReleaseLearns(t *testing.T) {
+	t.Parallel()
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: config().Schema}), servicetest.NewIssuer(t)
+	p := servicetest.Start(t, releaseOf(readText), nil, append(servicetest.Settings(db.RuntimeURL, is), "RELEASE_HEARTBEAT=100ms")...)
+	defer p.Stop(t)
+	if status, _, body := askNotes(t, p, is, db.Tenants[0]); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	learned := func() (n int) {
+		conn, err := pgx.Connect(t.Context(), db.OwnerURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+		err = conn.QueryRow(t.Context(), `SELECT count(*) FROM bailiwick.releases, jsonb_each(learned) AS l
+			WHERE l.key LIKE 'tenant %' AND l.value ->> 'name' LIKE 'built by a handler: SELECT %' AND l.value ->> 'sql' LIKE '%FROM notes%'`).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	eventually(t, "the handler's statement is registered", func() bool { return learned() == 1 })
+	execOwner(t, db, "DELETE FROM bailiwick.releases")
+	eventually(t, "it is registered again with the release", func() bool { return learned() == 1 })
+}
+
 // TestReleaseIsRegistered: its row lives as long as its servers, and not longer.
 func TestReleaseIsRegistered(t *testing.T) {
 	t.Parallel()
