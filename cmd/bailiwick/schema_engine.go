@@ -156,6 +156,8 @@ const resumeCommand = "bailiwick schema resume"
 type report struct {
 	*rollout.Outcome
 
+	// Reverts is the rollout that a rollback undoes.
+	Reverts  rollout.ID        `json:"reverts,omitempty"`
 	Failures []rollout.Failure `json:"failures"`
 	// Next is the command that goes on from here.
 	Next string `json:"next,omitempty"`
@@ -176,6 +178,7 @@ func runRollout(ctx context.Context, cmd *cobra.Command, engine *rollout.Engine,
 	}
 	if status.Rollout != nil && status.Rollout.ID == id {
 		r.Failures = append(r.Failures, status.Rollout.Failures...)
+		r.Reverts = status.Rollout.Reverts
 	}
 	var exit error
 	switch {
@@ -206,7 +209,11 @@ func explainRollout(err error) error {
 
 func (r report) write(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "rollout %d is %s: %d of %s changed", r.ID, r.State, r.Done, plural(r.Total, "schema"))
+	undoes := ""
+	if r.Reverts != 0 {
+		undoes = fmt.Sprintf(", which undoes rollout %d,", r.Reverts)
+	}
+	fmt.Fprintf(&b, "rollout %d%s is %s: %d of %s changed", r.ID, undoes, r.State, r.Done, plural(r.Total, "schema"))
 	for _, part := range []struct {
 		n    int
 		what string

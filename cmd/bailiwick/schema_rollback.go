@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ type rollbackOptions struct {
 	rolloutFlags
 
 	tenants      []string
+	rollout      int64
 	dryRun       bool
 	acceptLoss   bool
 	breakRelease []string
@@ -30,7 +32,9 @@ func newSchemaRollbackCommand() *cobra.Command {
 		Long: `rollback runs the ways back that were found and tried when the rollout was
 planned, with the same care: in waves, resumable, each schema in transactions of
 its own. Tenants that were made in the new state go back too, and new ones are
-then made as before. A rollout that is not finished is abandoned.
+then made as before. A rollout that is not finished is abandoned. It says which
+rollout it undoes; after a rollback it goes further back only to the rollout that
+--rollout names, so that doing it twice does no harm.
 
 Where a plan has no way back the rollback is refused, and says why. A way back
 that loses data says which, and wants --accept-loss or an answer.
@@ -45,18 +49,21 @@ Exit status: 0 when all is done, 1 when it is not, 2 when work is left on purpos
 by --dry-run or by a pause.`,
 		Example: `  bailiwick schema rollback --dry-run
   bailiwick schema rollback --tenant acme
-  bailiwick schema rollback --yes --accept-loss`,
+  bailiwick schema rollback --yes --accept-loss
+  bailiwick schema rollback --rollout 41`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return rollBack(cmd, o) },
 	}
 	o.define(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&o.tenants, "tenant", nil, "roll back these tenants only, by their slugs")
+	f.Int64Var(&o.rollout, "rollout", 0, "undo this rollout, which must be the last one that is not undone")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the way back, and change nothing")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "roll back although data is lost")
 	f.BoolVar(&o.yes, "yes", false, "don't ask")
 	defineBreakRelease(cmd, &o.breakRelease)
 	completeFlag(cmd, "tenant", completeTenants)
+	completeFlag(cmd, "rollout", completeNone)
 	return cmd
 }
 
@@ -72,10 +79,11 @@ func rollBack(cmd *cobra.Command, o rollbackOptions) error {
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {
-			back, err := engine.LayoutRollback(ctx, o.tenants)
+			back, err := engine.LayoutRollback(ctx, rollout.ID(o.rollout), o.tenants)
 			if err != nil {
 				return explainRollout(err)
 			}
+			p.sayf("undoing rollout %d of %s UTC", back.Of.ID, back.Of.CreatedAt.UTC().Format(time.DateTime))
 			if err := f.askBack(ctx, back, o.breakRelease); err != nil {
 				return err
 			}

@@ -141,6 +141,9 @@ func writeRollout(b *strings.Builder, r *rollout.Progress) {
 	if r.Kind == "rollback" {
 		what = ", a rollback,"
 	}
+	if r.Reverts != 0 {
+		what = fmt.Sprintf(", which undoes rollout %d,", r.Reverts)
+	}
 	fmt.Fprintf(b, "rollout %d%s of %s is %s\n", r.ID, what, r.CreatedAt.UTC().Format(time.DateTime), r.Condition())
 	for _, wave := range r.Waves {
 		fmt.Fprintf(b, "  wave %d, %s: %d of %d done", wave.Number, wave.Group, wave.Done, wave.Total)

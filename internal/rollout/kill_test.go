@@ -104,7 +104,7 @@ func (f *fixture) begin(t *testing.T, back bool) {
 	start := func() error { _, err := e.Start(t.Context(), f.fleet); return err }
 	if back {
 		start = func() error {
-			b, err := e.LayoutRollback(t.Context(), nil)
+			b, err := e.LayoutRollback(t.Context(), 0, nil)
 			if err == nil {
 				_, err = e.StartRollback(t.Context(), b)
 			}

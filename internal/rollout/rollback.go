@@ -29,13 +29,18 @@ type Rollback struct {
 	job *job // the one that is undone
 }
 
-// LayoutRollback finds the way back of the last rollout, or of the last one that
-// had the tenants that are named, for these alone. It changes nothing. Where
-// there is no way back it is an error that says why.
-func (e *Engine) LayoutRollback(ctx context.Context, slugs []string) (*Rollback, error) {
+// LayoutRollback finds the way back of the last rollout that was not undone, or of
+// the last one that had the tenants that are named, for these alone. It changes
+// nothing. Where there is no way back it is an error that says why. After a
+// rollback it goes on to an older rollout only when that is named; of is 0 when
+// none is.
+func (e *Engine) LayoutRollback(ctx context.Context, of ID, slugs []string) (*Rollback, error) {
 	b := &Rollback{Layout: Layout{Partial: len(slugs) > 0}}
 	var err error
 	if b.Of, err = e.undone(ctx, slugs); err != nil {
+		return nil, err
+	}
+	if err := e.meant(ctx, b.Of, of); err != nil {
 		return nil, err
 	}
 	if b.job, err = e.load(ctx, b.Of.ID); err != nil {
@@ -112,6 +117,28 @@ func (e *Engine) undone(ctx context.Context, slugs []string) (Summary, error) {
 		err = errors.New("there is no rollout to undo\n\tmend: `bailiwick schema status` shows the last one")
 	}
 	return s, err
+}
+
+// meant refuses to undo another rollout than the one that was meant: that is the
+// one that is named, or else the last one, and not one before a rollback. Who
+// presses twice is not to go back twice.
+func (e *Engine) meant(ctx context.Context, found Summary, of ID) error {
+	if of != 0 && of != found.ID {
+		return fmt.Errorf("rollout %d can't be undone now: the next one to undo is rollout %d of %s\n\tmend: undo that one first, or name no rollout",
+			of, found.ID, found.begun())
+	}
+	if of == found.ID {
+		return nil
+	}
+	back, ok, err := e.summary(ctx, `
+		WHERE kind = 'rollback' AND state = 'done' AND id > $1 AND (options ->> 'reverts')::bigint > $1
+		  AND NOT coalesce((options ->> 'partial')::boolean, false)
+		ORDER BY id DESC LIMIT 1`, int64(found.ID))
+	if err != nil || !ok {
+		return err
+	}
+	return fmt.Errorf("rollout %d is undone already, by rollout %d; the one before it is rollout %d of %s\n\tmend: if that one is to be undone too: --rollout %d",
+		back.Reverts, back.ID, found.ID, found.begun(), found.ID)
 }
 
 // returning are the schemas that the rollout brought to where they are.

@@ -13,7 +13,7 @@ import (
 
 func rollBack(t *testing.T, e *rollout.Engine, slugs ...string) *rollout.Outcome {
 	t.Helper()
-	b, err := e.LayoutRollback(t.Context(), slugs)
+	b, err := e.LayoutRollback(t.Context(), 0, slugs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestRollback(t *testing.T) {
 	if n := f.at(t, f.from); n != 5 || f.current(t) != f.from {
 		t.Errorf("%d of 5 are back, current is %s", n, f.current(t))
 	}
-	if _, err := e.LayoutRollback(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no rollout to undo") {
+	if _, err := e.LayoutRollback(t.Context(), 0, nil); err == nil || !strings.Contains(err.Error(), "no rollout to undo") {
 		t.Errorf("undone twice: %v", err)
 	}
 	f.fleet.States[0].Schemas = f.fleet.States[0].Schemas[:4]
@@ -72,7 +72,7 @@ func TestRollbackOfOne(t *testing.T) {
 	f := newFixture(t, change{tenants: 3, steps: addEmail, reverse: dropEmail})
 	e, id := f.start(t)
 	run(t, e, id, rollout.Done)
-	if _, err := e.LayoutRollback(t.Context(), []string{"nobody"}); err == nil {
+	if _, err := e.LayoutRollback(t.Context(), 0, []string{"nobody"}); err == nil {
 		t.Error("a tenant that is not there was rolled back")
 	}
 	rollBack(t, e, f.Tenants[1].Slug)
@@ -97,14 +97,14 @@ func TestRollbackOfUnfinished(t *testing.T) {
 	f.config.Deployment = everybody(1)
 	e, id := f.start(t)
 	run(t, e, id, rollout.Failed)
-	b, err := e.LayoutRollback(t.Context(), nil)
+	b, err := e.LayoutRollback(t.Context(), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b.Of.ID != id || b.Total() != 3 || len(b.Notes) != 1 || !strings.Contains(b.Notes[0], half.Slug) {
 		t.Errorf("%d targets, %q", b.Total(), b.Notes)
 	}
-	if _, err := e.LayoutRollback(t.Context(), []string{half.Slug}); err == nil {
+	if _, err := e.LayoutRollback(t.Context(), 0, []string{half.Slug}); err == nil {
 		t.Error("one tenant was rolled back in the middle of a rollout")
 	} else if _, ok := errors.AsType[*rollout.UnfinishedError](err); !ok {
 		t.Error(err)
@@ -121,7 +121,7 @@ func TestNoWayBack(t *testing.T) {
 	f.fleet.States[0].Plan.Irreversible = "the spelling is lost"
 	e, id := f.start(t)
 	run(t, e, id, rollout.Done)
-	_, err := e.LayoutRollback(t.Context(), nil)
+	_, err := e.LayoutRollback(t.Context(), 0, nil)
 	if err == nil || !strings.Contains(err.Error(), "the spelling is lost") || !strings.Contains(err.Error(), "mend: ") {
 		t.Error(err)
 	}

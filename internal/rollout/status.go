@@ -14,6 +14,8 @@ type Summary struct {
 	ID    ID     `json:"id"`
 	Kind  string `json:"kind"`
 	State string `json:"state"`
+	// Reverts is the rollout that a rollback undoes.
+	Reverts ID `json:"reverts,omitempty"`
 	// Holder is who works on it, if anybody does.
 	Holder string `json:"holder,omitempty"`
 	// Versions are what it leads to, by scope.
@@ -29,6 +31,9 @@ type Summary struct {
 // Finished tells that nobody has to go on with it.
 func (s Summary) Finished() bool { return s.State == Done || s.State == Abandoned }
 
+// begun is when it was, for a sentence.
+func (s Summary) begun() string { return s.CreatedAt.UTC().Format(time.DateTime) + " UTC" }
+
 // Condition is the state in words.
 func (s Summary) Condition() string {
 	switch {
@@ -43,7 +48,7 @@ func (s Summary) Condition() string {
 }
 
 const selectSummary = `
-	SELECT id, kind, state, CASE WHEN holder_until > now() THEN coalesce(holder, '') ELSE '' END, versions,
+	SELECT id, kind, state, coalesce((options ->> 'reverts')::bigint, 0), CASE WHEN holder_until > now() THEN coalesce(holder, '') ELSE '' END, versions,
 	       coalesce((options ->> 'partial')::boolean, false), coalesce(error, ''), created_by, created_at, finished_at
 	FROM bailiwick.rollouts`
 
