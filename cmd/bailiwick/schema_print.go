@@ -190,16 +190,20 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 			order = ", public last"
 		}
 		fmt.Fprintf(w.b, "%s for %s, certified%s\n", plural(len(plans), "plan"), schemasWord(made, tenants), order)
-		command := "bailiwick schema apply"
-		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return len(p.Destroys) > 0 }) && !o.save {
-			command += " --accept-loss"
-		}
-		fmt.Fprintf(w.b, "next: `%s` rolls it out", command)
+		fmt.Fprintf(w.b, "next: `%s` rolls it out", applyCommand(plans, o.save))
 		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.WorkedOut() != nil }) && !o.save {
 			w.b.WriteString(", `bailiwick schema plan --save` writes it down for review")
 		}
 		w.b.WriteByte('\n')
 	}
+}
+
+// applyCommand rolls plans out. Those that have just been saved are reviewed.
+func applyCommand(plans []*plan.Plan, saved bool) string {
+	if !saved && slices.ContainsFunc(plans, func(p *plan.Plan) bool { return len(p.Destroys) > 0 }) {
+		return "bailiwick schema apply --accept-loss"
+	}
+	return "bailiwick schema apply"
 }
 
 func schemasWord(made *plan.Fleet, tenants int) string {

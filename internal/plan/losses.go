@@ -82,7 +82,7 @@ func holds(wide, narrow string) bool {
 	if wide == "text" || wide == narrow {
 		return true
 	}
-	order := []string{"smallint", "integer", "bigint", "numeric"}
+	order := []string{"smallint", "integer", "bigint", numeric}
 	w, n := slices.Index(order, wide), slices.Index(order, narrow)
 	if n >= 0 && w > n {
 		return true
@@ -94,6 +94,8 @@ func holds(wide, narrow string) bool {
 	return wider(wide, narrow)
 }
 
+const numeric = "numeric"
+
 var sized = regexp.MustCompile(`^([a-z ]+)\((\d+)(?:,(\d+))?\)$`)
 
 // wider tells whether a type is another one with more room: before the point, and
@@ -104,7 +106,7 @@ func wider(wide, narrow string) bool {
 		return false
 	}
 	if w == nil {
-		return n[1] == "numeric" && wide == "numeric"
+		return n[1] == numeric && wide == numeric
 	}
 	number := func(digits string) int {
 		i, err := strconv.Atoi(digits)
