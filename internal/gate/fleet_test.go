@@ -34,7 +34,7 @@ func TestReferenceService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer q.Close()
+	t.Cleanup(q.Close)
 	rows, err := q.Query(t.Context(), "SELECT p.uid FROM providers AS p WHERE p.alias ILIKE $1 OR p.created_at > $2", "%", time.Time{})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -72,60 +73,64 @@ func (a *asking) clone(ctx context.Context, s *scratch, url string, all []Ahead)
 	if err != nil {
 		return err
 	}
-	live, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
+	c := &copying{}
+	if c.live, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return fmt.Errorf("plan: connect to the fleet: %w", err)
 	}
-	defer func() { err = errors.Join(err, live.Close(context.WithoutCancel(ctx))) }()
-	var conns [2]*pgx.Conn
-	var databases [2]*database
-	for i := range databases {
-		if databases[i], err = s.newDatabase(ctx); err != nil {
+	defer func() { err = errors.Join(err, c.live.Close(context.WithoutCancel(ctx))) }()
+	for i := range c.databases {
+		if c.databases[i], err = s.newDatabase(ctx); err != nil {
 			return err
 		}
-		if conns[i], err = databases[i].connect(ctx); err != nil {
+		if c.conns[i], err = c.databases[i].connect(ctx); err != nil {
 			return err
 		}
 	}
-	unit := func(scope Scope, schema string, steps []Step) (u aheadUnit, err error) {
-		objects, err := fingerprint.Objects(ctx, live, schema)
-		if err != nil {
-			return u, err
-		}
-		o := &origin{scope: scope, fingerprint: fingerprint.Of(objects), objects: objects}
-		u = aheadUnit{scope: scope, steps: steps}
-		for i, w := range []*World{&u.fresh, &u.trial} {
-			clone, refused, err := o.clone(ctx, databases[i], conns[i])
-			if err != nil {
-				return u, err
-			}
-			if len(refused) > 0 {
-				return u, fmt.Errorf("plan: %s can't be copied to try what is to be done: %s", schema, strings.Join(shorten(refused), "; "))
-			}
-			*w = clone
-		}
-		return u, nil
+	shared := Ahead{Scope: Public, Schema: publicSchema}
+	if i := slices.IndexFunc(all, func(next Ahead) bool { return next.Scope == Public }); i >= 0 {
+		shared.Steps = all[i].Steps
 	}
-	var steps []Step
-	for _, next := range all {
-		if next.Scope == Public {
-			steps = next.Steps
-		}
-	}
-	public, err := unit(Public, publicSchema, steps)
+	public, err := c.unit(ctx, shared)
 	if err != nil {
 		return err
 	}
 	for _, next := range all {
 		u := public
 		if next.Scope == Tenant {
-			if u, err = unit(Tenant, next.Schema, next.Steps); err != nil {
+			if u, err = c.unit(ctx, next); err != nil {
 				return err
 			}
 		}
 		a.units = append(a.units, u)
 	}
 	return nil
+}
+
+// copying makes copies of live schemas in two databases.
+type copying struct {
+	live      *pgx.Conn
+	databases [2]*database
+	conns     [2]*pgx.Conn
+}
+
+func (c *copying) unit(ctx context.Context, of Ahead) (u aheadUnit, err error) {
+	objects, err := fingerprint.Objects(ctx, c.live, of.Schema)
+	if err != nil {
+		return u, err
+	}
+	o := &origin{scope: of.Scope, fingerprint: fingerprint.Of(objects), objects: objects}
+	u = aheadUnit{scope: of.Scope, steps: of.Steps}
+	for i, w := range []*World{&u.fresh, &u.trial} {
+		clone, refused, err := o.clone(ctx, c.databases[i], c.conns[i])
+		if err != nil {
+			return u, err
+		}
+		if len(refused) > 0 {
+			return u, fmt.Errorf("plan: %s can't be copied to try what is to be done: %s", of.Schema, strings.Join(shorten(refused), "; "))
+		}
+		*w = clone
+	}
+	return u, nil
 }
 
 // run runs the steps on trial. Outside of transactions one may have been done by

@@ -292,11 +292,13 @@ func dropTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
 }
 
 // dropUnknownRoles knows by the shared dependencies which roles any database
-// refers to. A role that is being made is not visible yet.
+// refers to. A role that is being made is not visible yet. Those of scratch
+// databases are left to package plan, which makes them: for a moment nothing
+// refers to them.
 func dropUnknownRoles(ctx context.Context, conn *pgx.Conn) error {
 	names, err := column(ctx, conn, `
 		SELECT rolname FROM pg_roles AS r
-		WHERE rolname ~ '^t_[0-9a-f]{32}$' AND NOT rolcanlogin AND NOT EXISTS (
+		WHERE rolname ~ '^t_[0-9a-f]{32}$' AND NOT starts_with(rolname, 't_ba111c1c00000000') AND NOT rolcanlogin AND NOT EXISTS (
 			SELECT FROM pg_shdepend AS d
 			WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.dbid <> 0)`)
 	if err != nil {

@@ -33,9 +33,12 @@ func TestServerOfOnesOwn(t *testing.T) {
 			t.Logf("close: %v", err) // the context has ended, the server is about to
 		}
 	})
-	const role = "t_00000000000040008000000000000000"
+	const (
+		role    = "t_00000000000040008000000000000000"
+		scratch = "t_ba111c1c000000000000000000000000" // Nothing refers to it yet.
+	)
 	for _, sql := range []string{
-		"CREATE DATABASE bw_test_deadbeef_1", "CREATE DATABASE bw_test_of_somebody", "CREATE ROLE " + role,
+		"CREATE DATABASE bw_test_deadbeef_1", "CREATE DATABASE bw_test_of_somebody", "CREATE ROLE " + role, "CREATE ROLE " + scratch,
 	} {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -54,7 +57,7 @@ func TestServerOfOnesOwn(t *testing.T) {
 
 	rows, err := conn.Query(t.Context(), `
 		SELECT datname FROM pg_database WHERE datname LIKE 'bw\_test\_%'
-		UNION ALL SELECT rolname FROM pg_roles WHERE rolname = $1`, role)
+		UNION ALL SELECT rolname FROM pg_roles WHERE rolname IN ($1, $2) ORDER BY 1`, role, scratch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestServerOfOnesOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"bw_test_of_somebody"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"bw_test_of_somebody", scratch}, left); diff != "" {
 		t.Error(diff)
 	}
 }
