@@ -99,7 +99,7 @@ func (s *sides) findAll(ctx context.Context, names []string) ([]*side, error) {
 				return nil, fmt.Errorf("%s: %w", given, err)
 			}
 		}
-		if err := s.needScratch(); err != nil {
+		if err := s.needScratch(); err != nil { //nolint:contextcheck // the command carries it
 			return nil, err
 		}
 	}
@@ -142,7 +142,7 @@ func (s *sides) registered(ctx context.Context, slug string) (*side, error) {
 	f := s.fleet
 	f.url = cmp.Or(f.url, os.Getenv("DATABASE_OWNER_URL"), f.atlas.Tenant.URL, f.atlas.Public.URL)
 	if f.url == "" {
-		instance, err := resumeDev(s.cmd)
+		instance, err := resumeDev(s.cmd) //nolint:contextcheck // the command carries it
 		if err != nil {
 			return nil, err
 		}

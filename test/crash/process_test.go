@@ -46,7 +46,8 @@ func launch(t *testing.T, file string) *process {
 		defer close(p.ended)
 		lines := bufio.NewScanner(out)
 		p.begun <- lines.Scan()
-		for lines.Scan() { //nolint:revive // to its end
+		for lines.Scan() {
+			continue // to its end
 		}
 		p.err = p.cmd.Wait()
 	}()
@@ -92,8 +93,8 @@ func (p *process) wait() error {
 
 // killedError tells whether a process has ended because it was killed.
 func killedError(err error) bool {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
 		return false
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)

@@ -68,12 +68,12 @@ func beWorker(ctx context.Context, file string) error {
 	fmt.Println("working") // from here on it is killed
 	for {
 		outcome, err := e.Run(ctx, id)
-		var held *rollout.HeldError
-		var finished *rollout.FinishedError
+		_, held := errors.AsType[*rollout.HeldError](err)
+		_, finished := errors.AsType[*rollout.FinishedError](err)
 		switch {
-		case errors.As(err, &finished):
+		case finished:
 			return nil
-		case errors.As(err, &held):
+		case held:
 			time.Sleep(lease / 3)
 		case err != nil:
 			return err
@@ -92,8 +92,7 @@ func begin(ctx context.Context, e *rollout.Engine, fleet *plan.Fleet) (rollout.I
 		return found.ID, err
 	}
 	id, err := e.Start(ctx, fleet)
-	var unfinished *rollout.UnfinishedError
-	if errors.As(err, &unfinished) {
+	if unfinished, ok := errors.AsType[*rollout.UnfinishedError](err); ok {
 		return unfinished.Rollout.ID, nil
 	}
 	return id, err
