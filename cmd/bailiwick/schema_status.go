@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -98,11 +99,17 @@ func (s fleetStatus) next() string {
 
 func (s fleetStatus) write(w io.Writer) error {
 	var b strings.Builder
+	underway := slices.ContainsFunc(s.States, func(state rollout.FleetState) bool { return state.Ahead })
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "TENANTS\tSTATE\tVERSION\t") //nolint:errcheck // a builder has no errors
 	for _, state := range s.States {
 		note := ""
-		if !state.Current {
+		switch {
+		case state.Ahead:
+			note = "where the rollout leads"
+		case underway:
+			note = "still to come, such as " + state.Example
+		case !state.Current:
 			note = "behind, such as " + state.Example
 		}
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", state.Tenants, state.Fingerprint, orDash(state.Version), note) //nolint:errcheck // likewise

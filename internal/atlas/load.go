@@ -109,6 +109,7 @@ func (l *loader) load() *Config {
 	if body == nil {
 		return config
 	}
+	l.misspelt(body)
 	deployments := l.deployments(body)
 	if len(l.found) > 0 {
 		return config // Atlas's reader would say the same in other words.

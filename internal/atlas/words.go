@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 func sortedKeys[M ~map[string]V, V any](m M) []string {
@@ -15,6 +17,29 @@ func sortedKeys[M ~map[string]V, V any](m M) []string {
 // line and no full stop.
 func sentence(s string) string {
 	return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".")
+}
+
+// misspelt refuses blocks whose name is nearly one that counts. Atlas takes any
+// block, so that a slip of the pen would be a setting that has no effect.
+func (l *loader) misspelt(body *hclsyntax.Body) {
+	const slip = 2
+	near := func(b *hclsyntax.Block, what, word string, known []string) {
+		if slices.Contains(known, word) {
+			return
+		}
+		for _, k := range known {
+			if editDistance(strings.ToLower(word), k) <= slip {
+				l.reportf(b.DefRange().Start.Line, "misspelt", word, nearest(word, known), "the %s %q has no effect", what, word)
+				return
+			}
+		}
+	}
+	for _, b := range body.Blocks {
+		near(b, "block", b.Type, []string{"variable", "locals", "data", blockEnv, "deployment", "diff", "lint", "atlas"})
+		if b.Type == blockEnv && len(b.Labels) == 1 {
+			near(b, "env", b.Labels[0], []string{EnvPublic, EnvTenant})
+		}
+	}
 }
 
 // nearest is the mend for a word that isn't known.

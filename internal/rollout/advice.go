@@ -8,7 +8,7 @@ import (
 
 // advice is what usually helps, by SQLSTATE.
 var advice = map[string]string{
-	"23502": "rows have no value there: fill it by a backfill in a plan file, then resume",
+	"23502": "rows have no value there: fill them, then resume; or write a plan file with a backfill, and then `bailiwick schema apply --abandon`",
 	"23503": "rows refer to rows that are not there: mend them, then resume",
 	"23505": "rows are equal where they must differ: mend them, then resume",
 	"23514": "rows break the new condition: mend them, then resume",

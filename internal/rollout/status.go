@@ -125,7 +125,9 @@ type FleetState struct {
 	Fingerprint string `json:"fingerprint"`
 	Version     string `json:"version,omitempty"`
 	Current     bool   `json:"current"`
-	Tenants     int    `json:"tenants"`
+	// Ahead tells that an unfinished rollout leads there.
+	Ahead   bool `json:"ahead,omitempty"`
+	Tenants int  `json:"tenants"`
 	// Example is one of them.
 	Example string `json:"example"`
 }
@@ -208,11 +210,15 @@ func (e *Engine) Status(ctx context.Context) (*Status, error) {
 
 func (s *Status) readFleet(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
-		SELECT n.schema_fingerprint, coalesce(max(d.version), ''), coalesce(bool_or(d.current), false), count(DISTINCT n.id), min(n.slug)
+		SELECT n.schema_fingerprint, coalesce(max(d.version), ''), coalesce(bool_or(d.current), false),
+		       n.schema_fingerprint IN (
+		           SELECT t.to_fp FROM bailiwick.rollout_targets AS t JOIN bailiwick.rollouts AS r ON r.id = t.rollout_id
+		           WHERE r.state IN ('running', 'paused', 'failed')),
+		       count(DISTINCT n.id), min(n.slug)
 		FROM public.tenants AS n
 		LEFT JOIN bailiwick.schemas AS d ON d.scope = 'tenant' AND d.fingerprint = n.schema_fingerprint
 		WHERE n.state::text NOT IN ('offboarding', 'purged')
-		GROUP BY n.schema_fingerprint ORDER BY 4 DESC, 1`)
+		GROUP BY n.schema_fingerprint ORDER BY 5 DESC, 1`)
 	if err == nil {
 		s.States, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FleetState])
 	}
