@@ -113,6 +113,9 @@ func stepWords(s plan.Step) string {
 		return words
 	case plan.InTransaction:
 	}
+	if s.Computed {
+		return "in one transaction, worked out: the owners and privileges that the file leaves open"
+	}
 	return "in one transaction"
 }
 
@@ -144,6 +147,9 @@ func (w *planWriter) findings(list []plan.Finding) {
 		if f.Mend != "" {
 			line += "\n  mend: " + f.Mend
 		}
+		if f.Query != "" {
+			line += "\n  look: " + f.Query
+		}
 		lines = append(lines, line)
 	}
 	w.list("findings", slices.Compact(lines))
@@ -154,7 +160,7 @@ func (w *planWriter) reverse(p *plan.Plan) {
 	case len(p.Reverse) > 0:
 		w.steps("way back", p.Reverse)
 		for _, loss := range p.Losses {
-			w.b.WriteString("    loses " + loss + "\n")
+			w.b.WriteString("    loses: " + loss + "\n")
 		}
 	case p.Irreversible != "":
 		w.b.WriteString("  no way back: " + p.Irreversible + "\n")

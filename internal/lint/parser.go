@@ -19,6 +19,13 @@ func Parse(sql string) (*pgquery.ParseResult, error) {
 	return pgquery.Parse(sql)
 }
 
+// Deparse writes SQL from a tree. It is safe for concurrent use.
+func Deparse(tree *pgquery.ParseResult) (string, error) {
+	parsing.Lock()
+	defer parsing.Unlock()
+	return pgquery.Deparse(tree)
+}
+
 func scan(sql string) (*pgquery.ScanResult, error) {
 	parsing.Lock()
 	defer parsing.Unlock()

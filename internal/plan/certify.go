@@ -19,7 +19,7 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		world := u.fresh
 		world.locks = &u.plan.Locks
-		err := r.rehearse(ctx, u.plan, world, u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
+		err := r.rehearse(ctx, u.plan, world, &u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
 		if err != nil {
 			return err
 		}
@@ -38,8 +38,8 @@ func (r *route) certify(ctx context.Context) error {
 			return nil
 		}
 		// A way back that fails refuses only itself.
-		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From}
-		if err := r.rehearse(ctx, &back, u.fresh, u.plan.Reverse, u.objects, "the way back"); err != nil {
+		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From, Source: u.plan.Source}
+		if err := r.rehearse(ctx, &back, u.fresh, &u.plan.Reverse, u.objects, "the way back"); err != nil {
 			return err
 		}
 		if !back.Certified() {
@@ -72,16 +72,39 @@ func (r *route) lint(u *unit) {
 }
 
 // rehearse runs steps in a world, which must come to have the wanted objects by
-// them. what is what they belong to, for the sentence that refuses the plan.
-func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps []Step, want []fingerprint.Object, what string) error {
-	got, ran, err := r.runIn(ctx, p, w, steps, what)
-	if err != nil || !ran {
+// them. To those of a plan file it adds what the file leaves to it. what is what
+// they belong to, for the sentence that refuses the plan.
+func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps *[]Step, want []fingerprint.Object, what string) error {
+	got, ran, err := r.runIn(ctx, p, w, *steps, what)
+	if err != nil || !ran || fingerprint.Of(got) == fingerprint.Of(want) {
 		return err
 	}
-	if to := fingerprint.Of(want); fingerprint.Of(got) != to {
-		r.refuse(p, what+" leads to another state than "+to+": "+explain(got, want))
+	if p.Source != "" && grantsOnly(got, want) {
+		rest, err := r.complete(ctx, p, w, want)
+		*steps = slices.Concat(*steps, rest)
+		return err
 	}
+	r.refuse(p, what+" leads to another state than "+fingerprint.Of(want)+": "+explain(got, want))
 	return nil
+}
+
+// grantsOnly tells that nothing differs but owners and privileges. They are the
+// tool's business and not that of plan files.
+func grantsOnly(from, to []fingerprint.Object) bool {
+	return !slices.ContainsFunc(fingerprint.Diff(from, to), func(d fingerprint.Difference) bool {
+		return d.Kind != "privilege" && d.Kind != "default privilege" && d.Kind != "owner"
+	})
+}
+
+// complete works out the owners and privileges that a plan file leaves open.
+func (r *route) complete(ctx context.Context, p *Plan, w World, want []fingerprint.Object) ([]Step, error) {
+	t := trial{World: w, target: want, mend: "write that into the plan file"}
+	rest, refused, err := t.run(ctx)
+	for i := range rest {
+		rest[i].Computed = true
+	}
+	r.refuse(p, refused...)
+	return rest, err
 }
 
 // runIn runs steps in a world, and returns what that is made of then. Where they
@@ -94,11 +117,20 @@ func (r *route) runIn(ctx context.Context, p *Plan, w World, steps []Step, what 
 		if s, ok := errors.AsType[*statementError](err); ok {
 			what += " fails at " + s.statements[0]
 		}
-		r.refuse(p, what+": "+describe(err))
+		r.refuse(p, what+": "+describe(err)+amend(p))
 		return nil, false, nil
 	}
 	got, err = fingerprint.Objects(ctx, w.Conn, w.Schema)
 	return got, err == nil, err
+}
+
+// amend says what to do about statements that don't work. Whose are in a plan file
+// knows where to change them.
+func amend(p *Plan) string {
+	if p.Source != "" {
+		return ""
+	}
+	return "; " + byFile
 }
 
 // refusals counts the plans that can't be.

@@ -98,6 +98,13 @@ func (r *route) follow(ctx context.Context, p *Plan, w World, files []*Plan) (st
 		}
 		switch to := fingerprint.Of(got); {
 		case to == f.To:
+		case f.To == p.To && grantsOnly(got, r.desired.targets[p.Scope].Objects):
+			got = r.desired.targets[p.Scope].Objects
+			rest, err := r.complete(ctx, p, w, got)
+			if err != nil {
+				return nil, err
+			}
+			p.Steps = slices.Concat(p.Steps, rest)
 		case f.To == p.To:
 			r.refuse(p, what+" leads to another state than "+f.To+": "+explain(got, r.desired.targets[p.Scope].Objects))
 			return nil, nil

@@ -33,7 +33,7 @@ func (o *origin) clone(ctx context.Context, db *database, conn *pgx.Conn) (w Wor
 		if err == nil || sqlState(err) == "" {
 			return w, nil, err
 		}
-		return w, []string{"a second clone can't be made as the first one was: " + describe(err)}, nil
+		return w, []string{"a second clone can't be made as the first one was: " + describe(err) + "; " + byHand}, nil
 	}
 	t := trial{World: w, target: o.objects, mend: byHand}
 	steps, refused, err := t.run(ctx)

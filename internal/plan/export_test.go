@@ -43,24 +43,58 @@ func Clone(ctx context.Context, in Input, public, tenant []fingerprint.Object) (
 	return nil, got, nil
 }
 
-// Repair plans the way of many tenants' states to one, in one database.
-func Repair(ctx context.Context, in Input, want []fingerprint.Object, states [][]fingerprint.Object) (plans []*Plan, err error) {
+// Way leads a tenant from one state to another.
+type Way struct{ From, To []fingerprint.Object }
+
+// Ways plans ways beside one public schema, as for so many tenants, with few
+// databases and connections.
+func Ways(ctx context.Context, in Input, public []fingerprint.Object, ways []Way) (plans []*Plan, err error) {
 	in = in.withDefaults()
 	s, err := openScratch(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	to, err := s.wanted(ctx, in, map[Scope]Target{Tenant: {Fingerprint: fingerprint.Of(want), Objects: want}})
+	d, err := s.wanted(ctx, in, map[Scope]Target{Public: {Fingerprint: fingerprint.Of(public), Objects: public}})
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{}
-	units := make([]*unit, len(states))
-	for i, objects := range states {
-		p := &Plan{Scope: Tenant, From: fingerprint.Of(objects), To: fingerprint.Of(want)}
-		plans = append(plans, p)
-		units[i] = &unit{plan: p, origin: &origin{scope: Tenant, fingerprint: p.From, objects: objects}}
+	origins := map[string]*origin{}
+	of := func(objects []fingerprint.Object) *origin {
+		state := fingerprint.Of(objects)
+		if origins[state] == nil {
+			origins[state] = &origin{scope: Tenant, fingerprint: state, objects: objects}
+		}
+		return origins[state]
 	}
-	return plans, f.plan(ctx, in, to, units)
+	for _, w := range ways {
+		p, err := d.way(ctx, in, of(w.From), of(w.To))
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
+}
+
+// way plans one way.
+func (d *desired) way(ctx context.Context, in Input, from, to *origin) (p *Plan, err error) {
+	db := &database{server: d.server, name: d.name, config: d.config} // with connections of its own
+	defer func() { err = errors.Join(err, db.close(context.WithoutCancel(ctx))) }()
+	conn, err := db.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p = &Plan{Scope: Tenant, From: from.fingerprint, To: to.fingerprint}
+	w, refused, err := to.clone(ctx, db, conn)
+	if err != nil {
+		return nil, err
+	}
+	if p.Refused = refused; len(refused) > 0 {
+		return p, nil
+	}
+	want := &desired{database: db, public: d.public, tenant: w, targets: map[Scope]Target{
+		Public: d.targets[Public], Tenant: {Scope: Tenant, Fingerprint: to.fingerprint, Objects: to.objects},
+	}}
+	return p, (&Fleet{}).plan(ctx, in, want, []*unit{{plan: p, origin: from}})
 }

@@ -50,7 +50,7 @@ func TestPlans(t *testing.T) {
 			to:      changed("nick varchar(20),", "nick varchar(20), email text,"),
 			steps:   []string{`ALTER TABLE "users" ADD COLUMN "email" text NULL`},
 			reverse: []string{`ALTER TABLE "users" DROP COLUMN "email"`},
-			losses:  []string{"column users.email is dropped with its values"},
+			losses:  []string{"column users.email and its values"},
 		},
 		"add an index": {
 			to:      baseTenant + "CREATE INDEX users_age_idx ON users (age) WHERE age > 1;",
@@ -65,19 +65,19 @@ func TestPlans(t *testing.T) {
 				"-- outside", `CREATE INDEX CONCURRENTLY "users_email_idx" ON "users" ("email")`,
 			},
 			reverse: []string{`ALTER TABLE "users" DROP COLUMN "email"`},
-			losses:  []string{"column users.email is dropped with its values"},
+			losses:  []string{"column users.email and its values"},
 		},
 		"drop a column with a view": {
 			to:      changed("age smallint,", "", ", age FROM", " FROM", "CREATE VIEW elders AS SELECT name FROM people WHERE age > 60;", ""),
 			steps:   append(dropViews, `ALTER TABLE "users" DROP COLUMN "age"`, "CREATE VIEW people AS"),
 			reverse: []string{`ALTER TABLE "users" ADD COLUMN "age" smallint NULL`, "CREATE OR REPLACE VIEW people AS", "CREATE VIEW elders AS"},
-			losses:  []string{"column users.age comes back without its values"},
+			losses:  []string{"the values of column users.age, which comes back empty"},
 		},
 		"change a type under views": {
 			to:      changed("age smallint,", "age integer,"),
 			steps:   slices.Concat(dropViews, []string{`ALTER TABLE "users" ALTER COLUMN "age" TYPE integer`}, makeViews),
 			reverse: slices.Concat(dropViews, []string{`ALTER TABLE "users" ALTER COLUMN "age" TYPE smallint`}, makeViews),
-			losses:  []string{"column users.age goes back from integer to smallint, which fails or changes values that don't fit"},
+			losses:  []string{"values of column users.age that don't fit when it goes from integer to smallint, or the way back where those make it fail"},
 		},
 		"change a type under a trigger": {
 			to: changed("feeling mood NOT", "feeling text NOT"),
@@ -91,7 +91,7 @@ func TestPlans(t *testing.T) {
 				`ALTER TABLE "users" ALTER COLUMN "feeling" DROP DEFAULT, ALTER COLUMN "feeling" TYPE "mood" USING "feeling"::mood, ALTER COLUMN "feeling" SET DEFAULT 'good'`,
 				"CREATE TRIGGER users_touch BEFORE UPDATE OF feeling ON users FOR EACH ROW EXECUTE FUNCTION touch()",
 			},
-			losses: []string{"column users.feeling goes back from text to mood, which fails or changes values that don't fit"},
+			losses: []string{"values of column users.feeling that don't fit when it goes from text to mood, or the way back where those make it fail"},
 		},
 		"use a new enum value as default": {
 			to:           changed("'good', 'bad'", "'good', 'calm', 'bad'", "DEFAULT 'good'", "DEFAULT 'calm'"),
@@ -114,7 +114,7 @@ func TestPlans(t *testing.T) {
 				"CREATE TRIGGER notes_touch BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION touch()", "COMMENT ON TABLE notes IS 'What was noted.'",
 			},
 			reverse: []string{`DROP TABLE "notes"`},
-			losses:  []string{"table notes is dropped with its rows"},
+			losses:  []string{"table notes and its rows"},
 		},
 		"add a table that needs a function": {
 			to: baseTenant + `
@@ -128,7 +128,7 @@ func TestPlans(t *testing.T) {
 				"ALTER TABLE questions ALTER COLUMN body SET DEFAULT question()", "CREATE OR REPLACE FUNCTION asked_count()",
 			},
 			reverse: []string{"DROP VIEW asked", `DROP TABLE "questions"`, "DROP FUNCTION question()", "DROP FUNCTION asked_count()"},
-			losses:  []string{"table questions is dropped with its rows"},
+			losses:  []string{"table questions and its rows"},
 		},
 		"change a function's body": {
 			to:      changed("SELECT 41", "SELECT 42"),

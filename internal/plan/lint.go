@@ -24,6 +24,7 @@ type planLint struct {
 	found     []Finding
 	statement string
 	created   map[string]bool // tables that the plan makes
+	added     map[string]bool // columns that it adds, as table.column; whether they are filled
 	keyed     map[string]bool // those of them that have a primary key
 }
 
@@ -31,8 +32,11 @@ type planLint struct {
 // An error refuses the plan: it reaches for what is not its own. Atlas's analyzers
 // have been asked already, and found is what they said.
 func lintPlan(p *Plan, found []atlas.Finding) []Finding {
-	l := &planLint{Plan: p, created: map[string]bool{}, keyed: map[string]bool{}}
+	l := &planLint{Plan: p, created: map[string]bool{}, added: map[string]bool{}, keyed: map[string]bool{}}
 	for _, f := range found {
+		if byData[f.Rule] {
+			continue // data.go says more.
+		}
 		// Where Atlas's statement failed, something else is in the plan.
 		if slices.ContainsFunc(p.Steps, func(s Step) bool { return slices.Contains(s.Statements, f.Statement) }) {
 			l.statement = f.Statement
@@ -64,23 +68,21 @@ func lintPlan(p *Plan, found []atlas.Finding) []Finding {
 
 // mends say what to do about a rule's findings.
 var mends = map[string]string{
-	"drops-table":              "be sure that no release reads it any more, and that its rows are backed up",
-	"drops-column":             "be sure that no release reads it any more, and that its values are backed up",
-	"drops-foreign-key":        "be sure that nothing relies on it",
-	"may-hold-duplicates":      "look for duplicates first; a tenant that has some fails and stays as it is",
-	"may-hold-nulls":           "fill the column first, by a backfill step of a plan file; a tenant with a NULL fails and stays as it is",
-	"not-null-without-default": "give it a default, or add it without NOT NULL, backfill it in a plan file and then set NOT NULL",
-	"renames":                  "add the new name, move the code over, and drop the old one in a later rollout",
-	"rewrites-table":           "for big tables: add a new column, backfill it in a plan file, and move the code over",
-	"scans-table":              "for big tables, in a plan file: add the constraint NOT VALID, and VALIDATE it in a later step",
-	"index-blocks-writes":      "for big tables: diff { concurrent_index { create = true } } in atlas.hcl, or CREATE INDEX CONCURRENTLY in a plan file",
-	"no-primary-key":           "give it one, on a bigint or a uuid",
-	"narrow-key":               "make it a bigint or a uuid: integers run out, and changing the type later rewrites the table",
-	"unnamed-constraint":       "name it, so that later plans can",
-	"identity-added-later":     "add it in the statement that makes the table, or use a uuid with gen_random_uuid()",
-	"no-search-path":           "add SET search_path = pg_catalog, pg_temp to the function, or SET search_path FROM CURRENT",
-	"names-tenant":             "leave the schema out: a plan runs in each tenant's own",
-	"writes-public":            "write a plan file of public (-- bailiwick:plan public) for it",
+	"drops-table":          "be sure that no release reads it any more, and that its rows are backed up",
+	"drops-column":         "be sure that no release reads it any more, and that its values are backed up",
+	"drops-foreign-key":    "be sure that nothing relies on it",
+	dataDependent:          "look for such data first, and mend it by a backfill step of a plan file; a tenant that has it fails and stays as it is",
+	"renames":              "add the new name, move the code over, and drop the old one in a later rollout",
+	"rewrites-table":       "for big tables: add a new column, backfill it in a plan file, and move the code over",
+	"scans-table":          "for big tables, in a plan file: add the constraint NOT VALID, and VALIDATE it in a later step",
+	"index-blocks-writes":  "for big tables: diff { concurrent_index { create = true } } in atlas.hcl, or CREATE INDEX CONCURRENTLY in a plan file",
+	"no-primary-key":       "give it one, on a bigint or a uuid",
+	"narrow-key":           "make it a bigint or a uuid: integers run out, and changing the type later rewrites the table",
+	"unnamed-constraint":   "name it, so that later plans can",
+	"identity-added-later": "add it in the statement that makes the table, or use a uuid with gen_random_uuid()",
+	"no-search-path":       "add SET search_path = pg_catalog, pg_temp to the function, or SET search_path FROM CURRENT",
+	"names-tenant":         "leave the schema out: a plan runs in each tenant's own",
+	"writes-public":        "write a plan file of public (-- bailiwick:plan public) for it",
 }
 
 func (l *planLint) addf(severity, rule, mend, format string, args ...any) {
@@ -139,6 +141,12 @@ func (l *planLint) tree(n *pgquery.Node) {
 		}
 	case n.GetCreateFunctionStmt() != nil:
 		l.function(n.GetCreateFunctionStmt())
+	case n.GetIndexStmt() != nil:
+		l.uniqueIndex(n.GetIndexStmt())
+	case n.GetAlterDomainStmt() != nil:
+		l.domain(n.GetAlterDomainStmt())
+	case n.GetAlterSeqStmt() != nil:
+		l.sequence(n.GetAlterSeqStmt())
 	}
 }
 

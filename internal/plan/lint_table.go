@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -106,13 +108,12 @@ func (l *planLint) alterTable(a *pgquery.AlterTableStmt) {
 			l.warnf("identity-added-later", mends["identity-added-later"], "column %s.%s becomes an identity after the table was made", table, cmd.GetName())
 		case pgquery.AlterTableType_AT_DropColumn:
 			l.warnf("drops-column", mends["drops-column"], "column %s.%s is dropped with its values", table, cmd.GetName())
-		case pgquery.AlterTableType_AT_SetNotNull:
-			if !l.created[table] {
-				l.warnf("may-hold-nulls", mends["may-hold-nulls"], "column %s.%s may hold NULL", table, cmd.GetName())
-			}
 		case pgquery.AlterTableType_AT_AddConstraint:
 			l.constraint(table, nil, cmd.GetDef().GetConstraint(), nil)
 		default:
+		}
+		if !l.created[table] {
+			l.tableData(a.GetRelation(), cmd)
 		}
 	}
 }
@@ -132,8 +133,9 @@ func (l *planLint) addColumn(table string, c *pgquery.ColumnDef) {
 		}
 	}
 	serial := slices.Contains([]string{"serial", "bigserial", "smallserial"}, typeName(c.GetTypeName()))
+	l.added[table+"."+c.GetColname()] = filled || serial
 	if notNull && !filled && !serial && !l.created[table] {
-		l.warnf("not-null-without-default", mends["not-null-without-default"], "column %s.%s is NOT NULL and nothing fills it: tenants with rows fail", table, c.GetColname())
+		l.data("SELECT count(*) FROM "+tenant.QuoteIdent(table), "column %s.%s is NOT NULL and nothing fills it, which fails where the table has rows", table, c.GetColname())
 	}
 	if (identity || serial) && !l.created[table] {
 		l.warnf("identity-added-later", mends["identity-added-later"], "column %s.%s is an identity added after the table was made", table, c.GetColname())

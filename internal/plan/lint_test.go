@@ -8,6 +8,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
 func TestLint(t *testing.T) {
@@ -15,15 +16,15 @@ func TestLint(t *testing.T) {
 	const other = "t_0123456789abcdef0123456789abcdef"
 	for statement, want := range map[string][]string{
 		"ALTER TABLE t ADD COLUMN n int":                                 nil,
-		"ALTER TABLE t ADD COLUMN n int NOT NULL":                        {"warning not-null-without-default"},
+		"ALTER TABLE t ADD COLUMN n int NOT NULL":                        {"warning data-dependent"},
 		"ALTER TABLE t ADD COLUMN n int NOT NULL DEFAULT 0":              nil,
 		"ALTER TABLE t ADD COLUMN n int GENERATED ALWAYS AS IDENTITY":    {"warning identity-added-later"},
 		"ALTER TABLE t ADD COLUMN n bigserial NOT NULL":                  {"warning identity-added-later"},
 		"ALTER TABLE t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY":  {"warning identity-added-later"},
 		"ALTER TABLE t DROP COLUMN a, DROP COLUMN b":                     {"warning drops-column"},
-		"ALTER TABLE t ALTER COLUMN a SET NOT NULL":                      {"warning may-hold-nulls"},
-		"ALTER TABLE t ADD CHECK (a > 0)":                                {"warning unnamed-constraint"},
-		"ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)":                   nil,
+		"ALTER TABLE t ALTER COLUMN a SET NOT NULL":                      {"warning data-dependent"},
+		"ALTER TABLE t ADD CHECK (a > 0)":                                {"warning data-dependent", "warning unnamed-constraint"},
+		"ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)":                   {"warning data-dependent"},
 		"ALTER TABLE t ADD COLUMN n int REFERENCES r":                    {"warning unnamed-constraint"},
 		"ALTER TABLE t RENAME COLUMN a TO b":                             {"warning renames"},
 		"ALTER TABLE t RENAME TO u":                                      {"warning renames"},
@@ -70,8 +71,9 @@ func TestLintOnce(t *testing.T) {
 	t.Parallel()
 	const drop, typ, index = "ALTER TABLE t DROP COLUMN a", "ALTER TABLE t ALTER COLUMN b TYPE bigint", "CREATE INDEX i ON t (b)"
 	p := &plan.Plan{
-		Scope: plan.Public,
-		Steps: []plan.Step{{Kind: plan.InTransaction, Statements: []string{drop, typ, index, "UPDATE public.t SET b = 1"}}},
+		Scope:       plan.Public,
+		Differences: []fingerprint.Difference{{Kind: "column", Name: "t.b", From: "type: integer", To: "type: bigint"}},
+		Steps:       []plan.Step{{Kind: plan.InTransaction, Statements: []string{drop, typ, index, "UPDATE public.t SET b = 1"}}},
 		Locks: []plan.Lock{
 			{Table: "t", Mode: "ACCESS EXCLUSIVE", Statement: drop},
 			{Table: "t", Mode: "ACCESS EXCLUSIVE", Statement: typ, Rewrite: true, Scan: true},

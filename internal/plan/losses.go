@@ -31,19 +31,19 @@ func losses(from, to []fingerprint.Object) []string {
 		case kindTable:
 			switch {
 			case d.From == "":
-				list = append(list, fmt.Sprintf("table %s is dropped with its rows", d.Name))
+				list = append(list, fmt.Sprintf("table %s and its rows", d.Name))
 			case d.To == "":
-				list = append(list, fmt.Sprintf("table %s comes back without rows", d.Name))
+				list = append(list, fmt.Sprintf("the rows of table %s, which comes back empty", d.Name))
 			}
 		case kindColumn:
 			list = append(list, columnLosses(d)...)
 		case "constraint":
 			if d.From != "" {
-				list = append(list, fmt.Sprintf("constraint %s comes back, and fails where rows don't keep it", d.Name))
+				list = append(list, fmt.Sprintf("the way back where rows don't keep constraint %s", d.Name))
 			}
 		case "index":
 			if strings.Contains(d.From, "UNIQUE") {
-				list = append(list, fmt.Sprintf("unique index %s comes back, and fails where rows are twice", d.Name))
+				list = append(list, fmt.Sprintf("the way back where rows are twice for unique index %s", d.Name))
 			}
 		}
 	}
@@ -58,21 +58,21 @@ func columnLosses(d fingerprint.Difference) []string {
 	switch {
 	case d.From == "":
 		if !has(to, "generated") {
-			list = append(list, fmt.Sprintf("column %s is dropped with its values", d.Name))
+			list = append(list, fmt.Sprintf("column %s and its values", d.Name))
 		}
 		return list
 	case d.To == "" && has(from, "not null") && !has(from, "default") && !computed:
-		return append(list, fmt.Sprintf("column %s comes back without values and NOT NULL, which fails where the table has rows", d.Name))
+		return append(list, fmt.Sprintf("the values of column %s, and the way back where its table has rows: it comes back NOT NULL", d.Name))
 	case d.To == "" && !has(from, "generated"):
-		return append(list, fmt.Sprintf("column %s comes back without its values", d.Name))
+		return append(list, fmt.Sprintf("the values of column %s, which comes back empty", d.Name))
 	case d.To == "":
 		return nil
 	}
 	if before != after && !holds(before, after) {
-		list = append(list, fmt.Sprintf("column %s goes back from %s to %s, which fails or changes values that don't fit", d.Name, after, before))
+		list = append(list, fmt.Sprintf("values of column %s that don't fit when it goes from %s to %s, or the way back where those make it fail", d.Name, after, before))
 	}
 	if has(from, "not null") && !has(to, "not null") {
-		list = append(list, fmt.Sprintf("column %s becomes NOT NULL again, which fails where it is null", d.Name))
+		list = append(list, fmt.Sprintf("the way back where column %s is null: it becomes NOT NULL again", d.Name))
 	}
 	return list
 }

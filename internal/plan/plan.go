@@ -92,6 +92,9 @@ type Step struct {
 	Statements []string `json:"statements"`
 	// Line is where the step begins in its plan file; 0 without one.
 	Line int `json:"line,omitempty"`
+	// Computed tells of a plan file's step that is not in the file: it gives the
+	// owners and privileges that the file leaves to the planner.
+	Computed bool `json:"computed,omitempty"`
 	// Table and Key say over what a backfill runs: a table of the schema and its
 	// unique, NOT NULL column. Batch is the number of rows of a batch, Pause the
 	// time between two.
@@ -108,6 +111,9 @@ type Finding struct {
 	Statement string `json:"statement,omitempty"`
 	Message   string `json:"message"`
 	Mend      string `json:"mend,omitempty"`
+	// Query looks, in a tenant's schema, for data that makes the statement fail:
+	// clones are empty, so that nothing else does before a tenant's turn.
+	Query string `json:"query,omitempty"`
 	// Severity is "error" or "warning".
 	Severity string `json:"severity"`
 }

@@ -35,17 +35,28 @@ func (t *trial) left() []string {
 		case isRefused:
 			list = append(list, string(refused))
 		case known:
-			list = append(list, d.Explain()+": "+describe(err)+"; "+t.mend)
+			list = append(list, d.Explain()+": "+describe(err)+"; "+first(err)+t.mend)
 		default:
 			list = append(list, d.Explain()+"; "+t.mend)
 		}
 	}
 	for _, err := range t.failed {
 		if s, ok := errors.AsType[*statementError](err); ok {
-			list = append(list, fmt.Sprintf("%s: %s; %s", strings.Join(s.statements, "; "), describe(err), t.mend))
+			list = append(list, fmt.Sprintf("%s: %s; %s", strings.Join(s.statements, "; "), describe(err), first(err)+t.mend))
 		}
 	}
 	return shorten(list)
+}
+
+// first is what may have to be done before anything else.
+func first(err error) string {
+	switch sqlState(err) {
+	case "42P01", "42703", "42704", "42883", "3F000": // undefined names
+		return "make what is missing first, or "
+	case "42501": // insufficient privilege
+		return "make a superuser do it by hand, or "
+	}
+	return ""
 }
 
 // isPart tells whether a difference says no more than another one does: that
@@ -56,7 +67,7 @@ func isPart(d fingerprint.Difference, diff []fingerprint.Difference) bool {
 		if whole.From != "" && whole.To != "" {
 			return false
 		}
-		return whole.Kind == kindTable && whole.Name == table ||
+		return (whole.Kind == kindTable || whole.Kind == kindForeign) && whole.Name == table ||
 			d.Name == key(whole) // its privileges, owner and comment
 	})
 }

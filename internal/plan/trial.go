@@ -146,8 +146,9 @@ func (t *trial) inside(ctx context.Context, attempts []attempt) (outside []attem
 
 // Kinds of objects that package plan treats in a way of their own.
 const (
-	kindTable  fingerprint.Kind = "table"
-	kindColumn fingerprint.Kind = "column"
+	kindTable   fingerprint.Kind = "table"
+	kindForeign fingerprint.Kind = "foreign table"
+	kindColumn  fingerprint.Kind = "column"
 )
 
 // isTable tells what Atlas knows.
@@ -161,7 +162,7 @@ func isTable(d fingerprint.Difference) bool {
 
 // holdsRows tells what can't be dropped and made anew.
 func holdsRows(d fingerprint.Difference) bool {
-	return d.From != "" && d.To != "" && (d.Kind == kindTable || d.Kind == kindColumn || d.Kind == "foreign table")
+	return d.From != "" && d.To != "" && (d.Kind == kindTable || d.Kind == kindColumn || d.Kind == kindForeign)
 }
 
 // others makes what Atlas does not.
@@ -189,6 +190,9 @@ func (e refusedError) Error() string { return string(e) }
 func (t *trial) change(ctx context.Context, c objects.Change) error {
 	if c.Refused != "" {
 		return refusedError(c.Refused)
+	}
+	if c.Kind == "extension" && c.From == "" && t.Schema != publicSchema {
+		return refusedError(key(c.Difference) + ": a database has an extension once, so that one tenant at most could hold it; move it to the shared schema, by ALTER EXTENSION " + c.Name + " SET SCHEMA public where it is already")
 	}
 	var failed error
 	if len(c.Alter) > 0 {

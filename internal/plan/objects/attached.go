@@ -35,6 +35,18 @@ func subjectOf(name string) subject {
 	return best
 }
 
+// ofUnplanned tells a comment, an owner or privileges of an object whose kind isn't
+// planned: that is refused already.
+func ofUnplanned(d fingerprint.Difference) bool {
+	switch d.Kind {
+	case kindComment, kindLabel, kindOwner, kindPrivilege:
+		kind := subjectOf(d.Name).kind
+		_, planned := ways[kind]
+		return !planned && kind != kindSchema && kind != kindDomainConstraint
+	}
+	return false
+}
+
 // ddl is how the subject is called after COMMENT ON and in ALTER.
 func (s subject) ddl() string {
 	switch s.kind {

@@ -69,7 +69,7 @@ type way struct {
 
 var ways = map[fingerprint.Kind]way{
 	kindTable:       {holds: true, create: createTable, drop: dropNamed, alter: alterTable, finish: finishTable},
-	kindForeign:     {holds: true, create: createTable, drop: dropNamed, alter: alterForeign},
+	kindForeign:     {holds: true, drop: dropNamed, refuse: refuseForeign},
 	kindColumn:      {holds: true, create: createColumn, drop: dropColumn, alter: alterColumn, finish: finishColumn},
 	kindSequence:    {holds: true, create: createSequence, drop: dropSequence, alter: alterSequence, finish: finishSequence},
 	kindIndex:       {create: createIndex, drop: dropIndex, alter: alterIndex, refuse: refuseIndex},
@@ -94,7 +94,7 @@ var ways = map[fingerprint.Kind]way{
 	kindTSDict:      {create: createTSDict, drop: dropNamed, alter: alterTSDict},
 	kindConversion:  {create: createConversion, drop: dropNamed},
 	kindExtension:   {create: createExtension, drop: dropNamed, alter: alterExtension},
-	kindPublication: {create: createPublication, drop: dropPublication},
+	kindPublication: {drop: dropPublication, refuse: refusePublication},
 	kindComment:     {create: createComment, drop: dropComment, alter: alterComment},
 	kindLabel:       {create: createLabel, drop: dropLabel, alter: alterLabel},
 	kindOwner:       {create: createOwner, drop: dropOwner, alter: alterOwner},

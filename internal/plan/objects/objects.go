@@ -81,6 +81,9 @@ func Changes(diff []fingerprint.Difference, from, to []fingerprint.Object) []Cha
 // change gives the change for a difference, and what is to be done once all
 // other objects are there. Either may be missing.
 func (s *schemas) change(d fingerprint.Difference) (now, later []Change) {
+	if ofUnplanned(d) {
+		return nil, nil
+	}
 	w, ok := ways[d.Kind]
 	if !ok {
 		return []Change{{Difference: d, Refused: refuse(d.Kind, d.Name, "objects of this kind aren't planned",

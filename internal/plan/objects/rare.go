@@ -86,28 +86,24 @@ func createCast(_ *schemas, o object) []string {
 
 func dropCast(_ *schemas, o object) []string { return one("DROP CAST (" + o.Name + ")") }
 
-// Tables and schemas are members of publications, which are the database's.
-
-func createPublication(_ *schemas, o object) []string {
-	publication, on := member(o)
-	columns := o.attr("columns")
-	if columns == "all" {
-		columns = ""
+// refusePublication: tables and schemas are members of publications, which are the
+// database's.
+func refusePublication(_ *schemas, o object) string {
+	publication, table, _ := cut(o.Name, " of ")
+	on := "TABLE " + table
+	if o.has("tables: all") {
+		on = "TABLES IN SCHEMA"
 	}
-	return one("ALTER PUBLICATION", publication, "ADD", on+either(columns == "", "", " ("+columns+")"), inParens("WHERE", o.attr("where")))
+	return refuse(kindPublication, o.Name, "a publication is the database's, and a scratch database has none to try it with",
+		"make it all tables' own (CREATE PUBLICATION "+publication+" FOR ALL TABLES), or take it out by hand while schemas change: ALTER PUBLICATION "+publication+" DROP "+on)
 }
 
 func dropPublication(_ *schemas, o object) []string {
-	publication, on := member(o)
-	return one("ALTER PUBLICATION", publication, "DROP", on)
-}
-
-func member(o object) (publication, on string) {
 	publication, table, _ := cut(o.Name, " of ")
 	if o.has("tables: all") {
-		return publication, "TABLES IN SCHEMA " + schemaName
+		return one("ALTER PUBLICATION", publication, "DROP TABLES IN SCHEMA", schemaName)
 	}
-	return publication, "TABLE " + table
+	return one("ALTER PUBLICATION", publication, "DROP TABLE", table)
 }
 
 // token is the name of a type of token.

@@ -180,7 +180,9 @@ func setOptions(from, to string) []string {
 
 func orNone(s string) string { return cmp.Or(s, "none") }
 
-// alterForeign changes nothing: what is at the other end is not ours.
-func alterForeign(_ *schemas, _, to object) Change {
-	return Change{Refused: refuse(kindForeign, to.Name, "changes of a foreign table aren't planned", "write ALTER FOREIGN TABLE into a plan file in schema/plans")}
+// refuseForeign: what is at the other end is not ours, and the way there is the
+// database's.
+func refuseForeign(_ *schemas, o object) string {
+	return refuse(kindForeign, o.Name, "its server "+o.attr("server")+" is the database's, and a scratch database has none to try it with",
+		"leave foreign tables to a schema of their own, which nothing plans")
 }

@@ -212,3 +212,13 @@ func blocking(err error, now []fingerprint.Object) (all []fingerprint.Object) {
 	}
 	return all
 }
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}

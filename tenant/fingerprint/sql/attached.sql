@@ -13,10 +13,10 @@
 	UNION ALL SELECT relnamespace, 'pg_rewrite'::regclass, oid, 'rule', name, NULL, NULL, NULL FROM rul
 	UNION ALL SELECT stxnamespace, 'pg_statistic_ext'::regclass, oid, 'statistics', name, stxowner, NULL, NULL FROM sta
 	UNION ALL SELECT extnamespace, 'pg_extension'::regclass, oid, 'extension', quote_ident(extname), NULL, NULL, NULL FROM pg_extension WHERE extnamespace = ANY ($1)
-	UNION ALL SELECT collnamespace, 'pg_collation'::regclass, oid, 'collation', quote_ident(collname), collowner, NULL, NULL FROM pg_collation WHERE collnamespace = ANY ($1)
-	UNION ALL SELECT oprnamespace, 'pg_operator'::regclass, oid, 'operator', oid::regoperator::text, oprowner, NULL, NULL FROM pg_operator WHERE oprnamespace = ANY ($1)
-	UNION ALL SELECT cfgnamespace, 'pg_ts_config'::regclass, oid, 'text search configuration', quote_ident(cfgname), cfgowner, NULL, NULL FROM pg_ts_config WHERE cfgnamespace = ANY ($1)
-	UNION ALL SELECT dictnamespace, 'pg_ts_dict'::regclass, oid, 'text search dictionary', quote_ident(dictname), dictowner, NULL, NULL FROM pg_ts_dict WHERE dictnamespace = ANY ($1)
+	UNION ALL SELECT collnamespace, 'pg_collation'::regclass, oid, 'collation', quote_ident(collname), collowner, NULL, NULL FROM pg_collation WHERE collnamespace = ANY ($1) AND oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_collation'::regclass)
+	UNION ALL SELECT oprnamespace, 'pg_operator'::regclass, oid, 'operator', oid::regoperator::text, oprowner, NULL, NULL FROM pg_operator WHERE oprnamespace = ANY ($1) AND oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_operator'::regclass)
+	UNION ALL SELECT cfgnamespace, 'pg_ts_config'::regclass, oid, 'text search configuration', quote_ident(cfgname), cfgowner, NULL, NULL FROM pg_ts_config WHERE cfgnamespace = ANY ($1) AND oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_ts_config'::regclass)
+	UNION ALL SELECT dictnamespace, 'pg_ts_dict'::regclass, oid, 'text search dictionary', quote_ident(dictname), dictowner, NULL, NULL FROM pg_ts_dict WHERE dictnamespace = ANY ($1) AND oid NOT IN (SELECT objid FROM member WHERE classid = 'pg_ts_dict'::regclass)
 ), acl (ns, code, acl, def) AS MATERIALIZED ( -- few are different
 	SELECT d.ns, d.code, d.acl, coalesce(g.def, 'nobody: NONE')
 	FROM (
