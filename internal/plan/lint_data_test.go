@@ -31,7 +31,7 @@ func TestDataDependent(t *testing.T) {
 	type finding struct{ Message, Query string }
 	cases := map[string][]finding{
 		"ALTER TABLE t ALTER COLUMN a SET NOT NULL":                              {{"NULL in column t.a makes it fail", "SELECT count(*) FROM t WHERE a IS NULL"}},
-		"ALTER TABLE t ADD COLUMN n int NOT NULL":                                {{"column t.n is NOT NULL and nothing fills it, which fails where the table has rows", "SELECT count(*) FROM t"}},
+		"ALTER TABLE t ADD COLUMN n int NOT NULL":                                {{"column t.n is NOT NULL and nothing fills it, which fails where the table has rows: give it a default, or set NOT NULL after a backfill", "SELECT count(*) FROM t"}},
 		"ALTER TABLE t ADD COLUMN n int DEFAULT 1 CONSTRAINT k UNIQUE":           {{"rows make it fail if the default of column t.n is not what its constraint allows in all of them", "SELECT count(*) FROM t"}},
 		"ALTER TABLE t ADD COLUMN n int GENERATED ALWAYS AS (a / a) STORED":      {{"rows for which the expression of column t.n fails make it fail", "SELECT count(a / a) FROM t"}},
 		"ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)":                           {{"rows of t that don't keep check k make it fail", "SELECT count(*) FROM t WHERE NOT a > 0"}},
