@@ -21,12 +21,12 @@ func TestPlanFileWithoutGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := files{
+	file := plan.Plan{
 		Scope: plan.Tenant, From: states(t, db)[db.Tenants[0].Schema()].Fingerprint, To: targets[plan.Tenant].Fingerprint, Source: "schema/plans/totals.sql",
 		Steps:   []plan.Step{{Kind: plan.InTransaction, Statements: []string{view, "DROP TABLE sums"}}},
 		Reverse: []plan.Step{{Kind: plan.InTransaction, Statements: []string{table, "DROP VIEW totals"}}},
 	}
-	in.Files = file
+	in.Files = files{&file}
 	p := onlyPlan(t, in)
 	if !p.Certified() || p.Irreversible != "" {
 		t.Fatal(p.Refused, p.Irreversible)
@@ -41,7 +41,7 @@ func TestPlanFileWithoutGrants(t *testing.T) {
 		}
 	}
 	file.Steps = []plan.Step{{Kind: plan.InTransaction, Statements: []string{view}}}
-	in.Files = file
+	in.Files = files{&file}
 	if p := onlyPlan(t, in); p.Certified() || !strings.Contains(strings.Join(p.Refused, "\n"), "table sums") {
 		t.Errorf("what is no grant is completed too: %+v", p.Steps)
 	}
