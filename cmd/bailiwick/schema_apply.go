@@ -60,7 +60,9 @@ their queries don't fit.
 Progress is told on stderr. --json prints one object at the end.
 
 Exit status: 0 when all is done, 1 when it is not, 2 when work is left on purpose:
-by --dry-run, by a pause, or for tenants that came meanwhile.`,
+by --dry-run, by a pause, or for tenants that came meanwhile. 2 is also that of a
+wrong command line, and of a missing --yes where nobody can be asked: then nothing
+was done, and nothing is printed on stdout.`,
 		Example: `  bailiwick schema apply --dry-run
   bailiwick schema apply --yes --max-failures 2% --soak 10m
   bailiwick schema apply --only acme`,

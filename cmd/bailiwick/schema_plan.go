@@ -30,7 +30,7 @@ func newSchemaPlanCommand() *cobra.Command {
 		Long: `plan works out one plan for each distinct state that the fleet's schemas are in,
 not for each tenant, and tries it in scratch databases: a plan is certified when
 it reached the desired state there, on a copy of the state without its rows, and
-so is its way back. It shows statements, what lint and the live releases say of
+so is its way back. A way back that a plan file gives has to work too. It shows statements, what lint and the live releases say of
 them, the locks that they take, and what the way back loses.
 
 What can't be worked out, such as a rename or a backfill, is written by hand:
@@ -54,7 +54,7 @@ plans are 0 too.`,
 		Example: `  bailiwick schema plan
   bailiwick schema plan --save
   bailiwick schema plan --base origin/main
-  bailiwick schema plan --json | jq '.states[].plan.steps[].statements[]'`,
+  bailiwick schema plan --json | jq '.states[].plan.steps[]?.statements[]'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, made, err := planFleet(cmd, o.base)

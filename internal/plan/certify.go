@@ -37,12 +37,19 @@ func (r *route) certify(ctx context.Context) error {
 		if u.plan == nil || len(u.plan.Reverse) == 0 {
 			return nil
 		}
-		// A way back that fails refuses only itself.
+		// A way back that was worked out and fails refuses only itself. One that
+		// somebody wrote is relied on, so that it has to work.
 		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From, Source: u.plan.Source}
 		if err := r.rehearse(ctx, &back, u.fresh, &u.plan.Reverse, u.objects, "the way back"); err != nil {
 			return err
 		}
-		if !back.Certified() {
+		switch {
+		case back.Certified():
+		case u.plan.Source != "" && r.returned(u):
+			for _, sentence := range back.Refused {
+				r.refuse(u.plan, u.plan.Source+": "+sentence+`; mend the file's bailiwick:reverse, or say bailiwick:irreversible "why"`)
+			}
+		default:
 			u.plan.Irreversible, u.plan.Reverse, u.plan.Losses = irreversible(back.Refused), nil, nil
 		}
 		return nil
@@ -55,6 +62,15 @@ func (r *route) ready(u *unit) bool {
 		return u == r.public || r.public.ready()
 	}
 	return u != r.public || !slices.ContainsFunc(r.tenants, func(t *unit) bool { return !t.ready() })
+}
+
+// returned tells whether all plans that go back before a unit's have a way back.
+func (r *route) returned(u *unit) bool {
+	back := func(t *unit) bool { return t.plan == nil || t.ready() && len(t.plan.Reverse) > 0 }
+	if r.publicFirst {
+		return u != r.public || !slices.ContainsFunc(r.tenants, func(t *unit) bool { return !back(t) })
+	}
+	return u == r.public || back(r.public)
 }
 
 // lint gathers what there is to say of a unit's plan, and refuses what is an error.

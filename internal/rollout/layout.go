@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -193,13 +192,14 @@ func (e *Engine) refused(l *Layout, public []candidate) error {
 			why[keyOf(p)] = p.Refused
 		}
 	}
-	reasons := map[string]bool{}
+	reasons := map[string][]string{} // the tenants by what is in the way
 	counts := counter{groups: map[string]Counts{}}
 	count := func(group string, t Target) {
 		refused, state := why[planKey{t.Schema == publicName, t.From, t.To}], targetPending
 		if refused != nil {
 			state = targetFailed
-			reasons[fmt.Sprintf("%s, at %s: %s", t.Slug, t.From, strings.Join(refused, "\n\t\t"))] = true
+			reason := fmt.Sprintf(", at %s: %s", t.From, strings.Join(refused, "\n\t\t"))
+			reasons[reason] = append(reasons[reason], t.Slug)
 		}
 		c := counts.groups[group]
 		c.add(state, 1)
@@ -216,9 +216,17 @@ func (e *Engine) refused(l *Layout, public []candidate) error {
 	kept := e.kept(l.Waves)
 	for group := range counts.groups {
 		if err := kept.exceeded(&counts, group); err != nil {
-			list := slices.Sorted(maps.Keys(reasons))
-			return fmt.Errorf("there is no certified plan for\n\t%s\n\tmend: `bailiwick schema plan --save` drafts plan files; "+
-				"or leave these behind with --max-failures", strings.Join(list[:min(len(list), shownReasons)], "\n\t"))
+			var list []string
+			for reason, slugs := range reasons {
+				who := slugs[0]
+				if others := len(slugs) - 1; others > 0 {
+					who = fmt.Sprintf("%s and %d more", who, others)
+				}
+				list = append(list, who+reason)
+			}
+			slices.Sort(list)
+			return fmt.Errorf("there is no certified plan for\n\t%s\n\tmend: where a release is in the way, wait until it has stopped, or name it with --break-release and the id in parentheses; "+
+				"otherwise `bailiwick schema plan --save` drafts plan files; or leave these behind with --max-failures", strings.Join(list[:min(len(list), shownReasons)], "\n\t"))
 		}
 	}
 	return nil
