@@ -57,11 +57,11 @@ func TestPlanFile(t *testing.T) {
 			f.Steps = f.Steps[1:2:2]
 			f.Steps[0].Statements = []string{"UPDATE users SET nick = name WHERE id BETWEEN $1 AND $2"}
 		}, "column users.handle is missing", ""},
-		"does not lead back": {func(f *plan.Plan) { f.Reverse = f.Steps[:1] }, "", "the way back fails at ALTER TABLE users RENAME COLUMN nick TO handle"},
+		"does not lead back": {func(f *plan.Plan) { f.Reverse = f.Steps[:1] }, "schema/plans/handle.sql: the way back fails at ALTER TABLE users RENAME COLUMN nick TO handle", ""},
 		"knows no way back":  {func(f *plan.Plan) { f.Reverse, f.Irreversible = nil, "the file gives none" }, "", "the file gives none"},
 		"leads back too far": {func(f *plan.Plan) {
 			f.Reverse = append(f.Reverse, plan.Step{Kind: plan.InTransaction, Statements: []string{"DROP FUNCTION answer()"}})
-		}, "", "function answer() is missing"},
+		}, "schema/plans/handle.sql: the way back leads to another state", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
