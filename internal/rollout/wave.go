@@ -144,6 +144,9 @@ func (w *wave) worker(work, stop context.Context, c *connection) error {
 func (w *wave) next(stop context.Context) *item {
 	for !stopped(stop) {
 		it, wait, more := w.pick()
+		if !more {
+			w.wake() // the next worker too, which wakes another one
+		}
 		if it != nil || !more {
 			return it
 		}
@@ -189,6 +192,11 @@ func (w *wave) back(it *item, again bool) {
 		w.queue = append(w.queue, it)
 	}
 	w.mu.Unlock()
+	w.wake()
+}
+
+// wake lets one of the workers that wait look again.
+func (w *wave) wake() {
 	select {
 	case w.ready <- struct{}{}:
 	default:
