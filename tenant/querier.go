@@ -131,16 +131,20 @@ func (q *Querier) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	return &row{rows: r, err: err}
 }
 
+// maxStarts bounds how often a statement is begun. The second time may meet another
+// connection that has outgrown it too, or the next step of a rollout.
+const maxStarts = 4
+
 // query starts a statement. When the schema changed under it, or the tenant moved
-// to another node or version, nothing has run yet and it tries once more.
+// to another node or version, nothing has run yet and it tries again.
 func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, error) {
 	if err := q.usable(ctx); err != nil {
 		return nil, err
 	}
 	ctx, sp := q.db.trace(ctx, q, sql)
 	r, p, err := q.start(ctx, sql, args)
-	if err != nil && p != nil && q.tx == nil && q.again(ctx, p, err) {
-		r, _, err = q.start(ctx, sql, args)
+	for n := 1; n < maxStarts && err != nil && p != nil && q.tx == nil && q.again(ctx, p, err); n++ {
+		r, p, err = q.start(ctx, sql, args)
 	}
 	if err != nil {
 		err = q.wrap(err)
