@@ -22,8 +22,8 @@ const dataDependent = "data-dependent"
 // byData are Atlas's findings that are said here, with a query.
 var byData = map[string]bool{"may-hold-duplicates": true, "may-hold-nulls": true, "not-null-without-default": true}
 
-// data reports what makes the statement fail, and the query that finds it.
-func (l *planLint) data(query, format string, args ...any) {
+// dataf reports what makes the statement fail, and the query that finds it.
+func (l *planLint) dataf(query, format string, args ...any) {
 	if tree, err := lint.Parse(query); err == nil {
 		if plain, err := lint.Deparse(tree); err == nil {
 			query = plain // without quotes that need not be
@@ -44,11 +44,11 @@ func (l *planLint) tableData(r *pgquery.RangeVar, cmd *pgquery.AlterTableCmd) {
 	column := tenant.QuoteIdent(cmd.GetName())
 	switch cmd.GetSubtype() {
 	case pgquery.AlterTableType_AT_SetNotNull:
-		l.data("SELECT count(*) FROM "+from+" WHERE "+column+" IS NULL", "NULL in column %s.%s makes it fail", table, cmd.GetName())
+		l.dataf("SELECT count(*) FROM "+from+" WHERE "+column+" IS NULL", "NULL in column %s.%s makes it fail", table, cmd.GetName())
 	case pgquery.AlterTableType_AT_AddConstraint:
 		l.constraintData(r, cmd.GetDef().GetConstraint())
 	case pgquery.AlterTableType_AT_ValidateConstraint:
-		l.data("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = "+literal(from)+"::regclass AND conname = "+literal(cmd.GetName()),
+		l.dataf("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = "+literal(from)+"::regclass AND conname = "+literal(cmd.GetName()),
 			"rows of %s that don't keep constraint %s make it fail; its condition is what the query tells", table, cmd.GetName())
 	case pgquery.AlterTableType_AT_AlterColumnType:
 		l.columnType(r, cmd)
@@ -56,10 +56,10 @@ func (l *planLint) tableData(r *pgquery.RangeVar, cmd *pgquery.AlterTableCmd) {
 		l.columnData(r, cmd.GetDef().GetColumnDef())
 	case pgquery.AlterTableType_AT_AttachPartition:
 		if part := cmd.GetDef().GetPartitionCmd().GetName(); !l.created[part.GetRelname()] {
-			l.data("SELECT count(*) FROM "+quotedName(part), "rows of %s outside of its bounds make it fail", part.GetRelname())
+			l.dataf("SELECT count(*) FROM "+quotedName(part), "rows of %s outside of its bounds make it fail", part.GetRelname())
 		}
 	case pgquery.AlterTableType_AT_SetIdentity:
-		l.data("SELECT max("+column+"), min("+column+") FROM "+from, "a position of identity %s.%s outside of its new bounds makes it fail", table, cmd.GetName())
+		l.dataf("SELECT max("+column+"), min("+column+") FROM "+from, "a position of identity %s.%s outside of its new bounds makes it fail", table, cmd.GetName())
 	default:
 	}
 }
@@ -72,10 +72,10 @@ func (l *planLint) columnData(r *pgquery.RangeVar, c *pgquery.ColumnDef) {
 		k := n.GetConstraint()
 		switch k.GetContype() {
 		case pgquery.ConstrType_CONSTR_GENERATED:
-			l.data("SELECT count("+expression(k.GetRawExpr())+") FROM "+from, "rows for which the expression of column %s.%s fails make it fail", r.GetRelname(), c.GetColname())
+			l.dataf("SELECT count("+expression(k.GetRawExpr())+") FROM "+from, "rows for which the expression of column %s.%s fails make it fail", r.GetRelname(), c.GetColname())
 		case pgquery.ConstrType_CONSTR_CHECK, pgquery.ConstrType_CONSTR_UNIQUE, pgquery.ConstrType_CONSTR_PRIMARY, pgquery.ConstrType_CONSTR_FOREIGN:
 			if l.added[r.GetRelname()+"."+c.GetColname()] {
-				l.data("SELECT count(*) FROM "+from, "rows make it fail if the default of column %s.%s is not what its constraint allows in all of them", r.GetRelname(), c.GetColname())
+				l.dataf("SELECT count(*) FROM "+from, "rows make it fail if the default of column %s.%s is not what its constraint allows in all of them", r.GetRelname(), c.GetColname())
 			}
 		default:
 		}
@@ -94,22 +94,22 @@ func (l *planLint) constraintData(r *pgquery.RangeVar, k *pgquery.Constraint) {
 		if !l.mentionsAdded(table, k.GetRawExpr()) {
 			query += " WHERE NOT (" + expression(k.GetRawExpr()) + ")"
 		}
-		l.data(query, "rows of %s that don't keep check %s make it fail", table, name)
+		l.dataf(query, "rows of %s that don't keep check %s make it fail", table, name)
 	case pgquery.ConstrType_CONSTR_UNIQUE, pgquery.ConstrType_CONSTR_PRIMARY:
 		primary := k.GetContype() == pgquery.ConstrType_CONSTR_PRIMARY
 		l.duplicates(r, identifiers(k.GetKeys()), "", primary || k.GetNullsNotDistinct(), primary)
 	case pgquery.ConstrType_CONSTR_FOREIGN:
 		l.foreignKey(r, k)
 	case pgquery.ConstrType_CONSTR_EXCLUSION:
-		on := "a.ctid < b.ctid"
+		on := []string{"a.ctid < b.ctid"}
 		for _, n := range k.GetExclusions() {
 			pair := n.GetList().GetItems()
 			operators := pair[1].GetList().GetItems()
 			if column := pair[0].GetIndexElem().GetName(); column != "" {
-				on += " AND a." + tenant.QuoteIdent(column) + " " + operators[len(operators)-1].GetString_().GetSval() + " b." + tenant.QuoteIdent(column)
+				on = append(on, "a."+tenant.QuoteIdent(column)+" "+operators[len(operators)-1].GetString_().GetSval()+" b."+tenant.QuoteIdent(column))
 			}
 		}
-		l.data("SELECT count(*) FROM "+from+" AS a JOIN "+from+" AS b ON "+on, "two rows of %s that exclude each other by %s make it fail", table, name)
+		l.dataf("SELECT count(*) FROM "+from+" AS a JOIN "+from+" AS b ON "+strings.Join(on, " AND "), "two rows of %s that exclude each other by %s make it fail", table, name)
 	default:
 	}
 }
@@ -140,7 +140,7 @@ func (l *planLint) duplicates(r *pgquery.RangeVar, key []string, where string, n
 		query += " OR " + strings.Join(key, " IS NULL OR ") + " IS NULL"
 		what = "rows of %s with the same %s, or with NULL there, make it fail"
 	}
-	l.data(query, what, r.GetRelname(), strings.ReplaceAll(list, `"`, ""))
+	l.dataf(query, what, r.GetRelname(), strings.ReplaceAll(list, `"`, ""))
 }
 
 func (l *planLint) foreignKey(r *pgquery.RangeVar, k *pgquery.Constraint) {
@@ -160,7 +160,7 @@ func (l *planLint) foreignKey(r *pgquery.RangeVar, k *pgquery.Constraint) {
 	if len(same) > 0 {
 		query += " AND NOT EXISTS (SELECT FROM " + parent + " AS parent WHERE " + strings.Join(same, " AND ") + ")"
 	}
-	l.data(query, "rows of %s that refer to no row of %s make it fail", table, k.GetPktable().GetRelname())
+	l.dataf(query, "rows of %s that refer to no row of %s make it fail", table, k.GetPktable().GetRelname())
 }
 
 // columnType reports a new type that does not hold all values of the old one.
@@ -178,7 +178,7 @@ func (l *planLint) columnType(r *pgquery.RangeVar, cmd *pgquery.AlterTableCmd) {
 	column, last := tenant.QuoteIdent(name), typeName(def.GetTypeName())
 	limit := def.GetTypeName().GetTypmods()
 	if def.GetRawDefault() == nil && (last == "varchar" || last == "bpchar") && len(limit) == 1 {
-		l.data("SELECT count(*) FROM "+quotedName(r)+" WHERE length("+column+"::text) > "+expression(limit[0]), "values of column %s.%s that are too long make it fail", table, name)
+		l.dataf("SELECT count(*) FROM "+quotedName(r)+" WHERE length("+column+"::text) > "+expression(limit[0]), "values of column %s.%s that are too long make it fail", table, name)
 		return
 	}
 	value := def.GetRawDefault()
@@ -186,7 +186,7 @@ func (l *planLint) columnType(r *pgquery.RangeVar, cmd *pgquery.AlterTableCmd) {
 		value = pgquery.MakeColumnRefNode([]*pgquery.Node{pgquery.MakeStrNode(name)}, 0)
 	}
 	cast := &pgquery.Node{Node: &pgquery.Node_TypeCast{TypeCast: &pgquery.TypeCast{Arg: value, TypeName: def.GetTypeName()}}}
-	l.data("SELECT count("+expression(cast)+") FROM "+quotedName(r), "values of column %s.%s that don't fit the new type make it fail, and the query with it", table, name)
+	l.dataf("SELECT count("+expression(cast)+") FROM "+quotedName(r), "values of column %s.%s that don't fit the new type make it fail, and the query with it", table, name)
 }
 
 func (l *planLint) uniqueIndex(i *pgquery.IndexStmt) {
@@ -215,7 +215,7 @@ func (l *planLint) domain(d *pgquery.AlterDomainStmt) {
 		return
 	}
 	names := identifiers(d.GetTypeName())
-	l.data("SELECT attrelid::regclass, attname FROM pg_attribute WHERE atttypid = "+literal(strings.Join(names, "."))+"::regtype AND NOT attisdropped",
+	l.dataf("SELECT attrelid::regclass, attname FROM pg_attribute WHERE atttypid = "+literal(strings.Join(names, "."))+"::regtype AND NOT attisdropped",
 		"values of domain %s that don't keep it make it fail, in any of the columns that the query tells", strings.ReplaceAll(strings.Join(names, "."), `"`, ""))
 }
 
@@ -237,7 +237,7 @@ func (l *planLint) sequence(s *pgquery.AlterSeqStmt) {
 		bound = bound && !same
 	}
 	if bound {
-		l.data("SELECT last_value FROM "+quotedName(s.GetSequence()), "a position of sequence %s outside of its new bounds makes it fail", name)
+		l.dataf("SELECT last_value FROM "+quotedName(s.GetSequence()), "a position of sequence %s outside of its new bounds makes it fail", name)
 	}
 }
 

@@ -135,7 +135,7 @@ func (l *planLint) addColumn(table string, c *pgquery.ColumnDef) {
 	serial := slices.Contains([]string{"serial", "bigserial", "smallserial"}, typeName(c.GetTypeName()))
 	l.added[table+"."+c.GetColname()] = filled || serial
 	if notNull && !filled && !serial && !l.created[table] {
-		l.data("SELECT count(*) FROM "+tenant.QuoteIdent(table), "column %s.%s is NOT NULL and nothing fills it, which fails where the table has rows: give it a default, or set NOT NULL after a backfill", table, c.GetColname())
+		l.dataf("SELECT count(*) FROM "+tenant.QuoteIdent(table), "column %s.%s is NOT NULL and nothing fills it, which fails where the table has rows: give it a default, or set NOT NULL after a backfill", table, c.GetColname())
 	}
 	if (identity || serial) && !l.created[table] {
 		l.warnf("identity-added-later", mends["identity-added-later"], "column %s.%s is an identity added after the table was made", table, c.GetColname())

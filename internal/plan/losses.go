@@ -39,11 +39,11 @@ func losses(from, to []fingerprint.Object) []string {
 			list = append(list, columnLosses(d)...)
 		case "constraint":
 			if d.From != "" {
-				list = append(list, fmt.Sprintf("the way back where rows don't keep constraint %s", d.Name))
+				list = append(list, "the way back where rows don't keep constraint "+d.Name)
 			}
 		case "index":
 			if strings.Contains(d.From, "UNIQUE") {
-				list = append(list, fmt.Sprintf("the way back where rows are twice for unique index %s", d.Name))
+				list = append(list, "the way back where rows are twice for unique index "+d.Name)
 			}
 		}
 	}

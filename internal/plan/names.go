@@ -65,11 +65,21 @@ func quoted(sql, before string) int {
 		return comment(sql)
 	case sql[0] == '$' && !endsInName(before):
 		tag, _, ok := strings.Cut(sql[1:], "$")
-		if ok && !strings.ContainsFunc(tag, func(r rune) bool { return r < 0x80 && !inName(byte(r)) }) && (tag == "" || !isDigit(tag[0])) {
+		if ok && isTag(tag) {
 			return until(sql, len(tag)+2, sql[:len(tag)+2])
 		}
 	}
 	return 0
+}
+
+// isTag tells what stands between two dollars in front of a string.
+func isTag(s string) bool {
+	for i := range len(s) {
+		if !inName(s[i]) {
+			return false
+		}
+	}
+	return s == "" || !isDigit(s[0])
 }
 
 // until is where the first end behind start ends.

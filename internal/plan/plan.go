@@ -5,7 +5,8 @@
 // the desired fingerprint.
 //
 // It may import internal/atlas, internal/diag, internal/lint, internal/plan/objects,
-// tenant, tenant/catalog, tenant/fingerprint, pgx, pg_query and x/sync/errgroup.
+// tenant, tenant/catalog, tenant/fingerprint, pgx, pg_query, protoreflect and
+// x/sync/errgroup.
 package plan
 
 import (
