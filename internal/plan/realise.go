@@ -126,6 +126,16 @@ func runFile(ctx context.Context, tx pgx.Tx, f lint.File, rule string) error {
 	if i := slices.IndexFunc(pieces, func(p lint.Piece) bool { return p.Err != nil }); i >= 0 {
 		return diag.List{*pieces[i].Err}
 	}
+	// None is run while there is one that would be felt outside.
+	for _, p := range pieces {
+		if what := reaches(p.Tree.GetStmt()); what != "" {
+			line, column := place(f.Text, p.Start, 0)
+			return diag.List{{
+				File: f.Name, Line: line, Column: column, Rule: rule,
+				Message: what + " in a schema file is no part of a desired state", Mend: "remove it: roles, databases, rows and the like are not the schema's",
+			}}
+		}
+	}
 	for _, p := range pieces {
 		if p.Tree == nil {
 			continue
