@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -79,9 +79,8 @@ func openScratch(ctx context.Context, in Input) (_ *scratch, err error) {
 	}
 	s := &scratch{
 		config: config, admin: admin,
-		id: fmt.Sprintf("%08x%s", uint32(time.Now().Unix()), hex.EncodeToString(random[:])), //nolint:gosec // 32 bits last until 2106
+		id: hex.EncodeToString(random[:]), // with the time in front: see prepare
 	}
-	s.runtime = scratchPrefix + s.id
 	if err := s.prepare(ctx, in); err != nil {
 		return nil, errors.Join(err, s.close(ctx))
 	}
@@ -90,13 +89,16 @@ func openScratch(ctx context.Context, in Input) (_ *scratch, err error) {
 
 func (s *scratch) prepare(ctx context.Context, in Input) error {
 	var version int
+	var now int64
 	var mayCreateDB, mayCreateRole bool
 	err := s.admin.QueryRow(ctx, `
-		SELECT current_setting('server_version_num')::int / 10000, rolname::text, rolsuper OR rolcreatedb, rolsuper OR rolcreaterole
-		FROM pg_catalog.pg_roles WHERE rolname = current_user`).Scan(&version, &s.owner, &mayCreateDB, &mayCreateRole)
+		SELECT extract(epoch FROM clock_timestamp())::bigint, current_setting('server_version_num')::int / 10000, rolname::text, rolsuper OR rolcreatedb, rolsuper OR rolcreaterole
+		FROM pg_catalog.pg_roles WHERE rolname = current_user`).Scan(&now, &version, &s.owner, &mayCreateDB, &mayCreateRole)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
+	s.id = fmt.Sprintf("%08x%s", uint32(now), s.id) //nolint:gosec // 32 bits last until 2106
+	s.runtime = scratchPrefix + s.id
 	const orDev = "; or name another server's database as dev in atlas.hcl"
 	role := tenant.QuoteIdent(s.owner)
 	switch {
@@ -110,7 +112,7 @@ func (s *scratch) prepare(ctx context.Context, in Input) error {
 			return err
 		}
 	}
-	if err := s.sweep(ctx); err != nil {
+	if err := s.sweep(ctx, time.Unix(now, 0)); err != nil {
 		return fmt.Errorf("plan: remove what an earlier run left: %w", err)
 	}
 	s.roles = append(s.roles, s.runtime)
@@ -144,8 +146,9 @@ func sameMajor(ctx context.Context, url string, version int) (err error) {
 }
 
 // sweep drops databases and roles of runs that were killed. What belongs to
-// another role stays, for its own next run.
-func (s *scratch) sweep(ctx context.Context) error {
+// another role stays, for its own next run. now is the server's time: the clocks of
+// those who work on it may differ.
+func (s *scratch) sweep(ctx context.Context, now time.Time) error {
 	databases, err := column(ctx, s.admin, `
 		SELECT datname::text FROM pg_catalog.pg_database AS d
 		WHERE starts_with(datname, $1) AND pg_catalog.pg_has_role(datdba, 'USAGE')
@@ -154,7 +157,7 @@ func (s *scratch) sweep(ctx context.Context) error {
 		return err
 	}
 	for _, name := range databases {
-		if old(strings.TrimPrefix(name, scratchPrefix)) {
+		if m := scratchDatabase.FindStringSubmatch(name); m != nil && old(m[1], now) {
 			if _, err := s.admin.Exec(ctx, "DROP DATABASE IF EXISTS "+tenant.QuoteIdent(name)); err != nil && !taken(err) {
 				return err
 			}
@@ -172,11 +175,7 @@ func (s *scratch) sweep(ctx context.Context) error {
 		return err
 	}
 	for _, name := range roles {
-		id, isTenant := strings.CutPrefix(name, tenantPrefix)
-		if !isTenant {
-			id = strings.TrimPrefix(name, scratchPrefix)
-		}
-		if old(id) {
+		if m := scratchRole.FindStringSubmatch(name); m != nil && old(m[1], now) {
 			if _, err := s.admin.Exec(ctx, "DROP ROLE IF EXISTS "+tenant.QuoteIdent(name)); err != nil && !taken(err) {
 				return err
 			}
@@ -185,13 +184,16 @@ func (s *scratch) sweep(ctx context.Context) error {
 	return nil
 }
 
+// The whole forms of the names, so that nobody else's database is taken for one.
+var (
+	scratchDatabase = regexp.MustCompile(`^` + scratchPrefix + `([0-9a-f]{12})_[0-9]+$`)
+	scratchRole     = regexp.MustCompile(`^(?:` + scratchPrefix + `|` + tenantPrefix + `)([0-9a-f]{12})(?:[0-9a-f]{4})?$`)
+)
+
 // old tells by the id of a run that it began too long ago to be at work.
-func old(id string) bool {
-	if len(id) < 8 { //nolint:mnd // hex digits of 32 bits
-		return false
-	}
-	began, err := strconv.ParseUint(id[:8], 16, 32)
-	return err == nil && time.Since(time.Unix(int64(began), 0)) > leftAfter
+func old(id string, now time.Time) bool {
+	began, err := strconv.ParseUint(id[:8], 16, 32) // 32 bits in hex
+	return err == nil && now.Sub(time.Unix(int64(began), 0)) > leftAfter
 }
 
 // taken tells that another run was faster, or that somebody is at it after all.

@@ -54,6 +54,11 @@ func TestScratchIsSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// What only looks like one is somebody's own.
+	mine := "bailiwick_plan_20250101_" + id[8:]
+	if _, err := owner.Exec(t.Context(), "CREATE DATABASE "+mine); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	in := plan.Input{URL: urls.OwnerURL, Tenant: []lint.File{{Name: "t.sql", Text: "SELECT pg_sleep(60);"}}}
 	time.AfterFunc(2*time.Second, cancel)
@@ -66,5 +71,13 @@ func TestScratchIsSwept(t *testing.T) {
 		old[0], old).Scan(&left)
 	if err != nil || left != 0 {
 		t.Errorf("%d databases and roles are left: %v", left, err)
+	}
+	var kept bool
+	err = owner.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", mine).Scan(&kept)
+	if err != nil || !kept {
+		t.Errorf("a database that only begins like a scratch one was dropped: %v", err)
+	}
+	if _, err := owner.Exec(t.Context(), "DROP DATABASE IF EXISTS "+mine); err != nil {
+		t.Error(err)
 	}
 }
