@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -102,9 +103,18 @@ func (e *Engine) load(ctx context.Context, id ID) (*job, error) {
 		return nil, fmt.Errorf("read rollout %d: %w", id, err)
 	}
 	for _, p := range list {
+		if p == nil || slices.ContainsFunc(slices.Concat(p.Steps, p.Reverse), unknown) {
+			return nil, fmt.Errorf("rollout %d has steps of a kind that this version of bailiwick does not know\n"+
+				"\tmend: go on with the version that began it", id)
+		}
 		j.plans[keyOf(p)] = p
 	}
 	return j, nil
+}
+
+// unknown tells a step that another version of this program has written.
+func unknown(s plan.Step) bool {
+	return s.Kind != plan.InTransaction && s.Kind != plan.Outside && s.Kind != plan.Backfill
 }
 
 // target is a schema's row in the ledger.

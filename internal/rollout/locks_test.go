@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 func TestLockIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, change{tenants: 4, steps: addEmail})
-	f.config.LockTimeout = 20 * time.Millisecond
+	f.config.LockTimeout = 400 * time.Millisecond
 	f.config.Deployment = everybody(1)
 	holder := connect(t, f.OwnerURL)
 	exec(t, holder, "BEGIN", "LOCK TABLE "+f.Tenants[0].Schema()+".users IN ACCESS SHARE MODE")
@@ -25,6 +26,9 @@ func TestLockIsTriedAgain(t *testing.T) {
 		}
 		if e.Kind != rollout.Retried {
 			return
+		}
+		if e.Wait < f.config.LockTimeout {
+			t.Errorf("those who queued behind the statement for %s have %s to get on", f.config.LockTimeout, e.Wait)
 		}
 		if retried++; retried == 3 {
 			exec(t, holder, "COMMIT")
@@ -54,6 +58,20 @@ func TestLockIsNeverFree(t *testing.T) {
 	}
 	exec(t, holder, "COMMIT")
 	run(t, f.open(t), id, rollout.Done)
+}
+
+// A ledger that a newer version has written is not guessed at.
+func TestUnknownStep(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 1, steps: addEmail})
+	e, id := f.start(t)
+	exec(t, f.conn, `UPDATE bailiwick.rollouts SET plans = replace(plans::text, '"transaction"', '"teleport"')::jsonb`)
+	if _, err := e.Run(t.Context(), id); err == nil || !strings.Contains(err.Error(), "go on with the version that began it") {
+		t.Error(err)
+	}
+	if row := f.target(t, f.Tenants[0].Slug); row.State != "pending" || row.Step != 0 {
+		t.Errorf("%+v", row)
+	}
 }
 
 // Whoever comes second is told who is at work, and does no harm.

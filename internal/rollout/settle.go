@@ -60,6 +60,8 @@ func (it *item) loses() int {
 	return it.lost
 }
 
+const lockNotAvailable = "55P03"
+
 // later puts a schema off whose lock was not to be had, if it may be.
 func (w *wave) later(it *item, err error) bool {
 	wait := longestWait
@@ -76,6 +78,11 @@ func (w *wave) later(it *item, err error) bool {
 			return false
 		}
 		wait = min(wait, firstWait<<min(it.busy, 6))
+		if stateOf(err) == lockNotAvailable {
+			// All who came after the statement queued up behind it: they get
+			// more time than it took from them.
+			wait = max(wait, 2*w.settings.LockTimeout)
+		}
 	}
 	wait = jitter(wait)
 	it.notBefore = time.Now().Add(wait)
