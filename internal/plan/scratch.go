@@ -262,17 +262,26 @@ func (s *scratch) close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	drop := func(what, name, options string) {
-		if _, err := s.admin.Exec(ctx, "DROP "+what+" IF EXISTS "+tenant.QuoteIdent(name)+options); err != nil {
-			errs = append(errs, fmt.Errorf("plan: clean up: %w", err))
+	drop := func(statement string) error {
+		_, err := s.admin.Exec(ctx, statement)
+		if err != nil {
+			err = fmt.Errorf("plan: clean up: %w", err)
 		}
+		return err
 	}
 	for _, d := range s.databases {
 		errs = append(errs, d.close(ctx))
-		drop("DATABASE", d.name, " WITH (FORCE)")
+		statement := "DROP DATABASE IF EXISTS " + tenant.QuoteIdent(d.name)
+		err := drop(statement + " WITH (FORCE)")
+		if sqlState(err) == "42501" {
+			// Autovacuum has come, which nobody but a superuser may end by FORCE.
+			// Without FORCE the server ends it itself, and waits a while for others.
+			err = drop(statement)
+		}
+		errs = append(errs, err)
 	}
 	for _, role := range s.roles {
-		drop("ROLE", role, "")
+		errs = append(errs, drop("DROP ROLE IF EXISTS "+tenant.QuoteIdent(role)))
 	}
 	s.databases, s.roles = nil, nil
 	return errors.Join(append(errs, s.admin.Close(ctx))...)

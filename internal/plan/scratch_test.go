@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -79,5 +81,54 @@ func TestScratchIsSwept(t *testing.T) {
 	}
 	if _, err := owner.Exec(t.Context(), "DROP DATABASE IF EXISTS "+mine); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestScratchIsShared drops databases in which somebody is whom the owner may not
+// end, as autovacuum is in databases that live for a while.
+func TestScratchIsShared(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	super := connect(t, urls.SuperURL)
+	marker := tenant.NewID().SchemaName()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := plan.Desired(ctx, plan.Input{URL: urls.OwnerURL, Tenant: []lint.File{{Name: "t.sql", Text: "SELECT pg_sleep(60), '" + marker + "';"}}})
+		done <- err
+	}()
+	var name string
+	waitFor(t, super, "SELECT coalesce(min(datname::text), '') FROM pg_stat_activity WHERE starts_with(datname, 'bailiwick_plan_') AND query LIKE '%' || $1 || '%'", marker, &name)
+	u, err := url.Parse(urls.SuperURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	guest := connect(t, u.String())
+	cancel()
+	var statement string
+	waitFor(t, super, "SELECT coalesce(min(query), '') FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%' || $1 || '\"'", name, &statement)
+	if err := guest.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err == nil || strings.Contains(err.Error(), "clean up") {
+		t.Errorf("a run that was cancelled: %v", err)
+	}
+	var left bool
+	if err := super.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&left); err != nil || left {
+		t.Errorf("the database is there: %t, %v", left, err)
+	}
+}
+
+// waitFor asks until there is something.
+func waitFor(t *testing.T, conn *pgx.Conn, sql, arg string, into *string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); *into == ""; time.Sleep(time.Millisecond) {
+		if err := conn.QueryRow(t.Context(), sql, arg).Scan(into); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing came of %s", sql)
+		}
 	}
 }

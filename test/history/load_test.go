@@ -50,7 +50,7 @@ type account struct {
 	users     int
 	roles     int
 	providers map[string]int // By kind.
-	refusedAt time.Time      // Since when it is refused; zero when it is not.
+	refused   time.Time      // When it was refused last.
 }
 
 // load is the clients.
@@ -68,7 +68,6 @@ type load struct {
 // tally counts what happened in a part of the history.
 type tally struct {
 	requests, refused, changed int
-	longest                    time.Duration
 	tenants                    map[string]bool // Who was refused.
 	kinds                      map[string]int  // Of refusals.
 }
@@ -76,8 +75,8 @@ type tally struct {
 func newTally() *tally { return &tally{tenants: map[string]bool{}, kinds: map[string]int{}} }
 
 func (c *tally) String() string {
-	return fmt.Sprintf("%d requests, %d answered 503 %v to %d tenants, for %s at most; %d conditions were out of date",
-		c.requests, c.refused, c.kinds, len(c.tenants), c.longest.Round(time.Millisecond), c.changed)
+	return fmt.Sprintf("%d requests, %d answered 503 %v to %d tenants; %d conditions were out of date",
+		c.requests, c.refused, c.kinds, len(c.tenants), c.changed)
 }
 
 // startLoad lets clients ask until the test ends.
@@ -114,6 +113,12 @@ func (l *load) join(a *account) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, a)
+}
+
+func (l *load) everybody() []*account {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
 }
 
 func (l *load) any() *account {
@@ -176,13 +181,10 @@ func (l *load) ask(ctx context.Context, a *account, method, path, body string, h
 	}
 	l.mu.Unlock()
 	if !refused {
-		l.answered(a)
 		time.Sleep(breath)
 		return got, nil
 	}
-	if a.refusedAt.IsZero() {
-		a.refusedAt = time.Now()
-	}
+	a.refused = time.Now()
 	kind, err := got.refusal()
 	if err != nil {
 		return nil, fmt.Errorf("%s %s at release %s: %w", method, path, s.release, err)
@@ -192,17 +194,6 @@ func (l *load) ask(ctx context.Context, a *account, method, path, body string, h
 	l.mu.Unlock()
 	time.Sleep(breath)
 	return nil, errRefused
-}
-
-// answered ends the time for which a tenant was refused.
-func (l *load) answered(a *account) {
-	if a.refusedAt.IsZero() {
-		return
-	}
-	l.mu.Lock()
-	l.seen.longest = max(l.seen.longest, time.Since(a.refusedAt))
-	l.mu.Unlock()
-	a.refusedAt = time.Time{}
 }
 
 // refusal holds a 503 against the document.
