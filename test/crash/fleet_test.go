@@ -62,41 +62,51 @@ var publicSteps = []plan.Step{{Kind: plan.InTransaction, Statements: []string{
 	"ALTER TABLE public.log ADD COLUMN at timestamptz", "INSERT INTO public.log VALUES ('public')",
 }}}
 
-// byHand are the plan files of the change.
-type byHand struct{}
+// byHand are the plan files of the change: one that leads from anywhere to what is
+// desired of a scope.
+type byHand map[plan.Scope]plan.Target
 
-func (byHand) Find(scope plan.Scope, from, to string) (*plan.Plan, bool) {
-	p := &plan.Plan{Scope: scope, From: from, To: to, Source: "crash.sql", Steps: steps}
+func (to byHand) From(scope plan.Scope, from string) []*plan.Plan {
+	p := &plan.Plan{Scope: scope, From: from, To: to[scope].Fingerprint, Source: "crash.sql", Steps: steps}
 	if scope == plan.Public {
 		p.Steps = publicSteps
 	}
-	return p, true
+	if p.From == p.To {
+		return nil
+	}
+	return []*plan.Plan{p}
 }
 
 // makeTemplate fills a database with tenants in the old state and writes down,
 // for the processes to come, how the new one is reached.
-func makeTemplate(t *testing.T, in *devpg.Instance, name string) (file string) {
+func makeTemplate(t *testing.T, server *devpg.Instance, name string) (file string) {
 	t.Helper()
-	super := connect(t, in.SuperURL(devpg.Database))
+	super := connect(t, server.SuperURL(devpg.Database))
 	do(t, super, "CREATE DATABASE "+name+" OWNER "+devpg.OwnerRole)
-	c := openCatalog(t, in.OwnerURL(name), catalog.Schema{Public: publicBefore, Tenant: tenantBefore})
+	c := openCatalog(t, server.OwnerURL(name), catalog.Schema{Public: publicBefore, Tenant: tenantBefore})
 	if err := c.Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range tenants {
 		createTenant(t, c, fmt.Sprintf("tenant-%d", i))
 	}
-	conn := connect(t, in.OwnerURL(name))
+	conn := connect(t, server.OwnerURL(name))
 	do(t, conn, "UPDATE public.tenants SET ring = 'canary' WHERE slug IN ('tenant-3', 'tenant-7')")
 	records, err := c.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleet, err := plan.NewFleet(t.Context(), plan.Input{
-		URL: in.OwnerURL(name), RuntimeRole: devpg.RuntimeRole, Tenants: records, Files: byHand{},
+	in := plan.Input{
+		URL: server.OwnerURL(name), RuntimeRole: devpg.RuntimeRole, Tenants: records,
 		Public: []lint.File{{Name: "public.sql", Text: publicAfter}},
 		Tenant: []lint.File{{Name: "tenant.sql", Text: tenantAfter}},
-	})
+	}
+	desired, err := plan.Desired(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Files = byHand(desired)
+	fleet, err := plan.NewFleet(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
