@@ -149,7 +149,7 @@ func otherSources(body *hclsyntax.Body) []schemahcl.Option {
 	var options []schemahcl.Option
 	seen := map[string]bool{"sql": true}
 	for _, b := range body.Blocks {
-		if b.Type != "data" || len(b.Labels) < 2 || seen[b.Labels[0]] {
+		if b.Type != blockData || len(b.Labels) < 2 || seen[b.Labels[0]] {
 			continue
 		}
 		kind := b.Labels[0]

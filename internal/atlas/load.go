@@ -21,8 +21,12 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
 
-// blockEnv is the type of the blocks that Load looks for.
-const blockEnv = "env"
+// The words of Atlas's language that Load looks for.
+const (
+	blockEnv  = "env"
+	blockData = "data"
+	varAtlas  = "atlas" // Both the variable and a block of settings.
+)
 
 // Options say how atlas.hcl is read.
 type Options struct {
@@ -187,7 +191,7 @@ func (l *loader) reportHCL(diags hcl.Diagnostics) {
 		}
 		rule, mend := "hcl", mendHCL
 		if strings.HasPrefix(d.Summary, dataSummary) {
-			rule, mend = "data", "see to the block, or take out what refers to it"
+			rule, mend = blockData, "see to the block, or take out what refers to it"
 		}
 		l.reportf(line, rule, d.Summary, mend, "%s", sentence(d.Detail))
 	}
@@ -199,7 +203,7 @@ func (l *loader) reportErr(subject string, err error) {
 		l.reportHCL(diags)
 		return
 	}
-	l.reportf(0, "atlas", subject, mendHCL, "%s", sentence(err.Error()))
+	l.reportf(0, varAtlas, subject, mendHCL, "%s", sentence(err.Error()))
 }
 
 // evaluate reads the file as Atlas's command line does for one env: with the
@@ -214,7 +218,7 @@ func (l *loader) evaluate(name string, forEach bool, into any) {
 	options := []schemahcl.Option{
 		schemahcl.WithContext(l.ctx),
 		schemahcl.WithVariables(map[string]cty.Value{
-			"atlas": cty.ObjectVal(map[string]cty.Value{blockEnv: cty.StringVal(name)}),
+			varAtlas: cty.ObjectVal(map[string]cty.Value{blockEnv: cty.StringVal(name)}),
 		}),
 		schemahcl.WithFunctions(l.functions()),
 		schemahcl.WithScopedEnums("env.migration.format", "atlas", "flyway", "liquibase", "goose", "golang-migrate", "dbmate"),

@@ -35,7 +35,7 @@ func (l *loader) misspelt(body *hclsyntax.Body) {
 		}
 	}
 	for _, b := range body.Blocks {
-		near(b, "block", b.Type, []string{"variable", "locals", "data", blockEnv, "deployment", "diff", "lint", "atlas"})
+		near(b, "block", b.Type, []string{"variable", "locals", blockData, blockEnv, "deployment", "diff", "lint", varAtlas})
 		if b.Type == blockEnv && len(b.Labels) == 1 {
 			near(b, "env", b.Labels[0], []string{EnvPublic, EnvTenant})
 		}

@@ -216,7 +216,7 @@ func (e *Engine) refused(l *Layout, public []candidate) error {
 	kept := e.kept(l.Waves)
 	for group := range counts.groups {
 		if err := kept.exceeded(&counts, group); err != nil {
-			var list []string
+			list := make([]string, 0, len(reasons))
 			for reason, slugs := range reasons {
 				who := slugs[0]
 				if others := len(slugs) - 1; others > 0 {
