@@ -3,15 +3,10 @@ package tenant
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// misfitTTL is how long a misfit is believed without asking again, and how often
-// at most a schema that fitted is asked again because a statement failed there.
-const misfitTTL = 2 * time.Second
 
 const (
 	// fitsSize bounds how many schema versions are known at a time.
@@ -29,26 +24,6 @@ type fitKey struct {
 	tenant        ID
 }
 
-// fit is what is known of how the required statements fit one schema version. It
-// is shared by all queriers of that version.
-type fit struct {
-	good    atomic.Bool             // All fit: nothing is asked any more.
-	verdict atomic.Pointer[verdict] // The last answer; nil before the first.
-	turn    chan struct{}           // Holds a token while somebody asks.
-}
-
-type verdict struct {
-	misfits []refusal
-	until   time.Time
-}
-
-// alwaysFits is for schemas of which nothing is required.
-var alwaysFits = func() *fit {
-	f := &fit{}
-	f.good.Store(true)
-	return f
-}()
-
 // fitOf finds what is known of a version. It is looked up once for a querier.
 func (db *DB) fitOf(n *node, t Tenant) *fit {
 	db.mu.Lock()
@@ -62,7 +37,7 @@ func (db *DB) fitOf(n *node, t Tenant) *fit {
 	}
 	f, ok := db.fits.get(key)
 	if !ok {
-		f = &fit{turn: make(chan struct{}, 1)}
+		f = &fit{refused: map[ID]*verdict{}}
 		db.fits.put(key, f)
 	}
 	return f
@@ -84,7 +59,7 @@ func (db *DB) Fits() map[string][]Misfit {
 	defer db.mu.Unlock()
 	all := map[string][]Misfit{}
 	for key, f := range db.fits.all() {
-		if v := f.verdict.Load(); v != nil {
+		if v := f.lastVerdict(); v != nil {
 			version := key.version
 			if version == "" && key.tenant.IsZero() {
 				version = publicVersion
@@ -152,7 +127,7 @@ func concerned(p *place, misfits []refusal, statements []string) []refusal {
 
 // remembered is for statements within a transaction, where nothing is asked.
 func (f *fit) remembered(statements []string, public bool) []refusal {
-	v := f.verdict.Load()
+	v := f.lastVerdict()
 	if v == nil || !public {
 		return nil // The transaction has passed the gate.
 	}
@@ -174,22 +149,20 @@ func (q *Querier) misfitError(p *place, misfits []refusal) error {
 	return errorf(CodeSchema, q.id(), "%s does not fit statement %s: %s%s", where, misfits[0].Statement, misfits[0].Reason, more)
 }
 
-// verdict returns what is known of the place's version, or asks. Of those who
-// want to know at a time one asks and the others wait. An answer counts only if
-// the tenant still has that version afterwards: a rollout changes both in one
-// transaction.
+// verdict returns what is known of the place's schema, or asks. An answer counts
+// only if the tenant still has that version afterwards: a rollout changes both in
+// one transaction.
 func (q *Querier) verdict(ctx context.Context, p *place) ([]refusal, error) {
-	f := p.fit
-	select {
-	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	id := p.binding.tenant.ID
+	v, heard, err := p.fit.turn(ctx, id)
+	if err != nil {
+		return nil, err
 	}
-	now := time.Now()
-	if v := f.verdict.Load(); v != nil && (f.good.Load() || now.Before(v.until)) {
+	if v != nil {
 		return v.misfits, nil
 	}
+	defer heard()
+	began := time.Now()
 	misfits, err := q.db.examine(ctx, p)
 	if (err == nil || notThere(err)) && q.renew(ctx, p) {
 		return nil, nil
@@ -197,16 +170,8 @@ func (q *Querier) verdict(ctx context.Context, p *place) ([]refusal, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.verdict.Store(&verdict{misfits: misfits, until: now.Add(misfitTTL)})
-	f.good.Store(len(misfits) == 0)
+	p.fit.judge(id, &verdict{misfits: misfits, until: began.Add(misfitTTL)})
 	return misfits, nil
-}
-
-// suspect makes the next statement ask again, unless that was done just now.
-func (f *fit) suspect() {
-	if v := f.verdict.Load(); v != nil && time.Now().After(v.until) {
-		f.good.Store(false)
-	}
 }
 
 // examine prepares all required statements as the place's tenant, in one

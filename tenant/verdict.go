@@ -1,0 +1,144 @@
+package tenant
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// misfitTTL is how long a misfit is believed without asking again, and how often
+	// at most a schema that fitted is asked again because a statement failed there.
+	misfitTTL = 2 * time.Second
+	// patience is how long those of other tenants wait for the one that asks. Its
+	// tenant's tables may be locked, and that is no affair of theirs.
+	patience = time.Second
+	// quorum is how many tenants of a version have to misfit until those of it that
+	// have not been asked count as misfits too. The schemas of one version are alike,
+	// but one that was changed by hand only claims to be.
+	quorum = 8
+)
+
+// fit is what is known of how the required statements fit one schema version. It
+// is shared by all queriers of that version.
+type fit struct {
+	good atomic.Bool // All fit: nothing is asked any more.
+
+	mu      sync.Mutex
+	last    *verdict        // nil before the first
+	refused map[ID]*verdict // of the first tenants that misfitted, since any fitted
+	asking  chan struct{}   // Closed when who asks has heard; nil while nobody does.
+	since   time.Time       // when that one began
+}
+
+// verdict is what one tenant's schema was found to be.
+type verdict struct {
+	misfits []refusal
+	until   time.Time
+}
+
+// alwaysFits is for schemas of which nothing is required.
+var alwaysFits = func() *fit {
+	f := &fit{}
+	f.good.Store(true)
+	return f
+}()
+
+// turn returns what is known of a tenant's schema. While nothing is, of those who
+// want to know one asks and the others wait: v is nil for the one, who calls heard
+// in the end.
+func (f *fit) turn(ctx context.Context, id ID) (v *verdict, heard func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for {
+		now := time.Now()
+		if v := f.known(id, now); v != nil {
+			return v, nil, nil
+		}
+		left := f.since.Add(patience).Sub(now)
+		if f.asking == nil || left <= 0 {
+			asking := make(chan struct{})
+			f.asking, f.since = asking, now
+			return nil, func() { f.over(asking) }, nil
+		}
+		if err := f.wait(ctx, left); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// wait waits for who asks, and lets others go meanwhile. It wants f.mu to be held.
+func (f *fit) wait(ctx context.Context, most time.Duration) error {
+	asking := f.asking
+	f.mu.Unlock()
+	defer f.mu.Lock()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-asking:
+	case <-timer.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// over ends a turn, with or without an answer.
+func (f *fit) over(asking chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.asking == asking {
+		f.asking = nil
+	}
+	close(asking)
+}
+
+// known wants f.mu to be held.
+func (f *fit) known(id ID, now time.Time) *verdict {
+	if f.good.Load() {
+		return f.last
+	}
+	if v := f.refused[id]; v != nil && now.Before(v.until) {
+		return v
+	}
+	if len(f.refused) >= quorum && now.Before(f.last.until) {
+		return f.last
+	}
+	return nil
+}
+
+// judge notes what a tenant's schema was found to be. A misfit does not speak
+// against tenants that fit.
+func (f *fit) judge(id ID, v *verdict) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(v.misfits) == 0 {
+		clear(f.refused)
+		f.last = v
+		f.good.Store(true)
+		return
+	}
+	if !f.good.Load() {
+		f.last = v
+	}
+	if _, there := f.refused[id]; there || len(f.refused) < quorum {
+		f.refused[id] = v
+	}
+}
+
+// suspect makes the next statement ask again, unless that was done just now.
+func (f *fit) suspect() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last != nil && time.Now().After(f.last.until) {
+		f.good.Store(false)
+	}
+}
+
+// lastVerdict is nil before the first.
+func (f *fit) lastVerdict() *verdict {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
