@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
@@ -63,6 +64,15 @@ type clock struct {
 	times
 
 	last time.Time
+	// later is what the end waits for.
+	later errgroup.Group
+}
+
+// end waits for what was left for later.
+func (c *clock) end() error {
+	err := c.later.Wait()
+	c.tick("end")
+	return err
 }
 
 func (c *clock) tick(part string) {
@@ -86,6 +96,7 @@ func (f *fleet) planned(ctx context.Context, c *clock) (*plan.Fleet, error) {
 		URL: f.OwnerURL(database), RuntimeRole: devpg.RuntimeRole, Tenants: tenants,
 		Public: []lint.File{{Name: "public.sql", Text: registry}},
 		Tenant: []lint.File{{Name: "tenant.sql", Text: structure(true)}},
+		Later:  func(do func() error) { c.later.Go(do) },
 		Progress: func(p plan.Progress) {
 			if p.Stage == plan.StageFingerprint && p.Done == p.Total {
 				c.tick("fingerprint")
@@ -140,8 +151,7 @@ func (f *fleet) rollOut(ctx context.Context, o options) (times, error) {
 	if err == nil && (outcome.State != rollout.Done || outcome.Done != len(f.schemas)) {
 		err = fmt.Errorf("the rollout is %s, %d are done: %s", outcome.State, outcome.Done, outcome.Reason)
 	}
-	c.tick("end")
-	return c.times, err
+	return c.times, errors.Join(err, c.end())
 }
 
 // noOp plans when there is nothing to do.
@@ -160,7 +170,7 @@ func (f *fleet) noOp(ctx context.Context, o options) (time.Duration, error) {
 	if err == nil && !layout.Nothing() {
 		err = fmt.Errorf("there is still something to do for %d schemas", layout.Total())
 	}
-	c.tick("end")
+	err = errors.Join(err, c.end())
 	return c.total(), err
 }
 

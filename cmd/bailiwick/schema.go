@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
@@ -60,6 +61,8 @@ type fleet struct {
 	// databases; empty means the same server.
 	url, dev    string
 	runtimeRole string
+	// later, within withFleet and readFleet, is what they wait for in the end.
+	later *errgroup.Group
 }
 
 // loadFleet reads the project's files, and finds no database yet.
@@ -114,8 +117,9 @@ func runtimeRole() (string, error) {
 func (f *fleet) open(ctx context.Context, do func(context.Context, *fleet) error) error {
 	config := catalog.Config{URL: f.url, RuntimeRole: f.runtimeRole, Schema: f.schema}
 	return useCatalog(ctx, config, func(ctx context.Context, c *catalog.Catalog) error {
-		f.catalog = c
-		return do(ctx, f)
+		f.catalog, f.later = c, &errgroup.Group{}
+		err := do(ctx, f)
+		return errors.Join(err, f.later.Wait())
 	})
 }
 
@@ -164,6 +168,9 @@ func (f *fleet) desired(p *progress) (plan.Input, error) {
 	in := plan.Input{
 		URL: f.url, Dev: f.dev, RuntimeRole: f.runtimeRole,
 		Policy: map[plan.Scope]atlas.Policy{plan.Public: f.atlas.Public.Diff, plan.Tenant: f.atlas.Tenant.Diff},
+	}
+	if f.later != nil {
+		in.Later = func(do func() error) { f.later.Go(do) }
 	}
 	if p != nil {
 		in.Progress = func(now plan.Progress) { p.show(now.Stage, now.Done, now.Total) }

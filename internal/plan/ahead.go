@@ -31,7 +31,7 @@ func Ask(ctx context.Context, in Input, all []Ahead) (sentences []string, err er
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	defer func() { err = errors.Join(err, s.done(ctx, in)) }()
 	a := &asking{gate: in.Gate}
 	if err := a.clone(ctx, s, in.URL, all); err != nil {
 		return nil, err

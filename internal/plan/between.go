@@ -19,7 +19,7 @@ func Between(ctx context.Context, in Input, from, to map[Scope]Target) (f *Fleet
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	defer func() { err = errors.Join(err, s.done(ctx, in)) }()
 	want, err := s.wanted(ctx, in, to)
 	if err != nil {
 		return nil, err

@@ -131,6 +131,9 @@ func (r *route) runIn(ctx context.Context, p *Plan, w World, steps []Step, what 
 			return nil, false, err
 		}
 		if s, ok := errors.AsType[*statementError](err); ok {
+			if s.line > 0 {
+				what += fmt.Sprintf(", in the step of line %d,", s.line)
+			}
 			what += " fails at " + s.statements[0]
 		}
 		r.refuse(p, what+": "+describe(err)+amend(p))
@@ -144,7 +147,7 @@ func (r *route) runIn(ctx context.Context, p *Plan, w World, steps []Step, what 
 // knows where to change them.
 func amend(p *Plan) string {
 	if p.Source != "" {
-		return ""
+		return "; correct it there, and plan again"
 	}
 	return "; " + byFile
 }

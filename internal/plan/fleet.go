@@ -32,7 +32,7 @@ func NewFleet(ctx context.Context, in Input) (f *Fleet, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	defer func() { err = errors.Join(err, s.done(ctx, in)) }()
 	live, err := openLive(ctx, in)
 	if err != nil {
 		return nil, err

@@ -38,6 +38,11 @@ type Input struct {
 	// Parallel bounds the connections that read the fleet, and the states that
 	// are planned at once. Zero means 2.
 	Parallel int
+	// Later, if not nil, is handed what is left to be done: to drop the scratch
+	// databases. PostgreSQL writes a checkpoint for each, for seconds where much was
+	// written before, and what comes next need not wait. Nil means that it is done
+	// before anything is returned.
+	Later func(func() error)
 	// Progress, if not nil, hears how far the work is. It is called from several
 	// goroutines, but never twice at once.
 	Progress func(Progress)

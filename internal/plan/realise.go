@@ -45,7 +45,7 @@ func Desired(ctx context.Context, in Input) (targets map[Scope]Target, err error
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	defer func() { err = errors.Join(err, s.done(ctx, in)) }()
 	d, err := s.realise(ctx, in)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (w World) runAll(ctx context.Context, s Step) error {
 			err = execAll(ctx, w.Conn, w.Bind(statement))
 		}
 		if err != nil {
-			return &statementError{statements: []string{statement}, err: err}
+			return &statementError{statements: []string{statement}, err: err, line: s.Line}
 		}
 		if err := watch.after(ctx, statement); err != nil {
 			return err

@@ -255,6 +255,15 @@ func (s *scratch) createDatabase(ctx context.Context) (*database, error) {
 	return d, nil
 }
 
+// done drops whatever was made, now or later.
+func (s *scratch) done(ctx context.Context, in Input) error {
+	if in.Later == nil {
+		return s.close(ctx)
+	}
+	in.Later(func() error { return s.close(ctx) })
+	return nil
+}
+
 // close drops whatever was made. A cancelled context does not keep it from that.
 func (s *scratch) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)

@@ -306,6 +306,7 @@ func (t *trial) savepoint(ctx context.Context, statements []string) error {
 type statementError struct {
 	statements []string
 	err        error
+	line       int // of the step in its plan file, if it is of one
 }
 
 func (e *statementError) Error() string { return e.err.Error() }
