@@ -42,6 +42,9 @@ func withCatalog(cmd *cobra.Command, schema catalog.Schema, do func(context.Cont
 
 func useCatalog(ctx context.Context, config catalog.Config, do func(context.Context, *catalog.Catalog) error) error {
 	c, err := catalog.Open(ctx, config)
+	if tenant.CodeOf(err) == tenant.CodeUnavailable {
+		err = fmt.Errorf("%w\n\tmend: see whether PostgreSQL is up there, and whether the connection string leads to it", err)
+	}
 	if err != nil {
 		return err
 	}

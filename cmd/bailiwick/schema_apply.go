@@ -73,7 +73,7 @@ was done, and nothing is printed on stdout.`,
 	f := cmd.Flags()
 	f.StringSliceVar(&o.only, "only", nil, "roll out to these tenants only, by their slugs")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plans and who receives them when, and change nothing")
-	f.BoolVar(&o.abandon, "abandon", false, "leave an unfinished rollout to another state as it is")
+	f.BoolVar(&o.abandon, "abandon", false, "leave an unfinished rollout as it is, also in mid-backfill")
 	f.BoolVar(&o.yes, "yes", false, "don't ask")
 	defineBreakRelease(cmd, &o.breakRelease)
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "roll out although data is lost by what no plan file says")
@@ -97,7 +97,7 @@ func applySchema(cmd *cobra.Command, o applyOptions) error {
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {
-			found, same, err := o.unfinished(ctx, f, engine)
+			found, same, err := o.unfinished(ctx, cmd, f, engine)
 			if err != nil {
 				return err
 			}
@@ -114,13 +114,13 @@ func applySchema(cmd *cobra.Command, o applyOptions) error {
 }
 
 // unfinished is the rollout that is to be gone on with, if there is one.
-func (o applyOptions) unfinished(ctx context.Context, f *fleet, engine *rollout.Engine) (found rollout.Summary, same bool, err error) {
+func (o applyOptions) unfinished(ctx context.Context, cmd *cobra.Command, f *fleet, engine *rollout.Engine) (found rollout.Summary, same bool, err error) {
 	found, ok, err := engine.Unfinished(ctx)
 	if err != nil || !ok {
 		return found, false, err
 	}
 	if o.abandon && !o.dryRun {
-		return found, false, engine.Abandon(ctx, found.ID)
+		return found, false, o.leave(ctx, cmd, engine, found.ID)
 	}
 	same = found.Kind == "apply" && !found.Partial && len(o.only) == 0 &&
 		found.Versions[string(plan.Tenant)] == catalog.Version(f.schema.Tenant) &&
@@ -129,6 +129,24 @@ func (o applyOptions) unfinished(ctx context.Context, f *fleet, engine *rollout.
 		return found, same && !o.dryRun, nil
 	}
 	return found, false, explainRollout(&rollout.UnfinishedError{Rollout: found})
+}
+
+// leave abandons a rollout. Schemas in the middle of their plan are named: it may be
+// that rows are not filled, which no comparison of schemas finds.
+func (o applyOptions) leave(ctx context.Context, cmd *cobra.Command, engine *rollout.Engine, id rollout.ID) error {
+	half, err := engine.HalfDone(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(half) > 0 {
+		cmd.PrintErrf("rollout %d has stopped in the middle of the plans of %s: %s\n"+
+			"what is left of a backfill there is done by no other rollout; `%s` would finish it\n",
+			id, plural(len(half), "schema"), strings.Join(half, ", "), resumeCommand)
+		if err := confirm(cmd, o.yes, "Leave them so?"); err != nil {
+			return err
+		}
+	}
+	return engine.Abandon(ctx, id)
 }
 
 // begin plans, asks and rolls out.
@@ -247,13 +265,15 @@ func writeLayout(w io.Writer, l *rollout.Layout, notes []string) error {
 	return wrapPrint(err)
 }
 
-// writeStatements prints a plan's statements, and not what `schema plan` says of it.
+// writeStatements prints what a plan does, and not what the schemas look like.
 func writeStatements(b *strings.Builder, p *plan.Plan, schemas int) {
 	fmt.Fprintf(b, "%s: from %s to %s, for %s\n", p.Scope, p.From, p.To, plural(schemas, "schema"))
 	w := planWriter{b: b}
 	w.by(p)
 	w.list("refused", p.Refused)
 	w.steps("statements", p.Steps)
+	w.locks(p.Locks)
+	w.findings(p.Findings)
 }
 
 // sample names some of the targets.

@@ -90,7 +90,9 @@ func withEngine(ctx context.Context, config rollout.Config, do func(*rollout.Eng
 // rollout tells of a rollout's events: the bar moves with each schema, and what
 // people have to know gets a line.
 func (p *progress) rollout(e rollout.Event) {
-	p.show(fmt.Sprintf("wave %d of %d, %s", e.Wave, e.Waves, e.Group), e.Done, e.Total)
+	if e.Waves > 0 {
+		p.show(fmt.Sprintf("wave %d of %d, %s", e.Wave, e.Waves, e.Group), e.Done, e.Total)
+	}
 	switch e.Kind {
 	case rollout.WaveStarted:
 		p.sayf("wave %d of %d, %s: %s", e.Wave, e.Waves, e.Group, e.Message)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,6 +85,9 @@ func rollBack(cmd *cobra.Command, o rollbackOptions) error {
 				return explainRollout(err)
 			}
 			p.sayf("undoing rollout %d of %s UTC", back.Of.ID, back.Of.CreatedAt.UTC().Format(time.DateTime))
+			if back.Partial && back.Total() == 0 {
+				return o.nothing(cmd, back)
+			}
 			if err := f.askBack(ctx, back, o.breakRelease); err != nil {
 				return err
 			}
@@ -111,6 +115,16 @@ func (o rollbackOptions) show(cmd *cobra.Command, back *rollout.Rollback) error 
 		return errors.Join(writeJSON(cmd.OutOrStdout(), back), exit)
 	}
 	return errors.Join(writeLayout(cmd.OutOrStdout(), &back.Layout, rollbackNotes(back)), exit)
+}
+
+// nothing says that none of the tenants is where the rollout led.
+func (o rollbackOptions) nothing(cmd *cobra.Command, back *rollout.Rollback) error {
+	if o.asJSON {
+		return writeJSON(cmd.OutOrStdout(), report{Outcome: &rollout.Outcome{State: rollout.Done}, Failures: []rollout.Failure{}})
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing to undo: %s\n",
+		cmp.Or(strings.Join(back.Notes, "; "), "they are where they were before already"))
+	return wrapPrint(err)
 }
 
 func rollbackNotes(back *rollout.Rollback) []string {

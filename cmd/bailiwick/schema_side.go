@@ -226,29 +226,35 @@ func (s *sides) folder(ctx context.Context, dir string) (*side, error) {
 	return s.files(ctx, names)
 }
 
-// files are SQL files: a tenant's schema, beside the project's shared one; or the
-// shared schema itself, if they are the project's own files of it.
+// files are SQL files: a tenant's schema, beside the project's shared one; the
+// shared schema alone; or both.
 func (s *sides) files(ctx context.Context, names []string) (*side, error) {
-	var list []lint.File
+	var public, own []lint.File
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("read schema: %w", err)
 		}
-		list = append(list, lint.File{Name: filepath.ToSlash(name), Text: string(text) + "\n"})
+		list := &own
+		if s.isPublic(name) {
+			list = &public
+		}
+		*list = append(*list, lint.File{Name: filepath.ToSlash(name), Text: string(text) + "\n"})
 	}
-	scope := plan.Tenant
-	if len(names) == 1 && s.isPublic(names[0]) {
+	var scope plan.Scope // both
+	switch {
+	case own == nil:
 		scope = plan.Public
+	case public == nil:
+		scope = plan.Tenant
 	}
 	return s.realise(ctx, scope, func(in *plan.Input) error {
 		if err := setFiles(in, s.fleet.project); err != nil {
 			return err
 		}
-		if scope == plan.Public {
-			in.Public, in.Tenant = list, nil
-		} else {
-			in.Tenant = list
+		in.Tenant = own
+		if public != nil {
+			in.Public = public
 		}
 		return nil
 	})

@@ -20,18 +20,21 @@ const defaultBatch = 1000
 func (r *run) backfill(ctx context.Context, c *connection, t *target, step plan.Step, last bool) error {
 	kind, err := r.keyType(ctx, c, t, step)
 	if err != nil {
-		return &statementError{step.Statements[0], err}
+		return &statementError{statement: step.Statements[0], err: err}
 	}
 	statement := r.bind(t, step.Statements)[0]
 	for {
 		from, to, err := r.keys(ctx, c, t, step, kind)
 		if err != nil {
-			return &statementError{statement, err}
+			return &statementError{statement: statement, err: err}
 		}
 		if to == nil {
 			return r.inTransaction(ctx, c, t, nil, t.Step+1, last)
 		}
 		if err := r.batch(ctx, c, t, statement, *from, *to); err != nil {
+			if failed, ok := errors.AsType[*statementError](err); ok {
+				failed.rows = fmt.Sprintf("in %s with %s from %s to %s", step.Table, step.Key, *from, *to)
+			}
 			return err
 		}
 		t.Cursor = to
@@ -104,10 +107,10 @@ func (r *run) batch(ctx context.Context, c *connection, t *target, statement, fr
 		return err
 	}
 	if err := conn.ExecParams(ctx, statement, [][]byte{[]byte(from), []byte(to)}, nil, nil, nil).Read().Err; err != nil {
-		return errors.Join(&statementError{statement, err}, c.rollback(ctx))
+		return errors.Join(&statementError{statement: statement, err: err}, c.rollback(ctx))
 	}
 	if _, err := c.exec(ctx, []string{"COMMIT"}); err != nil {
-		return errors.Join(&statementError{statement, err}, c.rollback(ctx))
+		return errors.Join(&statementError{statement: statement, err: err}, c.rollback(ctx))
 	}
 	return nil
 }

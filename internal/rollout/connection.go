@@ -106,10 +106,11 @@ type goneError struct{ err error }
 func (e *goneError) Error() string { return e.err.Error() }
 func (e *goneError) Unwrap() error { return e.err }
 
-// statementError says which statement failed.
+// statementError says which statement failed, and of a backfill's for which rows.
 type statementError struct {
 	statement string
 	err       error
+	rows      string
 }
 
 func (e *statementError) Error() string { return e.err.Error() }

@@ -33,7 +33,7 @@ func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.S
 		return err
 	}
 	if pid != strconv.FormatUint(uint64(conn.PID()), 10) {
-		return &statementError{step.Statements[0], errors.New("the statement can't run in a transaction, and the connection is a pooler's: " +
+		return &statementError{statement: step.Statements[0], err: errors.New("the statement can't run in a transaction, and the connection is a pooler's: " +
 			"let DATABASE_OWNER_URL lead to PostgreSQL itself")}
 	}
 	// Who waits for a lock has a snapshot, which CREATE INDEX CONCURRENTLY waits
@@ -59,7 +59,7 @@ func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.S
 	}
 	for _, statement := range r.bind(t, step.Statements) {
 		if err := r.repeatable(ctx, c, t, statement); err != nil {
-			return &statementError{statement, err}
+			return &statementError{statement: statement, err: err}
 		}
 	}
 	if err := r.inTransaction(ctx, c, t, nil, t.Step+1, last); err != nil {

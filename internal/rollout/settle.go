@@ -182,9 +182,10 @@ func detailOf(err error) *detail {
 	if _, refused := errors.AsType[*refusedError](err); refused {
 		d.hint = "write a plan file, or bring the schema to the desired state by hand; then `bailiwick schema resume`"
 	}
-	if statement, ok := errors.AsType[*statementError](err); ok {
-		d.statement = statement.statement
-		d.message = statement.Error()
+	failed, ok := errors.AsType[*statementError](err)
+	if ok {
+		d.statement = failed.statement
+		d.message = failed.Error()
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		d.sqlstate, d.message = pg.Code, pg.Message
@@ -192,6 +193,9 @@ func detailOf(err error) *detail {
 			d.message += ": " + pg.Detail
 		}
 		d.hint = adviceOn(pg)
+	}
+	if ok && failed.rows != "" {
+		d.message += ", " + failed.rows
 	}
 	return d
 }

@@ -91,6 +91,24 @@ func (e *Engine) Pause(ctx context.Context) (Summary, error) {
 // ErrNone says that no rollout is unfinished.
 var ErrNone = errors.New("no rollout is going on")
 
+// HalfDone are the tenants whose plan in a rollout was begun and not finished, with
+// how far it came. What is left of a backfill there no other rollout does.
+func (e *Engine) HalfDone(ctx context.Context, id ID) ([]string, error) {
+	rows, err := e.pool.Query(ctx, `
+		SELECT slug || CASE WHEN cursor IS NULL THEN format(' (%s done)', CASE step WHEN 1 THEN '1 step' ELSE step || ' steps' END)
+		               ELSE format(' (in a backfill, up to %s)', cursor) END
+		FROM bailiwick.rollout_targets
+		WHERE rollout_id = $1 AND state IN ('pending', 'failed') AND (step > 0 OR cursor IS NOT NULL) ORDER BY slug`, int64(id))
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	half, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	return half, nil
+}
+
 // Abandon ends a rollout that nobody works on. What it has done stays.
 func (e *Engine) Abandon(ctx context.Context, id ID) error {
 	tag, err := e.pool.Exec(ctx, `

@@ -113,11 +113,11 @@ const divisionByZero = "22012"
 func (r *run) claim(t *target, next int, cursor string, last bool) string {
 	set := fmt.Sprintf("step = %d, cursor = %s", next, cursor)
 	if last {
-		set += ", state = 'done', finished_at = pg_catalog.clock_timestamp(), sqlstate = NULL, statement = NULL, error = NULL, hint = NULL"
+		set += ", attempts = t.attempts + 1, state = 'done', finished_at = pg_catalog.clock_timestamp(), sqlstate = NULL, statement = NULL, error = NULL, hint = NULL"
 	}
 	return fmt.Sprintf(`WITH claimed AS (
 	UPDATE bailiwick.rollout_targets AS t
-	SET %s, attempts = t.attempts + 1, started_at = coalesce(t.started_at, pg_catalog.now())
+	SET %s, started_at = coalesce(t.started_at, pg_catalog.now())
 	FROM bailiwick.rollouts AS r WHERE %s
 	RETURNING 1)
 SELECT 1 / count(*) FROM claimed`, set, r.claimable(t))

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,14 +118,21 @@ func TestBackfillResumed(t *testing.T) {
 	e, id := f.start(t)
 	run(t, e, id, rollout.Failed)
 	row := f.target(t, f.Tenants[0].Slug)
-	if row.SQLState != "23514" || row.Step != 2 {
+	if row.SQLState != "23514" || row.Step != 2 || row.Attempts != 1 || !strings.Contains(row.Error, ", in notes with id from ") {
 		t.Errorf("%+v", row)
+	}
+	half, err := e.HalfDone(t.Context(), id)
+	if err != nil || len(half) != 1 || !strings.HasPrefix(half[0], f.Tenants[0].Slug+" (in a backfill, up to ") {
+		t.Errorf("half done: %v, %v", half, err)
 	}
 	if n := value[int](t, f.conn, "SELECT count(*) FROM "+schema+".notes WHERE size = 1"); n != 14 {
 		t.Errorf("%d rows were done before the failure, want the two batches of 7", n)
 	}
 	exec(t, f.conn, "ALTER TABLE "+schema+".notes DROP CONSTRAINT odd", "UPDATE "+schema+".notes SET body = 'x'")
 	run(t, f.open(t), id, rollout.Done)
+	if half, err := e.HalfDone(t.Context(), id); err != nil || len(half) != 0 {
+		t.Errorf("half done: %v, %v", half, err)
+	}
 	if n := f.wrong(t); n != 0 {
 		t.Errorf("%d rows were not done exactly once", n)
 	}

@@ -193,6 +193,7 @@ func (s *Service) announce(w io.Writer, addr string) error {
 		slug := s.local.tenants[0].Slug
 		fmt.Fprintf(&b, "\nAnother token: bailiwick token --tenant %s --user %s\n", slug, owner(slug))
 	}
+	fmt.Fprintf(&b, "The database: psql '%s'\n", s.local.instance.OwnerURL(devpg.Database))
 	b.WriteString("Ctrl-C stops.\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("announce: %w", err)
