@@ -63,6 +63,8 @@ type outsideStatement struct {
 	// statements, which can be run again as they are.
 	index string
 	drops bool
+	// table is the one that gets the index; empty for other statements.
+	table string
 }
 
 // parseOutside refuses statements of which nobody could tell, after a crash,
@@ -82,7 +84,7 @@ func parseOutside(statement string) (outsideStatement, error) {
 		if index.GetIdxname() == "" {
 			return outsideStatement{}, fmt.Errorf("%s: give the index a name, by which it is found again", statement)
 		}
-		return outsideStatement{index: index.GetIdxname()}, nil
+		return outsideStatement{index: index.GetIdxname(), table: index.GetRelation().GetRelname()}, nil
 	case node.GetDropStmt().GetRemoveType() == pg_query.ObjectType_OBJECT_INDEX && len(node.GetDropStmt().GetObjects()) == 1:
 		parts := node.GetDropStmt().GetObjects()[0].GetList().GetItems()
 		return outsideStatement{index: parts[len(parts)-1].GetString_().GetSval(), drops: true}, nil

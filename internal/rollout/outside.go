@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
@@ -14,11 +15,46 @@ import (
 // such as one whose client has died.
 var errBusy = errors.New("another session is working on the schema")
 
-// outside runs a statement that can't be in a transaction. It may have been run
+// concurrently matches the beginning of what makes an index that way.
+var concurrently = regexp.MustCompile(`(?i)^(\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+)CONCURRENTLY\s`)
+
+// plain gives the statements of a step as they can be in a transaction: they make
+// indexes of small tables, and none was begun before. Otherwise there are none.
+func (r *run) plain(ctx context.Context, c *connection, t *target, step plan.Step) ([]string, error) {
+	statements := r.bind(t, step.Statements)
+	for i, statement := range statements {
+		what, err := parseOutside(statement)
+		if err != nil {
+			return nil, err
+		}
+		if what.table == "" || !concurrently.MatchString(statement) {
+			return nil, nil
+		}
+		schema := tenant.QuoteIdent(t.Schema) + "."
+		small, err := c.value(ctx, fmt.Sprintf(`
+			SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass(%s)) <= %d, false) AND pg_catalog.to_regclass(%s) IS NULL`,
+			literal(schema+tenant.QuoteIdent(what.table)), r.config.SmallTable, literal(schema+tenant.QuoteIdent(what.index))))
+		if err != nil || small != "t" {
+			return nil, err
+		}
+		statements[i] = concurrently.ReplaceAllString(statement, "$1")
+	}
+	return statements, nil
+}
+
+// outside runs a statement that can't be in a transaction, unless it makes an index
+// of a small table. It may have been run
 // before and the process killed, so what is there is looked at first. A session's
 // lock takes the place of the transaction's; whatever goes wrong, the connection
 // is closed, and with it go lock and settings.
 func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.Step, last bool) (err error) {
+	statements, err := r.plain(ctx, c, t, step)
+	if err != nil {
+		return err
+	}
+	if statements != nil {
+		return r.inTransaction(ctx, c, t, statements, t.Step+1, last)
+	}
 	conn, err := c.get(ctx)
 	if err != nil {
 		return err

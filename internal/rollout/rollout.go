@@ -39,6 +39,7 @@ const (
 	DefaultLockTimeout      = 2 * time.Second
 	DefaultStatementTimeout = 5 * time.Minute
 	DefaultOutsideTimeout   = 2 * time.Hour
+	DefaultSmallTable       = 1 << 20
 	DefaultLockAttempts     = 12
 	DefaultLease            = 10 * time.Second
 	DefaultReconnect        = time.Minute
@@ -74,6 +75,11 @@ type Config struct {
 	// those outside, which keep nobody out. Zero means the default.
 	StatementTimeout time.Duration
 	OutsideTimeout   time.Duration
+	// SmallTable is up to how many bytes of a table its new index is made in a
+	// transaction, although the plan says CONCURRENTLY: writers wait some
+	// milliseconds for that, where CONCURRENTLY is three transactions and waits for
+	// every snapshot in the database. Zero means DefaultSmallTable; negative, never.
+	SmallTable int64
 	// Lease is for how long a runner that has died still counts as the holder of
 	// its rollout. Zero means DefaultLease.
 	Lease time.Duration
@@ -111,6 +117,7 @@ func Open(ctx context.Context, config Config) (*Engine, error) {
 	config.LockAttempts = cmp.Or(config.LockAttempts, DefaultLockAttempts)
 	config.StatementTimeout = cmp.Or(config.StatementTimeout, DefaultStatementTimeout)
 	config.OutsideTimeout = cmp.Or(config.OutsideTimeout, DefaultOutsideTimeout)
+	config.SmallTable = cmp.Or(config.SmallTable, DefaultSmallTable)
 	config.Lease = cmp.Or(config.Lease, DefaultLease)
 	config.Reconnect = cmp.Or(config.Reconnect, DefaultReconnect)
 	pc, err := pgxpool.ParseConfig(config.URL)

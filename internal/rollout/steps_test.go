@@ -23,7 +23,7 @@ func TestInvalidIndex(t *testing.T) {
 	twin, noted := f.Tenants[0].Schema(), f.Tenants[1].Schema()
 	exec(t, f.conn, "ALTER TABLE "+twin+".users ADD COLUMN email text", "INSERT INTO "+twin+".users (email) VALUES ('a'), ('a')",
 		"ALTER TABLE "+noted+".users ADD COLUMN email text", "CREATE UNIQUE INDEX users_email_key ON "+noted+".users (email)",
-		"UPDATE bailiwick.rollout_targets SET step = 1 WHERE schema IN ('"+twin+"', '"+noted+"')")
+		"UPDATE bailiwick.rollout_targets SET step = 1, started_at = now() WHERE schema IN ('"+twin+"', '"+noted+"')")
 	before := value[int64](t, f.conn, "SELECT '"+noted+".users_email_key'::regclass::oid::int8")
 	o := run(t, e, id, rollout.Failed)
 	row := f.target(t, f.Tenants[0].Slug)
@@ -43,6 +43,33 @@ func TestInvalidIndex(t *testing.T) {
 	exec(t, f.conn, "DELETE FROM "+twin+".users")
 	if o := run(t, f.open(t), id, rollout.Done); o.Done != 3 || f.at(t, f.to) != 3 {
 		t.Errorf("%+v", o)
+	}
+}
+
+// Where a snapshot is held, CONCURRENTLY would wait for it: a small table's index is
+// made in a transaction, and a large one's is not.
+func TestSmallTable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 2, steps: []plan.Step{
+		inTx("ALTER TABLE users ADD COLUMN email text"),
+		outside("CREATE UNIQUE INDEX CONCURRENTLY users_email_key ON users (email)"),
+	}})
+	large := f.Tenants[1]
+	exec(t, f.conn, "INSERT INTO "+large.Schema()+".users (name) SELECT repeat('x', 1000) FROM generate_series(1, 1200)")
+	held := connect(t, f.OwnerURL)
+	exec(t, held, "BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT FROM pg_class")
+	f.config.OutsideTimeout = time.Second
+	e, id := f.start(t)
+	if o := run(t, e, id, rollout.Failed); o.Done != 1 {
+		t.Errorf("%+v", o)
+	}
+	if row := f.target(t, large.Slug); row.SQLState != "57014" || !strings.HasPrefix(row.Statement, "CREATE UNIQUE INDEX CONCURRENTLY") {
+		t.Errorf("%+v", row)
+	}
+	exec(t, held, "COMMIT")
+	run(t, f.open(t), id, rollout.Done)
+	if n := f.at(t, f.to); n != 2 {
+		t.Errorf("%d of 2", n)
 	}
 }
 

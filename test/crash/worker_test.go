@@ -56,7 +56,7 @@ func beWorker(ctx context.Context, file string) error {
 		target.DDL = ddl
 		w.Fleet.Desired[scope] = target
 	}
-	e, err := rollout.Open(ctx, rollout.Config{URL: w.URL, Lease: lease, Deployment: deployment()})
+	e, err := rollout.Open(ctx, rollout.Config{URL: w.URL, Lease: lease, Deployment: deployment(), SmallTable: -1})
 	if err != nil {
 		return err
 	}
