@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/internal/rollout"
 )
 
@@ -106,6 +107,29 @@ func TestTwoRunners(t *testing.T) {
 	}
 	if _, err := second.Run(t.Context(), id); err == nil {
 		t.Error("a rollout that is done was run again")
+	}
+}
+
+// Of two that start at once one does, and the other is told.
+func TestStartAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 1, steps: addEmail})
+	a, b := f.open(t), f.open(t)
+	f.fleet.Desired[plan.Public] = plan.Target{Scope: plan.Public, Version: "p", Fingerprint: "f1-p"}
+	for range 20 {
+		exec(t, f.conn, "DELETE FROM bailiwick.rollout_targets", "DELETE FROM bailiwick.rollouts", "DELETE FROM bailiwick.schemas")
+		errs := make(chan error, 2)
+		for _, e := range []*rollout.Engine{a, b} {
+			go func() {
+				_, err := e.Start(t.Context(), f.fleet)
+				errs <- err
+			}()
+		}
+		for _, err := range []error{<-errs, <-errs} {
+			if _, unfinished := errors.AsType[*rollout.UnfinishedError](err); err != nil && !unfinished {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,7 +77,8 @@ func (r *run) flip(ctx context.Context) error {
 		if err := r.hold(ctx, tx); err != nil {
 			return err
 		}
-		for scope, version := range r.versions {
+		for _, scope := range slices.Sorted(maps.Keys(r.versions)) {
+			version := r.versions[scope]
 			if current[scope] == version {
 				continue
 			}

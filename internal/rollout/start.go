@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -101,9 +103,10 @@ func (e *Engine) kept(waves []Wave) settings {
 }
 
 // remember keeps the texts of the desired states, from which new tenants will be
-// made at the end.
+// made at the end. Two who begin at once wait for each other, so both go in order.
 func remember(ctx context.Context, tx pgx.Tx, desired map[plan.Scope]plan.Target) error {
-	for scope, d := range desired {
+	for _, scope := range slices.Sorted(maps.Keys(desired)) {
+		d := desired[scope]
 		_, err := tx.Exec(ctx, `
 			INSERT INTO bailiwick.schemas (scope, version, fingerprint, ddl) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (scope, version) DO UPDATE SET fingerprint = excluded.fingerprint`,
