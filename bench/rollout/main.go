@@ -22,6 +22,7 @@ import (
 type options struct {
 	tenants, rounds, parallel int
 	percent                   float64
+	lax                       bool
 }
 
 func main() {
@@ -29,7 +30,8 @@ func main() {
 	flag.IntVar(&o.tenants, "tenants", 1000, "tenants, at most 65535")
 	flag.IntVar(&o.rounds, "rounds", 3, "how many times each takes its turn")
 	flag.IntVar(&o.parallel, "parallel", 4, "tenants that are changed at once")
-	flag.Float64Var(&o.percent, "percent", 25, "share of the tenants that is one wave")
+	flag.Float64Var(&o.percent, "percent", 100, "share of the tenants that is one wave; the default is that of rollouts")
+	flag.BoolVar(&o.lax, "lax", false, "let no commit wait for the disk, as the embedded PostgreSQL does and production does not")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, o)
@@ -45,6 +47,11 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, f.close(context.WithoutCancel(ctx))) }()
 	if err := f.open(ctx, o.tenants); err != nil {
 		return err
+	}
+	if !o.lax {
+		if err := f.admit(ctx, "ALTER DATABASE "+database+" SET synchronous_commit = on"); err != nil {
+			return err
+		}
 	}
 	end, err := f.watch(ctx)
 	if err != nil {

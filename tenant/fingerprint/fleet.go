@@ -19,8 +19,9 @@ func Fleet(ctx context.Context, pool *pgxpool.Pool, schemas []string, parallel i
 	done := len(schemas) - len(parts) // what is not there
 	all := make(map[string]State, len(parts))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(parallel, 1))
-	for _, b := range batches(parts) {
+	parallel = max(parallel, 1)
+	group.SetLimit(parallel)
+	for _, b := range batches(parts, parallel) {
 		group.Go(func() error {
 			read := make([]State, 0, len(b))
 			if err := readBatch(ctx, pool, b, func(s State) { read = append(read, s) }); err != nil {

@@ -82,7 +82,7 @@ func States(ctx context.Context, q Querier, schemas []string) (map[string]State,
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range batches(parts) {
+	for _, b := range batches(parts, 1) {
 		if err := readBatch(ctx, q, b, func(s State) { all[s.Schema] = s }); err != nil {
 			return nil, err
 		}
@@ -192,12 +192,20 @@ func surveyed(ctx context.Context, tx pgx.Tx, set string, schemas []string) ([]p
 	})
 }
 
-// batches cuts the schemas into those that are read in one transaction.
-func batches(parts []part) [][]part {
+// batches cuts the schemas into those that are read in one transaction, so that
+// as many readers have as much to do each.
+func batches(parts []part, readers int) [][]part {
+	n := len(cut(parts, maxSchemas))
+	n = (n + readers - 1) / readers * readers
+	return cut(parts, max(few, (len(parts)+n-1)/max(n, 1)))
+}
+
+// cut makes batches of at most so many schemas, and of no more than maxRelations.
+func cut(parts []part, most int) [][]part {
 	var all [][]part
 	first, relations := 0, 0
 	for i, p := range parts {
-		if i > first && (i-first == maxSchemas || relations+len(p.relations) > maxRelations) {
+		if i > first && (i-first == most || relations+len(p.relations) > maxRelations) {
 			all = append(all, parts[first:i])
 			first, relations = i, 0
 		}
