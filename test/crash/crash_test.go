@@ -279,7 +279,7 @@ func (r *rig) verify(t *testing.T, name string) {
 		}
 		desired := w.Fleet.Desired[scope].Fingerprint
 		if got := states[x.schema].Fingerprint; got != desired {
-			t.Errorf("%s %s is at %s, want %s", name, x.slug, got, desired)
+			t.Errorf("%s %s is at %s, want %s; the ledger: %+v", name, x.slug, got, desired, x)
 			continue
 		}
 		born := x.slug == "newcomer" && x.state == "none" // made after everything else was done
