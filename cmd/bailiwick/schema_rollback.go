@@ -80,30 +80,35 @@ func rollBack(cmd *cobra.Command, o rollbackOptions) error {
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {
-			back, err := engine.LayoutRollback(ctx, rollout.ID(o.rollout), o.tenants)
-			if err != nil {
-				return explainRollout(err)
-			}
-			p.sayf("undoing rollout %d of %s UTC", back.Of.ID, back.Of.CreatedAt.UTC().Format(time.DateTime))
-			if back.Partial && back.Total() == 0 {
-				return o.nothing(cmd, back)
-			}
-			if err := f.askBack(ctx, back, o.breakRelease); err != nil {
-				return err
-			}
-			if o.dryRun {
-				return o.show(cmd, back)
-			}
-			if err := o.consent(cmd, back); err != nil {
-				return err
-			}
-			id, err := engine.StartRollback(ctx, back)
-			if err != nil {
-				return explainRollout(err)
-			}
-			return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+			return o.undo(ctx, cmd, f, engine, p)
 		})
 	})
+}
+
+// undo finds the way back, asks and rolls back.
+func (o rollbackOptions) undo(ctx context.Context, cmd *cobra.Command, f *fleet, engine *rollout.Engine, p *progress) error {
+	back, err := engine.LayoutRollback(ctx, rollout.ID(o.rollout), o.tenants)
+	if err != nil {
+		return explainRollout(err)
+	}
+	p.sayf("undoing rollout %d of %s UTC", back.Of.ID, back.Of.CreatedAt.UTC().Format(time.DateTime))
+	if back.Partial && back.Total() == 0 {
+		return o.nothing(cmd, back)
+	}
+	if err := f.askBack(ctx, back, o.breakRelease); err != nil {
+		return err
+	}
+	if o.dryRun {
+		return o.show(cmd, back)
+	}
+	if err := o.consent(cmd, back); err != nil {
+		return err
+	}
+	id, err := engine.StartRollback(ctx, back)
+	if err != nil {
+		return explainRollout(err)
+	}
+	return runRollout(ctx, cmd, engine, id, p, o.asJSON)
 }
 
 func (o rollbackOptions) show(cmd *cobra.Command, back *rollout.Rollback) error {
