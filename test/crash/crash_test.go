@@ -4,6 +4,7 @@ package crash_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -280,6 +281,12 @@ func (r *rig) verify(t *testing.T, name string) {
 		desired := w.Fleet.Desired[scope].Fingerprint
 		if got := states[x.schema].Fingerprint; got != desired {
 			t.Errorf("%s %s is at %s, want %s; the ledger: %+v", name, x.slug, got, desired, x)
+			for other, state := range states {
+				if state.Fingerprint == desired {
+					explain(t, conn, x.schema, other)
+					break
+				}
+			}
 			continue
 		}
 		born := x.slug == "newcomer" && x.state == "none" // made after everything else was done
@@ -298,6 +305,19 @@ func (r *rig) verify(t *testing.T, name string) {
 	}
 	if state := value[string](t, conn, "SELECT string_agg(state, ',') FROM bailiwick.rollouts"); state != "done" {
 		t.Errorf("%s: the rollouts are %q, want one that is done", name, state)
+	}
+}
+
+// explain tells how a schema differs from one that is as it should be.
+func explain(t *testing.T, conn *pgx.Conn, schema, good string) {
+	t.Helper()
+	got, err := fingerprint.Objects(t.Context(), conn, schema)
+	want, errGood := fingerprint.Objects(t.Context(), conn, good)
+	if err := errors.Join(err, errGood); err != nil {
+		t.Error(err)
+	}
+	for _, d := range fingerprint.Diff(got, want) {
+		t.Log(d.Explain())
 	}
 }
 
