@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,13 @@ const (
 	// have not been asked count as misfits too. The schemas of one version are alike,
 	// but one that was changed by hand only claims to be.
 	quorum = 8
+	// probing is how often one of the others is asked then, so that many that were
+	// changed by hand don't speak for the rest; lateTTL is for how long it is
+	// believed, so that its turn does not come before that of the rest.
+	probing = misfitTTL / 10
+	lateTTL = 15 * misfitTTL
+	// maxLate bounds how many of them are remembered.
+	maxLate = 1000
 )
 
 // fit is what is known of how the required statements fit one schema version. It
@@ -27,7 +35,9 @@ type fit struct {
 
 	mu      sync.Mutex
 	last    *verdict        // nil before the first
-	refused map[ID]*verdict // of the first tenants that misfitted, since any fitted
+	refused map[ID]*verdict // of tenants that misfitted, since any fitted
+	early   int             // those of refused that are the quorum
+	probed  time.Time       // when one was asked that is not
 	asking  chan struct{}   // Closed when who asks has heard; nil while nobody does.
 	since   time.Time       // when that one began
 }
@@ -36,6 +46,7 @@ type fit struct {
 type verdict struct {
 	misfits []refusal
 	until   time.Time
+	early   bool // one of the quorum
 }
 
 // alwaysFits is for schemas of which nothing is required.
@@ -60,6 +71,9 @@ func (f *fit) turn(ctx context.Context, id ID) (v *verdict, heard func(), err er
 		if f.asking == nil || left <= 0 {
 			asking := make(chan struct{})
 			f.asking, f.since = asking, now
+			if f.early >= quorum && !f.isEarly(id) {
+				f.probed = now
+			}
 			return nil, func() { f.over(asking) }, nil
 		}
 		if err := f.wait(ctx, left); err != nil {
@@ -102,10 +116,15 @@ func (f *fit) known(id ID, now time.Time) *verdict {
 	if v := f.refused[id]; v != nil && now.Before(v.until) {
 		return v
 	}
-	if len(f.refused) >= quorum && now.Before(f.last.until) {
+	if f.early >= quorum && !f.isEarly(id) && now.Before(f.probed.Add(probing)) {
 		return f.last
 	}
 	return nil
+}
+
+func (f *fit) isEarly(id ID) bool {
+	v := f.refused[id]
+	return v != nil && v.early
 }
 
 // judge notes what a tenant's schema was found to be. A misfit does not speak
@@ -115,16 +134,24 @@ func (f *fit) judge(id ID, v *verdict) {
 	defer f.mu.Unlock()
 	if len(v.misfits) == 0 {
 		clear(f.refused)
-		f.last = v
+		f.early, f.last = 0, v
 		f.good.Store(true)
 		return
 	}
 	if !f.good.Load() {
 		f.last = v
 	}
-	if _, there := f.refused[id]; there || len(f.refused) < quorum {
-		f.refused[id] = v
+	switch {
+	case f.isEarly(id):
+		v.early = true
+	case f.early < quorum:
+		v.early = true
+		f.early++
+	default:
+		v.until = v.until.Add(lateTTL - misfitTTL)
+		maps.DeleteFunc(f.refused, func(_ ID, v *verdict) bool { return len(f.refused) >= maxLate && !v.early })
 	}
+	f.refused[id] = v
 }
 
 // suspect makes the next statement ask again, unless that was done just now.

@@ -32,11 +32,21 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("tenant %d of %d is asked once", n, quorum)
 			}
 		}
-		if ask(quorum) {
-			t.Error("where a quorum misfits another one is asked")
+		// One other is asked now and then, whatever the quorum's do meanwhile.
+		if !ask(quorum, misfit) || ask(quorum+1) {
+			t.Error("where a quorum misfits two others are asked")
+		}
+		time.Sleep(probing)
+		if ask(quorum) || !ask(quorum+2, misfit) {
+			t.Error("the one that was asked before is asked again")
 		}
 		time.Sleep(misfitTTL)
-		if !ask(quorum) || !f.good.Load() || ask(0) || f.lastVerdict().misfits != nil {
+		for n := range quorum {
+			if !ask(n, misfit) {
+				t.Errorf("tenant %d is not asked again", n)
+			}
+		}
+		if !ask(quorum+1) || !f.good.Load() || ask(0) || f.lastVerdict().misfits != nil {
 			t.Error("one that fits speaks for all")
 		}
 		f.suspect()

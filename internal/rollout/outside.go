@@ -32,7 +32,7 @@ func (r *run) plain(ctx context.Context, c *connection, t *target, step plan.Ste
 		}
 		schema := tenant.QuoteIdent(t.Schema) + "."
 		small, err := c.value(ctx, fmt.Sprintf(`
-			SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass(%s)) <= %d, false) AND pg_catalog.to_regclass(%s) IS NULL`,
+			SELECT coalesce(pg_catalog.pg_table_size(pg_catalog.to_regclass(%s)) <= %d, false) AND pg_catalog.to_regclass(%s) IS NULL`,
 			literal(schema+tenant.QuoteIdent(what.table)), r.config.SmallTable, literal(schema+tenant.QuoteIdent(what.index))))
 		if err != nil || small != "t" {
 			return nil, err
