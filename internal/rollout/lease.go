@@ -128,6 +128,28 @@ func (e *Engine) release(ctx context.Context, id ID, state, reason string) error
 	return nil
 }
 
+// Abandon ends a rollout that nobody works on. What it has done stays.
+func (e *Engine) Abandon(ctx context.Context, id ID) error {
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return e.abandon(ctx, tx, id) })
+}
+
+func (e *Engine) abandon(ctx context.Context, tx pgx.Tx, id ID) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE bailiwick.rollouts SET state = 'abandoned', finished_at = now(), holder = NULL, holder_until = NULL
+		WHERE id = $1 AND state IN ('running', 'paused', 'failed') AND (holder IS NULL OR holder_until < now())`, int64(id))
+	if err != nil {
+		return fmt.Errorf("abandon rollout %d: %w", id, err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil
+	}
+	held, _, err := e.heldBy(ctx, id)
+	if err != nil {
+		return err
+	}
+	return held
+}
+
 // sleep waits, or gives the reason why ctx ended.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

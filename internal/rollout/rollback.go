@@ -36,7 +36,12 @@ type Rollback struct {
 // none is.
 func (e *Engine) LayoutRollback(ctx context.Context, of ID, slugs []string) (*Rollback, error) {
 	b := &Rollback{Layout: Layout{Partial: len(slugs) > 0}}
-	var err error
+	// Before it is asked whether somebody is at work: whatever that one does
+	// later is after this moment.
+	err := e.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&b.seen)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
 	if b.Of, err = e.undone(ctx, slugs); err != nil {
 		return nil, err
 	}
@@ -70,23 +75,31 @@ func (e *Engine) LayoutRollback(ctx context.Context, of ID, slugs []string) (*Ro
 	return b, e.warn(ctx, b)
 }
 
-// StartRollback writes the rollback to the ledger; [Engine.Run] does it.
+// StartRollback writes the rollback to the ledger; [Engine.Run] does it. When a
+// rollout has changed schemas since the way back was found it is a *StaleError.
 func (e *Engine) StartRollback(ctx context.Context, b *Rollback) (ID, error) {
 	j := &job{kind: kindRollback, versions: b.job.settings.Previous, settings: e.kept(b.Waves)}
 	j.settings.Partial, j.settings.Previous, j.settings.Reverts = b.Partial, b.job.versions, b.Of.ID
-	j.settings.Releases = b.Releases
+	j.settings.Releases, j.settings.Seen = b.Releases, b.seen
 	if j.versions == nil {
 		j.versions = map[plan.Scope]string{}
 	}
-	if !b.Of.Finished() {
-		if err := e.Abandon(ctx, b.Of.ID); err != nil {
-			return 0, err
-		}
-	}
-	var id ID
+	var id, abandoned ID
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) (err error) {
-		id, err = e.insert(ctx, tx, j, b.Plans, b.Waves)
-		return err
+		if !b.Of.Finished() {
+			abandoned = b.Of.ID
+			err := e.abandon(ctx, tx, abandoned)
+			if _, finished := errors.AsType[*FinishedError](err); finished {
+				return &StaleError{abandoned}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if id, err = e.insert(ctx, tx, j, b.Plans, b.Waves); err != nil {
+			return err
+		}
+		return upToDate(ctx, tx, id, abandoned, b.seen)
 	})
 	return id, e.unfinished(ctx, err)
 }

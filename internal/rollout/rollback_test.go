@@ -115,6 +115,92 @@ func TestRollbackOfUnfinished(t *testing.T) {
 	}
 }
 
+// Who looks at the way back, and agrees to it after another rollout has changed the
+// schemas, goes back from where nobody looked: not even fingerprints that are the
+// same again say that the values are.
+func TestRollbackTooLate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{tenants: 2, steps: addEmail, reverse: dropEmail})
+	e, id := f.start(t)
+	run(t, e, id, rollout.Done)
+	late, err := e.LayoutRollback(t.Context(), 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := f.open(t)
+	rollBack(t, other)
+	id, err = other.Start(t.Context(), f.fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, other, id, rollout.Done)
+	_, err = e.StartRollback(t.Context(), late)
+	if stale, ok := errors.AsType[*rollout.StaleError](err); !ok || stale.Other != id {
+		t.Errorf("%v, want that rollout %d came between", err, id)
+	}
+	if n := f.at(t, f.to); n != 2 {
+		t.Errorf("%d of 2 are where the other rollout led", n)
+	}
+	rollBack(t, e)
+}
+
+// Nor is a rollout abandoned for its way back that somebody has gone on with.
+func TestRollbackOfResumed(t *testing.T) {
+	t.Parallel()
+	for state, done := range map[string]int{rollout.Paused: 2, rollout.Done: 3} {
+		f := newFixture(t, change{tenants: 3, steps: addEmail, reverse: dropEmail})
+		f.config.Deployment = everybody(1)
+		e := f.pausedAt(t, 1)
+		late, err := e.LayoutRollback(t.Context(), 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state == rollout.Paused {
+			f.config.Progress = once(rollout.TargetDone, func(rollout.Event) { f.pause(t, e) })
+		}
+		run(t, f.open(t), late.Of.ID, state)
+		if _, err = e.StartRollback(t.Context(), late); !isStale(err) {
+			t.Error(err)
+		}
+		if got := value[string](t, f.conn, "SELECT state FROM bailiwick.rollouts"); got != state {
+			t.Errorf("the rollout is %s, and was %s", got, state)
+		}
+		if o := rollBack(t, e); o.Done != done {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
+func isStale(err error) bool {
+	_, stale := errors.AsType[*rollout.StaleError](err)
+	return stale
+}
+
+// pausedAt gives an engine whose rollout was paused after some schemas.
+func (f *fixture) pausedAt(t *testing.T, schemas int) *rollout.Engine {
+	t.Helper()
+	progress, done := f.config.Progress, 0
+	other := f.open(t)
+	f.config.Progress = func(e rollout.Event) {
+		if e.Kind == rollout.TargetDone {
+			if done++; done == schemas {
+				f.pause(t, other)
+			}
+		}
+	}
+	e, id := f.start(t)
+	run(t, e, id, rollout.Paused)
+	f.config.Progress = progress
+	return e
+}
+
+func (f *fixture) pause(t *testing.T, e *rollout.Engine) {
+	t.Helper()
+	if _, err := e.Pause(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoWayBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, change{tenants: 2, steps: addEmail})

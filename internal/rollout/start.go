@@ -48,22 +48,25 @@ func (e *Engine) StartLayout(ctx context.Context, l *Layout) (ID, error) {
 		if id, err = e.insert(ctx, tx, j, l.Plans, l.Waves); err != nil {
 			return err
 		}
-		return upToDate(ctx, tx, id, l.seen)
+		return upToDate(ctx, tx, id, 0, l.seen)
 	})
 	return id, e.unfinished(ctx, err)
 }
 
 // upToDate refuses a rollout whose plans are for schemas as they were before
 // another one. It is asked once the rollout's own row is there, for since then
-// no other can begin.
-func upToDate(ctx context.Context, tx pgx.Tx, id ID, seen time.Time) error {
+// no other can begin. Of the one that was abandoned for it only what was done to
+// schemas counts, not that it has ended.
+func upToDate(ctx context.Context, tx pgx.Tx, id, abandoned ID, seen time.Time) error {
 	if seen.IsZero() {
 		return nil
 	}
 	var other int64
 	err := tx.QueryRow(ctx, `
-		SELECT coalesce(max(id), 0) FROM bailiwick.rollouts
-		WHERE id <> $1 AND (created_at > $2 OR finished_at > $2)`, int64(id), seen).Scan(&other)
+		SELECT coalesce(max(r.id), 0) FROM bailiwick.rollouts AS r
+		WHERE r.id <> $1 AND (r.id <> $3 AND (r.created_at > $2 OR r.finished_at > $2) OR EXISTS (
+			SELECT FROM bailiwick.rollout_targets AS t
+			WHERE t.rollout_id = r.id AND (t.started_at > $2 OR t.finished_at > $2)))`, int64(id), seen, int64(abandoned)).Scan(&other)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
@@ -74,11 +77,11 @@ func upToDate(ctx context.Context, tx pgx.Tx, id ID, seen time.Time) error {
 }
 
 // StaleError says that another rollout came between the look at the fleet and
-// the start of this one.
+// the start of this one, or of this rollback.
 type StaleError struct{ Other ID }
 
 func (e *StaleError) Error() string {
-	return fmt.Sprintf("rollout %d has changed the fleet since it was looked at\n\tmend: run the command again, which plans anew", e.Other)
+	return fmt.Sprintf("rollout %d has changed the fleet since it was looked at\n\tmend: run the command again, which looks anew", e.Other)
 }
 
 // kept is what the ledger keeps of the configuration.

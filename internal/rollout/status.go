@@ -109,24 +109,6 @@ func (e *Engine) HalfDone(ctx context.Context, id ID) ([]string, error) {
 	return half, nil
 }
 
-// Abandon ends a rollout that nobody works on. What it has done stays.
-func (e *Engine) Abandon(ctx context.Context, id ID) error {
-	tag, err := e.pool.Exec(ctx, `
-		UPDATE bailiwick.rollouts SET state = 'abandoned', finished_at = now(), holder = NULL, holder_until = NULL
-		WHERE id = $1 AND state IN ('running', 'paused', 'failed') AND (holder IS NULL OR holder_until < now())`, int64(id))
-	if err != nil {
-		return fmt.Errorf("abandon rollout %d: %w", id, err)
-	}
-	if tag.RowsAffected() == 1 {
-		return nil
-	}
-	held, _, err := e.heldBy(ctx, id)
-	if err != nil {
-		return err
-	}
-	return held
-}
-
 // Status is what there is to say of the fleet.
 type Status struct {
 	// States are the tenants by the state that they were last brought to.
