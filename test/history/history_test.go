@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,10 +18,28 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
 
+// The whole fleet takes up to ten minutes on two cores that have other work, which
+// are all that go test gives by itself: hasty is for less than enough.
 const (
 	fleetSize = 200
+	enough    = 15 * time.Minute
+	hastySize = 40
 	shortSize = 12
 )
+
+// size is the number of tenants.
+func size(t *testing.T) int {
+	t.Helper()
+	deadline, bounded := t.Deadline()
+	switch {
+	case testing.Short():
+		return shortSize
+	case bounded && time.Until(deadline) < enough:
+		t.Logf("%d tenants in place of %d: for all of them give -timeout %s, or more", hastySize, fleetSize, 2*enough)
+		return hastySize
+	}
+	return fleetSize
+}
 
 // firstRows are what every tenant begins with: users and roles with names of
 // their own.
@@ -93,14 +112,10 @@ func TestHistory(t *testing.T) {
 
 func newHistory(t *testing.T) *history {
 	t.Helper()
-	size := fleetSize
-	if testing.Short() {
-		size = shortSize
-	}
 	h := &history{issuer: servicetest.NewIssuer(t), work: newProject(t)}
 	h.DB = tenanttest.New(t, tenanttest.Options{
 		Schema:  catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
-		Tenants: size, Plan: "business", TenantSQL: firstRows,
+		Tenants: size(t), Plan: "business", TenantSQL: firstRows,
 	})
 	h.settings = servicetest.Settings(h.RuntimeURL, h.issuer)
 	pool, err := pgxpool.New(t.Context(), h.OwnerURL)
