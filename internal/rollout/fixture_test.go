@@ -96,6 +96,7 @@ func newFixture(t *testing.T, c change) *fixture {
 		URL:        f.OwnerURL,
 		Deployment: everybody(4),
 		Lease:      3 * time.Second,
+		Freshness:  time.Hour, // however slow the machine is: see TestLook
 		Progress:   func(e rollout.Event) { t.Logf("%+v", e) },
 	}
 	return f

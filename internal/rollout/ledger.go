@@ -128,6 +128,7 @@ type target struct {
 	State  string
 	Step   int
 	Cursor *string
+	Begun  bool   // something may have been run on it
 	Owner  string // of the schema; empty when there is none
 }
 
@@ -136,7 +137,7 @@ func (t *target) public() bool { return t.Schema == publicName }
 func (t *target) key() planKey { return planKey{t.public(), t.From, t.To} }
 
 const selectTargets = `
-	SELECT t.schema, t.slug, t.ring, t.wave, t.from_fp, t.to_fp, t.state, t.step, t.cursor,
+	SELECT t.schema, t.slug, t.ring, t.wave, t.from_fp, t.to_fp, t.state, t.step, t.cursor, t.started_at IS NOT NULL,
 	       CASE WHEN o.rolname = 'pg_database_owner' THEN current_user::text ELSE coalesce(o.rolname::text, '') END
 	FROM bailiwick.rollout_targets AS t
 	LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schema

@@ -93,6 +93,7 @@ func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.S
 	if claimed != "1" {
 		return errClaim
 	}
+	t.Begun = true
 	for _, statement := range r.bind(t, step.Statements) {
 		if err := r.repeatable(ctx, c, t, statement); err != nil {
 			return &statementError{statement: statement, err: err}

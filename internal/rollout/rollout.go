@@ -9,7 +9,7 @@
 // internal/plan, tenant, tenant/catalog, tenant/fingerprint, pgx and pg_query.
 //
 // Where to look: start.go makes the ledger's rows, run.go does the waves, wave.go
-// one wave's work among workers, step.go, outside.go and backfill.go one step of
+// one wave's work among workers, look.go what is looked at before, step.go, outside.go and backfill.go one step of
 // one schema, verify.go what is checked between, newcomers.go the end,
 // rollback.go the way back, status.go what there is to say of it.
 package rollout
@@ -43,6 +43,7 @@ const (
 	DefaultLockAttempts     = 12
 	DefaultLease            = 10 * time.Second
 	DefaultReconnect        = time.Minute
+	DefaultFreshness        = 5 * time.Second
 )
 
 // Config says how a rollout is done. What a rollout was started with is in the
@@ -86,6 +87,10 @@ type Config struct {
 	// Reconnect is for how long a database that does not answer is waited for.
 	// Zero means DefaultReconnect.
 	Reconnect time.Duration
+	// Freshness is for how long nobody is expected to change a schema by hand after
+	// it was looked at: nothing is begun with one whose last look is older. Zero
+	// means DefaultFreshness; negative, that each is looked at when its turn comes.
+	Freshness time.Duration
 	// Abort, if not nil, cancels the statements that run when it is closed. (A
 	// context that ends lets them finish.)
 	Abort <-chan struct{}
@@ -120,6 +125,7 @@ func Open(ctx context.Context, config Config) (*Engine, error) {
 	config.SmallTable = cmp.Or(config.SmallTable, DefaultSmallTable)
 	config.Lease = cmp.Or(config.Lease, DefaultLease)
 	config.Reconnect = cmp.Or(config.Reconnect, DefaultReconnect)
+	config.Freshness = cmp.Or(config.Freshness, DefaultFreshness)
 	pc, err := pgxpool.ParseConfig(config.URL)
 	if err != nil {
 		return nil, fmt.Errorf("connect as owner: %w", err)

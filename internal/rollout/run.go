@@ -41,13 +41,9 @@ type run struct {
 	counts  counter
 	outcome Outcome
 	waves   int
-	// seen is when the states of the schemas to come were last looked at.
+	// seen is when the states of all schemas to come were last looked at.
 	seen time.Time
 }
-
-// freshness is for how long nobody is expected to change a schema by hand after
-// it was looked at.
-const freshness = time.Minute
 
 // Run works on a rollout until all of it is done, too much of it failed, it is
 // paused, or ctx ends; then the schemas in hand are finished and the rollout is
@@ -151,7 +147,7 @@ func (r *run) all(work, stop context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.stale() {
+	if r.seen.IsZero() {
 		if err := r.reconcile(work); err != nil {
 			return err
 		}

@@ -86,6 +86,7 @@ func (w *wave) later(it *item, err error) bool {
 	}
 	wait = jitter(wait)
 	it.notBefore = time.Now().Add(wait)
+	it.seen = time.Time{} // who had the lock may have changed the schema
 	event := w.event(Retried, w.row, it.Slug, err.Error())
 	event.Wait = wait
 	w.tell(event)
@@ -119,10 +120,10 @@ func (w *wave) reload(ctx context.Context, it *item) (again bool, fatal error) {
 	var there bool
 	before := it.State
 	err := w.pool.QueryRow(ctx, `
-		SELECT coalesce(r.holder, ''), r.state, t.state, t.step, t.cursor, `+stillThere(it.target)+`
+		SELECT coalesce(r.holder, ''), r.state, t.state, t.step, t.cursor, t.started_at IS NOT NULL, `+stillThere(it.target)+`
 		FROM bailiwick.rollouts AS r JOIN bailiwick.rollout_targets AS t ON t.rollout_id = r.id
 		WHERE r.id = $1 AND t.schema = $2`, int64(w.id), it.Schema).
-		Scan(&holder, &state, &it.State, &it.Step, &it.Cursor, &there)
+		Scan(&holder, &state, &it.State, &it.Step, &it.Cursor, &it.Begun, &there)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("read the ledger: %w", err)

@@ -8,29 +8,19 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
-// stale tells that schemas may have been changed by others since their states
-// were seen, and have to be looked at before they are worked on.
-func (r *run) stale() bool { return time.Since(r.seen) > freshness }
-
 // reconcile looks at all schemas of a rollout that was interrupted: those to
 // come, which may be elsewhere by now, and those done, which may not have been
 // verified.
 func (r *run) reconcile(ctx context.Context) error {
-	if err := r.look(ctx, "(t.state = 'done' OR "+untouched+")"); err != nil {
-		return err
-	}
-	r.seen = time.Now()
-	return nil
+	seen := time.Now()
+	err := r.look(ctx, "(t.state = 'done' OR "+untouched+")")
+	r.seen = seen
+	return err
 }
 
 // untouched is a condition: nothing has been run on the schema, so it should be
 // in the state that its plan begins with.
 const untouched = "t.state = 'pending' AND t.started_at IS NULL"
-
-// check looks at the schemas that a wave is about to begin with.
-func (r *run) check(ctx context.Context, wave int) error {
-	return r.look(ctx, "t.wave = $2 AND "+untouched, wave)
-}
 
 // verify looks at what a wave has done.
 func (r *run) verify(ctx context.Context, row waveRow) error {
@@ -40,8 +30,16 @@ func (r *run) verify(ctx context.Context, row waveRow) error {
 // look compares the fingerprints of targets with what the ledger says.
 func (r *run) look(ctx context.Context, condition string, args ...any) error {
 	targets, err := r.targets(ctx, r.id, condition, args...)
-	if err != nil || len(targets) == 0 {
+	if err != nil {
 		return err
+	}
+	return r.compare(ctx, targets)
+}
+
+// compare holds schemas against what the ledger says of them.
+func (r *run) compare(ctx context.Context, targets []*target) error {
+	if len(targets) == 0 {
+		return nil
 	}
 	states, err := r.fingerprints(ctx, targets)
 	if err != nil {

@@ -42,11 +42,6 @@ func (r *run) wave(work, stop context.Context, row waveRow) error {
 	if err := r.soak(work, stop, row); err != nil {
 		return err
 	}
-	if r.stale() {
-		if err := r.check(work, row.Number); err != nil {
-			return err
-		}
-	}
 	targets, err := r.targets(work, r.id, "t.wave = $2 AND t.state = 'pending'", row.Number)
 	if err != nil {
 		return err
@@ -57,7 +52,7 @@ func (r *run) wave(work, stop context.Context, row waveRow) error {
 	r.tell(r.event(WaveStarted, row, "", schemas(len(targets))))
 	w := &wave{run: r, row: row, ready: make(chan struct{}, 1)}
 	for _, t := range targets {
-		w.queue = append(w.queue, &item{target: t})
+		w.queue = append(w.queue, &item{target: t, seen: r.seen})
 	}
 	err = w.work(work, stop)
 	if err := errors.Join(err, r.verify(work, row)); err != nil {
@@ -88,6 +83,7 @@ type item struct {
 	lostAt     string // the place in the plan
 	notBefore  time.Time
 	since      time.Time // when another session was first met
+	seen       time.Time // when the schema was last looked at
 }
 
 // wave is the work that workers share.
@@ -101,6 +97,8 @@ type wave struct {
 	hands int // items that workers have
 	over  error
 	ready chan struct{}
+
+	looking sync.Mutex // one worker looks for all
 }
 
 // work runs the workers until the queue is empty, the budget used up or the run
@@ -132,7 +130,10 @@ func (w *wave) worker(work, stop context.Context, c *connection) error {
 		if it == nil {
 			return nil
 		}
-		again, err := w.settle(work, c, it, w.bring(work, c, it.target))
+		again, err := false, w.ahead(work, it)
+		if err == nil && it.State == targetPending {
+			again, err = w.settle(work, c, it, w.bring(work, c, it.target))
+		}
 		w.back(it, again)
 		if err != nil {
 			return err
