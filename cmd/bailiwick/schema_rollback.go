@@ -92,7 +92,7 @@ func (o rollbackOptions) undo(ctx context.Context, cmd *cobra.Command, f *fleet,
 		return explainRollout(err)
 	}
 	p.sayf("undoing rollout %d of %s UTC", back.Of.ID, back.Of.CreatedAt.UTC().Format(time.DateTime))
-	if back.Partial && back.Total() == 0 {
+	if back.Partial && back.Total() == 0 && back.Of.Finished() {
 		return o.nothing(cmd, back)
 	}
 	if err := f.askBack(ctx, back, o.breakRelease); err != nil {
