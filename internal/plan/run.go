@@ -58,8 +58,7 @@ func (w World) runAll(ctx context.Context, s Step) error {
 	}
 	for _, statement := range s.Statements {
 		if s.Kind == Backfill {
-			// No key is NULL: it runs for no row.
-			_, err = w.Conn.Exec(ctx, w.Bind(statement), nil, nil)
+			err = w.backfill(ctx, s, statement)
 		} else {
 			err = execAll(ctx, w.Conn, w.Bind(statement))
 		}
@@ -72,6 +71,19 @@ func (w World) runAll(ctx context.Context, s Step) error {
 	}
 	watch.done()
 	return nil
+}
+
+// backfill runs a statement for no row: no key is NULL, as is looked at before.
+func (w World) backfill(ctx context.Context, s Step, statement string) error {
+	var key string
+	if err := w.Conn.QueryRow(ctx, s.KeyQuery(w.Schema)).Scan(&key); err != nil {
+		return err
+	}
+	if _, err := s.KeyType(key); err != nil {
+		return err
+	}
+	_, err := w.Conn.Exec(ctx, w.Bind(statement), nil, nil)
+	return err
 }
 
 // fingerprint reads the state of the schema.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
@@ -47,13 +45,13 @@ func (r *run) backfill(ctx context.Context, c *connection, t *target, step plan.
 
 // keyType is the type of the key's column, to which the ledger's text is cast.
 func (r *run) keyType(ctx context.Context, c *connection, t *target, step plan.Step) (string, error) {
-	table := tenant.QuoteIdent(t.Schema) + "." + tenant.QuoteIdent(step.Table)
-	kind, err := c.value(ctx, fmt.Sprintf(`
-		SELECT coalesce((SELECT pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
-		WHERE attrelid = pg_catalog.to_regclass(%s) AND attname = %s AND attnum > 0 AND NOT attisdropped), '')`,
-		literal(table), literal(step.Key)))
-	if err == nil && kind == "" {
-		err = &pgconn.PgError{Code: "42703", Severity: "ERROR", Message: fmt.Sprintf("there is no column %s.%s to go along", step.Table, step.Key)}
+	key, err := c.value(ctx, step.KeyQuery(t.Schema))
+	if err != nil {
+		return "", err
+	}
+	kind, err := step.KeyType(key)
+	if _, wrong := errors.AsType[*plan.KeyError](err); wrong {
+		return "", &refusedError{err.Error()}
 	}
 	return kind, err
 }
@@ -61,7 +59,7 @@ func (r *run) keyType(ctx context.Context, c *connection, t *target, step plan.S
 // keys are the first and the last key of the next batch; nil when there is none.
 func (r *run) keys(ctx context.Context, c *connection, t *target, step plan.Step, kind string) (from, to *string, err error) {
 	key := tenant.QuoteIdent(step.Key)
-	after := ""
+	after := fmt.Sprintf("WHERE %s IS NOT NULL", key)
 	if t.Cursor != nil {
 		after = fmt.Sprintf("WHERE %s > %s::%s", key, literal(*t.Cursor), kind)
 	}

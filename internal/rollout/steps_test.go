@@ -165,6 +165,24 @@ func TestBackfillResumed(t *testing.T) {
 	}
 }
 
+// A key that rows may lack, or have in common, is refused and not gone along: a
+// NULL at the end was the end of it all.
+func TestBackfillKey(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{"name": "users.name may be NULL", "often": "users.often has no unique index"} {
+		f := newFixture(t, change{tenants: 1, steps: []plan.Step{
+			inTx("ALTER TABLE users ADD COLUMN size integer, ADD COLUMN often integer NOT NULL DEFAULT 1"),
+			{Kind: plan.Backfill, Table: "users", Key: key, Statements: []string{"UPDATE users SET size = 1 WHERE " + key + " BETWEEN $1 AND $2"}},
+		}})
+		f.fill(t, 0)
+		e, id := f.start(t)
+		run(t, e, id, rollout.Failed)
+		if row := f.target(t, f.Tenants[0].Slug); row.Step != 1 || !strings.Contains(row.Error, want) || row.Statement == "" {
+			t.Errorf("%+v", row)
+		}
+	}
+}
+
 // A backfill whose user asks twice stops between two batches, and goes on there.
 func TestBackfillAborted(t *testing.T) {
 	t.Parallel()
