@@ -43,6 +43,8 @@ type run struct {
 	waves   int
 	// seen is when the states of all schemas to come were last looked at.
 	seen time.Time
+	// era is when the server was started that does the work.
+	era time.Time
 }
 
 // Run works on a rollout until all of it is done, too much of it failed, it is
@@ -122,7 +124,13 @@ func (r *run) patiently(work, stop context.Context) (err error) {
 		return err
 	}
 	for range maxOutages {
-		if err = r.all(work, stop); !away(err) {
+		if r.era, err = r.started(work); err == nil {
+			err = r.all(work, stop)
+		}
+		if err == nil {
+			err = r.lasting(work)
+		}
+		if !away(err) {
 			return err
 		}
 		r.tell(Event{Kind: Noted, Message: "the database is away: " + err.Error()})
@@ -130,6 +138,25 @@ func (r *run) patiently(work, stop context.Context) (err error) {
 			return err
 		}
 		r.seen = time.Time{}
+	}
+	return err
+}
+
+// started is when the server began to run.
+func (e *Engine) started(ctx context.Context) (at time.Time, err error) {
+	if err = e.pool.QueryRow(ctx, "SELECT pg_catalog.pg_postmaster_start_time()").Scan(&at); err != nil {
+		return at, fmt.Errorf("read when the server was started: %w", err)
+	}
+	return at, nil
+}
+
+// lasting fails when the server that did the work is not the one that is there
+// now. A server without synchronous commits, or the standby that has taken its
+// place, may have lost the last of what it said was committed.
+func (r *run) lasting(ctx context.Context) error {
+	at, err := r.started(ctx)
+	if err == nil && !at.Equal(r.era) {
+		return &goneError{errors.New("the server was restarted, and may have lost the last commits")}
 	}
 	return err
 }
@@ -215,6 +242,9 @@ func (r *run) conclude(ctx context.Context, err, stopped error) (*Outcome, error
 	case r.outcome.Failed > 0:
 		r.outcome.State, r.outcome.Reason = Failed, fmt.Sprintf("%d of %d schemas failed", r.outcome.Failed, r.outcome.Total)
 	default:
+		if err := r.lasting(ctx); err != nil {
+			return &r.outcome, errors.Join(err, r.release(ctx, r.outcome.ID, Failed, err.Error()))
+		}
 		r.outcome.State = Done
 	}
 	return &r.outcome, r.release(ctx, r.outcome.ID, r.outcome.State, r.outcome.Reason)

@@ -42,19 +42,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func beWorker(ctx context.Context, file string) error {
+func readWork(file string) (w work, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return w, err
 	}
-	var w work
-	if err := json.Unmarshal(text, &w); err != nil {
-		return err
-	}
+	err = json.Unmarshal(text, &w)
 	for scope, ddl := range w.DDL {
 		target := w.Fleet.Desired[scope]
 		target.DDL = ddl
 		w.Fleet.Desired[scope] = target
+	}
+	return w, err
+}
+
+func beWorker(ctx context.Context, file string) error {
+	w, err := readWork(file)
+	if err != nil {
+		return err
 	}
 	e, err := rollout.Open(ctx, rollout.Config{URL: w.URL, Lease: lease, Deployment: deployment(), SmallTable: -1})
 	if err != nil {
