@@ -94,7 +94,10 @@ func (w *planWriter) steps(title string, steps []plan.Step) {
 		if len(steps) > 1 || s.Kind != plan.InTransaction {
 			lines = append(lines, fmt.Sprintf("-- step %d of %d: %s", i+1, len(steps), stepWords(s)))
 		}
-		for _, statement := range s.Statements {
+		for j, statement := range s.Statements {
+			if s.Completed > 0 && j == len(s.Statements)-s.Completed {
+				lines = append(lines, "-- worked out: the owners and privileges that the file leaves open")
+			}
 			lines = append(lines, strings.TrimRight(statement, ";")+";")
 		}
 	}
@@ -112,9 +115,6 @@ func stepWords(s plan.Step) string {
 		}
 		return words
 	case plan.InTransaction:
-	}
-	if s.Computed {
-		return "in one transaction, worked out: the owners and privileges that the file leaves open"
 	}
 	return "in one transaction"
 }

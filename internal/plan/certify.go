@@ -19,7 +19,8 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		world := u.fresh
 		world.locks = &u.plan.Locks
-		err := r.rehearse(ctx, u.plan, world, &u.plan.Steps, r.desired.targets[u.scope].Objects, "the plan")
+		want := r.desired.targets[u.scope].Objects
+		err := r.rehearse(ctx, u.plan, world, &u.plan.Steps, want, "the plan", r.gaps(u.plan, world, u.objects, want))
 		if err != nil {
 			return err
 		}
@@ -39,9 +40,17 @@ func (r *route) certify(ctx context.Context) error {
 		}
 		// A way back that was worked out and fails refuses only itself. One that
 		// somebody wrote is relied on, so that it has to work.
-		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From, Source: u.plan.Source}
-		if err := r.rehearse(ctx, &back, u.fresh, &u.plan.Reverse, u.objects, "the way back"); err != nil {
+		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From, Source: u.plan.Source, Steps: u.plan.Reverse}
+		if rest := u.plan.Rest; rest != nil {
+			back.Rest = &Plan{Steps: rest.Reverse}
+		}
+		between := r.gaps(&back, u.fresh, r.desired.targets[u.scope].Objects, u.objects)
+		if err := r.rehearse(ctx, &back, u.fresh, &u.plan.Reverse, u.objects, "the way back", between); err != nil {
 			return err
+		}
+		for _, f := range back.Findings {
+			f.Message = "on the way back, " + f.Message
+			u.plan.Findings = append(u.plan.Findings, f)
 		}
 		switch {
 		case back.Certified():
@@ -79,7 +88,7 @@ func (r *route) lint(u *unit) {
 	if u.atlas != nil {
 		found = u.atlas.Findings
 	}
-	u.plan.Findings = lintPlan(u.plan, found)
+	u.plan.Findings = append(u.plan.Findings, lintPlan(u.plan, found)...)
 	for _, f := range u.plan.Findings {
 		if f.Severity == severityError {
 			r.refuse(u.plan, fmt.Sprintf("%s [%s]; %s: %s", f.Message, f.Rule, f.Mend, f.Statement))
@@ -89,15 +98,15 @@ func (r *route) lint(u *unit) {
 
 // rehearse runs steps in a world, which must come to have the wanted objects by
 // them. To those of a plan file it adds what the file leaves to it. what is what
-// they belong to, for the sentence that refuses the plan.
-func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps *[]Step, want []fingerprint.Object, what string) error {
-	got, ran, err := r.runIn(ctx, p, w, *steps, what)
+// they belong to, for the sentence that refuses the plan. For between see runIn.
+func (r *route) rehearse(ctx context.Context, p *Plan, w World, steps *[]Step, want []fingerprint.Object, what string, between func(context.Context, int) error) error {
+	got, ran, err := r.runIn(ctx, p, w, *steps, what, between)
 	if err != nil || !ran || fingerprint.Of(got) == fingerprint.Of(want) {
 		return err
 	}
 	if p.Source != "" && grantsOnly(got, want) {
 		rest, err := r.complete(ctx, p, w, want)
-		*steps = slices.Concat(*steps, rest)
+		*steps = completed(*steps, rest)
 		return err
 	}
 	r.refuse(p, what+" leads to another state than "+fingerprint.Of(want)+": "+explain(got, want))
@@ -116,28 +125,50 @@ func grantsOnly(from, to []fingerprint.Object) bool {
 func (r *route) complete(ctx context.Context, p *Plan, w World, want []fingerprint.Object) ([]Step, error) {
 	t := trial{World: w, target: want, mend: "write that into the plan file"}
 	rest, refused, err := t.run(ctx)
-	for i := range rest {
-		rest[i].Computed = true
-	}
 	r.refuse(p, refused...)
 	return rest, err
 }
 
+// completed adds what a plan file leaves open to its last step: what that makes, the
+// servers may use from then on.
+func completed(steps, rest []Step) []Step {
+	steps = slices.Clone(steps)
+	for _, s := range rest {
+		last := len(steps) - 1
+		if last < 0 || steps[last].Kind != InTransaction {
+			s.Completed = len(s.Statements)
+			steps = append(steps, s)
+			continue
+		}
+		steps[last].Statements = slices.Concat(steps[last].Statements, s.Statements)
+		steps[last].Completed += len(s.Statements)
+	}
+	return steps
+}
+
 // runIn runs steps in a world, and returns what that is made of then. Where they
-// fail the plan is refused.
-func (r *route) runIn(ctx context.Context, p *Plan, w World, steps []Step, what string) (got []fingerprint.Object, ran bool, err error) {
-	if err := Run(ctx, w, steps); err != nil {
-		if fatal(err) {
-			return nil, false, err
-		}
-		if s, ok := errors.AsType[*statementError](err); ok {
-			if s.line > 0 {
-				what += fmt.Sprintf(", in the step of line %d,", s.line)
+// fail the plan is refused. between, if not nil, is called with the number of the
+// steps that have been run, after each but the last.
+func (r *route) runIn(ctx context.Context, p *Plan, w World, steps []Step, what string, between func(context.Context, int) error) (got []fingerprint.Object, ran bool, err error) {
+	for i := range steps {
+		if err := Run(ctx, w, steps[i:i+1]); err != nil {
+			if fatal(err) {
+				return nil, false, err
 			}
-			what += " fails at " + s.statements[0]
+			if s, ok := errors.AsType[*statementError](err); ok {
+				if s.line > 0 {
+					what += fmt.Sprintf(", in the step of line %d,", s.line)
+				}
+				what += " fails at " + s.statements[0]
+			}
+			r.refuse(p, what+": "+describe(err)+amend(p))
+			return nil, false, nil
 		}
-		r.refuse(p, what+": "+describe(err)+amend(p))
-		return nil, false, nil
+		if between != nil && i+1 < len(steps) {
+			if err := between(ctx, i+1); err != nil {
+				return nil, false, err
+			}
+		}
 	}
 	got, err = fingerprint.Objects(ctx, w.Conn, w.Schema)
 	return got, err == nil, err

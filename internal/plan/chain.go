@@ -92,7 +92,7 @@ func (s reached) compare(t reached) int {
 func (r *route) follow(ctx context.Context, p *Plan, w World, files []*Plan) (states [][]fingerprint.Object, err error) {
 	for _, f := range files {
 		what := "the plan file " + f.Source
-		got, ran, err := r.runIn(ctx, p, w, f.Steps, what)
+		got, ran, err := r.runIn(ctx, p, w, f.Steps, what, nil)
 		if err != nil || !ran {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func (r *route) follow(ctx context.Context, p *Plan, w World, files []*Plan) (st
 			if err != nil {
 				return nil, err
 			}
-			p.Steps = slices.Concat(p.Steps, rest)
+			p.Steps = completed(p.Steps, rest)
 		case f.To == p.To:
 			r.refuse(p, what+" leads to another state than "+f.To+": "+explain(got, r.desired.targets[p.Scope].Objects))
 			return nil, nil

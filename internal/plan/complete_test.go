@@ -32,12 +32,12 @@ func TestPlanFileWithoutGrants(t *testing.T) {
 		t.Fatal(p.Refused, p.Irreversible)
 	}
 	for of, steps := range map[string][]plan.Step{"totals": p.Steps, "sums": p.Reverse} {
-		if len(steps) != 2 || steps[0].Computed || !steps[1].Computed || steps[1].Kind != plan.InTransaction {
+		if len(steps) != 1 || steps[0].Completed == 0 || steps[0].Completed != len(steps[0].Statements)-2 {
 			t.Fatalf("%s: %+v", of, steps)
 		}
 		granted := func(s string) bool { return strings.HasPrefix(s, "GRANT ") && strings.Contains(s, of+` TO "$tenant"`) }
-		if !slices.ContainsFunc(steps[1].Statements, granted) {
-			t.Errorf("%s is not granted: %q", of, steps[1].Statements)
+		if !slices.ContainsFunc(steps[0].Statements[2:], granted) {
+			t.Errorf("%s is not granted: %q", of, steps[0].Statements)
 		}
 	}
 	file.Steps = []plan.Step{{Kind: plan.InTransaction, Statements: []string{view}}}

@@ -82,6 +82,7 @@ var mends = map[string]string{
 	"identity-added-later": "add it in the statement that makes the table, or use a uuid with gen_random_uuid()",
 	"no-search-path":       "add SET search_path = pg_catalog, pg_temp to the function, or SET search_path FROM CURRENT",
 	"names-tenant":         "leave the schema out: a plan runs in each tenant's own",
+	ruleGap:                "do without it in between, or let one step in a transaction make it anew",
 	"writes-public":        "write a plan file of public (-- bailiwick:plan public) for it",
 }
 

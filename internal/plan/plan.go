@@ -93,9 +93,9 @@ type Step struct {
 	Statements []string `json:"statements"`
 	// Line is where the step begins in its plan file; 0 without one.
 	Line int `json:"line,omitempty"`
-	// Computed tells of a plan file's step that is not in the file: it gives the
-	// owners and privileges that the file leaves to the planner.
-	Computed bool `json:"computed,omitempty"`
+	// Completed is how many of the last statements of a plan file's step are not in
+	// the file: they give the owners and privileges that it leaves to the planner.
+	Completed int `json:"completed,omitempty"`
 	// Table and Key say over what a backfill runs: a table of the schema and its
 	// unique, NOT NULL column. Batch is the number of rows of a batch, Pause the
 	// time between two.

@@ -38,6 +38,8 @@ type trial struct {
 	errors map[string]error
 	// failed are errors of Atlas's statements in the last pass.
 	failed []error
+	// early are values for enums that something needs in the step that adds them.
+	early []string
 }
 
 // attempt is a statement that is done as a whole or not at all.
@@ -74,6 +76,10 @@ func (t *trial) run(ctx context.Context) (steps []Step, refused []string, err er
 		}
 		last = diff
 		progress, err := t.pass(ctx, diff)
+		if err == nil && len(t.early) > 0 {
+			last = nil
+			progress, err = t.enlarge(ctx)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -99,7 +105,7 @@ func (t *trial) pass(ctx context.Context, diff []fingerprint.Difference) (bool, 
 		return false, err
 	}
 	outside, err := t.inside(ctx, attempts)
-	if err != nil {
+	if err != nil || len(t.early) > 0 {
 		return false, err
 	}
 	if t.changed {
@@ -115,7 +121,7 @@ func (t *trial) pass(ctx context.Context, diff []fingerprint.Difference) (bool, 
 		diff = slices.DeleteFunc(diff, isTable)
 	}
 	progress, err := t.others(ctx, diff, before)
-	if err != nil || progress {
+	if err != nil || progress || len(t.early) > 0 {
 		return progress, err
 	}
 	if len(outside) > 0 {
@@ -262,15 +268,11 @@ const (
 	unsafeNewValue   = "55P04" // of an enum, in the transaction that has added it
 )
 
-// try runs statements that belong together, and notes them if they work. A value
-// of an enum that was added in the same transaction ends that as a step.
+// try runs statements that belong together, and notes them if they work.
 func (t *trial) try(ctx context.Context, statements ...string) error {
 	err := t.savepoint(ctx, statements)
 	if sqlState(err) == unsafeNewValue {
-		if err := errors.Join(t.end(ctx), t.begin(ctx)); err != nil {
-			return err
-		}
-		err = t.savepoint(ctx, statements)
+		t.early = additions(t.pending)
 	}
 	if err == nil {
 		t.pending, t.changed = append(t.pending, statements...), true
