@@ -33,36 +33,39 @@ func (r *route) certify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.inOrder(ctx, !r.publicFirst, func(ctx context.Context, u *unit) error {
-		defer r.planned()
-		if u.plan == nil || len(u.plan.Reverse) == 0 {
-			return nil
-		}
-		// A way back that was worked out and fails refuses only itself. One that
-		// somebody wrote is relied on, so that it has to work.
-		back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From, Source: u.plan.Source, Steps: u.plan.Reverse}
-		if rest := u.plan.Rest; rest != nil {
-			back.Rest = &Plan{Steps: rest.Reverse}
-		}
-		between := r.gaps(&back, u.fresh, r.desired.targets[u.scope].Objects, u.objects)
-		if err := r.rehearse(ctx, &back, u.fresh, &u.plan.Reverse, u.objects, "the way back", between); err != nil {
-			return err
-		}
-		for _, f := range back.Findings {
-			f.Message = "on the way back, " + f.Message
-			u.plan.Findings = append(u.plan.Findings, f)
-		}
-		switch {
-		case back.Certified():
-		case u.plan.Source != "" && r.returned(u):
-			for _, sentence := range back.Refused {
-				r.refuse(u.plan, u.plan.Source+": "+sentence+`; mend the file's bailiwick:reverse, or say bailiwick:irreversible "why"`)
-			}
-		default:
-			u.plan.Irreversible, u.plan.Reverse, u.plan.Losses = irreversible(back.Refused), nil, nil
-		}
+	return r.inOrder(ctx, !r.publicFirst, r.certifyBack)
+}
+
+// certifyBack runs a unit's way back, if it has one.
+func (r *route) certifyBack(ctx context.Context, u *unit) error {
+	defer r.planned()
+	if u.plan == nil || len(u.plan.Reverse) == 0 {
 		return nil
-	})
+	}
+	// A way back that was worked out and fails refuses only itself. One that
+	// somebody wrote is relied on, so that it has to work.
+	back := Plan{Scope: u.plan.Scope, From: u.plan.To, To: u.plan.From, Source: u.plan.Source, Steps: u.plan.Reverse}
+	if rest := u.plan.Rest; rest != nil {
+		back.Rest = &Plan{Steps: rest.Reverse}
+	}
+	between := r.gaps(&back, u.fresh, r.desired.targets[u.scope].Objects, u.objects)
+	if err := r.rehearse(ctx, &back, u.fresh, &u.plan.Reverse, u.objects, "the way back", between); err != nil {
+		return err
+	}
+	for _, f := range back.Findings {
+		f.Message = "on the way back, " + f.Message
+		u.plan.Findings = append(u.plan.Findings, f)
+	}
+	switch {
+	case back.Certified():
+	case u.plan.Source != "" && r.returned(u):
+		for _, sentence := range back.Refused {
+			r.refuse(u.plan, u.plan.Source+": "+sentence+`; mend the file's bailiwick:reverse, or say bailiwick:irreversible "why"`)
+		}
+	default:
+		u.plan.Irreversible, u.plan.Reverse, u.plan.Losses = irreversible(back.Refused), nil, nil
+	}
+	return nil
 }
 
 // ready tells whether all plans that go before a unit's are certified.

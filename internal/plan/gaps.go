@@ -29,7 +29,7 @@ func (r *route) gaps(p *Plan, w World, from, to []fingerprint.Object) func(conte
 				continue
 			}
 			told[key(d)] = true
-			if d.Kind != "index" && p.workedOut(done-1) && p.workedOut(done) {
+			if d.Kind != kindIndex && p.workedOut(done-1) && p.workedOut(done) {
 				r.refuse(p, fmt.Sprintf("%s: it would be missing or another one after step %d of %d, and come back only later; write a plan file in schema/plans that drops and remakes it in one step", key(d), done, len(p.Steps)))
 				continue
 			}

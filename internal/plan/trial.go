@@ -155,12 +155,13 @@ const (
 	kindTable   fingerprint.Kind = "table"
 	kindForeign fingerprint.Kind = "foreign table"
 	kindColumn  fingerprint.Kind = "column"
+	kindIndex   fingerprint.Kind = "index"
 )
 
 // isTable tells what Atlas knows.
 func isTable(d fingerprint.Difference) bool {
 	switch d.Kind {
-	case kindTable, kindColumn, "index", "constraint", "enum":
+	case kindTable, kindColumn, kindIndex, "constraint", "enum":
 		return true
 	}
 	return false
