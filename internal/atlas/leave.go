@@ -48,12 +48,15 @@ func (p *pair) leave() {
 	quoteComments(p.to)
 }
 
+// isPartition is the reason why a table is left that Atlas doesn't see.
+const isPartition = "is a partition"
+
 // leaveTables leaves new tables: Atlas's CREATE TABLE loses names of primary
 // keys, deferrability, options of sequences and more.
 func (p *pair) leaveTables() {
 	leave := map[string]bool{}
 	for _, t := range p.to.Tables {
-		if _, ok := p.from.Table(t.Name); !ok {
+		if _, known := p.now.tables[t.Name]; !known {
 			leave[t.Name] = true
 			p.skipf("table %s is new: it is made from its objects", t.Name)
 		}
@@ -61,8 +64,13 @@ func (p *pair) leaveTables() {
 	for name, f := range p.now.tables {
 		g, both := p.then.tables[name]
 		switch {
+		case !both && (f.definition != "" || f.odd == isPartition): // Partitions that stay are detached first.
+			leave[name] = true
+			p.withholds("drop_table", name, "")
 		case !both: // Dropping needs no understanding, but a name.
 			leave[name] = !plain(name)
+		case f.odd == isPartition && g.odd == isPartition:
+			leave[name] = true
 		case f.odd != "" || g.odd != "":
 			leave[name] = true
 			p.skipf("table %s %s", name, cmp.Or(f.odd, g.odd))

@@ -81,7 +81,7 @@ type reached struct {
 // equal ones more files are better, and then fewer differences that are left.
 func (s reached) compare(t reached) int {
 	return cmp.Or(
-		cmp.Compare(len(destroyed(nil, s.objects, s.want)), len(destroyed(nil, t.objects, t.want))),
+		cmp.Compare(len(destroyed(newWay(s.objects, s.want))), len(destroyed(newWay(t.objects, t.want)))),
 		cmp.Compare(len(t.files), len(s.files)),
 		cmp.Compare(len(fingerprint.Diff(s.objects, s.want)), len(fingerprint.Diff(t.objects, t.want))),
 	)

@@ -5,48 +5,39 @@ import (
 	"slices"
 	"strings"
 
-	pgquery "github.com/pganalyze/pg_query_go/v6"
-
-	"github.com/bailiwick-dev/bailiwick/internal/lint"
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
 // destroyed says which data are lost on the way from one state to another: what
-// is no longer there, what no longer fits, and what steps drop to make it anew.
-func destroyed(steps []Step, from, to []fingerprint.Object) (list []string) {
-	diff := fingerprint.Diff(from, to)
-	gone := map[string]bool{} // tables that go as a whole
+// is no longer there, what no longer fits, and what is dropped to make it anew.
+func destroyed(w way) (list []string) {
+	diff := fingerprint.Diff(w.from, w.to)
+	gone := map[string]bool{} // tables that go as a whole, and columns
 	for _, d := range diff {
-		gone[d.Name] = gone[d.Name] || d.Kind == kindTable && d.To == ""
+		gone[d.Name] = gone[d.Name] || (d.Kind == kindTable || d.Kind == kindColumn) && d.To == ""
 	}
-	tables := map[string]bool{} // views and foreign tables hold nothing of their own
-	for _, o := range from {
-		tables[o.Name] = tables[o.Name] || o.Kind == kindTable
+	hold := map[string]bool{} // views and foreign tables hold nothing of their own
+	for _, o := range w.from {
+		hold[o.Name] = hold[o.Name] || o.Kind == kindTable || o.Kind == kindType
 	}
-	named := map[string]bool{}
-	lose := func(kind fingerprint.Kind, name, format string) {
-		if !named[string(kind)+name] {
-			named[string(kind)+name] = true
-			list = append(list, fmt.Sprintf(format, name))
-		}
-	}
+	lose := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	for _, d := range diff {
 		before, after := typeOf(d.From), typeOf(d.To)
+		value := d.Kind == kindColumn || d.Kind == kindAttribute
 		switch {
-		case d.From == "" || gone[parent(d.Name)] || has(d.From, "generated") || d.Kind == kindColumn && !tables[parent(d.Name)]:
+		case d.From == "" || gone[parent(d.Name)] || has(d.From, "generated") || value && !hold[parent(d.Name)]:
 		case d.Kind == kindTable && d.To == "":
-			lose(kindTable, d.Name, "table %s is dropped with its rows")
-		case d.Kind == kindColumn && (d.To == "" || has(d.To, "generated")):
-			lose(kindColumn, d.Name, "column %s is dropped with its values")
-		case d.Kind == kindColumn && before != after && !holds(after, before):
-			lose(kindColumn, d.Name, "column %s goes from "+before+" to "+after+", which fails or changes values that don't fit")
+			lose("table %s is dropped with its rows", d.Name)
+		case value && (d.To == "" || has(d.To, "generated")):
+			lose("%s %s is dropped with its values", d.Kind, d.Name)
+		case value && before != after && !holds(after, before):
+			lose("%s %s goes from %s to %s, which fails or changes values that don't fit", d.Kind, d.Name, before, after)
+		case d.Kind == kindSequence && d.To == "" && !gone[columnOf(d.From)] && w.goes(d.Kind, d.Name):
+			lose("sequence %s is dropped with its position", d.Name)
 		}
 	}
-	anew := dropped(steps)
-	for _, o := range from {
-		if !has(o.Definition, "generated") && !gone[parent(o.Name)] && anew[string(o.Kind)+" "+plain(o.Name)] {
-			lose(o.Kind, o.Name, string(o.Kind)+" %s is dropped with what it holds, and made anew")
-		}
+	for _, o := range w.remade() {
+		lose("%s %s is dropped with what it holds, and made anew", o.Kind, o.Name)
 	}
 	return list
 }
@@ -65,48 +56,13 @@ func has(definition, key string) bool {
 	return ok
 }
 
-// dropped lists the tables and columns that steps drop.
-func dropped(steps []Step) map[string]bool {
-	names := map[string]bool{}
-	for _, step := range steps {
-		for _, statement := range step.Statements {
-			if !strings.Contains(statement, "DROP ") {
-				continue
-			}
-			tree, err := lint.Parse(statement)
-			if err != nil {
-				continue // PostgreSQL ran it: its grammar is newer than the parser's.
-			}
-			for _, s := range tree.GetStmts() {
-				droppedBy(s.GetStmt(), names)
-			}
-		}
-	}
-	return names
-}
-
-func droppedBy(n *pgquery.Node, names map[string]bool) {
-	if drop := n.GetDropStmt(); drop.GetRemoveType() == pgquery.ObjectType_OBJECT_TABLE {
-		for _, name := range drop.GetObjects() {
-			if parts := name.GetList().GetItems(); len(parts) > 0 {
-				names["table "+plain(parts[len(parts)-1].GetString_().GetSval())] = true
-			}
-		}
-	}
-	for _, c := range n.GetAlterTableStmt().GetCmds() {
-		if cmd := c.GetAlterTableCmd(); cmd.GetSubtype() == pgquery.AlterTableType_AT_DropColumn {
-			names["column "+plain(n.GetAlterTableStmt().GetRelation().GetRelname()+"."+cmd.GetName())] = true
-		}
-	}
-}
-
 // renames says what goes while its like comes: two schemas don't tell that from a
 // rename.
-func renames(from, to []fingerprint.Object) (list []string) {
+func renames(w way) (list []string) {
 	var gone, come []fingerprint.Difference
-	for _, d := range fingerprint.Diff(from, to) {
+	for _, d := range fingerprint.Diff(w.from, w.to) {
 		switch {
-		case d.Kind != kindTable && d.Kind != kindColumn:
+		case d.Kind != kindTable && d.Kind != kindColumn && d.Kind != kindAttribute:
 		case d.To == "":
 			gone = append(gone, d)
 		case d.From == "":
@@ -116,10 +72,10 @@ func renames(from, to []fingerprint.Object) (list []string) {
 	for _, g := range gone {
 		for _, c := range come {
 			same := g.Kind == c.Kind
-			if same && g.Kind == kindColumn {
+			if same && g.Kind != kindTable {
 				same = parent(g.Name) == parent(c.Name) && typeOf(g.From) == typeOf(c.To)
 			} else if same {
-				same = alike(columnsOf(from, g.Name), columnsOf(to, c.Name))
+				same = alike(columnsOf(w.from, g.Name), columnsOf(w.to, c.Name))
 			}
 			if same {
 				list = append(list, fmt.Sprintf("%s %s goes and %s comes, which is like it", g.Kind, g.Name, c.Name))

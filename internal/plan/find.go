@@ -51,16 +51,15 @@ func (r *route) find(ctx context.Context, u *unit) error {
 		p.Rest = &Plan{Scope: p.Scope, From: fingerprint.Of(from), To: p.To, Differences: fingerprint.Diff(from, r.desired.targets[p.Scope].Objects)}
 	}
 	t := trial{World: u.trial, target: r.desired.targets[p.Scope].Objects, mend: byFile, tables: tables(u.trial, u.want, r.Policy[p.Scope], &u.atlas)}
-	steps, refused, err := t.run(ctx)
+	found, refused, err := t.find(ctx, from)
 	if err != nil {
 		return err
 	}
-	p.WorkedOut().Steps, u.found = steps, len(refused) == 0
+	p.WorkedOut().Steps, u.found = found.steps, len(refused) == 0
 	if p.Rest != nil {
 		p.join(slices.Concat(u.files, []*Plan{p.Rest}))
 	}
-	p.Destroys = destroyed(steps, from, t.target)
-	u.renames = renames(from, t.target)
+	p.Destroys, u.renames = destroyed(found), renames(found)
 	r.refuse(p, refused...)
 	if u.atlas != nil {
 		r.refuse(p, u.atlas.Withheld...)
@@ -109,13 +108,13 @@ func (r *route) backward(ctx context.Context) error {
 // undo finds the way back of what was worked out, to a state that a world is in.
 func (r *route) undo(ctx context.Context, u *unit, p *Plan, to World, want []fingerprint.Object) error {
 	t := trial{World: u.trial, target: want, mend: byFile, tables: tables(u.trial, to, r.Policy[p.Scope], new(*atlas.Changes))}
-	steps, refused, err := t.run(ctx)
+	back, refused, err := t.find(ctx, r.desired.targets[p.Scope].Objects)
 	if err != nil {
 		return err
 	}
-	p.Reverse = steps
+	p.Reverse = back.steps
 	if p.Irreversible = irreversible(refused); p.Irreversible == "" {
-		p.Losses = losses(want, r.desired.targets[p.Scope].Objects)
+		p.Losses = losses(back)
 	}
 	return nil
 }

@@ -13,14 +13,13 @@ import (
 // irreversible makes one text of why there is no way back.
 func irreversible(refused []string) string { return strings.Join(refused, "; ") }
 
-// losses says what going back from `to` to `from` costs: what only the new form
-// holds, what the old form held and nobody has kept, and where rows can be in the
-// way.
-func losses(from, to []fingerprint.Object) []string {
-	diff := fingerprint.Diff(from, to)
-	whole := map[string]bool{} // tables that come or go as a whole
+// losses says what a way back costs: what only the new form holds, what the old
+// form held and nobody has kept, and where rows can be in the way.
+func losses(back way) []string {
+	diff := fingerprint.Diff(back.to, back.from) // What From was, comes back.
+	whole := map[string]bool{}                   // tables that come or go as a whole, and columns
 	for _, d := range diff {
-		whole[d.Name] = whole[d.Name] || d.Kind == kindTable && (d.From == "" || d.To == "")
+		whole[d.Name] = whole[d.Name] || (d.Kind == kindTable || d.Kind == kindColumn) && (d.From == "" || d.To == "")
 	}
 	var list []string
 	for _, d := range diff {
@@ -35,7 +34,11 @@ func losses(from, to []fingerprint.Object) []string {
 			case d.To == "":
 				list = append(list, fmt.Sprintf("the rows of table %s, which comes back empty", d.Name))
 			}
-		case kindColumn:
+		case kindSequence:
+			if !whole[columnOf(d.From+d.To)] {
+				list = append(list, positionLosses(back, d)...)
+			}
+		case kindColumn, kindAttribute:
 			list = append(list, columnLosses(d)...)
 		case "constraint":
 			if d.From != "" {
@@ -47,7 +50,32 @@ func losses(from, to []fingerprint.Object) []string {
 			}
 		}
 	}
+	for _, o := range back.remade() {
+		list = append(list, fmt.Sprintf("what %s %s holds: it is dropped and made anew", o.Kind, o.Name))
+	}
 	return list
+}
+
+// positionLosses is about a sequence that goes or comes back. Where it stands is
+// in no definition.
+func positionLosses(back way, d fingerprint.Difference) []string {
+	switch {
+	case d.From == "" && back.goes(d.Kind, d.Name):
+		return []string{fmt.Sprintf("sequence %s and its position", d.Name)}
+	case d.To == "" && back.begins(d.Kind, d.Name):
+		return []string{fmt.Sprintf("the position of sequence %s, which begins anew", d.Name)}
+	}
+	return nil
+}
+
+// columnOf is the column that a sequence belongs to.
+func columnOf(sequence string) string {
+	o := fingerprint.Object{Definition: sequence}
+	column, ok := o.Attr("owned by")
+	if !ok {
+		column, _ = o.Attr("identity of")
+	}
+	return column
 }
 
 func columnLosses(d fingerprint.Difference) []string {
@@ -58,18 +86,18 @@ func columnLosses(d fingerprint.Difference) []string {
 	switch {
 	case d.From == "":
 		if !has(to, "generated") {
-			list = append(list, fmt.Sprintf("column %s and its values", d.Name))
+			list = append(list, fmt.Sprintf("%s %s and its values", d.Kind, d.Name))
 		}
 		return list
 	case d.To == "" && has(from, "not null") && !has(from, "default") && !computed:
 		return append(list, fmt.Sprintf("the values of column %s, and the way back where its table has rows: it comes back NOT NULL", d.Name))
 	case d.To == "" && !has(from, "generated"):
-		return append(list, fmt.Sprintf("the values of column %s, which comes back empty", d.Name))
+		return append(list, fmt.Sprintf("the values of %s %s, which comes back empty", d.Kind, d.Name))
 	case d.To == "":
 		return nil
 	}
 	if before != after && !holds(before, after) {
-		list = append(list, fmt.Sprintf("values of column %s that don't fit when it goes from %s to %s, or the way back where those make it fail", d.Name, after, before))
+		list = append(list, fmt.Sprintf("values of %s %s that don't fit when it goes from %s to %s, or the way back where those make it fail", d.Kind, d.Name, after, before))
 	}
 	if has(from, "not null") && !has(to, "not null") {
 		list = append(list, fmt.Sprintf("the way back where column %s is null: it becomes NOT NULL again", d.Name))
@@ -99,7 +127,7 @@ const numeric = "numeric"
 var sized = regexp.MustCompile(`^([a-z ]+)\((\d+)(?:,(\d+))?\)$`)
 
 // wider tells whether a type is another one with more room: before the point, and
-// after it.
+// after it. Bits are padded.
 func wider(wide, narrow string) bool {
 	w, n := sized.FindStringSubmatch(wide), sized.FindStringSubmatch(narrow)
 	if n == nil {
@@ -115,5 +143,5 @@ func wider(wide, narrow string) bool {
 		}
 		return i
 	}
-	return w[1] == n[1] && number(w[3]) >= number(n[3]) && number(w[2])-number(w[3]) >= number(n[2])-number(n[3])
+	return w[1] == n[1] && w[1] != "bit" && number(w[3]) >= number(n[3]) && number(w[2])-number(w[3]) >= number(n[2])-number(n[3])
 }

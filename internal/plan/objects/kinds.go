@@ -68,7 +68,7 @@ type way struct {
 }
 
 var ways = map[fingerprint.Kind]way{
-	kindTable:       {holds: true, create: createTable, drop: dropNamed, alter: alterTable, finish: finishTable},
+	kindTable:       {holds: true, create: createTable, drop: dropTable, alter: alterTable, finish: finishTable},
 	kindForeign:     {holds: true, drop: dropNamed, refuse: refuseForeign},
 	kindColumn:      {holds: true, create: createColumn, drop: dropColumn, alter: alterColumn, finish: finishColumn},
 	kindSequence:    {holds: true, create: createSequence, drop: dropSequence, alter: alterSequence, finish: finishSequence},

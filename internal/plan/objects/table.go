@@ -2,6 +2,7 @@ package objects
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -47,6 +48,25 @@ func (s *schemas) columns(table object) []object {
 	columns := s.to.of(kindColumn, table.Name)
 	slices.SortStableFunc(columns, func(a, b object) int { return a.Position - b.Position })
 	return columns
+}
+
+// dropTable drops a table. Its partitions would go along: those that stay are
+// detached.
+func dropTable(s *schemas, o object) []string {
+	return append(detachStaying(s, o), dropNamed(s, o)...)
+}
+
+func detachStaying(s *schemas, o object) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(s.from[kindTable])) {
+		switch p := s.from[kindTable][name]; {
+		case p.relation("partition of") != o.Name:
+		case s.to.has(kindTable, name):
+			all = append(all, alterTableTo(o.Name, "DETACH PARTITION "+name))
+		default:
+			all = append(all, detachStaying(s, p)...)
+		}
+	}
+	return all
 }
 
 func finishTable(_ *schemas, o object) []string {

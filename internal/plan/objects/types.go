@@ -3,6 +3,8 @@ package objects
 import (
 	"slices"
 	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
 
 // dropType drops an enum, composite type or range.
@@ -68,15 +70,17 @@ func createType(_ *schemas, o object) []string {
 	return one("CREATE TYPE", o.Name, "AS ("+o.attr("attributes")+")")
 }
 
-// attribute is one of a composite type.
-type attribute struct{ name, definition string }
+// Attribute is one of a composite type: its name, and its type with what else
+// there is to say of it.
+type Attribute struct{ Name, Definition string }
 
-func attributes(o object) []attribute {
-	list := split(o.attr("attributes"), ',')
-	all := make([]attribute, 0, len(list))
+// Attributes are those of a composite type.
+func Attributes(composite fingerprint.Object) []Attribute {
+	list := split(newObject(composite).attr("attributes"), ',')
+	all := make([]Attribute, 0, len(list))
 	for _, a := range list {
 		name, definition, _ := cut(a, " ")
-		all = append(all, attribute{name, definition})
+		all = append(all, Attribute{name, definition})
 	}
 	return all
 }
@@ -84,28 +88,28 @@ func attributes(o object) []attribute {
 // alterType changes the attributes of a composite type. New ones are put at the
 // end; others keep their order.
 func alterType(s *schemas, from, to object) Change {
-	before, after := attributes(from), attributes(to)
+	before, after := Attributes(from.Object), Attributes(to.Object)
 	var actions []string
 	var kept []string
 	for _, a := range before {
-		i := slices.IndexFunc(after, func(b attribute) bool { return a.name == b.name })
+		i := slices.IndexFunc(after, func(b Attribute) bool { return a.Name == b.Name })
 		switch {
 		case i < 0:
-			actions = append(actions, "DROP ATTRIBUTE "+a.name)
+			actions = append(actions, "DROP ATTRIBUTE "+a.Name)
 			continue
-		case after[i].definition != a.definition:
-			actions = append(actions, "ALTER ATTRIBUTE "+a.name+" TYPE "+after[i].definition)
+		case after[i].Definition != a.Definition:
+			actions = append(actions, "ALTER ATTRIBUTE "+a.Name+" TYPE "+after[i].Definition)
 		}
-		kept = append(kept, a.name)
+		kept = append(kept, a.Name)
 	}
 	for _, a := range after {
-		if !slices.Contains(kept, a.name) {
-			actions = append(actions, "ADD ATTRIBUTE "+a.name+" "+a.definition)
-			kept = append(kept, a.name)
+		if !slices.Contains(kept, a.Name) {
+			actions = append(actions, "ADD ATTRIBUTE "+a.Name+" "+a.Definition)
+			kept = append(kept, a.Name)
 		}
 	}
 	change := Change{Drop: dropType(s, from), Create: createType(s, to)}
-	if slices.EqualFunc(kept, after, func(name string, a attribute) bool { return name == a.name }) {
+	if slices.EqualFunc(kept, after, func(name string, a Attribute) bool { return name == a.Name }) {
 		change.Alter = one("ALTER TYPE", to.Name, strings.Join(actions, ", "))
 	}
 	return change
