@@ -28,12 +28,7 @@ func losses(back way) []string {
 		}
 		switch d.Kind {
 		case kindTable:
-			switch {
-			case d.From == "":
-				list = append(list, fmt.Sprintf("table %s and its rows", d.Name))
-			case d.To == "":
-				list = append(list, fmt.Sprintf("the rows of table %s, which comes back empty", d.Name))
-			}
+			list = append(list, tableLosses(d)...)
 		case kindSequence:
 			if !whole[columnOf(d.From+d.To)] {
 				list = append(list, positionLosses(back, d)...)
@@ -54,6 +49,16 @@ func losses(back way) []string {
 		list = append(list, fmt.Sprintf("what %s %s holds: it is dropped and made anew", o.Kind, o.Name))
 	}
 	return list
+}
+
+func tableLosses(d fingerprint.Difference) []string {
+	switch {
+	case d.From == "":
+		return []string{fmt.Sprintf("table %s and its rows", d.Name)}
+	case d.To == "":
+		return []string{fmt.Sprintf("the rows of table %s, which comes back empty", d.Name)}
+	}
+	return nil
 }
 
 // positionLosses is about a sequence that goes or comes back. Where it stands is
