@@ -26,6 +26,7 @@ type planLint struct {
 	created   map[string]bool // tables that the plan makes
 	added     map[string]bool // columns that it adds, as table.column; whether they are filled
 	keyed     map[string]bool // those of them that have a primary key
+	readings  []reading       // of the backfills so far
 }
 
 // lintPlan says what an operator should know before a certified plan is applied.
@@ -53,6 +54,9 @@ func lintPlan(p *Plan, found []atlas.Finding) []Finding {
 			}
 			for _, s := range tree.GetStmts() {
 				l.tree(s.GetStmt())
+				if step.Kind == Backfill {
+					l.backfilled(step.Table, s.GetStmt())
+				}
 			}
 		}
 	}
@@ -81,6 +85,7 @@ var mends = map[string]string{
 	"unnamed-constraint":   "name it, so that later plans can",
 	"identity-added-later": "add it in the statement that makes the table, or use a uuid with gen_random_uuid()",
 	"no-search-path":       "add SET search_path = pg_catalog, pg_temp to the function, or SET search_path FROM CURRENT",
+	dropsAfterBackfill:     "drop it in a later rollout, when all code that runs writes to the new place",
 	"names-tenant":         "leave the schema out: a plan runs in each tenant's own",
 	ruleGap:                "do without it in between, or let one step in a transaction make it anew",
 	"writes-public":        "write a plan file of public (-- bailiwick:plan public) for it",
@@ -132,7 +137,7 @@ func (l *planLint) tree(n *pgquery.Node) {
 	case n.GetAlterTableStmt() != nil:
 		l.alterTable(n.GetAlterTableStmt())
 	case n.GetDropStmt().GetRemoveType() == pgquery.ObjectType_OBJECT_TABLE && n.GetDropStmt() != nil:
-		l.warnf("drops-table", mends["drops-table"], "a table is dropped with its rows")
+		l.dropTables(n.GetDropStmt())
 	case n.GetRenameStmt() != nil:
 		r := n.GetRenameStmt()
 		switch r.GetRenameType() {

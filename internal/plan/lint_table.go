@@ -108,12 +108,22 @@ func (l *planLint) alterTable(a *pgquery.AlterTableStmt) {
 			l.warnf("identity-added-later", mends["identity-added-later"], "column %s.%s becomes an identity after the table was made", table, cmd.GetName())
 		case pgquery.AlterTableType_AT_DropColumn:
 			l.warnf("drops-column", mends["drops-column"], "column %s.%s is dropped with its values", table, cmd.GetName())
+			l.dropped(table, cmd.GetName())
 		case pgquery.AlterTableType_AT_AddConstraint:
 			l.constraint(table, nil, cmd.GetDef().GetConstraint(), nil)
 		default:
 		}
 		if !l.created[table] {
 			l.tableData(a.GetRelation(), cmd)
+		}
+	}
+}
+
+func (l *planLint) dropTables(d *pgquery.DropStmt) {
+	l.warnf("drops-table", mends["drops-table"], "a table is dropped with its rows")
+	for _, o := range d.GetObjects() {
+		if parts := o.GetList().GetItems(); len(parts) > 0 {
+			l.dropped(parts[len(parts)-1].GetString_().GetSval(), "")
 		}
 	}
 }

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,5 +100,38 @@ func TestLintOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a backfill has moved must not be dropped by the same plan: code that runs
+// goes on writing there.
+func TestDropsAfterBackfill(t *testing.T) {
+	t.Parallel()
+	const move, join = "UPDATE notes SET txt = body WHERE id BETWEEN $1 AND $2", "UPDATE notes AS n SET txt = b.text FROM bodies AS b WHERE b.id = n.id AND n.id BETWEEN $1 AND $2"
+	for _, tt := range []struct{ backfill, then, want string }{
+		{move, "ALTER TABLE notes DROP COLUMN body", "column notes.body goes right after the backfill of notes"},
+		{move, "ALTER TABLE notes DROP COLUMN other", ""},
+		{move, "ALTER TABLE notes DROP COLUMN txt", ""},
+		{move, "ALTER TABLE others DROP COLUMN body", ""},
+		{move, "DROP TABLE bodies", ""},
+		{join, "DROP TABLE bodies, others", "table bodies goes right after the backfill of notes"},
+		{join, "ALTER TABLE bodies DROP COLUMN text", "column bodies.text goes"},
+		{"INSERT INTO others SELECT n.* FROM notes AS n WHERE id BETWEEN $1 AND $2", "ALTER TABLE notes DROP COLUMN body", "column notes.body goes"},
+	} {
+		steps := []plan.Step{
+			{Kind: plan.Backfill, Table: "notes", Key: "id", Statements: []string{tt.backfill}},
+			{Kind: plan.InTransaction, Statements: []string{tt.then}},
+		}
+		got := ""
+		for _, steps := range [][]plan.Step{steps, {steps[1], steps[0]}} {
+			for _, f := range plan.LintPlan(&plan.Plan{Scope: plan.Tenant, Steps: steps}, nil) {
+				if f.Rule == "drops-after-backfill" {
+					got += f.Message
+				}
+			}
+		}
+		if (got == "") != (tt.want == "") || !strings.HasPrefix(got, tt.want) || strings.Count(got, " goes ") > 1 {
+			t.Errorf("%s, %s: %q, want %q", tt.backfill, tt.then, got, tt.want)
+		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// lookahead is how many schemas of the queue are looked at together with the one
-// whose turn it is: many at once take little longer than one.
+// lookahead is how many schemas of the queue are looked at, at most, together with
+// the one whose turn it is: many at once take little longer than one.
 const lookahead = 100
 
 // ahead makes sure that a schema was looked at a moment ago before it is begun
@@ -49,10 +49,13 @@ func (w *wave) outdated(it *item) bool {
 }
 
 // following are the next ones of the queue that have to be looked at. They stay in
-// it: a worker that takes one meanwhile waits for the look.
+// it: a worker that takes one meanwhile waits for the look. They are twice as many
+// as were taken since the last one, so that where each schema takes long, to be
+// looked at or to be changed, few are looked at in vain.
 func (w *wave) following() (items []*item) {
 	w.mu.Lock()
-	next := slices.Clone(w.queue[:min(len(w.queue), lookahead)])
+	next := slices.Clone(w.queue[:min(len(w.queue), lookahead, 2*w.taken)])
+	w.taken = 0
 	w.mu.Unlock()
 	for _, it := range next {
 		if w.outdated(it) {

@@ -99,6 +99,7 @@ type wave struct {
 	ready chan struct{}
 
 	looking sync.Mutex // one worker looks for all
+	taken   int        // items since the last look
 }
 
 // work runs the workers until the queue is empty, the budget used up or the run
@@ -180,6 +181,7 @@ func (w *wave) pick() (it *item, wait time.Duration, more bool) {
 		}
 		w.queue = append(w.queue[:i], w.queue[i+1:]...)
 		w.hands++
+		w.taken++
 		return it, 0, true
 	}
 	return nil, wait, len(w.queue) > 0 || w.hands > 0
