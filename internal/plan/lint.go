@@ -45,20 +45,7 @@ func lintPlan(p *Plan, found []atlas.Finding) []Finding {
 		}
 	}
 	for _, step := range p.Steps {
-		for _, statement := range step.Statements {
-			l.statement = statement
-			l.text()
-			tree, err := lint.Parse(statement)
-			if err != nil {
-				continue // It ran; PostgreSQL's grammar is newer than the parser's.
-			}
-			for _, s := range tree.GetStmts() {
-				l.tree(s.GetStmt())
-				if step.Kind == Backfill {
-					l.backfilled(step.Table, s.GetStmt())
-				}
-			}
-		}
+		l.step(step)
 	}
 	l.locks()
 	for _, table := range sortedKeys(l.created) {
@@ -68,6 +55,24 @@ func lintPlan(p *Plan, found []atlas.Finding) []Finding {
 		}
 	}
 	return l.found
+}
+
+// step looks at the statements of a step.
+func (l *planLint) step(step Step) {
+	for _, statement := range step.Statements {
+		l.statement = statement
+		l.text()
+		tree, err := lint.Parse(statement)
+		if err != nil {
+			continue // It ran; PostgreSQL's grammar is newer than the parser's.
+		}
+		for _, s := range tree.GetStmts() {
+			l.tree(s.GetStmt())
+			if step.Kind == Backfill {
+				l.backfilled(step.Table, s.GetStmt())
+			}
+		}
+	}
 }
 
 // mends say what to do about a rule's findings.
