@@ -53,9 +53,6 @@ Exit status: 0 when all is well, 1 otherwise, 2 when the command line is wrong.`
   bailiwick check --json | jq '.[].message'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("base") && base == "" {
-				return usagef(cmd, "--base is empty; name a revision such as origin/main, or leave it out")
-			}
 			list, looked, err := checkProject(cmd, url)
 			if err == nil && base != "" {
 				err = checkDocument(cmd, base, &list, &looked)

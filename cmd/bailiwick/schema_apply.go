@@ -142,7 +142,7 @@ func (o applyOptions) leave(ctx context.Context, cmd *cobra.Command, engine *rol
 		cmd.PrintErrf("rollout %d has stopped in the middle of the plans of %s: %s\n"+
 			"what is left of a backfill there is done by no other rollout; `%s` would finish it\n",
 			id, plural(len(half), "schema"), strings.Join(half, ", "), resumeCommand)
-		if err := confirm(cmd, o.yes, "Leave them so?"); err != nil {
+		if err := confirm(cmd, o.yes, "Leave them so?", "--yes"); err != nil {
 			return err
 		}
 	}
@@ -207,7 +207,7 @@ func (o applyOptions) consent(cmd *cobra.Command, l *rollout.Layout, notes []str
 	}
 	slices.Sort(lost)
 	lost = slices.Compact(lost)
-	question := fmt.Sprintf("Change %s in %s?", plural(l.Total(), "schema"), plural(len(l.Waves), "wave"))
+	flags, question := "--yes", fmt.Sprintf("Change %s in %s?", plural(l.Total(), "schema"), plural(len(l.Waves), "wave"))
 	if len(lost) > 0 && !o.acceptLoss {
 		if o.yes {
 			for i, note := range notes {
@@ -216,9 +216,9 @@ func (o applyOptions) consent(cmd *cobra.Command, l *rollout.Layout, notes []str
 			return fmt.Errorf("data would be lost: %s%s\n\tmend: say that it may with --accept-loss, or write the plan down for review: `bailiwick schema plan --save`",
 				strings.Join(lost, "; "), strings.Join(notes, ""))
 		}
-		question = fmt.Sprintf("Data is lost: %s. %s", strings.Join(lost, "; "), question)
+		flags, question = "--yes --accept-loss", fmt.Sprintf("Data is lost: %s. %s", strings.Join(lost, "; "), question)
 	}
-	return confirm(cmd, o.yes, question)
+	return confirm(cmd, o.yes, question, flags)
 }
 
 func (o applyOptions) nothing(cmd *cobra.Command, tenants int) error {
@@ -227,8 +227,20 @@ func (o applyOptions) nothing(cmd *cobra.Command, tenants int) error {
 			Outcome: &rollout.Outcome{State: rollout.Done}, Failures: []rollout.Failure{},
 		})
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing to do: public and %s are as desired\n", plural(tenants, "tenant"))
+	who := publicName + " and " + plural(tenants, "tenant")
+	if len(o.only) > 0 {
+		who = strings.Join(o.only, ", ")
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing to do: %s %s as desired\n", who, isOrAre(o.only))
 	return wrapPrint(err)
+}
+
+// isOrAre is the verb for those that are named; nobody named are all.
+func isOrAre(named []string) string {
+	if len(named) == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // writeLayout prints what a rollout would do.

@@ -54,10 +54,10 @@ func (o *rolloutFlags) config(cmd *cobra.Command, f *fleet, p *progress) (rollou
 		LockTimeout: o.lockTimeout, StatementTimeout: o.statementTimeout,
 		Progress: p.rollout,
 	}
+	if err := o.check(cmd); err != nil {
+		return c, err
+	}
 	if cmd.Flags().Changed("parallel") {
-		if o.parallel < 1 {
-			return c, usagef(cmd, "--parallel is at least 1, and was %d", o.parallel)
-		}
 		c.Parallel = &o.parallel
 	}
 	if cmd.Flags().Changed("soak") {
@@ -71,6 +71,23 @@ func (o *rolloutFlags) config(cmd *cobra.Command, f *fleet, p *progress) (rollou
 		c.MaxFailures = &budget
 	}
 	return c, nil
+}
+
+// check refuses numbers and times that mean nothing.
+func (o *rolloutFlags) check(cmd *cobra.Command) error {
+	changed := cmd.Flags().Changed
+	if changed("parallel") && o.parallel < 1 {
+		return usagef(cmd, "--parallel is at least 1, and was %d", o.parallel)
+	}
+	if o.soak < 0 {
+		return usagef(cmd, "--soak is not negative, and was %s", o.soak)
+	}
+	for name, value := range map[string]time.Duration{"lock-timeout": o.lockTimeout, "statement-timeout": o.statementTimeout} {
+		if changed(name) && value < time.Millisecond { // 0 is for ever, in PostgreSQL
+			return usagef(cmd, "--%s is at least 1ms, and was %s", name, value)
+		}
+	}
+	return nil
 }
 
 // withEngine opens what rolls out.
@@ -131,14 +148,14 @@ func abortOnSecond(cmd *cobra.Command) (abort <-chan struct{}, stop func()) {
 	return twice, func() { signal.Stop(signals); close(done) }
 }
 
-// confirm asks on a terminal, and elsewhere wants --yes.
-func confirm(cmd *cobra.Command, yes bool, question string) error {
+// confirm asks on a terminal, and elsewhere wants the flags that say so.
+func confirm(cmd *cobra.Command, yes bool, question, flags string) error {
 	if yes {
 		return nil
 	}
 	in, isFile := cmd.InOrStdin().(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		return usagef(cmd, "nobody can be asked: %s Say so with --yes", question)
+		return usagef(cmd, "nobody can be asked: %s Say so with %s", question, flags)
 	}
 	cmd.PrintErr(question + " [y/N] ")
 	answer, err := bufio.NewReader(in).ReadString('\n')

@@ -87,6 +87,11 @@ func rollBack(cmd *cobra.Command, o rollbackOptions) error {
 
 // undo finds the way back, asks and rolls back.
 func (o rollbackOptions) undo(ctx context.Context, cmd *cobra.Command, f *fleet, engine *rollout.Engine, p *progress) error {
+	if len(o.tenants) > 0 {
+		if _, err := f.tenants(ctx, o.tenants); err != nil {
+			return err
+		}
+	}
 	back, err := engine.LayoutRollback(ctx, rollout.ID(o.rollout), o.tenants)
 	if err != nil {
 		return explainRollout(err)
@@ -150,9 +155,9 @@ func (o rollbackOptions) consent(cmd *cobra.Command, back *rollout.Rollback) err
 	if len(back.Losses) > 0 && o.yes && !o.acceptLoss {
 		return fmt.Errorf("data is lost on the way back: %s\n\tmend: say that it may with --accept-loss", strings.Join(back.Losses, "; "))
 	}
-	question := fmt.Sprintf("Undo rollout %d for %s?", back.Of.ID, plural(back.Total(), "schema"))
+	flags, question := "--yes", fmt.Sprintf("Undo rollout %d for %s?", back.Of.ID, plural(back.Total(), "schema"))
 	if len(back.Losses) > 0 && !o.acceptLoss {
-		question = fmt.Sprintf("Data is lost: %s. %s", strings.Join(back.Losses, "; "), question)
+		flags, question = "--yes --accept-loss", fmt.Sprintf("Data is lost: %s. %s", strings.Join(back.Losses, "; "), question)
 	}
-	return confirm(cmd, o.yes, question)
+	return confirm(cmd, o.yes, question, flags)
 }

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,8 +30,8 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 // line in the tool's own form, and shows cobra's own commands as ours.
 func finish(root *cobra.Command) {
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return requiredFlags(cmd) }
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return cmp.Or(requiredFlags(cmd), emptyFlags(cmd)) }
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
@@ -44,6 +46,39 @@ func finish(root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// flagError says in words what a flag takes, where cobra shows Go's own errors.
+func flagError(cmd *cobra.Command, err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return usagef(cmd, "%v", err)
+	}
+	takes := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "float64": "a number",
+		"duration": "a time, such as 30s or 10m", "bool": "true or false",
+	}[invalid.GetFlag().Value.Type()]
+	if takes == "" {
+		return usagef(cmd, "%v", err)
+	}
+	return usagef(cmd, "--%s is %s, and was %q", invalid.GetFlag().Name, takes, invalid.GetValue())
+}
+
+// emptyFlags refuses empty values. Most are variables of a shell that are not set,
+// and would be taken for a flag that is not given: for all tenants, or the
+// project's own database.
+func emptyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		empty := flag.Value.Type() == "string" && flag.Value.String() == ""
+		if list, is := flag.Value.(pflag.SliceValue); is {
+			values := list.GetSlice()
+			empty = len(values) == 0 || slices.Contains(values, "")
+		}
+		if empty {
+			err = usagef(cmd, "--%s is empty: is a variable of the shell not set?", flag.Name)
+		}
+	})
+	return err
 }
 
 // requiredFlags names each required flag that is missing.

@@ -137,6 +137,9 @@ func (e *Engine) undone(ctx context.Context, slugs []string) (Summary, error) {
 // presses twice is not to go back twice.
 func (e *Engine) meant(ctx context.Context, found Summary, of ID) error {
 	if of != 0 && of != found.ID {
+		if err := e.never(ctx, of); err != nil {
+			return err
+		}
 		return fmt.Errorf("rollout %d can't be undone now: the next one to undo is rollout %d of %s\n\tmend: undo that one first, or name no rollout",
 			of, found.ID, found.begun())
 	}
@@ -152,6 +155,26 @@ func (e *Engine) meant(ctx context.Context, found Summary, of ID) error {
 	}
 	return fmt.Errorf("rollout %d is undone already, by rollout %d; the one before it is rollout %d of %s\n\tmend: if that one is to be undone too: --rollout %d",
 		back.Reverts, back.ID, found.ID, found.begun(), found.ID)
+}
+
+// never says why a rollout is not to be undone now or later; that another one could
+// be undone is then no help.
+func (e *Engine) never(ctx context.Context, of ID) error {
+	named, ok, err := e.summary(ctx, "WHERE id = $1", int64(of))
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("there is no rollout %d\n\tmend: `bailiwick schema status` shows the last one", of)
+	case named.Kind == kindRollback:
+		return fmt.Errorf("rollout %d is a rollback itself\n\tmend: `bailiwick schema apply` leads forward again", of)
+	}
+	back, ok, err := e.summary(ctx, "WHERE kind = 'rollback' AND state = 'done' AND (options ->> 'reverts')::bigint = $1 "+
+		"AND NOT coalesce((options ->> 'partial')::boolean, false) ORDER BY id LIMIT 1", int64(of))
+	if err != nil || !ok {
+		return err
+	}
+	return fmt.Errorf("rollout %d is undone already, by rollout %d\n\tmend: nothing; `bailiwick schema status` shows what is", of, back.ID)
 }
 
 // returning are the schemas that the rollout brought to where they are.
