@@ -32,7 +32,7 @@ func destroyed(w way) (list []string) {
 			lose("%s %s is dropped with its values", d.Kind, d.Name)
 		case value && before != after && !holds(after, before):
 			lose("%s %s goes from %s to %s, which fails or changes values that don't fit", d.Kind, d.Name, before, after)
-		case d.Kind == kindSequence && d.To == "" && !gone[columnOf(d.From)] && w.goes(d.Kind, d.Name):
+		case d.Kind == kindSequence && d.To == "" && !gone[columnOf(d.From)] && w.goes(d.Kind, d.Name) && w.carried(d.Name) == "":
 			lose("sequence %s is dropped with its position", d.Name)
 		}
 	}

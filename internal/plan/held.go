@@ -107,6 +107,32 @@ func (w way) begins(kind fingerprint.Kind, name string) bool {
 	return !is || !slices.Contains(slices.Collect(maps.Values(w.before)), number)
 }
 
+// carried is the statement that begins a sequence where another one, of a name,
+// is; empty if there is none.
+func (w way) carried(from string) string {
+	return w.statement(func(s string) bool {
+		return strings.HasPrefix(s, "SELECT setval(") && strings.HasSuffix(s, carries+from)
+	})
+}
+
+const carries = ", last_value, is_called) FROM "
+
+// placed is the statement that gives a sequence its place.
+func (w way) placed(sequence string) string {
+	return w.statement(func(s string) bool {
+		return strings.HasPrefix(s, "SELECT setval('"+strings.ReplaceAll(sequence, "'", "''")+"', ")
+	})
+}
+
+func (w way) statement(is func(string) bool) string {
+	for _, step := range w.steps {
+		if i := slices.IndexFunc(step.Statements, is); i >= 0 {
+			return step.Statements[i]
+		}
+	}
+	return ""
+}
+
 // withAttributes adds, to both states, those of composite types that columns have
 // in both: they come and go as columns do.
 func withAttributes(from, to []fingerprint.Object) (_, _ []fingerprint.Object) {

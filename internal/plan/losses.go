@@ -64,13 +64,15 @@ func tableLosses(d fingerprint.Difference) []string {
 // positionLosses is about a sequence that goes or comes back. Where it stands is
 // in no definition.
 func positionLosses(back way, d fingerprint.Difference) []string {
-	switch {
-	case d.From == "" && back.goes(d.Kind, d.Name):
+	switch placed := back.placed(d.Name); {
+	case d.From == "" && back.goes(d.Kind, d.Name) && back.carried(d.Name) == "":
 		return []string{fmt.Sprintf("sequence %s and its position", d.Name)}
-	case d.To == "" && back.begins(d.Kind, d.Name):
-		return []string{fmt.Sprintf("the position of sequence %s, which begins anew", d.Name)}
+	case d.To != "" || !back.begins(d.Kind, d.Name) || strings.Contains(placed, carries):
+		return nil
+	case placed != "":
+		return []string{fmt.Sprintf("the position of sequence %s, which goes on behind the values that there are", d.Name)}
 	}
-	return nil
+	return []string{fmt.Sprintf("the position of sequence %s, which begins anew", d.Name)}
 }
 
 // columnOf is the column that a sequence belongs to.

@@ -1,5 +1,11 @@
 package objects
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // sequenceOptions are all options of a sequence, so that none is left to a
 // default that depends on its type.
 func sequenceOptions(o object) string {
@@ -26,11 +32,55 @@ func createSequence(s *schemas, o object) []string {
 	return []string{join("CREATE", unlogged(o), "SEQUENCE", o.Name, prefixed("AS ", o.attr("type")), sequenceOptions(o))}
 }
 
-func finishSequence(_ *schemas, o object) []string {
-	if o.attr("owned by") == "" {
-		return nil
+func finishSequence(s *schemas, o object) (all []string) {
+	if o.attr("owned by") != "" {
+		all = append(all, "ALTER SEQUENCE "+o.Name+" OWNED BY "+o.attr("owned by"))
 	}
-	return []string{"ALTER SEQUENCE " + o.Name + " OWNED BY " + o.attr("owned by")}
+	return append(all, s.position(o)...)
+}
+
+// position takes a new sequence on to where the columns are that it comes to
+// fill: else it would give values that they have. Their old sequence knows that
+// best, while it is there; if it was an identity's, it has gone with that, and the
+// highest value has to do.
+func (s *schemas) position(o object) (all []string) {
+	if column := o.relation("identity of"); column != "" {
+		if before, ok := s.from.identitySequence(column); ok && !s.to.has(kindSequence, before.Name) {
+			return nil // It is that one with another name.
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.to[kindColumn])) {
+		column := s.to[kindColumn][name]
+		before, ok := s.from.get(kindColumn, name)
+		switch table, part := owner(name); {
+		case !ok || s.to.feeds(column) != o.Name || !slices.Contains(integers, column.attr("type")) || !s.to.has(kindTable, table):
+		case s.from.has(kindSequence, s.from.feeds(before)) && before.attr("identity") == "":
+			all = append(all, "SELECT setval("+literal(o.Name)+", last_value, is_called) FROM "+s.from.feeds(before))
+		default:
+			furthest, beyond := "max("+part+")", ">="
+			if strings.HasPrefix(o.attr("increment"), "-") {
+				furthest, beyond = "min("+part+")", "<="
+			}
+			all = append(all, "SELECT setval("+literal(o.Name)+", "+furthest+") FROM "+table+" HAVING "+furthest+" "+beyond+" (SELECT last_value FROM "+o.Name+")")
+		}
+	}
+	return all
+}
+
+var integers = []string{"smallint", "integer", "bigint"}
+
+// feeds is the sequence that gives a column its values.
+func (s set) feeds(column object) string {
+	if column.attr("identity") != "" {
+		sequence, _ := s.identitySequence(column.Name)
+		return sequence.Name
+	}
+	for name := range s[kindSequence] {
+		if column.attr("default") == "nextval("+literal(name)+"::regclass)" {
+			return name
+		}
+	}
+	return ""
 }
 
 func dropSequence(_ *schemas, o object) []string {
