@@ -122,40 +122,52 @@ func hook(releases []Release, mend func(Break) string) plan.Gate {
 	if len(releases) == 0 {
 		return nil
 	}
-	return func(ctx context.Context, scope plan.Scope, from, to plan.World) ([]string, error) {
-		breaks, err := Check(ctx, releases, scope, from, to)
-		sentences := make([]string, len(breaks))
-		for i, b := range breaks {
-			b.Mend = mend(b)
-			sentences[i] = b.Message()
-		}
-		return sentences, err
+	return func(ctx context.Context, scope plan.Scope, from plan.World) (plan.Asked, error) {
+		check, err := Look(ctx, releases, scope, from)
+		return func(ctx context.Context, to plan.World, between bool) ([]string, error) {
+			breaks, err := check(ctx, to, between)
+			sentences := make([]string, len(breaks))
+			for i, b := range breaks {
+				b.Mend = mend(b)
+				sentences[i] = b.Message()
+			}
+			return sentences, err
+		}, err
 	}
 }
 
-// Check returns what a change from one world to another breaks. A statement that
-// does not work in the first has nothing to lose: its server refuses that schema.
-func Check(ctx context.Context, releases []Release, scope plan.Scope, from, to plan.World) ([]Break, error) {
+// Check returns what a change to another world breaks. between tells that this one
+// is between two steps of a plan.
+type Check func(ctx context.Context, to plan.World, between bool) ([]Break, error)
+
+// Look sees what releases find in a world. A statement that does not work there has
+// nothing to lose: its server refuses that schema.
+func Look(ctx context.Context, releases []Release, scope plan.Scope, from plan.World) (Check, error) {
 	texts := newTexts(releases, scope)
 	before, err := look(ctx, scope, from, texts.list)
 	if err != nil {
 		return nil, fmt.Errorf("ask the schema of now: %w", err)
 	}
-	after, err := look(ctx, scope, to, texts.list)
-	if err != nil {
-		return nil, fmt.Errorf("ask the schema to be: %w", err)
-	}
-	var breaks []Break
-	for _, r := range releases {
-		for _, s := range statementsOf(r, scope) {
-			i := texts.index[keyOf(s)]
-			change, mend := compare(s, before[i], after[i])
-			if change != "" {
-				breaks = append(breaks, Break{Release: r, Query: s.Name, Change: change, Mend: mend})
+	return func(ctx context.Context, to plan.World, between bool) ([]Break, error) {
+		after, err := look(ctx, scope, to, texts.list)
+		if err != nil {
+			return nil, fmt.Errorf("ask the schema to be: %w", err)
+		}
+		var breaks []Break
+		for _, r := range releases {
+			for _, s := range statementsOf(r, scope) {
+				i := texts.index[keyOf(s)]
+				change, mend := compare(s, before[i], after[i])
+				if change == "" && between && before[i].refused == "" {
+					change, mend = replaced(before[i], after[i])
+				}
+				if change != "" {
+					breaks = append(breaks, Break{Release: r, Query: s.Name, Change: change, Mend: mend})
+				}
 			}
 		}
-	}
-	return breaks, nil
+		return breaks, nil
+	}, nil
 }
 
 func statementsOf(r Release, scope plan.Scope) []tenant.Statement {

@@ -112,7 +112,11 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			from, to := w.world(t, base), w.world(t, base+c.change)
-			got, err := gate.Check(t.Context(), releases, plan.Tenant, from, to)
+			check, err := gate.Look(t.Context(), releases, plan.Tenant, from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := check(t.Context(), to, false)
 			if err != nil {
 				t.Fatal(err)
 			}

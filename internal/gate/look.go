@@ -23,9 +23,13 @@ type verdict struct {
 	refused, state string
 	// types are those of parameters and columns, as the server has them.
 	types []string
+	// params is how many of them are parameters'.
+	params int
 	// unfilled are columns that have to be filled and that it leaves, nulls are
 	// those that it may give a null. Both are table.column.
 	unfilled, nulls []string
+	// uses are the tables' columns that it reads or writes.
+	uses columns
 }
 
 // errUndo ends a look, which must leave nothing.
@@ -52,6 +56,17 @@ func look(ctx context.Context, scope plan.Scope, w plan.World, statements []tena
 		}
 		if verdicts, err = l.all(ctx, statements); err != nil {
 			return err
+		}
+		if _, err := tx.Exec(ctx, "RESET ROLE"); err != nil {
+			return err
+		}
+		for i, s := range statements {
+			if verdicts[i].misfit != "" {
+				continue
+			}
+			if verdicts[i].uses, err = l.uses(ctx, s, verdicts[i]); err != nil {
+				return fmt.Errorf("query %s: %w", s.Name, err)
+			}
 		}
 		return errUndo
 	})
@@ -117,6 +132,7 @@ func (l *looker) plan(ctx context.Context, s tenant.Statement, v *verdict) error
 	if v.types, err = l.typeNames(ctx, sd); err != nil {
 		return err
 	}
+	v.params = len(sd.ParamOIDs)
 	sql := "EXPLAIN EXECUTE " + prepared
 	if n := len(sd.ParamOIDs); n > 0 {
 		sql += "(" + strings.TrimSuffix(strings.Repeat("NULL, ", n), ", ") + ")"

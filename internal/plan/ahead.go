@@ -32,42 +32,37 @@ func Ask(ctx context.Context, in Input, all []Ahead) (sentences []string, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.done(ctx, in)) }()
-	a := &asking{gate: in.Gate}
+	a := &asking{gate: in.Gate, told: map[string]bool{}}
 	if err := a.clone(ctx, s, in.URL, all); err != nil {
 		return nil, err
 	}
 	for i := range a.units {
-		if err := a.units[i].run(ctx); err != nil {
+		if err := a.run(ctx, a.units[i], i); err != nil {
 			return nil, err
 		}
-		of := a.units[i : i+1]
-		if a.units[i].scope == Public { // What it changes, tenants' statements may need.
-			of = a.units
-		}
-		for _, u := range of {
-			found, err := a.gate(ctx, u.scope, u.fresh, u.trial)
-			if err != nil {
-				return nil, err
-			}
-			sentences = append(sentences, found...)
-		}
 	}
-	return shorten(sentences), nil
+	return shorten(a.sentences), nil
 }
 
 type asking struct {
-	gate  Gate
-	units []aheadUnit
+	gate      Gate
+	units     []aheadUnit
+	sentences []string
+	told      map[string]bool
 }
 
-// aheadUnit is a schema twice: as it is, and where the steps are run.
+// aheadUnit is a copy of a schema in which the steps are run.
 type aheadUnit struct {
-	scope        Scope
-	fresh, trial World
-	steps        []Step
+	World
+
+	live  string
+	asked Asked
+	scope Scope
+	steps []Step
 }
 
-// clone makes both worlds: public, and beside it the tenants.
+// clone makes the copies: public, and beside it the tenants. The gate looks at all of
+// them before anything is run.
 func (a *asking) clone(ctx context.Context, s *scratch, url string, all []Ahead) (err error) {
 	config, err := parseURL(url)
 	if err != nil {
@@ -78,13 +73,11 @@ func (a *asking) clone(ctx context.Context, s *scratch, url string, all []Ahead)
 		return fmt.Errorf("plan: connect to the fleet: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.live.Close(context.WithoutCancel(ctx))) }()
-	for i := range c.databases {
-		if c.databases[i], err = s.newDatabase(ctx); err != nil {
-			return err
-		}
-		if c.conns[i], err = c.databases[i].connect(ctx); err != nil {
-			return err
-		}
+	if c.database, err = s.newDatabase(ctx); err != nil {
+		return err
+	}
+	if c.conn, err = c.database.connect(ctx); err != nil {
+		return err
 	}
 	shared := Ahead{Scope: Public, Schema: publicSchema}
 	if i := slices.IndexFunc(all, func(next Ahead) bool { return next.Scope == Public }); i >= 0 {
@@ -101,16 +94,19 @@ func (a *asking) clone(ctx context.Context, s *scratch, url string, all []Ahead)
 				return err
 			}
 		}
+		if u.asked, err = a.gate(ctx, u.scope, u.World); err != nil {
+			return err
+		}
 		a.units = append(a.units, u)
 	}
 	return nil
 }
 
-// copying makes copies of live schemas in two databases.
+// copying makes copies of live schemas in a scratch database.
 type copying struct {
-	live      *pgx.Conn
-	databases [2]*database
-	conns     [2]*pgx.Conn
+	live     *pgx.Conn
+	database *database
+	conn     *pgx.Conn
 }
 
 func (c *copying) unit(ctx context.Context, of Ahead) (u aheadUnit, err error) {
@@ -119,30 +115,51 @@ func (c *copying) unit(ctx context.Context, of Ahead) (u aheadUnit, err error) {
 		return u, err
 	}
 	o := &origin{scope: of.Scope, fingerprint: fingerprint.Of(objects), objects: objects}
-	u = aheadUnit{scope: of.Scope, steps: of.Steps}
-	for i, w := range []*World{&u.fresh, &u.trial} {
-		clone, refused, err := o.clone(ctx, c.databases[i], c.conns[i])
-		if err != nil {
-			return u, err
-		}
-		if len(refused) > 0 {
-			return u, fmt.Errorf("plan: %s can't be copied to try what is to be done: %s", of.Schema, strings.Join(shorten(refused), "; "))
-		}
-		*w = clone
+	w, refused, err := o.clone(ctx, c.database, c.conn)
+	if err != nil {
+		return u, err
 	}
-	return u, nil
+	if len(refused) > 0 {
+		return u, fmt.Errorf("plan: %s can't be copied to try what is to be done: %s", of.Schema, strings.Join(shorten(refused), "; "))
+	}
+	return aheadUnit{World: w, live: of.Schema, scope: of.Scope, steps: of.Steps}, nil
 }
 
-// run runs the steps on trial. Outside of transactions one may have been done by
-// half before; what is made or dropped there is an index.
-func (u aheadUnit) run(ctx context.Context) error {
-	for _, step := range u.steps {
-		err := Run(ctx, u.trial, []Step{step})
-		if _, ok := errors.AsType[*statementError](err); ok && step.Kind == Outside && !fatal(err) {
-			continue
+// run runs a unit's steps, and asks after each. Outside of transactions one may have
+// been done by half before; what is made or dropped there is an index.
+func (a *asking) run(ctx context.Context, u aheadUnit, i int) error {
+	units := a.units[i : i+1]
+	if u.scope == Public { // What it changes, tenants' statements may need.
+		units = a.units
+	}
+	for n, step := range u.steps {
+		err := Run(ctx, u.World, []Step{step})
+		if _, ok := errors.AsType[*statementError](err); err != nil && (!ok || step.Kind != Outside || fatal(err)) {
+			return fmt.Errorf("plan: try on a copy of %s what is to be done: %w", u.live, err)
 		}
+		if err := a.ask(ctx, units, n+1, u.steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask asks units when some of the steps are done.
+func (a *asking) ask(ctx context.Context, units []aheadUnit, done int, steps []Step) error {
+	between, when := done < len(steps), ""
+	if between {
+		when = after(done, steps)
+	}
+	for _, u := range units {
+		found, err := u.asked(ctx, u.World, between)
 		if err != nil {
-			return fmt.Errorf("plan: try on a copy of %s what is to be done: %w", u.fresh.Schema, err)
+			return err
+		}
+		for _, sentence := range found {
+			if !a.told[sentence] {
+				a.told[sentence] = true
+				a.sentences = append(a.sentences, when+sentence)
+			}
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func (r *route) certify(ctx context.Context) error {
 		world := u.fresh
 		world.locks = &u.plan.Locks
 		want := r.desired.targets[u.scope].Objects
-		err := r.rehearse(ctx, u.plan, world, &u.plan.Steps, want, "the plan", r.gaps(u.plan, world, u.objects, want))
+		err := r.rehearse(ctx, u.plan, world, &u.plan.Steps, want, "the plan", r.between(u, r.gaps(u.plan, world, u.objects, want)))
 		if err != nil {
 			return err
 		}

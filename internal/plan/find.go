@@ -121,12 +121,22 @@ func (r *route) undo(ctx context.Context, u *unit, p *Plan, to World, want []fin
 
 // gate asks what a unit's plan would break.
 func (r *route) gate(ctx context.Context, u *unit) error {
+	return r.ask(ctx, u, u.plan)
+}
+
+// ask asks what a plan has broken at the end of a unit's trial.
+func (r *route) ask(ctx context.Context, u *unit, p *Plan) (err error) {
 	if r.Gate == nil {
 		return nil
 	}
-	sentences, err := r.Gate(ctx, u.scope, u.fresh, u.trial)
+	if u.asked == nil {
+		if u.asked, err = r.Gate(ctx, u.scope, u.fresh); err != nil {
+			return err
+		}
+	}
+	sentences, err := u.asked(ctx, u.trial, false)
 	if err == nil {
-		r.refuse(u.plan, sentences...)
+		r.refuse(p, sentences...)
 	}
 	return err
 }
@@ -149,12 +159,5 @@ func (r *route) beside(ctx context.Context, t *unit) error {
 		r.refuse(r.public.plan, "public's plan changes tenants' schemas too, which belongs to a plan of theirs")
 		return nil
 	}
-	if r.Gate == nil {
-		return nil
-	}
-	sentences, err := r.Gate(ctx, Tenant, t.fresh, t.trial)
-	if err == nil {
-		r.refuse(r.public.plan, sentences...)
-	}
-	return err
+	return r.ask(ctx, t, r.public.plan)
 }

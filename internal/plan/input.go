@@ -75,11 +75,15 @@ type World struct {
 	locks *[]Lock
 }
 
-// Gate is asked whether statements that run at a state still run at the next one.
-// from and to are schemas of one scope at the two states, each beside the other
-// scope's schemas as they are at that time. Each sentence that it returns refuses
-// the plan.
-type Gate func(ctx context.Context, scope Scope, from, to World) ([]string, error)
+// Gate looks at what runs at a state: a schema of one scope, beside the other
+// scope's schemas as they are at that time. What it returns is asked of states that
+// are to come.
+type Gate func(ctx context.Context, scope Scope, from World) (Asked, error)
+
+// Asked tells what no longer runs in a world. between tells that it is one between
+// two steps of a plan, where what takes an old thing's name may have to be filled
+// yet. Each sentence refuses the plan; it begins with a verb.
+type Asked func(ctx context.Context, to World, between bool) ([]string, error)
 
 // Fleet is what all registered schemas need to come to the desired state.
 type Fleet struct {

@@ -30,6 +30,8 @@ type unit struct {
 	renames []string
 	// found tells that the trial found a plan, whatever became of it.
 	found bool
+	// asked is the gate's, which has looked at the state. It is nil without a gate.
+	asked Asked
 	// atlas is what Atlas first said of the difference; nil with a plan file.
 	atlas *atlas.Changes
 }

@@ -168,25 +168,24 @@ func TestGate(t *testing.T) {
 	})
 	var mu sync.Mutex
 	var asked []string
-	in.Gate = func(ctx context.Context, scope plan.Scope, from, to plan.World) ([]string, error) {
-		columns := func(w plan.World) (text string, err error) {
+	in.Gate = func(ctx context.Context, scope plan.Scope, from plan.World) (plan.Asked, error) {
+		columns := func(ctx context.Context, w plan.World) (text string, err error) {
 			err = w.Conn.QueryRow(ctx, `
 				SELECT (SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'checks')
 				       || '/' || (SELECT count(*) FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'titles')`, w.Schema).Scan(&text)
 			return text, err
 		}
-		before, err := columns(from)
-		if err != nil {
+		before, err := columns(ctx, from)
+		return func(ctx context.Context, to plan.World, _ bool) ([]string, error) {
+			after, err := columns(ctx, to)
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, string(scope)+" "+before+" "+after)
+			if after == "3/3" {
+				return []string{"it breaks"}, err
+			}
 			return nil, err
-		}
-		after, err := columns(to)
-		mu.Lock()
-		defer mu.Unlock()
-		asked = append(asked, string(scope)+" "+before+" "+after)
-		if after == "3/3" {
-			return []string{"it breaks"}, err
-		}
-		return nil, err
+		}, err
 	}
 	f, err := plan.NewFleet(t.Context(), in)
 	if err != nil {
