@@ -247,7 +247,7 @@ func (r report) write(w io.Writer) error {
 	}
 	writeFailures(&b, r.Failures)
 	if len(r.Behind) > 0 {
-		fmt.Fprintf(&b, "behind, since they came meanwhile in a state without a plan: %s\n", strings.Join(r.Behind, ", "))
+		fmt.Fprintf(&b, "behind, at a state that no plan of the rollout begins with: %s\n", strings.Join(r.Behind, ", "))
 	}
 	if r.Next != "" {
 		fmt.Fprintf(&b, "next: %s\n", r.Next)

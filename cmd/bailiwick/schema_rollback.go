@@ -46,6 +46,9 @@ release has to be stopped, or replaced, before. --break-release does not wait.
 --tenant undoes it for some tenants alone. They are then behind, and the next
 "bailiwick schema apply" brings them forward again.
 
+Tenants that are between two steps of their plan, or were changed by hand, are
+where no way back begins. They are left out and named, and the exit status is 1.
+
 Exit status: 0 when all is done, 1 when it is not, 2 when work is left on purpose:
 by --dry-run or by a pause.`,
 		Example: `  bailiwick schema rollback --dry-run
@@ -97,7 +100,7 @@ func (o rollbackOptions) undo(ctx context.Context, cmd *cobra.Command, f *fleet,
 		return explainRollout(err)
 	}
 	p.sayf("undoing rollout %d of %s UTC", back.Of.ID, back.Of.CreatedAt.UTC().Format(time.DateTime))
-	if back.Partial && back.Total() == 0 && back.Of.Finished() {
+	if back.Partial && back.Total() == 0 && len(back.Left) == 0 && back.Of.Finished() {
 		return o.nothing(cmd, back)
 	}
 	if err := f.askBack(ctx, back, o.breakRelease); err != nil {
@@ -113,12 +116,20 @@ func (o rollbackOptions) undo(ctx context.Context, cmd *cobra.Command, f *fleet,
 	if err != nil {
 		return explainRollout(err)
 	}
-	return runRollout(ctx, cmd, engine, id, p, o.asJSON)
+	err = runRollout(ctx, cmd, engine, id, p, o.asJSON)
+	_, exits := errors.AsType[exitError](err)
+	if len(back.Left) == 0 || err != nil && !exits {
+		return err
+	}
+	if _, unfinished, errLook := engine.Unfinished(context.WithoutCancel(ctx)); unfinished || errLook != nil {
+		return errors.Join(err, errLook)
+	}
+	return fmt.Errorf("left out, since they are where no way back begins: %s\n\tmend: bring them to what the files say: `bailiwick schema apply`", strings.Join(back.Left, ", "))
 }
 
 func (o rollbackOptions) show(cmd *cobra.Command, back *rollout.Rollback) error {
 	exit := error(exitError{statusBehind})
-	if back.Total() == 0 {
+	if back.Total() == 0 && len(back.Left) == 0 {
 		exit = nil
 	}
 	if o.asJSON {
@@ -150,6 +161,11 @@ func (o rollbackOptions) consent(cmd *cobra.Command, back *rollout.Rollback) err
 	if !o.yes {
 		if err := writeLayout(cmd.ErrOrStderr(), &back.Layout, rollbackNotes(back)); err != nil {
 			return err
+		}
+	}
+	if o.yes {
+		for _, note := range back.Notes {
+			cmd.PrintErrln("note: " + note)
 		}
 	}
 	if len(back.Losses) > 0 && o.yes && !o.acceptLoss {

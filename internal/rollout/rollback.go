@@ -25,8 +25,11 @@ type Rollback struct {
 	Losses []string `json:"losses,omitempty"`
 	// Notes tell of tenants that are left out, and of releases that won't fit.
 	Notes []string `json:"notes,omitempty"`
+	// Left are the tenants that are left out, at a state that no way back begins with.
+	Left []string `json:"left,omitempty"`
 
-	job *job // the one that is undone
+	job    *job              // the one that is undone
+	astray map[string]string // where those that are left out are, by schema
 }
 
 // LayoutRollback finds the way back of the last rollout that was not undone, or of
@@ -35,7 +38,7 @@ type Rollback struct {
 // rollback it goes on to an older rollout only when that is named; of is 0 when
 // none is.
 func (e *Engine) LayoutRollback(ctx context.Context, of ID, slugs []string) (*Rollback, error) {
-	b := &Rollback{Layout: Layout{Partial: len(slugs) > 0}}
+	b := &Rollback{Layout: Layout{Partial: len(slugs) > 0}, astray: map[string]string{}}
 	// Before it is asked whether somebody is at work: whatever that one does
 	// later is after this moment.
 	err := e.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&b.seen)
@@ -59,6 +62,13 @@ func (e *Engine) LayoutRollback(ctx context.Context, of ID, slugs []string) (*Ro
 	if err := e.reverse(b, slices.Concat(public, tenants)); err != nil {
 		return nil, err
 	}
+	current, err := e.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for scope, version := range b.job.settings.Previous {
+		b.Flips = b.Flips || !b.Partial && current[scope] != version
+	}
 	b.Waves = e.waves(tenants)
 	if len(public) > 0 {
 		wave := Wave{Group: publicName, Parallel: 1, Targets: targetsOf(public)}
@@ -77,7 +87,19 @@ func (e *Engine) LayoutRollback(ctx context.Context, of ID, slugs []string) (*Ro
 
 // StartRollback writes the rollback to the ledger; [Engine.Run] does it. When a
 // rollout has changed schemas since the way back was found it is a *StaleError.
+// When there is nothing to do but for tenants that are left out, it is an error too,
+// and nothing is written of it: that rollout can still be resumed. Where those are
+// is noted in the registry.
 func (e *Engine) StartRollback(ctx context.Context, b *Rollback) (ID, error) {
+	for schema, is := range b.astray {
+		if err := e.correct(ctx, &target{Schema: schema}, is); err != nil {
+			return 0, err
+		}
+	}
+	if b.Nothing() && len(b.Left) > 0 {
+		return 0, fmt.Errorf("rollout %d can't be undone:\n\t%s\n\tmend: go on with it, if it is not finished, by `bailiwick schema resume`; "+
+			"or bring them to what the files say: `bailiwick schema apply --abandon`", b.Of.ID, strings.Join(b.Notes, "\n\t"))
+	}
 	j := &job{kind: kindRollback, versions: b.job.settings.Previous, settings: e.kept(b.Waves)}
 	j.settings.Partial, j.settings.Previous, j.settings.Reverts = b.Partial, b.job.versions, b.Of.ID
 	j.settings.Releases, j.settings.Seen = b.Releases, b.seen
@@ -256,10 +278,18 @@ func (e *Engine) comesBack(b *Rollback, t *target, known map[string]registration
 			Target: Target{Schema: t.Schema, Slug: t.Slug, From: t.To, To: t.From}, ring: row.Ring, created: row.Created,
 		}, true
 	case state.Fingerprint != t.From:
-		b.Notes = append(b.Notes, fmt.Sprintf("%s is left out: it is at %s, after %d steps of its plan, and the way back begins at %s",
-			t.Slug, state.Fingerprint, t.Step, t.To))
+		b.Left, b.astray[t.Schema] = append(b.Left, t.Slug), state.Fingerprint
+		b.Notes = append(b.Notes, fmt.Sprintf("%s is left out: it is at %s, after %s of its plan, and the way back begins at %s",
+			t.Slug, state.Fingerprint, steps(t.Step), t.To))
 	}
 	return candidate{}, false
+}
+
+func steps(n int) string {
+	if n == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps", n)
 }
 
 // reverse turns the plans of the schemas round.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/internal/rollout"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
@@ -109,10 +110,47 @@ func TestRollbackOfUnfinished(t *testing.T) {
 	} else if _, ok := errors.AsType[*rollout.UnfinishedError](err); !ok {
 		t.Error(err)
 	}
+	if !slices.Equal(b.Left, []string{half.Slug}) {
+		t.Errorf("left out: %q", b.Left)
+	}
 	rollBack(t, e)
 	if n := f.at(t, f.from); n != 3 || f.current(t) != f.from {
 		t.Errorf("%d of 3 are back, current is %s", n, f.current(t))
 	}
+	stored := value[string](t, f.conn, "SELECT schema_fingerprint FROM public.tenants WHERE slug = $1", half.Slug)
+	if stored == f.from || stored != fingerprintOf(t, f.conn, half.Schema()) {
+		t.Errorf("the registry says that the one between two steps is at %s", stored)
+	}
+}
+
+// A rollback that would leave out all that is to be done is none.
+func TestRollbackOfNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, change{
+		tenants: 2, reverse: dropEmail,
+		steps: append(addEmail[:1:1], inTx("ALTER TABLE users ALTER COLUMN email SET NOT NULL")),
+	})
+	for _, tenant := range f.Tenants {
+		exec(t, f.conn, "INSERT INTO "+tenant.Schema()+".users DEFAULT VALUES")
+	}
+	f.config.Deployment.Groups[0].MaxFailures = atlas.Budget{Count: 1} // so that new tenants are made as before
+	f.config.Deployment.Groups[0].Parallel = 2
+	e, id := f.start(t)
+	run(t, e, id, rollout.Failed)
+	b, err := e.LayoutRollback(t.Context(), 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.StartRollback(t.Context(), b); err == nil || !strings.Contains(err.Error(), f.Tenants[1].Slug+" is left out") || !strings.Contains(err.Error(), "schema resume") {
+		t.Error(err)
+	}
+	if s, ok, err := e.Unfinished(t.Context()); err != nil || !ok || s.ID != id {
+		t.Errorf("%v, %t: %+v is to be resumed", err, ok, s)
+	}
+	for _, tenant := range f.Tenants {
+		exec(t, f.conn, "UPDATE "+tenant.Schema()+".users SET email = ''")
+	}
+	run(t, e, id, rollout.Done)
 }
 
 // Who looks at the way back, and agrees to it after another rollout has changed the

@@ -89,11 +89,11 @@ func (r *run) judge(ctx context.Context, t *target, is string) error {
 }
 
 // correct notes in the registry where a schema really is.
-func (r *run) correct(ctx context.Context, t *target, is string) error {
+func (e *Engine) correct(ctx context.Context, t *target, is string) error {
 	if t.public() {
 		return nil
 	}
-	_, err := r.pool.Exec(ctx, "UPDATE public.tenants SET schema_fingerprint = $1 WHERE id = "+idOf(t.Schema), is)
+	_, err := e.pool.Exec(ctx, "UPDATE public.tenants SET schema_fingerprint = $1 WHERE id = "+idOf(t.Schema), is)
 	if err != nil {
 		return fmt.Errorf("write to the registry: %w", err)
 	}
