@@ -51,6 +51,9 @@ type fleetStatus struct {
 
 	// Pending names the scopes whose files are not what is rolled out.
 	Pending []plan.Scope `json:"pending"`
+	// HalfDone are the tenants that the rollout has stopped at between two steps of
+	// their plan, or in a backfill, with how far it came.
+	HalfDone []string `json:"half_done,omitempty"`
 	// Next is the command that goes on from here.
 	Next string `json:"next,omitempty"`
 }
@@ -64,6 +67,11 @@ func showStatus(ctx context.Context, cmd *cobra.Command, f *fleet, engine *rollo
 	for scope, text := range map[plan.Scope]string{plan.Public: f.schema.Public, plan.Tenant: f.schema.Tenant} {
 		if status.Current[string(scope)].Version != catalog.Version(text) {
 			s.Pending = append(s.Pending, scope)
+		}
+	}
+	if r := status.Rollout; r != nil && !r.Finished() && r.Holder == "" {
+		if s.HalfDone, err = engine.HalfDone(ctx, r.ID); err != nil {
+			return err
 		}
 	}
 	s.Next = s.next()
@@ -128,6 +136,13 @@ func (s fleetStatus) write(w io.Writer) error {
 		b.WriteString("there was no rollout yet\n")
 	} else {
 		writeRollout(&b, s.Rollout)
+	}
+	if n := len(s.HalfDone); n > 0 {
+		fmt.Fprintf(&b, "in the middle of their plans: %s", strings.Join(s.HalfDone[:min(n, shownFailures)], ", "))
+		if n > shownFailures {
+			fmt.Fprintf(&b, " and %d more", n-shownFailures)
+		}
+		b.WriteByte('\n')
 	}
 	if s.Next != "" {
 		fmt.Fprintf(&b, "next: %s\n", s.Next)
