@@ -14,6 +14,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
 	"github.com/bailiwick-dev/bailiwick/internal/lint"
+	"github.com/bailiwick-dev/bailiwick/internal/plan/planfile"
 	"github.com/bailiwick-dev/bailiwick/internal/project"
 )
 
@@ -84,6 +85,15 @@ func lintProject(cmd *cobra.Command) (list diag.List, looked string, err error) 
 		return nil, "", err
 	}
 	if list, err = lint.Project(p); err != nil {
+		return nil, "", err
+	}
+	_, err = planfile.Load(p)
+	if wrong, ok := errors.AsType[diag.List](err); ok {
+		list, err = append(list, wrong...), nil
+		list.Sort()
+		list = slices.Compact(list) // both say what is wrong with the SQL
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	looked, err = lookedAt(p)

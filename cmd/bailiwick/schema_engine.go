@@ -108,7 +108,11 @@ func withEngine(ctx context.Context, config rollout.Config, do func(*rollout.Eng
 // people have to know gets a line.
 func (p *progress) rollout(e rollout.Event) {
 	if e.Waves > 0 {
-		p.show(fmt.Sprintf("wave %d of %d, %s", e.Wave, e.Waves, e.Group), e.Done, e.Total)
+		stage := fmt.Sprintf("wave %d of %d, %s", e.Wave, e.Waves, e.Group)
+		if e.Kind == rollout.Batched {
+			stage += fmt.Sprintf(": %s up to %s", e.Slug, e.Message)
+		}
+		p.show(stage, e.Done, e.Total)
 	}
 	switch e.Kind {
 	case rollout.WaveStarted:

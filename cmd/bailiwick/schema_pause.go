@@ -18,7 +18,8 @@ func newSchemaPauseCommand() *cobra.Command {
 		Use:   "pause",
 		Short: "Stop a rollout after the schemas in hand, wherever it runs",
 		Long: `pause tells whoever works on the rollout, on this machine or another, to finish
-the schemas in hand and to begin no others. "bailiwick schema resume" goes on.
+the schemas in hand and to begin no others. It does not wait for that: a backfill
+in hand runs to its end, and until then the status says who is at work. "bailiwick schema resume" goes on.
 
 Exit status: 0 when the rollout is paused or has stopped by itself, 1 when there
 is none, 2 when the command line is wrong.`,
@@ -46,6 +47,10 @@ func pauseRollout(ctx context.Context, cmd *cobra.Command, engine *rollout.Engin
 	}
 	if asJSON {
 		return writeJSON(cmd.OutOrStdout(), s)
+	}
+	if s.Holder != "" && s.State == rollout.Paused {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "pausing rollout %d: %s finishes the schemas in hand\nnext: bailiwick schema status\n", s.ID, s.Holder)
+		return wrapPrint(err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "rollout %d is %s\nnext: bailiwick schema resume\n", s.ID, s.Condition())
 	return wrapPrint(err)

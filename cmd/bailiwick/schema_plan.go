@@ -34,15 +34,17 @@ so is its way back. A way back that a plan file gives has to work too. It shows 
 them, the locks that they take, and what the way back loses.
 
 What can't be worked out, such as a rename or a backfill, is written by hand:
---save writes each plan into the folder plans beside the tenants' schema file,
-refused ones as a draft. Edit the file and run plan again: it certifies what the
+--save writes each plan into the folder plans beside the tenants' schema file.
+One that is refused, or that destroys data, is a draft: no command goes on while
+there is a file with the line "-- bailiwick:draft". Edit the file, remove that
+line, and run plan again: it certifies what the
 file says now. The fingerprints in its head say for which state it is; a file
 that is there is never overwritten. Where files lead on from each other a tenant
 that has missed some goes by them one after the other, and only what then is left
 is worked out.
 
 A plan that was worked out and drops data is rolled out with --accept-loss only;
-a plan file counts as reviewed.
+a plan file counts as reviewed, once its draft line is removed.
 
 --base plans from the schema files of another git revision, or of a folder with
 the same project, to those at hand, and asks no fleet: so CI verifies the plan
@@ -156,8 +158,6 @@ func planComment(p *plan.Plan) string {
 	var b strings.Builder
 	if p.Certified() {
 		b.WriteString("This is as `bailiwick schema plan` worked it out. Edited, it is certified anew.\n")
-	} else {
-		b.WriteString("A draft: these statements do not lead all the way.\n")
 	}
 	for _, sentence := range p.Refused {
 		b.WriteString("refused: " + sentence + "\n")

@@ -184,7 +184,7 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 		if !o.save && slices.ContainsFunc(plans, func(p *plan.Plan) bool { return !p.Certified() && p.WorkedOut() != nil }) {
 			w.b.WriteString("next: `bailiwick schema plan --save` writes a draft to edit\n")
 		} else {
-			w.b.WriteString("next: edit the plan file, and run this again\n")
+			w.b.WriteString("next: edit the plan file, remove its draft line, and run this again\n")
 		}
 	case w.alone:
 		fmt.Fprintf(w.b, "%s, certified\n", plural(len(plans), "plan"))
@@ -196,7 +196,11 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 			order = ", public last"
 		}
 		fmt.Fprintf(w.b, "%s for %s, certified%s\n", plural(len(plans), "plan"), schemasWord(made, tenants), order)
-		fmt.Fprintf(w.b, "next: `%s` rolls it out", applyCommand(plans, o.save))
+		if o.save && destroying(plans) {
+			w.b.WriteString("next: review the drafts and remove their draft lines, or delete them; `bailiwick schema plan` shows what they come to\n")
+			return
+		}
+		fmt.Fprintf(w.b, "next: `%s` rolls it out", applyCommand(plans))
 		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.WorkedOut() != nil }) && !o.save {
 			w.b.WriteString(", `bailiwick schema plan --save` writes it down for review")
 		}
@@ -204,9 +208,13 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 	}
 }
 
-// applyCommand rolls plans out. Those that have just been saved are reviewed.
-func applyCommand(plans []*plan.Plan, saved bool) string {
-	if !saved && slices.ContainsFunc(plans, func(p *plan.Plan) bool { return len(p.Destroys) > 0 }) {
+func destroying(plans []*plan.Plan) bool {
+	return slices.ContainsFunc(plans, func(p *plan.Plan) bool { return len(p.Destroys) > 0 })
+}
+
+// applyCommand rolls plans out.
+func applyCommand(plans []*plan.Plan) string {
+	if destroying(plans) {
 		return "bailiwick schema apply --accept-loss"
 	}
 	return "bailiwick schema apply"

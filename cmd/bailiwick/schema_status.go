@@ -115,6 +115,9 @@ func (s fleetStatus) write(w io.Writer) error {
 		switch {
 		case state.Ahead:
 			note = "where the rollout leads"
+			if s.Rollout != nil && s.Rollout.Finished() {
+				note = "ahead by a partial rollout, such as " + state.Example
+			}
 		case underway:
 			note = "still to come, such as " + state.Example
 		case !state.Current:
@@ -160,6 +163,9 @@ func orDash(s string) string {
 
 func writeRollout(b *strings.Builder, r *rollout.Progress) {
 	what := ""
+	if r.Partial {
+		what = ", partial,"
+	}
 	if r.Kind == "rollback" {
 		what = ", a rollback,"
 	}

@@ -36,7 +36,7 @@ func (r *run) backfill(ctx context.Context, c *connection, t *target, step plan.
 			return err
 		}
 		t.Cursor = to
-		r.tell(Event{Kind: Batched, Group: t.Group, Slug: t.Slug, Message: *to})
+		r.tell(r.event(Batched, waveRow{t.Wave, t.Group}, t.Slug, *to))
 		if err := sleep(ctx, step.Pause); err != nil {
 			return err
 		}

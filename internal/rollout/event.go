@@ -17,7 +17,7 @@ const (
 	TargetSkipped EventKind = "skipped"
 	// Retried: a lock was not to be had in time; the schema is tried again later.
 	Retried EventKind = "retried"
-	// Batched: a backfill has done some more rows.
+	// Batched: a backfill has done some more rows; Message is the last one's key.
 	Batched EventKind = "batched"
 	// Soaking: there is a wait before the next wave.
 	Soaking EventKind = "soaking"

@@ -125,7 +125,8 @@ type FleetState struct {
 	Fingerprint string `json:"fingerprint"`
 	Version     string `json:"version,omitempty"`
 	Current     bool   `json:"current"`
-	// Ahead tells that an unfinished rollout leads there.
+	// Ahead tells that a rollout leads there which is not finished, or was the last
+	// one and for some tenants only.
 	Ahead   bool `json:"ahead,omitempty"`
 	Tenants int  `json:"tenants"`
 	// Example is one of them.
@@ -213,7 +214,8 @@ func (s *Status) readFleet(ctx context.Context, tx pgx.Tx) error {
 		SELECT n.schema_fingerprint, coalesce(max(d.version), ''), coalesce(bool_or(d.current), false),
 		       n.schema_fingerprint IN (
 		           SELECT t.to_fp FROM bailiwick.rollout_targets AS t JOIN bailiwick.rollouts AS r ON r.id = t.rollout_id
-		           WHERE r.state IN ('running', 'paused', 'failed')),
+		           WHERE r.state IN ('running', 'paused', 'failed')
+		              OR r.id = (SELECT max(id) FROM bailiwick.rollouts) AND r.kind = 'apply' AND (r.options ->> 'partial')::boolean),
 		       count(DISTINCT n.id), min(n.slug)
 		FROM public.tenants AS n
 		LEFT JOIN bailiwick.schemas AS d ON d.scope = 'tenant' AND d.fingerprint = n.schema_fingerprint

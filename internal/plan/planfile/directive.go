@@ -22,6 +22,7 @@ const (
 	dirPlan         = "plan"
 	dirFrom         = "from"
 	dirTo           = "to"
+	dirDraft        = "draft"
 	dirReverse      = "reverse"
 	dirLoses        = "loses"
 	dirIrreversible = "irreversible"
@@ -33,6 +34,7 @@ var directives = map[string]string{
 	dirPlan:         "-- bailiwick:plan tenant (or public)",
 	dirFrom:         "-- bailiwick:from FINGERPRINT",
 	dirTo:           "-- bailiwick:to FINGERPRINT",
+	dirDraft:        `-- bailiwick:draft "why it is not to be gone by yet"`,
 	"transaction":   "-- bailiwick:transaction",
 	"outside":       "-- bailiwick:outside",
 	dirBackfill:     "-- bailiwick:backfill table=findings key=id batch=1000 pause=50ms",
@@ -61,6 +63,8 @@ func (p *parser) directive(line int, text string) {
 	switch name {
 	case dirPlan, dirFrom, dirTo:
 		p.head(line, name, args)
+	case dirDraft:
+		p.draft(line, args)
 	case dirReverse, dirIrreversible:
 		p.back(line, name, args)
 	case dirLoses:
@@ -98,6 +102,15 @@ func (p *parser) head(line int, name string, args []argument) {
 	} else {
 		p.plan.To = value
 	}
+}
+
+// draft refuses a file that nobody has finished or reviewed.
+func (p *parser) draft(line int, args []argument) {
+	if len(args) != 1 || !args[0].quoted || args[0].value == "" {
+		p.reportf(line, ruleDirective, "write "+directives[dirDraft], "bailiwick:draft takes one sentence in quotes")
+		return
+	}
+	p.reportf(line, ruleDraft, "finish and review it, then remove this line; or delete the file", "this is a draft: %s", args[0].value)
 }
 
 // back begins the reverse, or says why there is none.

@@ -110,3 +110,19 @@ func TestName(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestDraft: what is not to be gone by yet is saved so that nobody does.
+func TestDraft(t *testing.T) {
+	t.Parallel()
+	for why, p := range map[string]*plan.Plan{
+		"these statements do not lead all the way": {Refused: []string{"an enum"}, Destroys: []string{"column a"}},
+		`it destroys data: column "a"; column b`:   {Destroys: []string{`column "a"`, "column b"}},
+	} {
+		p.Scope, p.From, p.To, p.Steps = plan.Tenant, from, to, worked().Steps
+		got, found := planfile.Parse("x.sql", planfile.Format(p, ""))
+		want := "x.sql:4: this is a draft: " + why + " [plan-draft]\n\tmend: finish and review it, then remove this line; or delete the file"
+		if got != nil || found.Error() != want {
+			t.Errorf("%v, %v", got, found)
+		}
+	}
+}

@@ -19,11 +19,14 @@ import (
 )
 
 // Format writes a plan as a file's text, below comment as comment lines. Parsing
-// it gives the plan again, as far as files hold plans: without differences,
+// it gives the plan again, unless people have to see to it first, as far as files hold plans: without differences,
 // findings and locks.
 func Format(p *plan.Plan, comment string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- bailiwick:plan %s\n-- bailiwick:from %s\n-- bailiwick:to %s\n", p.Scope, p.From, p.To)
+	if why := draft(p); why != "" {
+		b.WriteString("-- bailiwick:draft " + strconv.Quote(why) + "\n")
+	}
 	for line := range strings.Lines(comment) {
 		b.WriteString(strings.TrimRight("-- "+oneLine(line), " ") + "\n")
 	}
@@ -45,6 +48,17 @@ func Format(p *plan.Plan, comment string) string {
 		b.WriteString("\n-- bailiwick:irreversible " + strconv.Quote(p.Irreversible) + "\n")
 	}
 	return b.String()
+}
+
+// draft says why a plan is not gone by before people have seen to it.
+func draft(p *plan.Plan) string {
+	switch {
+	case len(p.Refused) > 0:
+		return "these statements do not lead all the way"
+	case len(p.Destroys) > 0:
+		return "it destroys data: " + strings.Join(p.Destroys, "; ")
+	}
+	return ""
 }
 
 // formatSteps writes steps. The first needs no directive if it is a transaction.

@@ -19,6 +19,7 @@ const (
 	ruleStep        = "plan-step"
 	ruleStatement   = "plan-statement"
 	ruleBackfill    = "plan-backfill"
+	ruleDraft       = "plan-draft"
 	rulePair        = "plan-twice"
 )
 
