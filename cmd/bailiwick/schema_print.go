@@ -196,16 +196,21 @@ func (w *planWriter) end(made *plan.Fleet, o planOptions) {
 			order = ", public last"
 		}
 		fmt.Fprintf(w.b, "%s for %s, certified%s\n", plural(len(plans), "plan"), schemasWord(made, tenants), order)
-		if o.save && destroying(plans) {
-			w.b.WriteString("next: review the drafts and remove their draft lines, or delete them; `bailiwick schema plan` shows what they come to\n")
-			return
-		}
-		fmt.Fprintf(w.b, "next: `%s` rolls it out", applyCommand(plans))
-		if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.WorkedOut() != nil }) && !o.save {
-			w.b.WriteString(", `bailiwick schema plan --save` writes it down for review")
-		}
-		w.b.WriteByte('\n')
+		w.next(plans, o.save)
 	}
+}
+
+// next says what follows on certified plans.
+func (w *planWriter) next(plans []*plan.Plan, saved bool) {
+	if saved && destroying(plans) {
+		w.b.WriteString("next: review the drafts and remove their draft lines, or delete them; `bailiwick schema plan` shows what they come to\n")
+		return
+	}
+	fmt.Fprintf(w.b, "next: `%s` rolls it out", applyCommand(plans))
+	if slices.ContainsFunc(plans, func(p *plan.Plan) bool { return p.WorkedOut() != nil }) && !saved {
+		w.b.WriteString(", `bailiwick schema plan --save` writes it down for review")
+	}
+	w.b.WriteByte('\n')
 }
 
 func destroying(plans []*plan.Plan) bool {
