@@ -21,6 +21,9 @@ import (
 // withCatalog opens the registry that the environment names, or that of the
 // development instance.
 func withCatalog(cmd *cobra.Command, schema catalog.Schema, do func(context.Context, *catalog.Catalog) error) error {
+	if err := checkEnvironment(); err != nil {
+		return err
+	}
 	config := catalog.Config{URL: os.Getenv("DATABASE_OWNER_URL"), Schema: schema}
 	if config.URL == "" {
 		instance, err := startDev(cmd)
@@ -42,7 +45,11 @@ func withCatalog(cmd *cobra.Command, schema catalog.Schema, do func(context.Cont
 
 func useCatalog(ctx context.Context, config catalog.Config, do func(context.Context, *catalog.Catalog) error) error {
 	c, err := catalog.Open(ctx, config)
-	if tenant.CodeOf(err) == tenant.CodeUnavailable {
+	pg, answered := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case answered && (pg.Code == "28P01" || pg.Code == "28000"):
+		err = fmt.Errorf("%w\n\tmend: see to the user and the password in the connection string, and to the server's pg_hba.conf", err)
+	case tenant.CodeOf(err) == tenant.CodeUnavailable:
 		err = fmt.Errorf("%w\n\tmend: see whether PostgreSQL is up there, and whether the connection string leads to it", err)
 	}
 	if err != nil {

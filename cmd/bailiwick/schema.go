@@ -68,6 +68,9 @@ type fleet struct {
 // loadFleet reads the project's files, and finds no database yet.
 func loadFleet(cmd *cobra.Command) (f *fleet, err error) {
 	f = &fleet{}
+	if err := checkEnvironment(); err != nil {
+		return nil, err
+	}
 	if f.project, err = loadProject(cmd); err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 	in.Gate = gate
 	planned, err := plan.NewFleet(ctx, in)
 	if err != nil {
-		return err
+		return calm(cmd, err)
 	}
 	layout, err := engine.Layout(ctx, planned)
 	if err != nil {

@@ -150,9 +150,9 @@ func (s *sides) compare(ctx context.Context, scope plan.Scope, from, to *side) (
 func (d *schemaDiff) write(w io.Writer, o diffOptions) error {
 	var b strings.Builder
 	if len(d.Differences) == 0 {
-		fmt.Fprintf(&b, "%s and %s are equal\n", o.from, o.to)
+		fmt.Fprintf(&b, "%s and %s are equal\n", hidden(o.from), hidden(o.to))
 	} else {
-		fmt.Fprintf(&b, "from %s to %s:\n", o.from, o.to)
+		fmt.Fprintf(&b, "from %s to %s:\n", hidden(o.from), hidden(o.to))
 	}
 	for _, x := range d.Differences {
 		what := strings.TrimSpace(string(x.Kind) + " " + x.Name)

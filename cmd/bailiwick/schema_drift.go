@@ -103,7 +103,7 @@ func withOtherFleet(cmd *cobra.Command, given string, do func(context.Context, *
 	if err != nil {
 		return err
 	}
-	if f.url, err = readOnly(given); err != nil {
+	if f.url, err = readOnly("--url", given); err != nil {
 		return err
 	}
 	stop, err := f.needDev(cmd)
@@ -114,17 +114,17 @@ func withOtherFleet(cmd *cobra.Command, given string, do func(context.Context, *
 }
 
 // readOnly makes a connection string refuse to write.
-func readOnly(given string) (string, error) {
+func readOnly(what, given string) (string, error) {
 	const setting = "default_transaction_read_only"
-	if _, err := pgx.ParseConfig(given); err != nil {
-		return "", fmt.Errorf("--url: %w", err)
+	if err := checkURL(what, given); err != nil {
+		return "", err
 	}
 	if !strings.Contains(given, "://") {
 		return given + " " + setting + "=on", nil
 	}
 	u, err := url.Parse(given)
 	if err != nil {
-		return "", fmt.Errorf("--url: %w", err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	q := u.Query()
 	q.Set(setting, "on")

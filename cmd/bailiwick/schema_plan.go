@@ -61,7 +61,7 @@ plans are 0 too.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, made, err := planFleet(cmd, o.base)
 			if err != nil {
-				return err
+				return calm(cmd, err)
 			}
 			return showPlans(cmd, f.project, made, o)
 		},
@@ -97,6 +97,14 @@ func planFleet(cmd *cobra.Command, base string) (f *fleet, made *plan.Fleet, err
 		return err
 	})
 	return f, made, err
+}
+
+// calm says no more of an interrupted command that only reads than that it was.
+func calm(cmd *cobra.Command, err error) error {
+	if err != nil && cmd.Context().Err() != nil {
+		return errors.New("interrupted; nothing was changed")
+	}
+	return err
 }
 
 // showPlans prints, saves and judges plans.

@@ -64,7 +64,7 @@ const (
 // kindOf tells a URL by its form, a file or folder by its being there, and takes
 // what is left for a tenant.
 func kindOf(given string) (sideKind, error) {
-	if strings.HasPrefix(given, "postgres://") || strings.HasPrefix(given, "postgresql://") || strings.Contains(given, "host=") {
+	if isConnection(given) {
 		return sideURL, nil
 	}
 	if given == publicName {
@@ -77,7 +77,7 @@ func kindOf(given string) (sideKind, error) {
 	case err == nil:
 		return sideFile, nil
 	case strings.ContainsAny(given, "/.\\"):
-		return 0, fmt.Errorf("there is no file or folder %s", given)
+		return 0, fmt.Errorf("there is no file or folder %s\n\tmend: name one that is there, a tenant, public, or a connection URL", given)
 	}
 	if _, err := tenant.ParseSlug(given); err != nil {
 		return 0, fmt.Errorf("%q is no tenant, no file, no folder and no URL", given)
@@ -96,7 +96,7 @@ func (s *sides) findAll(ctx context.Context, names []string) ([]*side, error) {
 				found[i], err = s.find(ctx, kind, given)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", given, err)
+				return nil, fmt.Errorf("%s: %w", hidden(given), err)
 			}
 		}
 		if err := s.needScratch(); err != nil { //nolint:contextcheck // the command carries it
@@ -170,7 +170,7 @@ func (s *sides) registered(ctx context.Context, slug string) (*side, error) {
 // database reads a schema, and the shared one beside it. Without a name it is the
 // one of the URL's search_path, or else public.
 func (s *sides) database(ctx context.Context, given, name string) (_ *side, err error) {
-	url, err := readOnly(given)
+	url, err := readOnly("the connection string", given)
 	if err != nil {
 		return nil, err
 	}
