@@ -168,6 +168,7 @@ func (o applyOptions) begin(ctx context.Context, cmd *cobra.Command, f *fleet, e
 	if err != nil {
 		return calm(cmd, err)
 	}
+	planned.Notes = append(planned.Notes, strayFiles(in.Files, planned)...)
 	layout, err := engine.Layout(ctx, planned)
 	if err != nil {
 		return err

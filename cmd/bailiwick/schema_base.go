@@ -45,7 +45,9 @@ func planFromBase(cmd *cobra.Command, base string, p *progress) (f *fleet, made 
 	if err != nil {
 		return nil, nil, fmt.Errorf("the schema files of %s:\n%w", base, err)
 	}
-	made, err = plan.Between(cmd.Context(), in, from, nil)
+	if made, err = plan.Between(cmd.Context(), in, from, nil); err == nil {
+		made.Notes = append(made.Notes, strayFiles(in.Files, made)...)
+	}
 	return f, made, err
 }
 

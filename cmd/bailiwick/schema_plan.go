@@ -93,7 +93,9 @@ func planFleet(cmd *cobra.Command, base string) (f *fleet, made *plan.Fleet, err
 		if in.Gate, _, err = f.gate(ctx, nil); err != nil {
 			return err
 		}
-		made, err = plan.NewFleet(ctx, in)
+		if made, err = plan.NewFleet(ctx, in); err == nil {
+			made.Notes = append(made.Notes, strayFiles(in.Files, made)...)
+		}
 		return err
 	})
 	return f, made, err

@@ -82,7 +82,7 @@ func Live(ctx context.Context, db querier, except []string) ([]Release, error) {
 	}
 	for _, id := range except {
 		if !slices.ContainsFunc(all, func(r Release) bool { return r.ID == id }) {
-			return nil, fmt.Errorf("no running release has the id %q; `bailiwick schema status` lists them", id)
+			return nil, fmt.Errorf("no running release has the id %q\n\tmend: `bailiwick schema status` lists them, with their ids in parentheses", id)
 		}
 	}
 	return slices.DeleteFunc(all, func(r Release) bool { return slices.Contains(except, r.ID) }), nil
