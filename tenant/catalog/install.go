@@ -34,7 +34,8 @@ END
 $move$`
 
 // LedgerGrants are what the runtime role gets of Bailiwick's own schema, so that
-// a service can register its release. By them the fingerprint knows the role too.
+// a service can register its release, find who a request is for and take in what
+// others bring. By them the fingerprint knows the role too.
 func LedgerGrants(runtime string) []string {
 	role := tenant.QuoteIdent(runtime)
 	return []string{
@@ -42,6 +43,10 @@ func LedgerGrants(runtime string) []string {
 		"GRANT SELECT ON bailiwick.schemas TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON bailiwick.releases TO " + role,
 		"GRANT SELECT (id, state) ON bailiwick.rollouts TO " + role,
+		"GRANT SELECT (tenant_id, not_before) ON bailiwick.tenants TO " + role,
+		"GRANT SELECT ON bailiwick.domains, bailiwick.issuers TO " + role,
+		"GRANT SELECT, INSERT, UPDATE ON bailiwick.signups TO " + role,
+		"GRANT INSERT ON bailiwick.inbox TO " + role,
 	}
 }
 

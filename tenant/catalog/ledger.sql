@@ -79,3 +79,111 @@ CREATE TABLE IF NOT EXISTS bailiwick.releases (
 -- What its servers have run beyond those statements, by "tenant " or "public " and
 -- a hash of the text.
 ALTER TABLE bailiwick.releases ADD COLUMN IF NOT EXISTS learned jsonb NOT NULL DEFAULT '{}';
+
+-- The life of each tenant, beside its row in public.tenants. A tenant that was
+-- made before this table has no row until it first changes.
+CREATE TABLE IF NOT EXISTS bailiwick.tenants (
+    tenant_id     uuid        NOT NULL,
+    revision      bigint      NOT NULL DEFAULT 1, -- grows with each change: the optimistic lock
+    request_key   text, -- the idempotency key that it was made with
+    request_hash  text, -- of what was asked for under that key
+    reason        text, -- why it is suspended or offboarded
+    not_before    timestamptz, -- credentials from before are dead
+    offboarded_at timestamptz,
+    purge_after   timestamptz,
+    purged_at     timestamptz,
+    former_slug   text, -- of a purged tenant, whose slug is free again
+    CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT tenants_request_key_key UNIQUE (request_key)
+);
+
+-- What was done to tenants, by whom. Rows are added and never changed.
+CREATE TABLE IF NOT EXISTS bailiwick.audit (
+    id        bigint      GENERATED ALWAYS AS IDENTITY,
+    at        timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    actor     text        NOT NULL,
+    action    text        NOT NULL,
+    tenant_id uuid,
+    before    jsonb,
+    after     jsonb,
+    details   jsonb       NOT NULL DEFAULT '{}',
+    run       text, -- the bulk run that it was part of
+    CONSTRAINT audit_pkey PRIMARY KEY (id)
+);
+CREATE INDEX IF NOT EXISTS audit_tenant_id_idx ON bailiwick.audit (tenant_id, id DESC);
+CREATE INDEX IF NOT EXISTS audit_run_idx ON bailiwick.audit (run, tenant_id) WHERE run IS NOT NULL;
+
+-- What is still to be told to hooks, written in the transaction of the change.
+CREATE TABLE IF NOT EXISTS bailiwick.outbox (
+    id         bigint      GENERATED ALWAYS AS IDENTITY,
+    action     text        NOT NULL,
+    tenant_id  uuid        NOT NULL,
+    event      jsonb       NOT NULL,
+    attempts   integer     NOT NULL DEFAULT 0,
+    due_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    error      text, -- of the last attempt
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    done_at    timestamptz,
+    CONSTRAINT outbox_pkey PRIMARY KEY (id)
+);
+CREATE INDEX IF NOT EXISTS outbox_due_idx ON bailiwick.outbox (due_at, id) WHERE done_at IS NULL;
+
+-- Custom host names. Several tenants may claim one; the first to prove it has it.
+CREATE TABLE IF NOT EXISTS bailiwick.domains (
+    id          bigint      GENERATED ALWAYS AS IDENTITY,
+    tenant_id   uuid        NOT NULL,
+    host        text        NOT NULL, -- canonical: lower case, no port, no trailing dot
+    token       text        NOT NULL, -- what DNS or the host has to show
+    verified_at timestamptz, -- an unverified host is never routed
+    checked_at  timestamptz, -- the last check, whatever came out
+    failures    integer     NOT NULL DEFAULT 0, -- checks that failed in a row
+    error       text, -- of the last check
+    created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT domains_pkey PRIMARY KEY (id),
+    CONSTRAINT domains_claim_key UNIQUE (tenant_id, host)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS domains_host_key ON bailiwick.domains (host) WHERE verified_at IS NOT NULL;
+
+-- Issuers of tokens that speak for one tenant alone, beside the shared one.
+CREATE TABLE IF NOT EXISTS bailiwick.issuers (
+    tenant_id  uuid        NOT NULL,
+    issuer     text        NOT NULL, -- iss, where discovery begins
+    audience   text        NOT NULL, -- aud
+    jwks_url   text, -- unset: as discovery says
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT issuers_pkey PRIMARY KEY (issuer, audience)
+);
+CREATE INDEX IF NOT EXISTS issuers_tenant_id_idx ON bailiwick.issuers (tenant_id);
+
+-- Tenants that somebody wants, until they have shown that the address is theirs.
+CREATE TABLE IF NOT EXISTS bailiwick.signups (
+    id           uuid        NOT NULL,
+    slug         text        NOT NULL,
+    name         text        NOT NULL,
+    email        text        NOT NULL,
+    plan         text,
+    token_hash   bytea       NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    confirmed_at timestamptz,
+    tenant_id    uuid, -- once it is made
+    error        text, -- why it can't be made
+    created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT signups_pkey PRIMARY KEY (id),
+    CONSTRAINT signups_token_hash_key UNIQUE (token_hash)
+);
+CREATE INDEX IF NOT EXISTS signups_waiting_idx ON bailiwick.signups (confirmed_at) WHERE confirmed_at IS NOT NULL AND tenant_id IS NULL AND error IS NULL;
+CREATE INDEX IF NOT EXISTS signups_expires_at_idx ON bailiwick.signups (expires_at);
+
+-- What others have sent to webhooks, each event once, until it is applied.
+CREATE TABLE IF NOT EXISTS bailiwick.inbox (
+    source      text        NOT NULL,
+    id          text        NOT NULL, -- the sender's
+    payload     jsonb       NOT NULL,
+    attempts    integer     NOT NULL DEFAULT 0,
+    due_at      timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    error       text,
+    received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    done_at     timestamptz,
+    CONSTRAINT inbox_pkey PRIMARY KEY (source, id)
+);
+CREATE INDEX IF NOT EXISTS inbox_due_idx ON bailiwick.inbox (due_at) WHERE done_at IS NULL;
