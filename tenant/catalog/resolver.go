@@ -80,6 +80,16 @@ func (r *Resolver) BySlug(ctx context.Context, slug string) (tenant.Tenant, erro
 	}
 }
 
+// Route returns the active tenant that a name stands for. There being none, or it
+// not being active, is CodeNotFound.
+func (r *Resolver) Route(ctx context.Context, name tenant.Name) (tenant.Route, error) {
+	if name.Slug == "" {
+		return tenant.Route{}, notFound("tenant by " + name.String())
+	}
+	t, err := r.BySlug(ctx, name.Slug)
+	return tenant.Route{Tenant: t}, err
+}
+
 // Forget drops what is remembered of a slug.
 func (r *Resolver) Forget(slug string) {
 	r.mu.Lock()

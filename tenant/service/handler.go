@@ -12,8 +12,11 @@ import (
 // newHandler puts the API behind this service's identity, and around it what
 // is the same for every API: from the outside in, the headers of every answer,
 // probes, CORS, the document's pages, compression.
-func (s *Service) newHandler(r resolver, probe pinger) error {
-	id := &identity{base: s.settings.BaseDomain, proxies: s.settings.TrustedProxies, tokens: s.tokens, resolver: r}
+func (s *Service) newHandler(r router, probe pinger) error {
+	id := &identity{
+		routing:     &routing{base: s.settings.BaseDomain, proxies: s.settings.TrustedProxies, router: r},
+		credentials: &credentials{tokens: s.tokens},
+	}
 	s.backend.Options = rest.Options{
 		Authenticate: id.authenticate,
 		MaxBody:      s.settings.MaxBody,
