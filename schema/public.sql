@@ -74,27 +74,6 @@ CREATE INDEX tenants_plan_idx ON public.tenants (plan);
 CREATE TRIGGER tenants_updated_at BEFORE UPDATE ON public.tenants
     FOR EACH ROW EXECUTE FUNCTION public.stamp_updated_at();
 
-CREATE TABLE public.domains (
-    id                 bigint      GENERATED ALWAYS AS IDENTITY,
-    tenant_id          uuid        NOT NULL,
-    host               text        NOT NULL,
-    is_primary         boolean     NOT NULL DEFAULT false,
-    verification_token text        NOT NULL,
-    verified_at        timestamptz,
-    created_at         timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT domains_pkey PRIMARY KEY (id),
-    CONSTRAINT domains_host_key UNIQUE (host),
-    CONSTRAINT domains_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants (id) ON DELETE CASCADE,
-    CONSTRAINT domains_host_check CHECK (host = lower(host) AND host !~ '[:/ ]' AND right(host, 1) <> '.'),
-    CONSTRAINT domains_primary_check CHECK (NOT is_primary OR verified_at IS NOT NULL)
-);
-COMMENT ON TABLE public.domains IS 'Custom host names of tenants.';
-COMMENT ON COLUMN public.domains.host IS 'The canonical form: lower case, no port, no trailing dot.';
-COMMENT ON COLUMN public.domains.verified_at IS 'When control of the host was proven; an unverified host is never routed.';
-
-CREATE UNIQUE INDEX domains_primary_key ON public.domains (tenant_id) WHERE is_primary;
-CREATE INDEX domains_tenant_id_idx ON public.domains (tenant_id, host);
-
 CREATE TABLE public.subscriptions (
     id                   uuid                      NOT NULL DEFAULT gen_random_uuid(),
     tenant_id            uuid                      NOT NULL,

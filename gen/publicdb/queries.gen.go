@@ -55,7 +55,7 @@ func (q *Queries) bound() *sqlcgen.Queries {
 
 // CountTenantsByState runs the query of this name.
 //
-// Query CountTenantsByState (:many), queries/public/tenants.sql:14.
+// Query CountTenantsByState (:many), queries/public/tenants.sql:1.
 func (q *Queries) CountTenantsByState(ctx context.Context) ([]CountTenantsByStateRow, error) {
 	return q.bound().CountTenantsByState(ctx)
 }
@@ -75,13 +75,6 @@ func (q *Queries) GetRevenueByPlan(ctx context.Context) ([]GetRevenueByPlanRow, 
 	return q.bound().GetRevenueByPlan(ctx)
 }
 
-// GetTenantByHost finds the active tenant that has proven control of a host.
-//
-// Query GetTenantByHost (:one), queries/public/tenants.sql:2.
-func (q *Queries) GetTenantByHost(ctx context.Context, host string) (GetTenantByHostRow, error) {
-	return q.bound().GetTenantByHost(ctx, host)
-}
-
 // GetTenantPlan returns what a tenant is subscribed to, and the plan itself,
 // which may be one that is not on offer any more.
 //
@@ -95,11 +88,4 @@ func (q *Queries) GetTenantPlan(ctx context.Context, tenantID uuid.UUID) (GetTen
 // Query ListPlans (:many), queries/public/plans.sql:2.
 func (q *Queries) ListPlans(ctx context.Context) ([]ListPlansRow, error) {
 	return q.bound().ListPlans(ctx)
-}
-
-// ListTenantDomains runs the query of this name.
-//
-// Query ListTenantDomains (:many), queries/public/tenants.sql:8.
-func (q *Queries) ListTenantDomains(ctx context.Context, tenantID uuid.UUID) ([]ListTenantDomainsRow, error) {
-	return q.bound().ListTenantDomains(ctx, tenantID)
 }

@@ -58,17 +58,6 @@ ORDER BY p.position, p.name
 		Columns: []string{"text NOT NULL", "int8 NOT NULL", "int8 NOT NULL", "numeric NOT NULL", "timestamptz"},
 	},
 	{
-		Name: "GetTenantByHost",
-		SQL: `-- name: GetTenantByHost :one
-SELECT t.id, t.slug, t.name, t.state, t.schema_fingerprint, t.node
-FROM public.domains d
-JOIN public.tenants t ON t.id = d.tenant_id
-WHERE d.host = lower($1) AND d.verified_at IS NOT NULL AND t.state = 'active'
-`,
-		Params:  []string{"text NOT NULL"},
-		Columns: []string{"uuid NOT NULL", "text NOT NULL", "text NOT NULL", "tenant_state NOT NULL", "text NOT NULL", "text NOT NULL"},
-	},
-	{
 		Name: "GetTenantPlan",
 		SQL: `-- name: GetTenantPlan :one
 SELECT
@@ -90,16 +79,5 @@ WHERE listed
 ORDER BY position, name
 `,
 		Columns: []string{"text NOT NULL", "text NOT NULL", "text", "numeric NOT NULL", "text NOT NULL", "int4", "int4", "interval NOT NULL", "text[] NOT NULL"},
-	},
-	{
-		Name: "ListTenantDomains",
-		SQL: `-- name: ListTenantDomains :many
-SELECT id, host, is_primary, verified_at, created_at
-FROM public.domains
-WHERE tenant_id = $1
-ORDER BY is_primary DESC, host
-`,
-		Params:  []string{"uuid NOT NULL"},
-		Columns: []string{"int8 NOT NULL", "text NOT NULL", "bool NOT NULL", "timestamptz", "timestamptz NOT NULL"},
 	},
 }

@@ -16,17 +16,11 @@ type GetPlanRow = sqlcgen.GetPlanRow
 // GetRevenueByPlanRow is a row of GetRevenueByPlan.
 type GetRevenueByPlanRow = sqlcgen.GetRevenueByPlanRow
 
-// GetTenantByHostRow is a row of GetTenantByHost.
-type GetTenantByHostRow = sqlcgen.GetTenantByHostRow
-
 // GetTenantPlanRow is a row of GetTenantPlan.
 type GetTenantPlanRow = sqlcgen.GetTenantPlanRow
 
 // ListPlansRow is a row of ListPlans.
 type ListPlansRow = sqlcgen.ListPlansRow
-
-// ListTenantDomainsRow is a row of ListTenantDomains.
-type ListTenantDomainsRow = sqlcgen.ListTenantDomainsRow
 
 // NullSubscriptionState is a SubscriptionState or NULL.
 type NullSubscriptionState = sqlcgen.NullSubscriptionState

@@ -7,9 +7,6 @@ package sqlcgen
 
 import (
 	"context"
-	"time"
-
-	"github.com/google/uuid"
 )
 
 const countTenantsByState = `-- name: CountTenantsByState :many
@@ -34,78 +31,6 @@ func (q *Queries) CountTenantsByState(ctx context.Context) ([]CountTenantsByStat
 	for rows.Next() {
 		var i CountTenantsByStateRow
 		if err := rows.Scan(&i.State, &i.Tenants); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const getTenantByHost = `-- name: GetTenantByHost :one
-SELECT t.id, t.slug, t.name, t.state, t.schema_fingerprint, t.node
-FROM public.domains d
-JOIN public.tenants t ON t.id = d.tenant_id
-WHERE d.host = lower($1) AND d.verified_at IS NOT NULL AND t.state = 'active'
-`
-
-type GetTenantByHostRow struct {
-	ID                uuid.UUID
-	Slug              string
-	Name              string
-	State             TenantState
-	SchemaFingerprint string
-	Node              string
-}
-
-// GetTenantByHost finds the active tenant that has proven control of a host.
-func (q *Queries) GetTenantByHost(ctx context.Context, host string) (GetTenantByHostRow, error) {
-	row := q.db.QueryRow(ctx, getTenantByHost, host)
-	var i GetTenantByHostRow
-	err := row.Scan(
-		&i.ID,
-		&i.Slug,
-		&i.Name,
-		&i.State,
-		&i.SchemaFingerprint,
-		&i.Node,
-	)
-	return i, err
-}
-
-const listTenantDomains = `-- name: ListTenantDomains :many
-SELECT id, host, is_primary, verified_at, created_at
-FROM public.domains
-WHERE tenant_id = $1
-ORDER BY is_primary DESC, host
-`
-
-type ListTenantDomainsRow struct {
-	ID         int64
-	Host       string
-	IsPrimary  bool
-	VerifiedAt *time.Time
-	CreatedAt  time.Time
-}
-
-func (q *Queries) ListTenantDomains(ctx context.Context, tenantID uuid.UUID) ([]ListTenantDomainsRow, error) {
-	rows, err := q.db.Query(ctx, listTenantDomains, tenantID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListTenantDomainsRow
-	for rows.Next() {
-		var i ListTenantDomainsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Host,
-			&i.IsPrimary,
-			&i.VerifiedAt,
-			&i.CreatedAt,
-		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
