@@ -19,6 +19,7 @@ import (
 type (
 	exchangeKey struct{}
 	subjectKey  struct{}
+	scopesKey   struct{}
 	headerKey   struct{}
 )
 
@@ -34,6 +35,21 @@ func Subject(ctx context.Context) string {
 		return ""
 	}
 	return subject
+}
+
+// WithScopes returns a context of what the authenticated user may do: the names
+// that the document's `security` uses. [Wrap] holds them against the operation's.
+func WithScopes(ctx context.Context, scopes []string) context.Context {
+	return context.WithValue(ctx, scopesKey{}, scopes)
+}
+
+// Scopes is what the authenticated user may do; nil when nobody has said.
+func Scopes(ctx context.Context) []string {
+	scopes, ok := ctx.Value(scopesKey{}).([]string)
+	if !ok {
+		return nil
+	}
+	return scopes
 }
 
 // RequestID is the id of the request: the client's X-Request-ID if that is 8 to

@@ -39,6 +39,9 @@ type Operation struct {
 	Scope string
 	// Secured tells whether the document demands credentials.
 	Secured bool
+	// Scopes are what the document's `security` wants beside them: the caller must
+	// have all scopes of one of the lists. Without a list no scope is wanted.
+	Scopes [][]string
 }
 
 // Options are what [Wrap] needs beside the document.

@@ -41,7 +41,7 @@ func (s *settings) Keys() string { return s.SecretKeys.ring.String() }
 // NewIdentity gives the authentication of a service by an issuer's tokens.
 func NewIdentity(ctx context.Context, base string, proxies []netip.Prefix, issuer, audience, keys string, r *catalog.Resolver) func(*http.Request, rest.Operation) (context.Context, error) {
 	s := &settings{Issuer: issuer, Audience: audience, JWKSURL: keys, TenantClaim: "tenant"}
-	id := &identity{
+	id := &authenticator{
 		routing:     &routing{base: base, proxies: proxies, router: r},
 		credentials: &credentials{tokens: newRemoteTokens(ctx, s)},
 	}

@@ -13,7 +13,7 @@ import (
 // is the same for every API: from the outside in, the headers of every answer,
 // probes, CORS, the document's pages, compression.
 func (s *Service) newHandler(r router, probe pinger) error {
-	id := &identity{
+	id := &authenticator{
 		routing:     &routing{base: s.settings.BaseDomain, proxies: s.settings.TrustedProxies, router: r},
 		credentials: &credentials{tokens: s.tokens},
 	}

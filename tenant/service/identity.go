@@ -8,10 +8,10 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
-// identity finds out which tenant a request is for and whom it comes from, and
+// authenticator finds out which tenant a request is for and whom it comes from, and
 // holds the one against the other. Names, routes and their agreement are
 // routing's; tokens and keys are credentials'.
-type identity struct {
+type authenticator struct {
 	routing     *routing
 	credentials *credentials
 }
@@ -21,7 +21,7 @@ type identity struct {
 // whether the tenant exists or not. With a token, another tenant's host and a
 // host without a tenant are the same 403, before any of the tenant's SQL: a token
 // does not tell which tenants exist.
-func (id *identity) authenticate(r *http.Request, op rest.Operation) (context.Context, error) {
+func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (context.Context, error) {
 	ctx := r.Context()
 	if op.Scope == rest.ScopeNone && !op.Secured {
 		return ctx, nil

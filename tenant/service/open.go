@@ -9,6 +9,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 )
 
 // resetFunc empties the embedded database before it is used.
@@ -20,7 +21,7 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	if cfg.Handler == nil {
 		return nil, errors.New("service: Config.Handler is nil")
 	}
-	s := &Service{cfg: cfg, settings: set, backend: Backend{Logger: cfg.Logger, Keys: set.SecretKeys.ring}}
+	s := &Service{cfg: cfg, settings: set, backend: Backend{Logger: cfg.Logger, Keys: set.SecretKeys.ring, Mail: sender(cfg, set)}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -77,4 +78,18 @@ func (s *Service) openDatabase(ctx context.Context, runtimeURL string) (*catalog
 	s.closers = append(s.closers, func() error { db.Close(); return nil })
 	resolver = catalog.NewResolver(db, s.settings.TenantCacheExpiry)
 	return resolver, nil
+}
+
+// sender is what sends the service's mail. A message may hold a secret, so that
+// only the log of one's own machine shows it.
+func sender(cfg Config, set *settings) mail.Sender {
+	switch {
+	case cfg.Mail != nil:
+		return cfg.Mail
+	case set.embedded():
+		return mail.Log(cfg.Logger)
+	}
+	return func(context.Context, mail.Message) error {
+		return errors.New("the mail is not sent: service.Config.Mail is nil")
+	}
 }

@@ -36,7 +36,9 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -55,6 +57,14 @@ type Config struct {
 	// DemoRequest is the path and query of the curl line that is printed for
 	// each of them, such as "/v1/findings?limit=3". Empty means no such line.
 	DemoRequest string
+	// Members says who belongs to a tenant and what they may do, on the project's
+	// own tables; it is asked at each request. Nil means that every valid token of
+	// the tenant is a member's, that there are no API keys, and that scopes are what
+	// SCOPE_CLAIM says.
+	Members identity.Members
+	// Mail sends what the service has to tell by mail. Nil means that the embedded
+	// mode writes it to the log, and a configured service sends nothing.
+	Mail mail.Sender
 	// Handler builds the API once the database is open. It must not be nil.
 	Handler func(Backend) (http.Handler, error)
 	// Logger gets the log. Nil means one as LOG_LEVEL and LOG_FORMAT say.
@@ -76,6 +86,8 @@ type Backend struct {
 	DB *tenant.DB
 	// Keys seal and sign, as SECRET_KEYS says.
 	Keys *keyring.Keyring
+	// Mail is Config.Mail, or what stands in for it. It is never nil.
+	Mail mail.Sender
 	// Options are complete, for handlers.Config.
 	Options rest.Options
 	// Logger is the service's.
