@@ -1,5 +1,5 @@
 // Package mail is what a service hands to whatever sends its mail: an invitation,
-// the proof of an address. It sends nothing by itself.
+// the proof of an address. [SMTP] is one that sends it.
 //
 // It imports the standard library alone.
 package mail
