@@ -15,48 +15,6 @@ const (
 	maxLabel = 63
 )
 
-// reservedSlugs would be mistaken for the service itself, for the machines
-// around it, or for something that mail and network clients look up by name.
-// Names with an underscore, such as pg_catalog, are no DNS labels and need no entry.
-var reservedSlugs = map[string]bool{
-	"account": true, "accounts": true, "admin": true, "administrator": true, "api": true,
-	"app": true, "assets": true, "auth": true, "autoconfig": true, "autodiscover": true,
-	"bailiwick": true, "billing": true, "blog": true, "broadcasthost": true, "cdn": true,
-	"console": true, "dashboard": true, "dns": true, "docs": true, "ftp": true,
-	"healthz": true, "help": true, "host": true, "imap": true, "internal": true,
-	"invalid": true, "isatap": true, "local": true, "localdomain": true, "localhost": true,
-	"login": true, "logout": true, "mail": true, "metrics": true, "mx": true,
-	"ns": true, "ns1": true, "ns2": true, "null": true, "oauth": true,
-	"oidc": true, "operator": true, "pg": true, "pop": true, "postgres": true,
-	"private": true, "public": true, "readyz": true, "root": true, "security": true,
-	"signup": true, "smtp": true, "sso": true, "static": true, "status": true,
-	"support": true, "system": true, "undefined": true, "webhook": true, "webhooks": true,
-	"webmail": true, "wpad": true, "www": true,
-}
-
-// ParseSlug checks the human name of a tenant: a DNS label of a-z, 0-9 and
-// inner hyphens, at most 40 bytes, in lower case already, not a number, not in a
-// form that DNS keeps for encoded names, and none of the reserved names. It
-// changes nothing, so that two spellings of one slug can't exist. It fails with CodeInvalid.
-func ParseSlug(slug string) (string, error) {
-	switch {
-	case slug == "":
-		return "", errorf(CodeInvalid, "", "slug is empty")
-	case len(slug) > maxSlug:
-		return "", errorf(CodeInvalid, "", "slug has %d bytes; at most %d are allowed", len(slug), maxSlug)
-	case !isLabel(slug):
-		return "", errorf(CodeInvalid, "", "slug %q: only a-z, 0-9 and inner hyphens are allowed", slug)
-	case len(slug) >= 4 && slug[2:4] == "--":
-		// xn-- encodes other alphabets, hence homoglyphs; the rest is reserved (RFC 5891, 4.2.3.1).
-		return "", errorf(CodeInvalid, "", "slug %q: hyphens as third and fourth character are reserved", slug)
-	case endsInNumber(slug):
-		return "", errorf(CodeInvalid, "", "slug %q is a number, which some read as an IP address", slug)
-	case reservedSlugs[slug]:
-		return "", errorf(CodeInvalid, "", "slug %q is a reserved name", slug)
-	}
-	return slug, nil
-}
-
 // CanonicalHost brings the value of a Host header into its one form: lower
 // case, without port and without a trailing dot. Whatever is not a plain DNS
 // name is refused with CodeInvalid: IP addresses in any notation, user info,

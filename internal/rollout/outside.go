@@ -9,6 +9,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
 // errBusy says that another session works outside of a transaction on the schema,
@@ -74,7 +75,7 @@ func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.S
 	}
 	// Who waits for a lock has a snapshot, which CREATE INDEX CONCURRENTLY waits
 	// for: hence no waiting.
-	locked, err := c.value(ctx, fmt.Sprintf("SELECT pg_catalog.pg_try_advisory_lock(%d)", lockKey(t.Schema)))
+	locked, err := c.value(ctx, fmt.Sprintf("SELECT pg_catalog.pg_try_advisory_lock(%d)", catalog.SchemaLock(t.Schema)))
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (r *run) outside(ctx context.Context, c *connection, t *target, step plan.S
 	if err := r.inTransaction(ctx, c, t, nil, t.Step+1, last); err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, []string{fmt.Sprintf("SELECT pg_catalog.pg_advisory_unlock(%d)", lockKey(t.Schema)), "RESET ALL"})
+	_, err = c.exec(ctx, []string{fmt.Sprintf("SELECT pg_catalog.pg_advisory_unlock(%d)", catalog.SchemaLock(t.Schema)), "RESET ALL"})
 	return err
 }
 

@@ -2,14 +2,13 @@ package rollout
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/plan"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
 // errClaim says that the ledger's row was not as expected when a step began:
@@ -96,14 +95,8 @@ func (r *run) begin(t *target) []string {
 		"SET LOCAL search_path = " + tenant.QuoteIdent(t.Schema) + ", pg_temp",
 		fmt.Sprintf("SET LOCAL lock_timeout = %d", r.settings.LockTimeout.Milliseconds()),
 		fmt.Sprintf("SET LOCAL statement_timeout = %d", r.settings.StatementTimeout.Milliseconds()),
-		fmt.Sprintf("SELECT pg_catalog.pg_advisory_xact_lock(%d)", lockKey(t.Schema)),
+		fmt.Sprintf("SELECT pg_catalog.pg_advisory_xact_lock(%d)", catalog.SchemaLock(t.Schema)),
 	}
-}
-
-// lockKey is the key of the advisory lock of a schema.
-func lockKey(schema string) int64 {
-	sum := sha256.Sum256([]byte("bailiwick schema " + schema))
-	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // any 64 bits do
 }
 
 const divisionByZero = "22012"

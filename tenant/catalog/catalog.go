@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,11 @@ type Schema struct {
 	// Tenant is the DDL of a tenant's schema, with unqualified names. Once there
 	// is a tenant, new ones are made as a rollout left the others.
 	Tenant string
+	// TenantSeed fills a tenant's new schema, which is the search_path, in the
+	// transaction that makes it: SQL with unqualified names. The e-mail of the
+	// tenant's owner is current_setting('bailiwick.owner_email', true), empty or
+	// null when there is none.
+	TenantSeed string
 	// Seed fills tables of the shared schema, such as the plans. It runs after
 	// Public, and again whenever it has changed, so it must bear that.
 	Seed string
@@ -50,6 +56,9 @@ type Config struct {
 	RuntimeRole string
 	// Schema is the desired state.
 	Schema Schema
+	// Hooks are the project's own code around the steps in the life of tenants. Give
+	// the same ones to each process that changes tenants or delivers events.
+	Hooks []Hook
 	// LockTimeout bounds how long DDL waits for a lock, for whatever waits
 	// behind DDL waits too. Zero means 5 seconds.
 	LockTimeout time.Duration
@@ -59,6 +68,8 @@ type Config struct {
 type Catalog struct {
 	config Config
 	pool   *pgxpool.Pool
+	// registered tells that the hooks of this process are known to all.
+	registered atomic.Bool
 }
 
 // Open connects to the registry. It changes nothing there. Close the Catalog
@@ -66,6 +77,9 @@ type Catalog struct {
 func Open(ctx context.Context, config Config) (*Catalog, error) {
 	config.RuntimeRole = cmp.Or(config.RuntimeRole, DefaultRuntimeRole)
 	config.LockTimeout = cmp.Or(config.LockTimeout, 5*time.Second)
+	if err := checkHooks(config.Hooks); err != nil {
+		return nil, err
+	}
 	pc, err := pgxpool.ParseConfig(config.URL)
 	if err != nil {
 		return nil, &tenant.Error{Code: tenant.CodeInvalid, Err: err}
@@ -101,14 +115,8 @@ func (c *Catalog) Warnings(ctx context.Context) ([]string, error) {
 // inTx runs fn in one transaction. Whatever goes wrong, also a crash of this
 // process, leaves nothing behind.
 func (c *Catalog) inTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL search_path = pg_catalog, pg_temp",
-			c.config.LockTimeout.Milliseconds()))
-		if err != nil {
-			return err
-		}
-		return fn(tx)
-	})
+	begin := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d; SET LOCAL search_path = pg_catalog, pg_temp", c.config.LockTimeout.Milliseconds())
+	return pgx.BeginTxFunc(ctx, c.pool, pgx.TxOptions{BeginQuery: begin}, fn)
 }
 
 // script runs an SQL text of several statements with a search_path of its own.

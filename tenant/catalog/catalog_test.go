@@ -146,7 +146,7 @@ func TestCreate(t *testing.T) {
 	}
 	wantRecord := catalog.Record{
 		ID: acme.ID, Slug: "acme", Name: "Acme", State: "active", Schema: acme.Schema(),
-		Version: acme.Version, Node: acme.Node, Plan: "team",
+		Version: acme.Version, Node: acme.Node, Plan: "team", Revision: 1,
 	}
 	if diff := cmp.Diff(wantRecord, record); diff != "" {
 		t.Error(diff)

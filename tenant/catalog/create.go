@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,23 +15,27 @@ import (
 // SQLSTATEs of what is not there.
 const (
 	undefinedTable  = "42P01"
+	undefinedColumn = "42703"
 	undefinedSchema = "3F000"
 )
 
-// setOption is the first server version in which a membership says for itself
-// whether it inherits.
-const setOption = 160000
-
 // CreateParams describe a tenant to be.
 type CreateParams struct {
-	// Slug names the tenant in host names. See [tenant.ParseSlug].
+	// Slug names the tenant in host names. See [tenant.ParseNewSlug].
 	Slug string
 	// Name is for people. Empty means the slug.
 	Name string
 	// Plan is the value of public.tenants.plan. Empty leaves the column out.
 	Plan string
+	// OwnerEmail is the address of the first user, whom [Schema.TenantSeed] makes
+	// of it. Empty means that there is none.
+	OwnerEmail string
+	// Key makes the creation repeatable: the same key with the same slug, name,
+	// plan and address is the same tenant, and with others CodeConflict. At most
+	// 255 bytes. Empty means that each call makes a tenant.
+	Key string
 	// Seed fills the new schema, within the same transaction and with the
-	// schema as the search_path. Nil means that it starts empty.
+	// schema as the search_path. Nil means that TenantSeed is all there is.
 	Seed func(ctx context.Context, tx pgx.Tx) error
 }
 
@@ -39,93 +44,135 @@ type CreateParams struct {
 // from the current schema ([Catalog.Current]), which during a rollout is still
 // the old one; the first tenant of all is made from Config.Schema.Tenant. When it
 // fails, or when the process dies, nothing of that is there. It never adopts a schema
-// or a role that exists. A slug that is taken is CodeConflict.
+// or a role that exists. A slug that is taken, or looks like another tenant's, is
+// CodeConflict.
 func (c *Catalog) Create(ctx context.Context, p CreateParams) (tenant.Tenant, error) {
-	slug, err := tenant.ParseSlug(p.Slug)
-	if err != nil {
+	if err := p.check(); err != nil {
 		return tenant.Tenant{}, err
 	}
-	t := tenant.Tenant{ID: tenant.NewID(), Slug: slug}
-	err = c.inTx(ctx, func(tx pgx.Tx) error {
-		desired, err := c.forCreate(ctx, tx)
-		if err != nil {
-			return err
-		}
-		t.Version = desired.Fingerprint
-		if err := register(ctx, tx, &t, p); err != nil {
-			return err
-		}
-		if err := c.createSchema(ctx, tx, t, desired.DDL); err != nil {
-			return err
-		}
-		if t.Version, err = settle(ctx, tx, t.Schema(), t.ID.String(), desired); err != nil || p.Seed == nil {
-			return err
-		}
-		if err := p.Seed(ctx, tx); err != nil {
-			return fmt.Errorf("seed: %w", err)
-		}
-		return nil
-	})
+	t, err := c.create(ctx, p)
 	if err != nil {
-		return tenant.Tenant{}, wrap(err, "create tenant "+slug)
+		return tenant.Tenant{}, wrap(notInstalled(err), "create tenant "+p.Slug)
 	}
 	return t, nil
 }
 
-// register inserts the tenant's row. Of two transactions with one slug the
-// second waits here for the first.
-func register(ctx context.Context, tx pgx.Tx, t *tenant.Tenant, p CreateParams) error {
-	columns := []string{"id", "slug", "name", "state", "schema_fingerprint"}
-	values := []string{"$1", "$2", "$3", "'active'", "$4"}
-	args := []any{t.ID.String(), t.Slug, cmp.Or(p.Name, t.Slug), t.Version}
-	if p.Plan != "" {
-		columns, values, args = append(columns, "plan"), append(values, "$5"), append(args, p.Plan)
+func (c *Catalog) create(ctx context.Context, p CreateParams) (tenant.Tenant, error) {
+	if err := c.register(ctx); err != nil {
+		return tenant.Tenant{}, err
 	}
-	sql := fmt.Sprintf("INSERT INTO public.tenants (%s) VALUES (%s) RETURNING node",
-		strings.Join(columns, ", "), strings.Join(values, ", "))
-	err := tx.QueryRow(ctx, sql, args...).Scan(&t.Node)
-	switch stateOf(err) {
-	case "23505":
-		return failf(tenant.CodeConflict, "slug %q is taken: %w", t.Slug, err)
-	case "23503":
-		return failf(tenant.CodeInvalid, "there is no plan %q: %w", p.Plan, err)
-	case "23502":
-		if p.Plan == "" {
-			return failf(tenant.CodeInvalid, "the tenant needs a plan: %w", err)
+	if t, found, err := c.madeBefore(ctx, p); found || err != nil {
+		return t, err
+	}
+	r := Record{ID: tenant.NewID(), Slug: p.Slug, Name: cmp.Or(p.Name, p.Slug), Plan: p.Plan, State: StateActive, Revision: 1}
+	r.Schema = r.ID.SchemaName()
+	if err := c.before(ctx, Event{Action: ActionCreate, Tenant: r, At: time.Now().UTC()}); err != nil {
+		return tenant.Tenant{}, err
+	}
+	err := c.inTx(ctx, func(tx pgx.Tx) error { return c.make(ctx, tx, &r, p) })
+	if tenant.CodeOf(err) == tenant.CodeConflict {
+		// It may be one with the same key that was in the way.
+		if t, found, errFound := c.madeBefore(ctx, p); found || errFound != nil {
+			return t, errFound
 		}
-	case undefinedTable:
-		return failf(tenant.CodeSchema, "the shared schema is not installed: %w", err)
 	}
+	if err != nil {
+		return tenant.Tenant{}, err
+	}
+	c.deliverAtOnce(ctx, r.ID)
+	return r.Tenant(), nil
+}
+
+// make is the transaction of Create. The tenant is in provisioning until the last
+// statement: should a text of the project end the transaction, what is left of it
+// is not routed.
+func (c *Catalog) make(ctx context.Context, tx pgx.Tx, r *Record, p CreateParams) error {
+	desired, err := c.forCreate(ctx, tx)
+	if err != nil {
+		return err
+	}
+	r.Version = desired.Fingerprint
+	if err := insertTenant(ctx, tx, r, p); err != nil {
+		return refused(err, *r)
+	}
+	if err := c.build(ctx, tx, r.Schema, desired.DDL); err != nil {
+		return err
+	}
+	if r.Version, err = settle(ctx, tx, r.Schema, r.ID.String(), desired); err != nil {
+		return err
+	}
+	if err := c.seed(ctx, tx, r.Schema, p); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE public.tenants SET state = $2 WHERE id = $1::uuid", r.ID.String(), StateActive); err != nil {
+		return err
+	}
+	after, err := readRecord(ctx, tx, "t.id = $1::uuid", r.ID.String())
+	if err != nil {
+		return err
+	}
+	*r = after
+	return c.tell(ctx, tx, Event{Action: ActionCreate, Tenant: after, At: time.Now().UTC()})
+}
+
+// insertTenant inserts the tenant's rows. Of two transactions with one slug the
+// second waits here for the first.
+func insertTenant(ctx context.Context, tx pgx.Tx, r *Record, p CreateParams) error {
+	columns := []string{"id", "slug", "name", "state", "schema_fingerprint"}
+	values := []string{"$1", "$2", "$3", "$4", "$5"}
+	args := []any{r.ID.String(), r.Slug, r.Name, StateProvisioning, r.Version}
+	if r.Plan != "" {
+		columns, values, args = append(columns, "plan"), append(values, "$6"), append(args, r.Plan)
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO public.tenants (%s) VALUES (%s)",
+		strings.Join(columns, ", "), strings.Join(values, ", ")), args...)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO bailiwick.tenants (tenant_id, skeleton, request_key, request_hash)
+		VALUES ($1::uuid, $2, nullif($3, ''), nullif($4, ''))`, r.ID.String(), tenant.SlugSkeleton(r.Slug), p.Key, p.hash())
 	return err
 }
 
-// createSchema makes the role and the schema, and leaves the search_path on it.
-func (c *Catalog) createSchema(ctx context.Context, tx pgx.Tx, t tenant.Tenant, ddl string) error {
-	name, runtime := tenant.QuoteIdent(t.Schema()), tenant.QuoteIdent(c.config.RuntimeRole)
-	var version int
-	if err := tx.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
-		return err
-	}
-	membership := "GRANT " + name + " TO " + runtime
-	if version >= setOption {
-		membership += " WITH INHERIT FALSE, SET TRUE"
-	}
-	err := execAll(ctx, tx,
-		"CREATE ROLE "+name+" NOLOGIN NOINHERIT",
-		membership,
-		"CREATE SCHEMA "+name,
-		TenantComment(t.Schema()),
-	)
+// build makes the role and the schema, and leaves the search_path on it.
+func (c *Catalog) build(ctx context.Context, tx pgx.Tx, schema, ddl string) error {
+	name := tenant.QuoteIdent(schema)
+	err := execAll(ctx, tx, strings.Join([]string{
+		"CREATE ROLE " + name + " NOLOGIN NOINHERIT",
+		membership(serverVersion(tx), schema, c.config.RuntimeRole),
+		"CREATE SCHEMA " + name,
+		TenantComment(schema),
+	}, ";\n"))
 	if state := stateOf(err); state == "42710" || state == "42P06" {
-		return failf(tenant.CodeConflict, "role or schema %s exists, and is not adopted: %w", t.Schema(), err)
+		return failf(tenant.CodeConflict, "role or schema %s exists, and is not adopted: %w", schema, err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := script(ctx, tx, "tenant schema", t.Schema(), ddl); err != nil {
+	if err := script(ctx, tx, "tenant schema", schema, ddl); err != nil {
 		return err
 	}
-	return execAll(ctx, tx, TenantGrants(t.Schema())...)
+	return execAll(ctx, tx, grantsOf(schema))
+}
+
+// seed fills the new schema.
+func (c *Catalog) seed(ctx context.Context, tx pgx.Tx, schema string, p CreateParams) error {
+	if text := c.config.Schema.TenantSeed; text != "" {
+		if _, err := tx.Exec(ctx, "SELECT pg_catalog.set_config('bailiwick.owner_email', $1, true)", p.OwnerEmail); err != nil {
+			return err
+		}
+		if err := script(ctx, tx, "tenant seed", schema, text); err != nil {
+			return err
+		}
+	}
+	if p.Seed == nil {
+		return nil
+	}
+	if err := p.Seed(ctx, tx); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	return nil
 }
 
 // Plans lists the plans that a tenant can have, by name. It is empty for a

@@ -80,6 +80,9 @@ func (c *Catalog) Install(ctx context.Context) error {
 		if err := c.adoptPublic(ctx, tx); err != nil {
 			return err
 		}
+		if err := adoptTenants(ctx, tx); err != nil {
+			return err
+		}
 		return c.installOnce(ctx, tx, metaSeed, c.config.Schema.Seed, func(ctx context.Context, tx pgx.Tx, _ string) error {
 			return script(ctx, tx, "seed", "public", c.config.Schema.Seed)
 		})
@@ -121,6 +124,10 @@ func (c *Catalog) limitPublic(ctx context.Context, tx pgx.Tx) error {
 	return c.checkRuntimeRole(ctx, tx)
 }
 
+// LedgerVersion names the version of Bailiwick's own tables, for who keeps copies
+// of databases that have them.
+func LedgerVersion() string { return Version(ledger) }
+
 // InstallLedger makes Bailiwick's own tables where they are missing, as in a
 // database that an earlier version has installed. It changes nothing else.
 func (c *Catalog) InstallLedger(ctx context.Context) error {
@@ -128,7 +135,10 @@ func (c *Catalog) InstallLedger(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock($1)", installLock); err != nil {
 			return err
 		}
-		return c.installLedger(ctx, tx)
+		if err := c.installLedger(ctx, tx); err != nil {
+			return err
+		}
+		return adoptTenants(ctx, tx)
 	})), "install the ledger")
 }
 
@@ -219,4 +229,36 @@ func (c *Catalog) adoptPublic(ctx context.Context, tx pgx.Tx) error {
 	}
 	text := c.config.Schema.Public
 	return SetCurrent(ctx, tx, Desired{Scope: ScopePublic, Version: Version(text), Fingerprint: state.Fingerprint, DDL: text})
+}
+
+// adoptTenants gives a row of Bailiwick's own to tenants that have none, since an
+// earlier version or another hand has made them. Of those that look alike the
+// first has the skeleton.
+func adoptTenants(ctx context.Context, tx pgx.Tx) error {
+	var there bool
+	if err := tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass('public.tenants') IS NOT NULL").Scan(&there); err != nil || !there {
+		return err
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT t.id::text, t.slug FROM public.tenants AS t LEFT JOIN bailiwick.tenants AS b ON b.tenant_id = t.id
+		WHERE b.skeleton IS NULL AND t.state::text <> 'purged' ORDER BY t.slug`)
+	if err != nil {
+		return err
+	}
+	var ids, skeletons []string
+	var id, slug string
+	_, err = pgx.ForEachRow(rows, []any{&id, &slug}, func() error {
+		ids, skeletons = append(ids, id), append(skeletons, tenant.SlugSkeleton(slug))
+		return nil
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO bailiwick.tenants AS b (tenant_id, skeleton)
+		SELECT n.id::uuid, CASE WHEN pg_catalog.row_number() OVER (PARTITION BY n.skeleton ORDER BY n.place) = 1
+			AND NOT EXISTS (SELECT FROM bailiwick.tenants AS o WHERE o.skeleton = n.skeleton) THEN n.skeleton END
+		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (id, skeleton, place)
+		ON CONFLICT (tenant_id) DO UPDATE SET skeleton = excluded.skeleton`, ids, skeletons)
+	return err
 }

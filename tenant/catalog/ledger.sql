@@ -93,8 +93,10 @@ CREATE TABLE IF NOT EXISTS bailiwick.tenants (
     purge_after   timestamptz,
     purged_at     timestamptz,
     former_slug   text, -- of a purged tenant, whose slug is free again
+    skeleton      text, -- of the slug; see tenant.SlugSkeleton. Unset where another one had it before
     CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id),
-    CONSTRAINT tenants_request_key_key UNIQUE (request_key)
+    CONSTRAINT tenants_request_key_key UNIQUE (request_key),
+    CONSTRAINT tenants_skeleton_key UNIQUE (skeleton)
 );
 
 -- What was done to tenants, by whom. Rows are added and never changed.
@@ -113,10 +115,18 @@ CREATE TABLE IF NOT EXISTS bailiwick.audit (
 CREATE INDEX IF NOT EXISTS audit_tenant_id_idx ON bailiwick.audit (tenant_id, id DESC);
 CREATE INDEX IF NOT EXISTS audit_run_idx ON bailiwick.audit (run, tenant_id) WHERE run IS NOT NULL;
 
--- What is still to be told to hooks, written in the transaction of the change.
+-- The hooks that there are, by name. Each step is told to all of them, whichever
+-- process takes it.
+CREATE TABLE IF NOT EXISTS bailiwick.hooks (
+    name    text        NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT pg_catalog.now(), -- when a process last had it
+    CONSTRAINT hooks_pkey PRIMARY KEY (name)
+);
+
+-- What is still to be told to hooks, written in the transaction of the step.
 CREATE TABLE IF NOT EXISTS bailiwick.outbox (
     id         bigint      GENERATED ALWAYS AS IDENTITY,
-    action     text        NOT NULL,
+    hook       text        NOT NULL,
     tenant_id  uuid        NOT NULL,
     event      jsonb       NOT NULL,
     attempts   integer     NOT NULL DEFAULT 0,
@@ -126,7 +136,8 @@ CREATE TABLE IF NOT EXISTS bailiwick.outbox (
     done_at    timestamptz,
     CONSTRAINT outbox_pkey PRIMARY KEY (id)
 );
-CREATE INDEX IF NOT EXISTS outbox_due_idx ON bailiwick.outbox (due_at, id) WHERE done_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_due_idx ON bailiwick.outbox (hook, due_at, id) WHERE done_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_tenant_id_idx ON bailiwick.outbox (tenant_id, hook, id) WHERE done_at IS NULL;
 
 -- Custom host names. Several tenants may claim one; the first to prove it has it.
 CREATE TABLE IF NOT EXISTS bailiwick.domains (

@@ -26,6 +26,19 @@ type Record struct {
 	Ring      string    `json:"ring,omitempty"`
 	Plan      string    `json:"plan,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Revision grows with each change. See [Ref].
+	Revision int64 `json:"revision,omitempty"`
+	// Reason is why the tenant is suspended or offboarded.
+	Reason string `json:"reason,omitempty"`
+	// NotBefore is set once the tenant was offboarded: tokens and keys from
+	// before are dead.
+	NotBefore    time.Time `json:"not_before,omitzero"`
+	OffboardedAt time.Time `json:"offboarded_at,omitzero"`
+	// PurgeAfter is when the grace of an offboarded tenant ends.
+	PurgeAfter time.Time `json:"purge_after,omitzero"`
+	PurgedAt   time.Time `json:"purged_at,omitzero"`
+	// FormerSlug is what a purged tenant was called.
+	FormerSlug string `json:"former_slug,omitempty"`
 }
 
 // Tenant is what a query needs to know of the record.
@@ -33,11 +46,14 @@ func (r Record) Tenant() tenant.Tenant {
 	return tenant.Tenant{ID: r.ID, Slug: r.Slug, Version: r.Version, Node: r.Node}
 }
 
-// Columns that a project may do without are read as JSON, where they may be missing.
+// Columns that a project may do without are read as JSON, where they may be
+// missing. A tenant that was made before bailiwick.tenants is at its first revision.
 const selectRecords = `
 	SELECT t.id::text, t.slug, t.name, t.state::text, t.schema_fingerprint, t.node,
-	       coalesce(j ->> 'ring', ''), coalesce(j ->> 'plan', ''), (j ->> 'created_at')::timestamptz
-	FROM public.tenants AS t, LATERAL to_jsonb(t) AS j`
+	       coalesce(j ->> 'ring', ''), coalesce(j ->> 'plan', ''), (j ->> 'created_at')::timestamptz,
+	       coalesce(b.revision, 1), coalesce(b.reason, ''), b.not_before, b.offboarded_at, b.purge_after, b.purged_at,
+	       coalesce(b.former_slug, '')
+	FROM public.tenants AS t LEFT JOIN bailiwick.tenants AS b ON b.tenant_id = t.id, LATERAL to_jsonb(t) AS j`
 
 // List returns all tenants, in the order of their slugs.
 func (c *Catalog) List(ctx context.Context) ([]Record, error) {
@@ -54,33 +70,57 @@ func (c *Catalog) List(ctx context.Context) ([]Record, error) {
 // Get returns the tenant with a slug, whatever its state. There being none is
 // CodeNotFound.
 func (c *Catalog) Get(ctx context.Context, slug string) (Record, error) {
-	rows, err := c.pool.Query(ctx, selectRecords+" WHERE t.slug = $1", slug)
-	if err == nil {
-		var r Record
-		if r, err = pgx.CollectExactlyOneRow(rows, scanRecord); err == nil {
-			return r, nil
-		}
+	return c.Find(ctx, Ref{Slug: slug})
+}
+
+// Find returns a tenant, whatever its state. There being none is CodeNotFound,
+// and its being at another revision CodeConflict.
+func (c *Catalog) Find(ctx context.Context, ref Ref) (Record, error) {
+	condition, args, err := ref.condition()
+	if err != nil {
+		return Record{}, err
 	}
+	r, err := readRecord(ctx, c.pool, condition, args...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Record{}, failf(tenant.CodeNotFound, "there is no tenant %q", slug)
+		return Record{}, failf(tenant.CodeNotFound, "there is no %s", ref)
 	}
-	return Record{}, wrap(notInstalled(err), "get tenant "+slug)
+	if err == nil {
+		err = ref.unchanged(r)
+	}
+	if err != nil {
+		return Record{}, wrap(notInstalled(err), "find "+ref.String())
+	}
+	return r, nil
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func readRecord(ctx context.Context, q querier, condition string, args ...any) (Record, error) {
+	rows, err := q.Query(ctx, selectRecords+" WHERE "+condition, args...)
+	if err != nil {
+		return Record{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanRecord)
 }
 
 func notInstalled(err error) error {
-	if stateOf(err) == undefinedTable {
-		return failf(tenant.CodeSchema, "the shared schema is not installed: %w", err)
+	switch stateOf(err) {
+	case undefinedTable, undefinedColumn, undefinedSchema:
+		return failf(tenant.CodeSchema, "the shared schema is not installed, or by an earlier version: %w", err)
 	}
 	return err
 }
 
 func scanRecord(row pgx.CollectableRow) (Record, error) {
 	var (
-		r       Record
-		id      string
-		created *time.Time
+		r     Record
+		id    string
+		times [5]*time.Time
 	)
-	err := row.Scan(&id, &r.Slug, &r.Name, &r.State, &r.Version, &r.Node, &r.Ring, &r.Plan, &created)
+	err := row.Scan(&id, &r.Slug, &r.Name, &r.State, &r.Version, &r.Node, &r.Ring, &r.Plan, &times[0],
+		&r.Revision, &r.Reason, &times[1], &times[2], &times[3], &times[4], &r.FormerSlug)
 	if err != nil {
 		return Record{}, err
 	}
@@ -88,8 +128,10 @@ func scanRecord(row pgx.CollectableRow) (Record, error) {
 		return Record{}, err
 	}
 	r.Schema = r.ID.SchemaName()
-	if created != nil {
-		r.CreatedAt = created.UTC()
+	for i, to := range []*time.Time{&r.CreatedAt, &r.NotBefore, &r.OffboardedAt, &r.PurgeAfter, &r.PurgedAt} {
+		if times[i] != nil {
+			*to = times[i].UTC()
+		}
 	}
 	return r, nil
 }

@@ -32,11 +32,12 @@ type template struct {
 func templateOf(o Options) (template, error) {
 	text, err := json.Marshal(struct {
 		Layout               int
+		Ledger               string
 		Schema               catalog.Schema
 		Tenants              int
 		Plan                 string
 		PublicSQL, TenantSQL string
-	}{layout, o.Schema, o.Tenants, o.Plan, o.PublicSQL, o.TenantSQL})
+	}{layout, catalog.LedgerVersion(), o.Schema, o.Tenants, o.Plan, o.PublicSQL, o.TenantSQL})
 	if err != nil {
 		return template{}, err
 	}

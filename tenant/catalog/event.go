@@ -1,0 +1,42 @@
+package catalog
+
+import (
+	"context"
+	"time"
+)
+
+// Event is a step in the life of a tenant.
+type Event struct {
+	// ID grows with each event. It is zero as long as the step is not taken. A
+	// hook that hears of an event twice knows it by its ID.
+	ID int64 `json:"-"`
+	// Action is one of the constants ActionCreate to ActionPurge.
+	Action string `json:"action"`
+	// Tenant is the tenant after the step.
+	Tenant Record `json:"tenant"`
+	// Was is the tenant before the step; zero when it is created.
+	Was Record `json:"was,omitzero"`
+	// Actor is who took the step. See [WithActor].
+	Actor string `json:"actor"`
+	// Run is the bulk run that the step was a part of, if it was.
+	Run string    `json:"run,omitempty"`
+	At  time.Time `json:"at"`
+}
+
+// Hook is a project's own code around the steps in the life of tenants, such as
+// what makes and removes what a tenant has outside of the database.
+type Hook struct {
+	// Name tells hooks apart, in the outbox and in errors. It must be set, and
+	// must stay what it is: a hook of another name has heard of nothing.
+	Name string
+	// Before is asked before a step, outside of its transaction, by the process
+	// that takes it. An error stops the step. Nil asks nothing. The step may
+	// still fail afterwards.
+	Before func(ctx context.Context, e Event) error
+	// After is told of a step that was taken, at least once, and of the steps of
+	// one tenant in their order. It is told at once by the process that took the
+	// step, when that has the hook; otherwise, or when After fails, by
+	// [Catalog.Deliver], later and later each time. It has a minute. Nil is told
+	// nothing.
+	After func(ctx context.Context, e Event) error
+}

@@ -1,0 +1,268 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+// Ref says which tenant is meant, by its slug, its id, or both.
+type Ref struct {
+	Slug string
+	ID   tenant.ID
+	// Revision is [Record.Revision] as the caller has seen it: a tenant that has
+	// changed since is CodeConflict. Zero takes the tenant as it is.
+	Revision int64
+}
+
+func (r Ref) String() string {
+	switch {
+	case r.ID.IsZero():
+		return "tenant " + r.Slug
+	case r.Slug == "":
+		return "tenant " + r.ID.String()
+	}
+	return "tenant " + r.Slug + " (" + r.ID.String() + ")"
+}
+
+// condition is the part of a WHERE clause on public.tenants, as t, that the
+// tenant is found by.
+func (r Ref) condition() (sql string, args []any, err error) {
+	switch {
+	case r.ID.IsZero() && r.Slug == "":
+		return "", nil, failf(tenant.CodeInvalid, "no tenant is named: give its slug or its id")
+	case r.ID.IsZero():
+		return "t.slug = $1", []any{r.Slug}, nil
+	case r.Slug == "":
+		return "t.id = $1::uuid", []any{r.ID.String()}, nil
+	}
+	return "t.id = $1::uuid AND t.slug = $2", []any{r.ID.String(), r.Slug}, nil
+}
+
+// OffboardParams say how a tenant leaves.
+type OffboardParams struct {
+	// Grace is how long the tenant can be restored before it may be purged. Zero
+	// lets it be purged at once.
+	Grace time.Duration
+	// Reason is for people, and kept in the audit.
+	Reason string
+}
+
+// The methods below take one step each, in one transaction with the row of the
+// audit and what hooks are to be told. A step that is not possible in the
+// tenant's state is CodeConflict; one whose outcome is there already changes
+// nothing and returns the tenant as it is, so that each can be repeated.
+
+// Rename gives a tenant another slug, which is its host name. The schema stays
+// where it is, and the old slug is free at once. A slug that is taken, or looks
+// like another tenant's, is CodeConflict.
+func (c *Catalog) Rename(ctx context.Context, ref Ref, slug string) (Record, error) {
+	if _, err := tenant.ParseNewSlug(slug); err != nil {
+		return Record{}, err
+	}
+	return c.take(ctx, step{action: ActionRename, ref: ref, change: func(r *Record, _ time.Time) { r.Slug = slug }})
+}
+
+// SetName gives a tenant another name for people.
+func (c *Catalog) SetName(ctx context.Context, ref Ref, name string) (Record, error) {
+	if strings.TrimSpace(name) == "" {
+		return Record{}, failf(tenant.CodeInvalid, "the name of a tenant can't be empty")
+	}
+	return c.take(ctx, step{action: ActionSetName, ref: ref, change: func(r *Record, _ time.Time) { r.Name = name }})
+}
+
+// SetPlan puts a tenant on another plan, one of public.plans. A shared schema in
+// which tenants have no plan is CodeInvalid.
+func (c *Catalog) SetPlan(ctx context.Context, ref Ref, plan string) (Record, error) {
+	if plan == "" {
+		return Record{}, failf(tenant.CodeInvalid, "the plan of a tenant can't be empty")
+	}
+	return c.take(ctx, step{action: ActionSetPlan, ref: ref, change: func(r *Record, _ time.Time) { r.Plan = plan }})
+}
+
+// Suspend takes a tenant out of service until Resume. Its tokens and keys live.
+func (c *Catalog) Suspend(ctx context.Context, ref Ref, reason string) (Record, error) {
+	return c.take(ctx, step{action: ActionSuspend, ref: ref, change: func(r *Record, _ time.Time) { r.Reason = reason }})
+}
+
+// Resume puts a suspended tenant back into service, or one in provisioning that
+// is complete.
+func (c *Catalog) Resume(ctx context.Context, ref Ref) (Record, error) {
+	return c.take(ctx, step{
+		action: ActionResume, ref: ref, work: complete,
+		change: func(r *Record, _ time.Time) { r.Reason = "" },
+	})
+}
+
+// Offboard takes a tenant out of service for good: it is not routed any more, and
+// tokens and keys from before are dead, also when it is restored. Its data stay
+// until they are purged.
+func (c *Catalog) Offboard(ctx context.Context, ref Ref, p OffboardParams) (Record, error) {
+	if p.Grace < 0 {
+		return Record{}, failf(tenant.CodeInvalid, "a grace of %s: it can't be negative", p.Grace)
+	}
+	return c.take(ctx, step{action: ActionOffboard, ref: ref, change: func(r *Record, at time.Time) {
+		r.Reason = p.Reason
+		r.NotBefore, r.OffboardedAt, r.PurgeAfter = at, at, at.Add(p.Grace).Truncate(time.Microsecond)
+	}})
+}
+
+// Restore brings an offboarded tenant back into service, until it is purged. Its
+// people have to sign in anew. A tenant that has missed rollouts needs
+// `bailiwick schema apply`; until then its requests are answered with 503 where
+// its schema does not fit.
+func (c *Catalog) Restore(ctx context.Context, ref Ref) (Record, error) {
+	return c.take(ctx, step{
+		action: ActionRestore, ref: ref, work: complete,
+		change: func(r *Record, _ time.Time) { r.Reason, r.OffboardedAt, r.PurgeAfter = "", time.Time{}, time.Time{} },
+	})
+}
+
+// step is what take takes.
+type step struct {
+	action string
+	ref    Ref
+	// work may refuse the step, and does what there is to do in the database
+	// beside the registry, within the transaction. Nil is nothing.
+	work func(ctx context.Context, tx pgx.Tx, r Record, at time.Time) error
+	// change is what becomes of the tenant, but for its state.
+	change func(r *Record, at time.Time)
+}
+
+// take takes a step: hooks are asked, the registry is changed, hooks are told.
+func (c *Catalog) take(ctx context.Context, s step) (Record, error) {
+	r, err := c.taken(ctx, s)
+	if err != nil {
+		return Record{}, wrap(notInstalled(err), s.action+" "+s.ref.String())
+	}
+	return r, nil
+}
+
+func (c *Catalog) taken(ctx context.Context, s step) (r Record, err error) {
+	if err := c.register(ctx); err != nil {
+		return r, err
+	}
+	if s.ref.Revision, err = c.ask(ctx, s); err != nil {
+		return r, err
+	}
+	deadline := time.Now().Add(c.config.LockTimeout)
+	for {
+		r, changed, err := c.commit(ctx, s)
+		switch {
+		case errors.Is(err, errAtWork) && time.Now().Before(deadline):
+			if err := sleep(ctx, atWorkPause); err != nil {
+				return r, err
+			}
+			continue
+		case err == nil && changed:
+			c.deliverAtOnce(ctx, r.ID)
+		}
+		return r, err
+	}
+}
+
+// commit is the transaction of a step.
+func (c *Catalog) commit(ctx context.Context, s step) (after Record, changed bool, err error) {
+	err = c.inTx(ctx, func(tx pgx.Tx) error {
+		before, at, err := lockRecord(ctx, tx, s.ref)
+		if err != nil {
+			return err
+		}
+		if after, err = s.outcome(before, at); err != nil || after == before {
+			return err
+		}
+		if s.work != nil {
+			if err := s.work(ctx, tx, before, at); err != nil {
+				return err
+			}
+		}
+		after.Revision++
+		changed = true
+		if err := update(ctx, tx, before, after); err != nil {
+			return err
+		}
+		return c.tell(ctx, tx, Event{Action: s.action, Tenant: after, Was: before, At: at})
+	})
+	return after, changed, err
+}
+
+// outcome is what the step makes of a tenant: the same record when it has been
+// taken before.
+func (s step) outcome(before Record, at time.Time) (Record, error) {
+	to := transitions[s.action].to
+	if to != "" && before.State == to {
+		return before, nil
+	}
+	if err := legal(s.action, before); err != nil {
+		return Record{}, err
+	}
+	after := before
+	after.State = cmp.Or(to, before.State)
+	s.change(&after, at)
+	return after, nil
+}
+
+// ask asks the hooks, and returns the revision of the tenant that they were
+// asked about. A tenant that changes meanwhile is a conflict.
+func (c *Catalog) ask(ctx context.Context, s step) (revision int64, err error) {
+	if !c.asks() {
+		return s.ref.Revision, nil
+	}
+	was, err := c.Find(ctx, s.ref)
+	if err != nil {
+		return 0, err
+	}
+	at := time.Now().UTC()
+	after, err := s.outcome(was, at)
+	if err != nil || after == was {
+		return was.Revision, err
+	}
+	return was.Revision, c.before(ctx, Event{Action: s.action, Tenant: after, Was: was, At: at})
+}
+
+// lockRecord keeps others from changing a tenant until the transaction ends, and
+// returns it with the time of the transaction.
+func lockRecord(ctx context.Context, tx pgx.Tx, ref Ref) (r Record, at time.Time, err error) {
+	condition, args, err := ref.condition()
+	if err != nil {
+		return r, at, err
+	}
+	// Locked first and read then: who has waited sees what was waited for.
+	var id string
+	err = tx.QueryRow(ctx, "SELECT t.id::text, pg_catalog.now() FROM public.tenants AS t WHERE "+condition+" FOR UPDATE", args...).Scan(&id, &at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, at, failf(tenant.CodeNotFound, "there is no %s", ref)
+	}
+	if err != nil {
+		return r, at, err
+	}
+	if r, err = readRecord(ctx, tx, "t.id = $1::uuid", id); err != nil {
+		return r, at, err
+	}
+	return r, at.UTC(), ref.unchanged(r)
+}
+
+// unchanged compares the revision.
+func (r Ref) unchanged(now Record) error {
+	if r.Revision != 0 && r.Revision != now.Revision {
+		return failf(tenant.CodeConflict, "tenant %s has changed: it is at revision %d, not %d; look at it again", now.Slug, now.Revision, r.Revision)
+	}
+	return nil
+}
+
+// complete checks that a tenant that is to be routed has what it takes.
+func complete(ctx context.Context, tx pgx.Tx, r Record, _ time.Time) error {
+	var schema, role bool
+	err := tx.QueryRow(ctx, `
+		SELECT pg_catalog.to_regnamespace($1) IS NOT NULL, pg_catalog.to_regrole($1) IS NOT NULL`, r.Schema).Scan(&schema, &role)
+	if err == nil && (!schema || !role) {
+		return failf(tenant.CodeSchema, "tenant %s has no schema or no role %s", r.Slug, r.Schema)
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/mail"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+)
+
+const (
+	maxKey   = 255
+	maxEmail = 254
+)
+
+// check refuses what can be refused without a look at the database.
+func (p CreateParams) check() error {
+	if _, err := tenant.ParseNewSlug(p.Slug); err != nil {
+		return err
+	}
+	if len(p.Key) > maxKey {
+		return failf(tenant.CodeInvalid, "an idempotency key of %d bytes; at most %d are allowed", len(p.Key), maxKey)
+	}
+	if p.OwnerEmail == "" {
+		return nil
+	}
+	address, err := mail.ParseAddress(p.OwnerEmail)
+	if err != nil || address.Address != p.OwnerEmail || len(p.OwnerEmail) > maxEmail {
+		return failf(tenant.CodeInvalid, "%q is no e-mail address", p.OwnerEmail)
+	}
+	return nil
+}
+
+// hash tells apart what was asked for under a key. It is empty without one.
+func (p CreateParams) hash() string {
+	if p.Key == "" {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{p.Slug, p.Name, p.Plan, p.OwnerEmail}))
+	return hex.EncodeToString(sum[:])
+}
+
+// madeBefore finds the tenant that was made with the key.
+func (c *Catalog) madeBefore(ctx context.Context, p CreateParams) (t tenant.Tenant, found bool, err error) {
+	if p.Key == "" {
+		return t, false, nil
+	}
+	var id, hash string
+	err = c.pool.QueryRow(ctx, "SELECT tenant_id::text, coalesce(request_hash, '') FROM bailiwick.tenants WHERE request_key = $1", p.Key).Scan(&id, &hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return t, false, nil
+	}
+	if err != nil {
+		return t, false, err
+	}
+	if hash != p.hash() {
+		return t, true, failf(tenant.CodeConflict, "the idempotency key was used for another request: %s", p.Key)
+	}
+	r, err := readRecord(ctx, c.pool, "t.id = $1::uuid", id)
+	if err == nil && r.State == StatePurged {
+		err = failf(tenant.CodeConflict, "the tenant that was made with the idempotency key has been purged: %s", p.Key)
+	}
+	return r.Tenant(), true, err
+}
