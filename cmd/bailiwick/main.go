@@ -23,6 +23,7 @@ func main() {
 }
 
 func run() int {
+	vetTool(os.Args[1:])
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := newRootCommand().ExecuteContext(ctx)
@@ -66,7 +67,7 @@ as they should be.`,
 	})
 	root.PersistentFlags().StringP("dir", "C", "", "the project's folder (default: the nearest at or above the working directory)")
 	root.AddCommand(newInitCommand(), newGenerateCommand(), newSQLCCommand())
-	root.AddCommand(newLintCommand(), newCheckCommand())
+	root.AddCommand(newLintCommand(), newVetCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand(), newSchemaCommand(), newHardenCommand())
 	root.AddCommand(newTokenCommand(), newDoctorCommand(), newVersionCommand())
 	finish(root)

@@ -2,6 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"go/ast"
+	"go/token"
+	"path"
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/internal/diag"
@@ -45,7 +48,7 @@ func parseAllow(text string) (allow, bool) {
 	switch {
 	case rule == "":
 		a.problem = "an allow comment without a rule"
-	case rules[rule] == "" && checked[rule] == "":
+	case rules[rule] == "" && checked[rule] == "" && vetted[rule] == "":
 		a.problem = fmt.Sprintf("allow comment of the unknown rule %q", rule)
 	case never[rule]:
 		a.problem = fmt.Sprintf("rule %s cannot be allowed", rule)
@@ -87,7 +90,7 @@ func settle(file string, found diag.List, allows []*allow) diag.List {
 	}
 	for _, a := range allows {
 		problem := a.problem
-		if problem == "" && !a.used && checked[a.rule] == "" {
+		if problem == "" && !a.used && checked[a.rule] == "" && (vetted[a.rule] == "" || path.Ext(file) != ".go") {
 			problem = fmt.Sprintf("allow comment of %s allows nothing", a.rule)
 		}
 		if problem == "" {
@@ -101,11 +104,11 @@ func settle(file string, found diag.List, allows []*allow) diag.List {
 	return found
 }
 
-// Allow is a comment that speaks of one of check's rules.
+// Allow is a comment that speaks of one of check's rules or of vet's.
 type Allow struct {
 	File         string
 	Line, Column int
-	// Query is the name of the query that the comment belongs to.
+	// Query is the name of the query that the comment belongs to; empty in Go.
 	Query, Rule, Reason string
 }
 
@@ -117,6 +120,18 @@ func CheckAllows(f File) []Allow {
 			if a.problem == "" && checked[a.rule] != "" {
 				list = append(list, Allow{File: f.Name, Line: a.line, Column: a.column, Query: s.name, Rule: a.rule, Reason: a.reason})
 			}
+		}
+	}
+	return list
+}
+
+// VetAllows returns the comments of a Go file that vet has to apply: each to the
+// findings of its own line and of the next.
+func VetAllows(fset *token.FileSet, tree *ast.File) []Allow {
+	var list []Allow
+	for _, a := range goAllows(fset, tree) {
+		if a.problem == "" && vetted[a.rule] != "" {
+			list = append(list, Allow{Line: a.line, Column: a.column, Rule: a.rule, Reason: a.reason})
 		}
 	}
 	return list

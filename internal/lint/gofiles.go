@@ -32,6 +32,16 @@ func Go(p *project.Project) (diag.List, error) {
 	return g.list, nil
 }
 
+// GoFile looks at one file of the project, Go or assembly, as [Go] does at all
+// of them. rel is its path below the project's root, with forward slashes.
+func GoFile(p *project.Project, rel string) (diag.List, error) {
+	g := &goGuard{project: p, facades: p.Scopes(), fset: token.NewFileSet()}
+	if err := g.file(p.Abs(rel), rel); err != nil {
+		return nil, fmt.Errorf("lint: %w", err)
+	}
+	return g.list, nil
+}
+
 type goGuard struct {
 	project *project.Project
 	facades []*project.Scope
@@ -51,6 +61,10 @@ func (g *goGuard) visit(file string, entry fs.DirEntry, err error) error {
 	if entry.IsDir() {
 		return g.directory(file, rel, entry.Name())
 	}
+	return g.file(file, rel)
+}
+
+func (g *goGuard) file(file, rel string) error {
 	switch path.Ext(rel) {
 	case ".go":
 		return g.goFile(file, rel)
@@ -96,7 +110,7 @@ func (g *goGuard) goFile(file, rel string) error {
 	g.imports(rel, tree)
 	g.linknames(rel, tree)
 	g.place(rel, src[:g.fset.PositionFor(tree.Package, false).Offset])
-	allows := g.goAllows(tree)
+	allows := goAllows(g.fset, tree)
 	if g.isOutput(rel) {
 		allows = nil // sqlc copies the comments of queries into its Go
 	}
@@ -178,7 +192,7 @@ func generatedBy(head []byte, tool string) bool {
 }
 
 // goAllows reads the allow comments of a Go file.
-func (g *goGuard) goAllows(tree *ast.File) []*allow {
+func goAllows(fset *token.FileSet, tree *ast.File) []*allow {
 	var list []*allow
 	for _, group := range tree.Comments {
 		for _, c := range group.List {
@@ -186,7 +200,7 @@ func (g *goGuard) goAllows(tree *ast.File) []*allow {
 			if !ok {
 				continue
 			}
-			pos := g.fset.PositionFor(c.Pos(), false)
+			pos := fset.PositionFor(c.Pos(), false)
 			a.line, a.column = pos.Line, pos.Column
 			list = append(list, &a)
 		}

@@ -108,6 +108,21 @@ var checked = map[string]string{
 	"nullable-parameter": "check: a parameter that may be null for a column that may not",
 }
 
+// The rules of bailiwick vet, which types decide and not a file alone.
+const (
+	RuleGoDatabase  = "go-database"
+	RuleGoKept      = "go-querier-kept"
+	RuleGoGoroutine = "go-querier-goroutine"
+)
+
+// vetted are the rules of bailiwick vet that a comment in a Go file can allow.
+// Lint knows their names; whether such a comment allows something, vet says.
+var vetted = map[string]string{
+	RuleGoDatabase:  "vet: Go that opens connections of its own, with pgx, pgxpool, pgconn or database/sql, outside the packages listed under `vet` in bailiwick.yaml",
+	RuleGoKept:      "vet: a querier kept in a struct, a package variable, a channel or a map, where it outlives its request",
+	RuleGoGoroutine: "vet: a querier given to a started goroutine, which may outlive its request",
+}
+
 // never are the rules that no comment can allow.
 var never = map[string]bool{
 	ruleSyntax: true, ruleAllow: true, ruleGoSyntax: true, ruleGoHandmade: true, ruleGoFacade: true,
@@ -119,10 +134,10 @@ type Rule struct {
 	Doc  string `json:"doc"`
 }
 
-// Rules returns all rules, sorted by name, those of check last.
+// Rules returns all rules, sorted by name, those of check and vet last.
 func Rules() []Rule {
 	var list []Rule
-	for _, all := range []map[string]string{rules, checked} {
+	for _, all := range []map[string]string{rules, checked, vetted} {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			list = append(list, Rule{Name: name, Doc: all[name]})
 		}

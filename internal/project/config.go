@@ -23,6 +23,12 @@ type config struct {
 	Announced string      `yaml:"announced"`
 	Tenant    configScope `yaml:"tenant"`
 	Public    configScope `yaml:"public"`
+	Vet       configVet   `yaml:"vet"`
+}
+
+type configVet struct {
+	// Database lists the packages that may open connections of their own.
+	Database []string `yaml:"database"`
 }
 
 type configScope struct {
@@ -69,10 +75,25 @@ func (l *loader) loadConfig() config {
 		*output.to = l.inside(ConfigFile, line, output.name, output.value)
 		l.importable(ConfigFile, line, output.name, *output.to)
 	}
+	l.project.Database = l.folders("database", c.Vet.Database)
 	if !l.exists(l.project.OpenAPI) {
 		l.reportf(l.project.OpenAPI, 0, "missing-file", "", "write the document, or name it as `openapi` in "+ConfigFile, "there is no such file")
 	}
 	return c
+}
+
+// folders cleans a list of folders; one that ends in /... means those below it too.
+func (l *loader) folders(field string, list []string) []string {
+	var clean []string //nolint:prealloc // No list stays nil.
+	for _, given := range list {
+		dir, below := strings.CutSuffix(given, "/...")
+		dir = l.inside(ConfigFile, lineOf(&l.config, field, 0), field, dir)
+		if below {
+			dir += "/..."
+		}
+		clean = append(clean, dir)
+	}
+	return clean
 }
 
 // inside cleans a path and insists that it stays within the project.

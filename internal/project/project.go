@@ -45,6 +45,9 @@ type Project struct {
 	API, Handlers string
 	// Client is the output folder of the Go client; empty without one.
 	Client string
+	// Database lists the folders of packages that may open connections of their
+	// own; one that ends in /... means those below it too.
+	Database []string
 	// Tenant describes the schema that every tenant has.
 	Tenant *Scope
 	// Public describes the shared schema; nil when the project has no such
