@@ -20,6 +20,7 @@ paths:
   /things:
     get:
       operationId: listThings
+      security: []
       responses:
         "200":
           description: OK.

@@ -82,6 +82,7 @@ RETURNING *;
 		fmt.Fprintf(&paths, `  /%[1]s/{id}:
     get:
       operationId: get%[1]s
+      security: []
       x-query: Get%[1]s
       parameters: [{name: id, in: path, required: true, schema: {type: string, format: uuid}}]
       responses:
@@ -92,6 +93,7 @@ RETURNING *;
 			fmt.Fprintf(&paths, `  /%[1]s:
     get:
       operationId: list%[1]s
+      security: []
       x-query: List%[1]s
       parameters:
         - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 100, default: 20}}

@@ -178,7 +178,7 @@ func TestCursorKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		doc := load(t, `{openapi: 3.0.3, info: {title: x, version: "1"}, paths: {/list: {get: {operationId: list, responses: {"200": {description: ok}}}}}}`)
+		doc := load(t, `{openapi: 3.0.3, info: {title: x, version: "1"}, paths: {/list: {get: {operationId: list, security: [], responses: {"200": {description: ok}}}}}}`)
 		h, err := rest.Wrap(doc, rest.Options{Keys: keys, Logger: slog.New(slog.DiscardHandler)}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if cursor == "" {
 				cursor = sign(r.Context(), t, "list", 1)

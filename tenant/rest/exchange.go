@@ -37,21 +37,6 @@ func Subject(ctx context.Context) string {
 	return subject
 }
 
-// WithScopes returns a context of what the authenticated user may do: the names
-// that the document's `security` uses. [Wrap] holds them against the operation's.
-func WithScopes(ctx context.Context, scopes []string) context.Context {
-	return context.WithValue(ctx, scopesKey{}, scopes)
-}
-
-// Scopes is what the authenticated user may do; nil when nobody has said.
-func Scopes(ctx context.Context) []string {
-	scopes, ok := ctx.Value(scopesKey{}).([]string)
-	if !ok {
-		return nil
-	}
-	return scopes
-}
-
 // RequestID is the id of the request: the client's X-Request-ID if that is 8 to
 // 64 letters, digits, dots, hyphens and underscores, else one that [Wrap] gave.
 // It is sent as X-Request-ID and stands in every line of the log; empty outside of Wrap.

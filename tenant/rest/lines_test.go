@@ -22,9 +22,11 @@ paths:
   /lines:
     get:
       operationId: getLines
+      security: []
       responses: {"200": {description: ok, content: {application/x-ndjson: {schema: {type: string, format: binary}}}}}
     post:
       operationId: putLines
+      security: []
       x-max-body: 1073741824
       requestBody:
         required: true
@@ -35,6 +37,7 @@ paths:
   /small:
     post:
       operationId: putSmall
+      security: []
       x-max-body: 10
       requestBody:
         content: {application/octet-stream: {schema: {type: string, format: binary}}}
@@ -253,7 +256,7 @@ func TestStreamedDocuments(t *testing.T) {
 		"limit":       {`x-max-body: 0, requestBody: {content: {application/json: {schema: {}}}}`, "x-max-body 0"},
 		"no number":   {`x-max-body: 1 MiB, requestBody: {content: {application/json: {schema: {}}}}`, "x-max-body 1 MiB"},
 	} {
-		doc := load(t, `{openapi: 3.0.3, info: {title: x, version: "1"}, paths: {/a: {post: {operationId: a, responses: {"200": {description: ok}}, `+c.operation+`}}}}`)
+		doc := load(t, `{openapi: 3.0.3, info: {title: x, version: "1"}, paths: {/a: {post: {operationId: a, security: [], responses: {"200": {description: ok}}, `+c.operation+`}}}}`)
 		if _, err := rest.Wrap(doc, rest.Options{}, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -52,6 +52,9 @@ type Options struct {
 	// tenant.NewContext and WithSubject). Its errors are answered by WriteError.
 	// It may be nil only for a document without secured operations.
 	Authenticate func(r *http.Request, op Operation) (context.Context, error)
+	// Scoped tells that Authenticate says what the caller may do, see WithScopes.
+	// Without it a document that wants scopes is refused.
+	Scoped bool
 	// MaxBody limits the body in bytes; zero means DefaultMaxBody. The x-max-body
 	// of an operation replaces it.
 	MaxBody int64
@@ -64,11 +67,13 @@ type Options struct {
 
 // Wrap puts in front of next, which routes by itself, what every request of the
 // document goes through: a request id, a line in the log, recovery from panics,
-// routing (404, 405 with Allow), authentication, the limit of the body (413),
-// and validation with defaults applied (400, 415, 422). The document's servers
+// routing (404, 405 with Allow), authentication, scopes (403), the limit of the
+// body (413), and validation with defaults applied (400, 415, 422). The document's servers
 // are ignored: which hosts count is Authenticate's business.
 //
-// It fails when the document can't be routed by http.ServeMux.
+// It fails when the document can't be routed by http.ServeMux, and when an
+// operation does not say who may call it or names a scheme or a scope that the
+// document does not define.
 func Wrap(doc *openapi3.T, opts Options, next http.Handler) (http.Handler, error) {
 	if opts.MaxBody == 0 {
 		opts.MaxBody = DefaultMaxBody
@@ -186,9 +191,9 @@ func (h *handler) add(doc *openapi3.T, template string, item *openapi3.PathItem,
 	if err != nil {
 		return err
 	}
-	operation := describe(doc, op)
-	if operation.Secured && h.opts.Authenticate == nil {
-		return errors.New("the operation is secured, but Options.Authenticate is nil")
+	operation, err := h.describe(doc, op)
+	if err != nil {
+		return err
 	}
 	limit, err := maxBody(op, h.opts.MaxBody)
 	if err != nil {
@@ -245,8 +250,8 @@ func (h *handler) authenticate(r *http.Request, op Operation) (*http.Request, er
 	if err != nil {
 		return r, err
 	}
-	ex.bound(ctx)                  //nolint:contextcheck // Authenticate derives it from the request's.
-	return r.WithContext(ctx), nil //nolint:contextcheck // As above.
+	ex.bound(ctx)                             //nolint:contextcheck // Authenticate derives it from the request's.
+	return r.WithContext(ctx), op.permit(ctx) //nolint:contextcheck // As above.
 }
 
 // recovered answers a panic with 500. The server's own way to cut a connection is left alone.
@@ -258,20 +263,28 @@ func (ex *exchange) recovered(r *http.Request, v any) bool {
 	return true
 }
 
-// describe reads what authentication must know from the operation and the document.
-func describe(doc *openapi3.T, op *openapi3.Operation) Operation {
+// describe reads what authentication must know from the operation and the
+// document, and refuses what this handler could not hold callers to.
+func (h *handler) describe(doc *openapi3.T, op *openapi3.Operation) (Operation, error) {
 	result := Operation{ID: op.OperationID, Scope: ScopeTenant}
 	if scope, ok := op.Extensions["x-scope"].(string); ok {
 		result.Scope = scope
 	}
-	demands := doc.Security
-	if op.Security != nil {
-		demands = *op.Security
+	err := result.demand(doc, op)
+	switch {
+	case err != nil:
+		return Operation{}, err
+	case result.Secured && h.opts.Authenticate == nil:
+		return Operation{}, errors.New("the operation is secured, but Options.Authenticate is nil")
+	case result.Scopes != nil && !h.opts.Scoped:
+		return Operation{}, ErrUnscoped
 	}
-	optional := slices.ContainsFunc(demands, func(d openapi3.SecurityRequirement) bool { return len(d) == 0 })
-	result.Secured = len(demands) > 0 && !optional
-	return result
+	return result, nil
 }
+
+// ErrUnscoped is why [Wrap] fails on a document whose operations want scopes
+// where nothing ever says what a caller may do.
+var ErrUnscoped = errors.New("the operation wants scopes, but Options.Scoped is false, so that no caller would ever have any")
 
 // muxPattern writes a path template as ServeMux reads it. The wildcards' own
 // names don't matter here, and need not be Go identifiers in a document.

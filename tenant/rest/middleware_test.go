@@ -230,9 +230,9 @@ func TestErrorAfterTheResponseBeganCutsTheConnection(t *testing.T) {
 func TestDocumentsThatCannotBeServed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ paths, want string }{
-		"mixed segment":  {`{"/a/x{id}": {get: {operationId: a, parameters: [{name: id, in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}}`, `segment "x{id}"`},
+		"mixed segment":  {`{"/a/x{id}": {get: {operationId: a, security: [], parameters: [{name: id, in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}}`, `segment "x{id}"`},
 		"not authentic":  {`{"/a": {get: {operationId: a, security: [{bearer: []}], responses: {"200": {description: ok}}}}}`, "Authenticate is nil"},
-		"ambiguous path": {`{"/a/{x}/b": {get: {operationId: a, parameters: [{name: x, in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}, "/a/b/{y}": {get: {operationId: b, parameters: [{name: "y", in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}}`, "conflicts"},
+		"ambiguous path": {`{"/a/{x}/b": {get: {operationId: a, security: [], parameters: [{name: x, in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}, "/a/b/{y}": {get: {operationId: b, security: [], parameters: [{name: "y", in: path, required: true, schema: {type: string}}], responses: {"200": {description: ok}}}}}`, "conflicts"},
 	} {
 		doc := load(t, `{openapi: 3.0.3, info: {title: x, version: "1"}, components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}, paths: `+c.paths+`}`)
 		_, err := rest.Wrap(doc, rest.Options{}, http.NotFoundHandler())

@@ -98,7 +98,7 @@ func TestRequestID(t *testing.T) {
 func TestDeprecation(t *testing.T) {
 	t.Parallel()
 	operation := func(id, more string) string {
-		return `get: {operationId: ` + id + `, responses: {"200": {description: ok}}, ` + more + `}`
+		return `get: {operationId: ` + id + `, security: [], responses: {"200": {description: ok}}, ` + more + `}`
 	}
 	doc := func(paths string) string {
 		return "openapi: 3.0.3\ninfo: {title: x, version: \"1\"}\npaths:\n" + paths

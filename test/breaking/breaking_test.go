@@ -28,6 +28,7 @@ paths:
   /things:
     get:
       operationId: listThings
+      security: []
       responses:
         "200":
           description: OK.

@@ -104,23 +104,19 @@ func Load(ctx context.Context, file string, data []byte) (*Document, diag.List) 
 
 // collect lists the operations in the document's order.
 func (d *Document) collect(doc *openapi3.T) diag.List {
-	var found diag.List
+	found := d.checkSecurity(doc, doc.Security, d.Line(security), "")
 	for _, p := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(p)
 		operations := item.Operations()
 		for _, method := range slices.Sorted(maps.Keys(operations)) {
 			op := operations[method]
 			o := &Operation{ID: op.OperationID, Method: method, Path: p, Summary: op.Summary, Op: op, Line: line(op.Origin)}
-			security := op.Security
-			if security == nil {
-				security = &doc.Security
-			}
-			o.Secured = len(*security) > 0
 			o.Parameters = parameters(item.Parameters, op.Parameters)
 			if o.ID == "" {
 				found = append(found, d.At(o.Line, "operation-id", method+" "+p, "add an operationId", "the operation has no operationId"))
 			}
 			found = append(found, d.readScope(o)...)
+			found = append(found, d.readSecurity(doc, o)...)
 			found = append(found, d.readBinding(o)...)
 			found = append(found, d.checkExtensions(o)...)
 			d.Operations = append(d.Operations, o)

@@ -20,6 +20,7 @@ paths:
   /notes:
     post:
       operationId: createNote
+      security: []
       requestBody:
         required: true
         content: {application/json: {schema: {$ref: "#/components/schemas/NewNote"}}}
@@ -32,6 +33,7 @@ paths:
   /notes/{note_id}:
     get:
       operationId: getNote
+      security: []
       parameters: [{name: note_id, in: path, required: true, schema: {type: string, format: uuid}}]
       responses:
         "200": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/Note"}}}}

@@ -522,15 +522,15 @@ func (sh *strictHandler) AddReadings(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"vFRNb9swDP0rBreja2ftsINv223AgAFtDwOKHlSLjlVEokrR3YLA/32gEqfJ7AEF9nGJGVN8fHp89A5a",
-	"8pECBknQ7CC1PXqTw2s01oW1hpEpIovDnDCivx2x1wisEbwQ5xFKkG1EaCAJa+VYQsKQiPX8LPVsNgOe",
-	"ZMLgH5BhHEtgfBoco4XmbkIote1UdH/sRA+P2IrCXdMQ7P/m7ILg+g9I3xxb/QO6y5zmNPSgCx1lCCcb",
-	"zd1iysyRk6MADbzTVhQxmOiggatqVV1BCdFInxnXGyNa0+xgjfmh9zHiKHy20MCXnD7MJ4FSS5FC2t/3",
-	"crXSR0tBMORqE+PGtbm+fkxKYTLnXC2eUJsdOEGfg7eMHTTwpn4xeH1wdz3ZZDxqYZjNVv+z2kgFey3U",
-	"qe0W8Paqv57awREzpHFxbBZTyy7KfkaTumUhPTouDr3LwgSrr4pJqOK7k54GKTo2rRanSvHGEupTLRcH",
-	"eYOG2/5vDfKoCQX82kFzN1+62Qfifi7Ob6WooIQejcX9CL5d3JKYzTmH2S4r3OXqg+bOUW/IY0Gdaumr",
-	"fdtIaUGkj9aeKfQ0YJJPZLe/iCP4Q+o2PS8SOu7x2SILDzjOVH+/QFaI0VbZOmnw3vB2elt4E7YvbjBS",
-	"UGgx3/xnAAAA//8=",
+	"vJTPbtswDMZfxeB2dOOsHXbwbbsNGDCg7WFA0YNq0bGKSFQpupsR+N0HKnGazB5QYH8usRyKHz/9SHkH",
+	"DflIAYMkqHeQmg69yctrNNaFjS4jU0QWhzlgRH9bYq8rsEbwQpxHKEGGiFBDEtbMsYSEIRHr/lno2Wx7",
+	"PImE3j8gwziWwPjUO0YL9d2kUGrZKen+WIkeHrERlbumPtj/7dkFwc0fmL45lvoHdpc9zW3oRhdayhJO",
+	"thq7xZSdIydHAWp4p6UoYjDRQQ1Xq/XqCkqIRrrsuNoa0Zx6BxvMDz2PEUfhs4UavuTwoT8J1FqKFNL+",
+	"vJfrtT4aCoIhZ5sYt67J+dVjUgvTcM5p8aRa78AJ+rx4y9hCDW+qlwGvDtNdTWMyHlkYZjPoO+sYKbDX",
+	"Sp2O3YLenvrrrR0mYqY0LrbNYmrYRdn3aKJbFtKh4+JQuyxMsPpXMYEqvjvpqJeiZdNoclrlCgmbnp0M",
+	"UN/d63t1SnaxrTdouOn+VluPhCjg1xbqu/kVnH0u7ueofgtmBSV0aCzuG/Lt4pbEbM89zG62yl2uP2js",
+	"XPWGPBbUKlm/wK+ESGkB2Udrz3g99ZjkE9nhF1SCP6Rq0vOiveMdP7vkwj2Osx68X7AuxGjnpktIvfeG",
+	"h2lP4U0YXubGSEGhwUzlZwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

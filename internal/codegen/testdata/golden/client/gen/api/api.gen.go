@@ -968,19 +968,20 @@ func (sh *strictHandler) ListThings(w http.ResponseWriter, r *http.Request, para
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"zFZLb/s2DP8qArfb1DhtgR1864YeBuxQYAV2KIpBtplYhS2pEp0HAn/3gbKTNI3zbP/A/9LasURSvwep",
-	"FeS2dtagoQDpCkJeYq3i4+MMDfGD89ahJ43xZ13w34n1tSJIoWl0ARJo6RBSCOS1mUIrIZAi5JVomhrS",
-	"FzA4Bwm2KuB1b3krweN7oz0WvFR/XGOzN8yJQz6X2kyf1BQHiiKs48OvHieQwi/J9lhJf6Yk7g8cyeCC",
-	"/ssbH6znTSeqibF3Nx0s7/xqOnjbTSDlvVpCy9m1mdhYl6aKPz1jIJAwQx+0NZDCLe+zDo1yGlK4H41H",
-	"9yDBKSpj3gRna0KnGDlksBRpa/4qIIW/daDHbgnv8qpGQh8gfVmB5gTvDfoln1nVXECla80VdLVzvAIn",
-	"qqkI0ruxhFotdM0s3475TZv+bXM2bQin6Bna4QQ9rB8zfCbllVkJzprQUX43HvO/3Brqdaqcq3QeT5m8",
-	"BQZq9SHeAcF8has9IZmmqlTGnJFvUH6LsHhXgSH32lHH/oNwaopiXtqAYnssoTwKVVWCSvQ4grivZ+kg",
-	"Ts7brML6t1N49VIc8so59XZZRt1XZ8OAJh+KYiNJRgkD/WGL5ZHaFzem2K9705kybVTU2OeSd2hgotqL",
-	"pHVlWgmLG2b8ZrvnDMnto/lvqUhkmKsahZ0IVHkphTbMurC+QM+/8ksPYgS9leuekKw8hjZZRQO2iVP+",
-	"SJ/4B5XPy6e45spGcXEH2KXmso7w+7d2hD0Ch9z/55EpcrWTa7WMTs5QqCygobVzBhjgpr+F0WO4CEM5",
-	"GGXNzQVcRIUtnPV0UE2P8XM/Js+SU9Amxx05bWxW8PVCfnFKXNtBJBAuKMnD7Ire80kC64YtdIg+tib6",
-	"muZWcLiw8a+rlDZHR/pTXPFdRv3RA/eEvc7zT6UDibmm0jYUzbTFizb3seGBw4hdIsaf5hJ0zmw8RUeX",
-	"8sym9ZVpuV/IySt6vOIf7pbZUnicoEeTo4zcCyU67ATxcNShd5QyRWylGQqsHS07abTt/wEAAP//",
+	"zFfLbus2EP0VYtpdGcv3XqAL7dIiiwJdBGiALoKgoKSxxUAiGXJkWzD078VQsh3H8jMp0E0i2ZzXOWdm",
+	"6DXktnbWoKEA6RpCXmKt4uPDAg3xg/PWoSeN8WNd8N+Z9bUiSKFpdAESqHUIKQTy2syhkxBIEfJJNE0N",
+	"6TMYXIIEWxXwcnC8k+DxrdEeCz6q35+x2SvmxC6fSm3mj2qOI0kR1vHhZ48zSOGnZFdWMtSURPvAngyu",
+	"6J+88cF6NjqTTfS9b3Q0vcuz6eHtto6U96qFjqNrM7MxL00Vf/WEgUDCAn3Q1kAK39jOOjTKaUjhx2Q6",
+	"+QESnKIyxk1wsSF0jpFDBkuRtuaPAlL4Uwd66I+wlVc1EvoA6fMaNAd4a9C3XLOqOYFK15oz6HNnfwXO",
+	"VFMRpN+nEmq10jWz/G3Kb9oMb9vatCGco2doxwMMsL6P8JGUF2YlOGtCT/n36ZT/5dbQoFPlXKXzWGXy",
+	"Ghio9Tt/RwTzGa4OhGSaqlIZc0a+QfklwmKrAkPutaOe/Xvh1BzFsrQBxa4soTwKVVWCSvQ4gWg3sHQU",
+	"J+dtVmH9yzm8BimO9col+fZRJvF8wLzxmlpIn186Cc6GEYXeF8VWoIwZBvrNFu2JSlZ3pjisYjunMm1U",
+	"VNzHAvZIYdq6q4R2Y1gJqzvm/25nc4EAD7H9u1QkMsxVjcLOBKq8lEIb1oCwvkDPn/LLAOIIBZ3czItk",
+	"7TF0yTo2Z5c45U/MkL9Q+bx8jGduHCJXT4d9oq6bFr9+6bQ4oHNsMvx+YsPc3OW1amOXZyhUFtDQeFeN",
+	"8MHrYQeqx3AVonLUy4apK5iJels56+moth7i18NCvUhcQZsc98S1bcGCLyLyk/vk1ukigXBFSR4WN8yl",
+	"D4LYjHahQ+xxa2LP09IKdheO9LarlDYnrwKP8cRXNfF/vajPtN5lvVXpQGKpqbQNxUY7hh5tb3Xji4rx",
+	"u0ao/5ur1CU79Rw5fcgLx9tntuxhImcv+vGHwvG5mrXC4ww9mhxlVIJQosdOEC9VHYZuU6aIQzdDgbWj",
+	"dkwoXfdvAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -641,16 +641,17 @@ func (sh *strictHandler) ListTitles(w http.ResponseWriter, r *http.Request, para
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"1FW9btswEH6V4NqRsZWkKFBtQZGhQIcO2YKgYKSzfQH/Qp6CGIbevSApWVKtBErRoV1MiaSP330/1AEq",
-	"q501aDhAeQAnvdTI6NPbD48b9PGJDJSwQ1mjBwFGaoSyXxYQqh1qGffx3sWVwJ7MFtq2bQWQ2di0Rqzi",
-	"4i0GBgHP6APZWPcCWgHWoZGOoISrVbG6AgFO8i7BWEul4rhFjoN16CWTNd9qKOE7Bb5WKu0fsN91kJ8a",
-	"9PsBcYYwBlzjRjaKoQQQJ+jFfBWZjpupwb7BY5UHaxVKk8t89LiBEj6sB7rXA951x2R7L8BjcNYETJ1f",
-	"FkUcKmsYTWpeOqeoSu2vH0Ok7zBC4nwkhyn/mxj19OG39Tr+bqzXMhLQNFTPkdDP2IdHrBiGCem93Kd3",
-	"y1JNapHhz58iY41S8iHKPuGGDOM2NtzGhp8a8lhDedcB7Qvenxwd99cYKk+Os3duntHveUdmu0rVXs6z",
-	"WJEqv01t4nFLL+UqKtgKqGwTWYWvccwm6iTuXZVOXONzn49XLXiTtyxyYYiIiPcTE42pu7oEAVq+kG40",
-	"lF8EaDL5uZij8JVTyFQ4f0QtGc+ZNC73vCJNPO/6y2IE9qIoRnAvlsOtGh/s25fJf50j0d9/hz9JmMEX",
-	"/tlRVB5ei9XorL+dyDGA9+Tz+szJLZ7ZzVkO0QpE9x0ZfWHQVHh+HRXBeirE6fdkmvFJgo8ZHIW4m8s5",
-	"Tgq8nePbvOW9OR4oy6y+keu5QPwjtj610eKLfpGNlhgmC3BymU+EPoo0ErqbSxb5FQAA//8=",
+	"1FVPb9s+DP0qBX+/o5q47TBgvhVDDwN22KG3ohhUm0lYWH8q0UWDwN99oGQnzuJk6bDDdokUSSYf3+OT",
+	"NlA5451FyxHKDXgdtEHGkP59C7jAIDOyUMIKdY0BFFhtEMphW0GsVmi0nOO1l53IgewSuq7rFJBduLRH",
+	"3MjmPUYGBa8YIjmJewWdAufRak9Qws2smN2AAq95lWDMddPIuESWwXkMmsnZLzWU8JUi3zZNOr/D/tBD",
+	"fmkxrHeIM4Qx4BoXum0YSgB1gF5NR9Ep3UQMDi1uozw516C2Ocz/ARdQwn/zHd3zHd55z2T3qCBg9M5G",
+	"TJVfF4UMlbOMNhWvvW+oSuXPn6PQtxkh8UHIYcpfE6PZn/y0X8vvwgWjhYC2pXqKhGHFPT1jxbBb0CHo",
+	"dfrvWDd7scjyxw/CWNs0+klk3+OGLONSCu6k4JeWAtZQPvRAh4CPB6nlfI2xCuQ5987dK4Y1r8guZyla",
+	"xKoNxGsoHx4VvF1m6YS4sExF4/aDQdiZ6NkpqFwrHMNnGXNL9YIPPZbyz/F1cMvRhrzLR87qySiIBPG4",
+	"pcZE3lyDAqPfyLQGyk8KDNk8L6YIPZKFbIXTKWrNeMlk8HwHNGSIpz1wXYzAXhXFCO7V+XCrNkR3+mr5",
+	"p12lhttw8zt+s/jG33uKys0xk41y/Wl/jgG8x623F14v8cItLrKJZqD6V2X03qCt8PJWFMF6X4jD1+WU",
+	"4/f8vHXkyNL9WnZ10uO0q+/zkfe6ekdg5viEy6fs8Zc0+WFTnf0InNVU57RPFuAXF/2e7FvJRrL3a6l9",
+	"fgQAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

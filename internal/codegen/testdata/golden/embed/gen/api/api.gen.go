@@ -375,14 +375,14 @@ func (sh *strictHandler) GetBook(w http.ResponseWriter, r *http.Request, id int6
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"tJPPbhMxEMZfBQ0cTTY0iINv5YKQkLj0VlWVszvJunhtdzyLiCK/Oxp7k5ImESshLrFjj+fP7/t2D20Y",
-	"YvDoOYHeQ2p7HEzZ3o7cB5JdpBCR2GI5t538bgINhkGD9fzpIyjgXcT6F7dIkBV4M6CETjeJyfot5KyA",
-	"8Hm0hB3oe0k3hT4ck4T1E7YMWWKt34SSxbKTuztMDAp+IiUbPGj4ILVCRG+iBQ2rxXKxAgXRcF/6bdYh",
-	"/Ci7LbIsMoxhG/zXDjR8s4k/lwjpK8XgU53zZrmUpQ2e0ZeHJkZn2/K0eUpS/ACscGEc0jkuc8RonPu+",
-	"AX2/h3eEG9DwtnmB30zkmwl7flDgR+fMWqZmGlFYzEU/wZrFvsaqQ6PnKhwPDJHZVVU6TC3ZyFWCW+fe",
-	"FMqLUuLX++cRaXcCV86rEs3edvmqHF+wPCgCkhmQkVJhZqWQiHqwi67tv8wjkNQfgvyVkzD+J8mvKT1H",
-	"XwVC4zwLdpYDPc6W+j964qIV5ObRod9y/7rw6uYS5NP06yruSZrLH/6pxe56LBZ77bCDX3LO+XcAAAD/",
-	"/w==",
+	"tJTPjtMwEMZfBQ0cTVO2iINvywUhIXHZW1Wt3GTazJLY3vEEUVV+dzRO2qW0hUqIS+3a4/nz+z5lD3Xo",
+	"Y/DoJYHdQ6pb7F3Z3g/SBtZd5BCRhbCcU6O/m8C9E7BAXj68BwOyizj+xS0yZAPe9aih000SJr+FnA0w",
+	"Pg/E2IBdaropdHVMEtZPWAtkjSW/CSULSad3D5gEDHxHThQ8WHintUJE7yKBhcVsPluAgeikLf1W6xC+",
+	"ld0WRRcdxgkF/7kBC18oyccSoX2lGHwa57ybz3Wpgxf05aGLsaO6PK2ekhY/ACtcBPt0jssdMbqu+7oB",
+	"u9zDG8YNWHhdvcCvJvLVhD2vDPih69xapxYeUFncin6CdRP7MdYcGj1X4XjgmN1uVKXBVDNFGSW477pX",
+	"hfKslEhYD0yyA7tcGfjx9nlA3p2g1qhRl2pPTb4qzicsD4qc7HoU5FQIkpZViQ/mseMwL9MpMvOLPH+l",
+	"psT/yQDXdL9FbQNK4zwLNiSBH28W/j865KIx9OaxQ7+V9vfCi7tLkE/Tr0dxT9Jc/gycGu6hxWK4P/vt",
+	"4J6cc/4ZAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -524,15 +524,15 @@ func (sh *strictHandler) ListFindings(w http.ResponseWriter, r *http.Request, pa
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"tJPBjtNADIZfJTIcZzeFRRzCDSQkJG5wW1VoNnEarxLPrMcpG1V5dzSTtmlKFxUkTjPtxL/tz/53ULrO",
-	"O0bWAMUOQtlgZ9P1G25RSId4R+47KO6hdT/BQEObBgxsUYabdF8b0MEjFBBUiDcwjqMB4trFYCVt49t3",
-	"DDqFBXIMBbyB0YDzyNYTFHB3u7q9AwPeapMqyEvX7+vaoMbDeRSr5PhLBQV8is8fh2OhBgSDdxwwxbxd",
-	"reJROlbkFG69b6lMAvljiDUcOo43UuxSoJeYR2mSCScczro0oE5tG19qJ51VKIBY37+DIxBixQ0KRCCC",
-	"Tz0JVpFkmIueNGaG7uERS03q0x9WxA4T0wpDKeR1ApgAhA+ZNpgdBDMKmW8tcab4rFmDgrcp+/PNU48y",
-	"XOAWX/OauCLevEz7KwX9fPgoTklsh4oSoLjfAcV6pgQG2HYJ09zjTPm1YA0FvMrnxcv3W5efVnRZ0vLw",
-	"w9ULwePY/npJfwP8QtKgVvuwSFphbfs2zpsxZjvknn65trrkifX/WVCqrlpAA15wS66/Bpbhvm3XBuJh",
-	"H6J9VXq8QDAg8qK26+Z7jt4sbHatxn4wJ+38kf/SgVSBOV3RI519U0f5f3HmwSjn1luYaBzH8VcAAAD/",
-	"/w==",
+	"tJPPjtNADMZfJTIcZ5vCIg7hBhISEje4VRWaTZzGq8Qz63HKRlXeHc2k/7J0VwVpTzPtxJ/tn/3toHSd",
+	"d4ysAYodhLLBzqbrD9yikA7xjtx3UKygdb/BQEObBgxsUYabdF8b0MEjFBBUiDcwjqMB4trFYCVt49tP",
+	"DDqFBXIMBbyD0YDzyNYTFHC7WC5uwYC32qQK8tL1+7o2qPFwHsUqOf5WQQFf4vPn4VioAcHgHQdMMe+X",
+	"y3iUjhU5hVvvWyqTQH4fYg2HjuONFLsU6CXmUZpkwhmHJ10aUKe2jS+1k84qFECsHz/AEQix4gYFIhDB",
+	"h54Eq0gynIqeNE4M3d09lprUpz+siB0mphWGUsjrBDABCJ8ybTA7CGYUMt9a4kzxUbMGBRcpe8Cyn/pY",
+	"rQ083jz0KMMFivHbvCauiDfPs/9OQb8ePoozE9uhogQoVjugWN2UwADbLkE7dXxi/lawhgLe5Kc1zPc7",
+	"mJ9XdFnS8vDL1TPB4xD/eWX/wv1M0qBW+zBLWmFt+zZOnzFmO+Sefrm2uuSQ9eusK1VXraMBL7gl118D",
+	"y3DftmsD8bB30cwqPV4gGBB5Vtt1832K3sxMd63GfjBn7bzIf+5HqsCcr+iRzr6po/z/+PRglJeNOLPU",
+	"OI7jnwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

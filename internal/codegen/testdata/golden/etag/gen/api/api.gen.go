@@ -1019,17 +1019,17 @@ func (sh *strictHandler) PutText(w http.ResponseWriter, r *http.Request, id int6
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"vFbNbts8EHwVYb/vVsbKH3rQrUWLwIcGQeFbkAMtri0GMsmQ6yJGoHcvlpQt25JRJWnqi2VptZyZnR34",
-	"BUq7ctagoQDFCzjp5QoJffw1XfyQVFZ8qQ0UUKFU6EGAkSuEAqaLs1QgIJQVriRX0sbxs0BemyU0TSPA",
-	"Y3DWBIxNby0hf5fWEBriS+lcrUtJ2pr8MVjD97qG/3tcQAH/5R3UPD0NeWwWz1AYSq8d94ACvmTGEk5A",
-	"tJjjyd9ncnnYuoeVO7W997E6bx160onB3KrNwNsCKp34mHVdy3mNUJBfo+gXasVlC+tXkqAAbejzNezq",
-	"tCFcoock3dNae1RQ3PNbIh3eHvWwe8XOH7GkpIQ2CxvhaWIIMMNAIOAX+pDEuWAI1qGRTkMBV5PzyRUI",
-	"cJKqyC9n7ZIdbIiEmH0cz1SxuEpFYRI6DPS1FWT0SEfq+V6ZhvXpank6x/a8PL84Zbpd3dZ2Ap7Pntbo",
-	"N3ui8N0kYP6iVcO9FNaYfHSo4zdvXSvk/t7dD5/eleTbvWweeuCv04H7u3BjDU6O0O6ObgQscWDGN0jD",
-	"0E4Fwa01OCIN+ojPx8ot4GqI3qzCrKw1GsoqGTJNmaw9SrU55ryl1AxzYvt3jKKJDp2yT+vPnnyIC5XC",
-	"81DaO779F+Y+ZvVW6Jd4FoF8evMajoy15k3b9orxX19c9sc/TWMvK2mWqLKgTdlze6c4z349YPe79Svt",
-	"vnX6aYsMOv8D4/IoBd8RgANL9hNdLUtUPWVb3Y5SLyd8jrxOZcuMnw97YbQqA380+snAQDJZW4Mim2+y",
-	"Shrm8JYo+XexccKgrWYfHRmjhH6nhfjzOwAA//8=",
+	"vFZLb9s8EPwrwn7frYyVF3rQrUWLwIcGQeFb4AMtri0GMsmQqyJGoP9eLCm/YjlRXj1ZFpfL2eHMQI9Q",
+	"2qWzBg0FKB7BSS+XSOjjv/H8l6Sy4kdtoIAKpUIPAoxcIhQwnp+kAgGhrHApuZJWjtcCeW0W0LatAI/B",
+	"WRMwNr22hPxbWkNoiB+lc7UuJWlr8rtgDb/bNvzf4xwK+C/fQs3Tashjs3iGwlB67bgHFPAtM5ZwBKLD",
+	"HE/+OZGL/dYHWLlT13sXq/PWoSedJphZterZLaDSaR7T1LWc1QgF+QbFYaFWXDa3fikJCtCGvl7Cpk4b",
+	"wgV6SNTdN9qjguKWd4l0eHfUdLPFzu6wpMSENnMb4WliCDDBQCDgD/qQyDljCNahkU5DARej09EFCHCS",
+	"qjhfztwlOdgQB+Lp4/WMFZOrVCQmocNA3ztCBl/pQD7fS1M/P9tavp2n8jw/PTsmuk3dWnYCApaN17SC",
+	"4nYq4OHkvkG/2qGIaxKd+aNWLXdWWGNS1T6rP7x1Ha27Lrztx7ItydcubacHo1ymA3edcWUNjp7FvgHS",
+	"Clhgz/1fIfUDPRYS19bggKQ4xH869CoEXPQNO6kwK2uNhrJKhkxTJmuPUq2eZ2A9YNs/IRtlO1+U276m",
+	"dod8Wb3TaL0Us/tE3/DrD9DEEJMu0S/wJAL58mbDDgzA9k2+fIUYLs/OD8UwTiIoK2kWqLKgTfmCE7b8",
+	"sxKaHivcNK+0wtoFxwXT64pPjNkn6fmO4Owx4G90tSxRvcBzx+KTtMwJH+KUx1Jowuv9OhnMUc/nymGG",
+	"MJBM1tagyGarrJKGJ3p/6Py7gDki3o7Bzw6XQbR/qLz4U+5vAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

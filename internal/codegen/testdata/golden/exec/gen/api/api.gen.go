@@ -569,12 +569,12 @@ func (sh *strictHandler) RenameJob(w http.ResponseWriter, r *http.Request, id in
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"pJHNbuIwFIXf5aw9wAxoFt7NtFJVlhU7xMIkFzBNbGPfVI0iv3tlWxRoK1SVnSHnx9/xAG02FnIAa24I",
-	"EgsKDIEX8kFbA4nfiALWkVFOQ2I6moymEHCKdyEZx3u7zoeaGmJKJ+vIK9bWPNaQuGtI+XkSCXgKzppA",
-	"2fBnMiu+UHntuNQ9WEMjxCjw+uvQke8vEqKAs4E/lyzUM/0z/dyuf9xyFpE+ZK7xoOt4De4+/39L7Skh",
-	"wSmvWmLyAXKZHgcyLw0Bo9r0PrrOTYdOe6oh2XckEKodtSr1baxvFSed4b8zCHDvqPykLXnEuLo24a37",
-	"HTG6L/KfKCEcGw4dBf5v6z4JK2uYTPYo5xpdZdd4H1LZcIbnfMpkXa5WJhmOjIG9Ntt8q9NAy6JavS9h",
-	"13uqGPFSlnaM3yEvFPVH+BNcjDG+BQAA//8=",
+	"rJFPb+IwEMW/yzt7gV3QHnzbP9JqOVbcEAeTDGCa2GY8qRpF/u6VHVFArVAP3JzovXnzezPAup2HHiBW",
+	"GoLGiqJA4YU4Wu+g8R1JwQdyJlhozCezyRwKwcghZuP06LflUVNDQvnlA7ER693/Ghp/GjK8zCIFphi8",
+	"i1QMP2aL0RcrtkHGuH/e0QQpKUSqOrbSQ683Cq/fTh1xfzMvKQQf5WPkyjzTL9cv/fZBmVcDs6wwTwdb",
+	"p3vgf8v/xy1xmZfBDZuWhDhCr/MZoctNoOBMmy9p65J76ixTDS3ckUKsDtSanL7z3BrJOic/F1CQPtD4",
+	"SXtipLS5V+9juz1DdZ+kPVEGOuedOory29d9FlbeCbniMSE0tiqu6THm6OEKNnCeKXZcdCxoOBNHYev2",
+	"ZcdLXetRtXnvxW+PVAnSrSy3mr7Sw0hR36/igppSSm8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

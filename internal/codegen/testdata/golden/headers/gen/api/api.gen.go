@@ -849,18 +849,19 @@ func (sh *strictHandler) RenameThing(w http.ResponseWriter, r *http.Request, id 
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"vFXBbts4EP0VYnaPspVsgj3olt2gaYEgKFofAgQ50NI4YiCTDDmuYxj692JIW7IsOXaboCcTJjUz782b",
-	"eWvIzdwajZo8ZGsoURbownGCr8S/Pi9xLvlEK4uQgSen9BPUdZ2AQ2+N9hi+uCoKLPiQG02ow9fS2krl",
-	"kpTR6bM3uhvxb4czyOCvtK0ijbc+nZRNlgJ97pTlIJDFNGNIdou9NTHHkYLrBK6NRr7rxuR/90Lej7ZP",
-	"h6rcPEwDSzHypvDAXag9W4N1xqIjFQlSgZ2ZcXNJkIHS9O8lJNsylSZ8Qgd1AlrOcQgAE/6yUI5pfuBw",
-	"m6ePTRAzfcacIm1Kz0yIoqjiuwl6ggR+oPMR9TnnMha1tAoyuBifjS8gASupDPWmHDycnjB0k8EEnr8U",
-	"HI9R3oUne0r45+zsl3SgCOd+AHADSzonV0NiCOl7nbtVnn43A+d4Hb0s0K26GPki9aW0eJCRG6Tv4QGT",
-	"6OQcKZT0sAbFxcYat03L4H70SaoKkjck+/hOZrsC/M8Uq0ESPrfs9TU3IK29idQiXoplaTyKNqmQDkUu",
-	"qwoLIb1YlpLE0knrhRRTU6zEUlEpNr0bQ+Te5yYk1Dx/gXXiLhwWIrd7Ep98KF2NaJrDCQurp6i9oQ2h",
-	"Hk9gNSLa0/ZXhzN0qHMcXTGSuHCPb6gE7kcTQ7Ia3JDN6tmX/w6zdQLW+AH2r4oiQo9A0dNWZh/tAy2P",
-	"5BZY93p9fihW8y6NHtUF2QDY0Vq6VkUdfaJCwj7qa2dsC7tTxmXfX276/vJ/JGd0qnV1Sm6z18nBVXSg",
-	"vPdMhKSOgxWScERqjq2LtTvlD7vd3koSoY+JiH9PsRBKC1vJvO/zd4a2ft3i1ouqklP2TdZacqwhDd31",
-	"8OpnT20Xf8DSVfOuCRzljG3BLga6/g05w3vHsdvz09rzRmeOje3l8bG93lpBy/guVO7GzwAAAP//",
+	"vFZNb9swDP0rArejE7drsYNv3Yp1A4pi2HIoUOSgWEytwpFUiVkaBP7vg6TEjmPno2uxU4VIJvkeH/m6",
+	"glzPjFaoyEG2ggK5QBuOI3wh/9flBc64P9HSIGTgyEr1CFVVJWDRGa0chi+uhEDhD7lWhCp8zY0pZc5J",
+	"apU+Oa3aET9anEIGH9KmijTeunRU1FkEutxK44NAFtMMIdku9lbHHEcKrhK41gr9XTum/3Un5P1g87Sv",
+	"yvXDNLAUI68LD9yF2rMVGKsNWpKRIBnYmWo74wQZSEWfLyHZlCkV4SNaqBJQfIZ9ADzhz3NpPc0PPtz6",
+	"6bgOoidPmFOkTaqpDlEklf5uhI4ggT9oXUR97nNpg4obCRlcDM+GF5CA4VSEelMfPJweMXTTgwk8/xA+",
+	"nkd5F57sKOHT2dmrdCAJZ64HcA2LW8uXfWII6Tudu5WO/jVDaCXmcytpCdnDOIGXwfMc7bKN2D9LXcEN",
+	"7uXnBul3eOAptXyGFAp8WIH0pceKNy3M4H7wjcsSkgMCHr+R57Ycv2ix7KXke8NlV4E9QtuZT8XiJVsU",
+	"2iFrkjJukeW8LFEw7tii4MQWlhvHOJtosWQLSQVbd3IIfZ1wuQ7plZ/N0APyPdkvUi+FUXzyruTVgqoP",
+	"Jyyzjtp2BjqEGp/AcUS0o/ufFqdoUeU4uPJI4jI+vr0SuB+MNPGyd3vWa+nwaGzxXCVgtOvpxZUQkYgI",
+	"Gx1tJPjejtGwSnaOVafz5/ti1e/S6GaHINdwtnSYrqSoor+USNjl4Npq05DQKuqy60s3XV/6GqkanGp5",
+	"BwA0tVTJ3hW2p9i3zA6nlg8KTjggOcPGC5td9J89c2eVsdDVhMWfJyiYVMyUPO/+t3CnaeP6DW41L0s+",
+	"8e7rdZi8rj01+VW/gXifbuwjIGvrfttKjjLozcXMezTwC32Gtw5uWwGnNetAn44N+OXxAb/eWMg+/reB",
+	"+079DQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -820,16 +820,16 @@ func (sh *strictHandler) Type(w http.ResponseWriter, r *http.Request, pFunc stri
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"zFY9b9swEP0rxc2MlTRBB43J0BYd2qDZggw0dZEYyyRNngoLgv57caT8EVhqBTdoO8mQ79699+7D7kCb",
-	"Zwt5B6SpRsjhAQOBgB/og7YGcriCXoB1aKTTkMP14nJxDQKcpCpwYqasIdxS1ina9vymROKHdeglaWs+",
-	"F5DDXYqKmV6ukdAHyB+ZAOQRDQQYuWYOirYgwOOm0R4LyMk3KCCoCtcycm0dhwXy2pTQ908cHJw1ASOl",
-	"95eX/IjETOQinau1imyyl8C6uiM855kr6ZTN1U+LCNiMlT6m+TgQ38CT2AXa5Qsqgp4jCwzKa0fJ169f",
-	"FjF/e7Fp0LeRpS8jgxW2gycLRuz3xtxKtSq9bUwRU10zYvT9X7L4hh+zJW3GBd03ejAnq1pXoQlZRxVe",
-	"6KLPtpOz9CmFzhKa0P67cRoZnLcbmkHzxNyw2QFrrjBl8Pf09bi/qfIeG723fo6/S2trlIb5jyPVaH6J",
-	"82z9WhLkoA19uIG9XdoQlujfvHNemhKPBBzqvG5eijurfXBXWRswvswIjTTTTfnWLGutYP4iTl2Ih1Qn",
-	"icBAt7Zo/8Am9P7ce8mp0/fy9ST0Z12gndhkcOsw654bo6Z/px6Yx5zDwjD/8KxcBRp1Pa3jyNaJxHgs",
-	"hxdvzn4JMLrmSNPUtVzy/4Uk+gTRSbWSaXnQNGvu9eAXJX9BRAUC5LvlUfsPCJPLJ+BwvE6yhk+/Hbxd",
-	"82KRA12xv2ZD3o4lO3Tegn/EGNj/DAAA//8=",
+	"zFZLb9s8EPwrH/bMWMmXoAcdk0Nb9NAGzS3IgabWEmOZpMlVYUHQfy+WlB+BpdZw3ceJQbw7OzP7sDvQ",
+	"ZmEh74A01Qg5PGEgEPANfdDWQA430AuwDo10GnK4nV3PbkGAk1QFTsyUNYQbyjpFm57/UyLxYx16Sdqa",
+	"jwXk8JCiYqaXKyT0AfJnJgB5RAMBRq6Yg6INCPC4brTHAnLyDQoIqsKVjFxbx2GBvDYl9P0LBwdnTcBI",
+	"6f/ra34iMRO5SOdqrSKb7DWwru4Az3nmSjplc/XjIgLWY6UPaT4PxNfwIraBdv6KiqDnyAKD8tpR8vXz",
+	"p1nMD6gar6mF/PlFwOZq3aBvI2dfRj5LbAeHZozf72y6l2pZetuYIgK5ZsT2xz9k+B0/Zwpcj8t7bPRg",
+	"XFa1rkITso4qvNJFn20m5+xDCj1JdkL750ZtZKh+10ANDkzMFFsfsOZ6U3Z/TR+Pu50q77DRe+tPcXtu",
+	"bY3SsJpxpBrND3EW1q8kQQ7a0Ls72JmnDWGJ/uJ99NKUeCBgX+dtK1PcBZoJD5W1AWNIRmikmW7Rl2Ze",
+	"awXnruzUZXlKVZNADHRvi/YXLETvz726nDp9dd9OSX+By7WVnsxvHWbdojFq+rvviVmdcpAY5i+eo5tA",
+	"oz1IizuynyIxHsvhFT1lEwUYXXOkaepazvk3SBJ9hOikWsq0ZmiaFXd+8IuSvyCiAgHyv/nBMOwRJteU",
+	"W709c0dZw18/HcNt82KRPV2xu3tD3pYlO3SJU/AeY1r/PQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

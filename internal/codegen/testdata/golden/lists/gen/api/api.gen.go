@@ -828,15 +828,15 @@ func (sh *strictHandler) ListNames(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"rFXBjtMwEP2XgWPaFBZxyA1VHBAreuGGOLjJtOtVYnvtyYqqyr+jsd20oSXJNrk58bP93pvx8xFyXRmt",
-	"UJGD7AgWndHKof94FFssH6Uj/si1IlR+KIwpZS5IapU+O634n8ufsBI8MlYbtCTDHpKw6g7eW9xBBu/S",
-	"88lpWO1SfyI0CdDBIGQgrBUHaJoELL7U0mIB2a+41e8WpbfPmBM0jCvQ5VYa5gZZUOCWfod4Rivsmmuu",
-	"S215EPd1ZKXaMx1ZXPyWinCPlv8rUeGNBf/yLSBCrzknkeNki5il2mnPRlLJUz/RESTwitYFOz7wOm1Q",
-	"CSMhg4flavkACRhBT/7cNGyWHWGPvtLsjq/zt4LdlI6+eETSbZSPq9WbWmSq0G6RN99Dgf8sXmq0h0g0",
-	"2soTQdaiPWNY4LqFTlQ6KNDdp8i3qusVsg6QuUql6rIUW+4rsjUm13fkvjJFllFU3VOcNc9GDyaK2mlb",
-	"CQpX+fMnSK5u9hj2l3zO9BfxYo9QsQnIiVq6EUaaRDlOYjejwsIxmTrCCVSvWGqDvf359QSa1YDx0eIm",
-	"vCvDF/RkwcjUOZkxFDy3VLW49Pxg95Pjtyg2an+G/BAVbiJuriDp1mvcC/rfx/O+0GFZF1YMezCf+pli",
-	"86Sgaf4GAAD//w==",
+	"tFbBjtowEP2XaY+G0G7VQ24V6qHqqlx6W+3BhIH1KrG99mRVhPLv1dgmkLKFRMnejPNsv/dm/MwBClNZ",
+	"o1GTh/wADr012mP4cS/XWN4rT/yjMJpQh6G0tlSFJGV09uyN5jlfPGEleWSdsehIxT0UYdUdfHS4hRw+",
+	"ZKeTs7jaZ+FEaATQ3iLkIJ2Te2gaAQ5fauVwA/lD2uqxRZn1MxYEDeM26AunLHODPCrw87BDOqMVdsm1",
+	"MKVxPEj7enJK75iO2pxNK024Q8fzWlb4xoJ/+W4gQS85i8RxtEXMUm9NYKOo5E+/0RMIeEXnox2feJ2x",
+	"qKVVkMPdfDG/AwFW0lM4N4ub5QfYYag0uxPq/GPDbipP3wJCdBvl82IxqEXGCu0WefUzFRiL2inaQ/7w",
+	"KODP7KVGt0+0k8kMiyJn7Ym35S5b6EjdN+X6KfSFNvZXZS0jZKoy6ros5Zp7jlyN4vL+TFHCxDlJrK8U",
+	"bslfkyMjJW6NqyTFS//1C4iLDBiu5ZzdScwsBUIPTauIHKmsG31kSJb9BHezLS7sk8WDfUH9iqWxeLWT",
+	"vx9Bk9rRP6D8iNdp6MU+GtIzu47W3IqvtzS2uOz0J2AIVX7tUktfT6JfssJVwk0VR91a9nuj//s8TxFd",
+	"LPLMmNuOTOfFu0TxUU/T/A0AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

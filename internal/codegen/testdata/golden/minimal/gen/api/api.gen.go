@@ -293,11 +293,11 @@ func (sh *strictHandler) GetNote(w http.ResponseWriter, r *http.Request, id int6
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"jFA9bioxEL7K01f7AQlRCl8gSpOKDlE46wEGsbYZDxFo5btH440iylTWyN//BE77DD9BWc8Ejw1VhcMX",
-	"SeWc4PGE5pALpVAYHuvFarGGQwl6rEZcpqxUlxPHZueB1J5cSIJyTu8RHm+kH1mp0ySMpCQVfmvu8F0K",
-	"DimMFoAjHIQuVxaK8CpXcqjDkcZgwvssY1DDJX19gYPeC80nHUjQ2s7oteRUqQd8Xq3sGXJSSj1cKOXM",
-	"Q4+3PFVrOT04FLHwyjOb459cHZRuXfznp6pwOqC1xzLbuV2H7n5F8ueJBkUzbKQ6CBedt98c6Z/Nu+g6",
-	"t/+XK8n9Yc/WWvsOAAD//w==",
+	"jFA9bioxEL7K01f7AQlRCl8gSpOKDlE4uwMMYm0zno1AK989Gm8UbZnKGvn7n8DxmOAnKOuV4LGjonD4",
+	"IimcIjyeUB1Sphgyw2O72qy2cMhBz8WI65iUynrivtp5IrUnZZKgnOJ7D4830o+k1GgSBlKSAr83d/gm",
+	"BYcYBgvAPRyEbiML9fAqIzmU7kxDMOFjkiGo4aK+vsBBH5nmk04kqPVg9JJTLNQCPm829nQpKsUWLuR8",
+	"5a7FW1+KtZwWDlksvPLM5v5Prg5K9yb+81NUOJ5Q67LMfm7XoIdfkfR5oU5RDdtT6YSzztvvzvTP5l01",
+	"nULdKKwP+P3B4f7/NpI8FuvWWut3AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -544,16 +544,16 @@ func (sh *strictHandler) ListPets(w http.ResponseWriter, r *http.Request, person
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"tFRNb9w4DP0rAnePnngm2ZNv2QItghZp7kEQaCx6zMCWFIluxhj4vxeUXc9nWvSQk/VhPfI9PnIHpWu9",
-	"s2g5QrGDWNbY6rR8wBCdlZUPzmNgwnSujQkY40rW3HuEAiIHshsYsl+XzxduM9guNm5hdSuHnylElhdk",
-	"5NfKhVYzFNB1ZCA7B35D2tR8gGq7do0BhiGDgK8dBTRQPEJ6Pad4mNCM8TTDu/ULlgyDgJCtXIInbuTu",
-	"XrcYFdealaGqwqCcbXq17hXXSEFF7huEDH5giCQ6wUrydB6t9gQF3Fwtr24gA6+5TsLlHp0X7B1sMFER",
-	"WTWTs3cGCvhGkR/GX+RV0C0yhgjF4w5IArx2GHrIYJKwoZYYsqlmgmew0l3DUFwvM2j1ltquhWK1lB3Z",
-	"aTezJ8u4GSW8HKDsQnThKMJJXYYnUT96Z+NojuvlUj6ls4w2cdTeN1QmlvnLZKg93rG1iLE9Xnyg9U6M",
-	"M2Of22M+0CHoXvYWt/w8yVPswHZNo9dSWg4dnrn31KKJ3GUXGoxlIM+jo75/vUqvt4uxMkceGTLwLl7w",
-	"0a0xU++OcTHy/870f1WXfwNWUMA/+X485NNsyCfw4ZiXMB/O3LD6kKjHKn0KqBnNqVR7GeR8ar783e77",
-	"gnxnDW7hjMN/Y2sdhrxV0tXKVYo4Kvdm1RojGZTZoJxF9UZcu47TPjY61pJdymPnU1ILMkPucZy6vxkH",
-	"HN8ZBpLAvlVnUDityWH3/mHKXujmC9zvHddkNyOhYfgZAAD//w==",
+	"tFTNbtw8DHwVgd93dLK7SU++pQVaBC3S3IMg0Fr0moEtKRLdrLHwuxeUXe+fk6KHnCxZ0pAzHHIHhWu8",
+	"s2g5Qr6DWFTY6LS8xxCdlZUPzmNgwvRfGxMwxpWsufMIOUQOZDfQZ38On2ZOM9hebNyF1Y38/Eohsrwg",
+	"I1dLFxrNkEPbkoHsHPgVaVPxAaptmzUG6PsMAr60FNBA/gDp9ZTiYUITxuME79bPWDD0AkK2dAmeuJaz",
+	"O91gVFxpVobKEoNytu7UulNcIQUVuasRMviFIZLoBCvJ03m02hPkcH25vLyGDLzmKgm38Oi8YO9gg4mK",
+	"yKqZnL01kMMPinw/XJFXQTfIGCLkDzsgCfDSYuggg1HCmhpiyMaaCZ7BUrc1Q361zKDRW2raBvLVUnZk",
+	"x93EnizjZpBwPkDRhujCUYSTuvSPon70zsbBHFfLpXwKZxlt4qi9r6lILBfPo6H2eMfWIsbmePGB1jsx",
+	"zoR9bo/phw5Bd7K3uOWnUZ58B7ata72W0nJo8cy9pxZN5OZdaDAWgTwPjvr5/TK9jli0gbiD/OFRuAx1",
+	"OnJMn4F3ccZVN8aMnTxkgZE/O9P9U5X+D1hCDv8t9sNiMU6KxQjeH7MUHfozb6w+JOqxZl8CakbzvnB7",
+	"UeTW2JiLNzvzG/KtNbiFM0afhrY7TOBGSccrVyriqNyrVWuMZFDmhnIW1Stx5VpO+1jrWJ3nmrLa+ZTi",
+	"BZl+4XGYz+8MDo5vjA1JZ9/UEyic1uuwz/8yj2f6fkaJO8cV2c0cvb7/HQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -375,13 +375,13 @@ func (sh *strictHandler) GetTask(w http.ResponseWriter, r *http.Request, id int3
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"tFKxbtwwDP2X147u+ZLbNHYpig4t0GxBBsXiXZicJYWiix4M/XtBOb4maYFMmUwTenx873HGkMacIkUt",
-	"cDPKcEejb+WVLw/2zZIyiTK17kF8WCpWGlsRp+PR3x4JTmWiDnrKBIeiwvGAem54EX+yfw4G2ycZvcKB",
-	"o+4ucX7GUelA0oD+8JLqjdG1g9DjxEIB7tp4nmZ06943Z0i6vadBUQ3EcZ/aeFaTgSsqig6/SAqnCIcL",
-	"40qZos8Mh91mu9mhQ/Z61/bq1ZeHVuVU1L7mmVdO8WuAw49Jm53LflT0cwonezakqBQbwud85KFh+vti",
-	"tGscVn0U2sPhQ/83r/4prL6Nri/VWxStUXKKZUnscnvxDpyByiCcdXHqpyahsGlZ/P70OJGcnum37uJV",
-	"P3Oo7aDoP359odWv7MWPpCQF7noGG4fZjg7Rj+1eAl4L756JePPM6s0/Nm3f3abv315btEqutdY/AQAA",
-	"//8=",
+	"tJJBbxMxEIX/y4Pjkk2bm49cEOIAEr1FObjrSTpt1nbHs4hV5P+OxtuEFhA99bSzlt88z/fmhCGNOUWK",
+	"WuBOKMMdjb6VN7482DdLyiTK1E4P4sNSsdLYijgdj/72SHAqE3XQORMcigrHA+rlwIv42f45mGyfZPQK",
+	"B466ucblGkelA0kT+sNLq1da1w5CjxMLBbit+Tz16M7v3l0k6faeBkU1Ecd9au1ZbQzcUFF0+EFSOEU4",
+	"XJlXyhR9ZjhsVuvVBh2y17v2rl59eWhVTkXta8y8coqfAxy+TdpwLu+joh9TmO3akKJSbAqf85GHpunv",
+	"i9me47DqvdAeDu/633n1T2H1rXV9Ob1F0Q5KTrEsiV2vr97AM1AZhLMupL5rEgqrlkWhYRLWGW676/Dz",
+	"w+NEMj+jYXcWcv2JQ23rRf+g94nO9LIXP5KSFLjtCWyOFgI6RD+27Qn4E0P3bKRXl67u/oK2fnNoX7/8",
+	"H9gZQK21/goAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

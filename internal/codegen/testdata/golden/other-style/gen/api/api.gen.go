@@ -595,19 +595,20 @@ func (sh *strictHandler) StatsGet(w http.ResponseWriter, r *http.Request, params
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"pFZNb9s4EP0rxuzeVomcZFEUKnpwU7QIECSHpqfAB1ocy0wpUiFHbQxD/70YSrYlS1ac9pSYX2/mvZk3",
-	"2kBq88IaNOQh2UAhnMiR0IVf3z26G8n/KQMJFIJWEIEROUICZb0ZgcPnUjmUkJArMQKfrjAXfGtpXS6I",
-	"z5aKT9K64JuenDIZVFVVX0ZPn6xUGDDv8Ne1IMysW/PP1BpCQ/yvKAqtUkHKmvjJW8Nreyyh9f0SkscN",
-	"/OtwCQn8E+9Ti+tzPr4VC9QaJVTRBgpnC3TUABuV/uC/uXi5RZPRCpKLaS/miClCQzUtuwSVoatL5qbU",
-	"Wiw0brlobitDmKEDzrhZsosnTAmq+Y6GPYe80kTMKDcSDamlwoDZjTqo8PkUstsgj9t78148Eew46oFp",
-	"3nmdowOo+tYQEtfX6dq1aOirlzoUhHJGHSqkIDwjlSMMCCmVL7RY34Vy3hyTbn8ec6H0TEqH3ndQwsYQ",
-	"graZMte2NHRYLO/+D40j5L3R65FiafPYwY9aGc+PFJUyS8vApIjTggf0BBH8ROcVtw9ccJC2QCMKBQlc",
-	"nU/PryAKfR4yjFkgH2/qVq94KcOQC1MfOpH7IOjovyClq3uD4YG9ixwRdX8kblymmnO6vrDG15JeTqdv",
-	"coCx2gmVFkiR6FOnCqoZeFjhhLM7DwWBS1FqGgEtnF1ozP/rg3ersWF8M9AZB0r1Q5qZCTpnOSQ+LjK/",
-	"7VdWXchcGVb85ey5RPZICMQ3CUYQp7V7NpEM6rU12AeHCH/JuiLMfZ+BJop17ZOHlc05F+weQ1s7lxm1",
-	"3leapYW/fXELOuREzYJwTqyHRLnekdqVJRUktM26gnTo5bCtHxBhJuVu0LXn4PpYLXdGZdyek1VPw4s3",
-	"aTgmXW/E9QXbTs7xMdB6dn5CG9yQnyh5AtttHkMDeBJ0vPa/8e5XpL5NhW+c+tXdR45XJsXTvnFGZs0f",
-	"WNuHSboSziN9LGl59n5Mr1emTF8v9pLTzw98ONSXO/PtFEmZeuVJpX7I2zqisp0Fpfid6ncAAAD//w==",
+	"pFZNb+M2EP0rxrS3KpGTFEWhogc3RYsAQXJoegp8oMWxzJQiFXLUjWDovy+Gkm3JkmVn95SYX2/mvZk3",
+	"2kJq88IaNOQh2UIhnMiR0IVf/3p0D5L/UwYSKARtIAIjcoQEymYzAofvpXIoISFXYgQ+3WAu+NbaulwQ",
+	"ny0Vn6Sq4JuenDIZ1HXdXEZPf1ipMGA+4Zd7QZhZV/HP1BpCQ/yvKAqtUkHKmvjNW8NrByyh9fMaktct",
+	"/OhwDQn8EB9Si5tzPn4UK9QaJdTRFgpnC3TUAhuV/sd/c/HxiCajDSQ380HMEVOEhhpa9gkqQ3e3zE2p",
+	"tVhp3HHR3laGMEMHnHG7ZFdvmBLUyz0NBw55pY2YUR4kGlJrhQGzH3VQ4c9LyO6CvO7uLQfxRLDnaACm",
+	"eec8R0dQza0xJK6vy7Xr0DBUL3UoCOWCelRIQXhFKkcYEVIqX2hRPYVy3p6S7nAec6H0QkqH3vdQwsYY",
+	"graZMve2NHRcLL/8HBpHyGejq4li6fLYw486GS9PFJUya8vApIjTghf0BBH8j84rbh+44SBtgUYUChK4",
+	"u55f30EU+jxkGLNAPt42rV7zUoYhF6Y+dCL3QdDR/4WUbp4NhgcOLnJC1MORuHWZesnp+sIa30h6O59/",
+	"ygGmaidUWiBFok+dKqhh4GWDM87uOhQErkWpaQK0cHalMf9pCN6vxpbx7UhnHCk1DGlhZuic5ZDYBjAt",
+	"naIKkleWWWR+171cA0LmyrD+H1fvJbJjQpChTTeCOG28tI1rVL2d3b44RPhODRRh7od8tFFUjWse1zkz",
+	"ULCXjG3tPWfSiM+0Tgd/9+IOdMyX2gXhnKjGJLrfkzolUipIaJv15emRzUlYPyLJQsr9EOzOyOpUnffG",
+	"aNydofVA0ZtPKTol5GD8DeXbTdXpEdF5dnlBizyQnyn5ae67rIbm8CTodF/8w7t/Iw0NLXwNNa/uP4e8",
+	"Mile9jU0MZW+wQR/m6Ub4TzS7yWtr36dUu/MPBqqxz5z+fmRT4zmcm8SXiIwU688qdSfd8GexGx8QTd+",
+	"tf4aAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -552,15 +552,15 @@ func (sh *strictHandler) ListWeighted(w http.ResponseWriter, r *http.Request, pa
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7FVNb9pAEP0raNqjgwnc9tZWOVTqrZF6iKJqYw8wkfcju2MCQvz3anaNqYNFinqremLWO5/vvR32UDnj",
-	"nUXLEdQeYrVGo5N5t0HLYvjgPAYmTJ91+rZ0wYgFtWa8YTIIBfDOIyiIHMiu4FAA1QPftqV6zI2JGxTP",
-	"NzeHAgK+tBSwBvUAKVgzHAMe+1Tu6RkrhoNEkF26lCsnhXuMErLBEMlZUHArJZ1Hqz2BgsV0Nl1AAV7z",
-	"Og1Y4uaIxgrTsDK+ZnL2aw0KvlHku+wiUUEbZAwR1MMeSAq8tBh2UIDVRhpoyJB0kKGVfDUuddswqPms",
-	"AKO3ZFoD6nYmJ7LdqR+OLOMKg8AxXqBqQ3RhUOEtkI+CZPTOxkzifDaTn8pZ7kjW3jdUpSnL5yhA7X/L",
-	"N5QAMZqh8THgEhR8KE9qKjsplVlHh34eHYLeydniln92zas92LZp9JNwxqHF4j0xpNLjEqgxVoE8Z74/",
-	"Tbxe4cQtJ5nYacq1vckoDviUizIJ5zL999nlKvpPzefxTuD274MsL+bwj0ji/JWP0P/lr9gf5LhOCpnk",
-	"MSl03CYpvCKt1oz1RTH8ODr93wadMbzH4//IHy2JDPnoszhHYKCJXKfPcK6HdzfQueauXi6TV+L1JLdw",
-	"YdN83n3HDQbinSQ9/AoAAP//",
+	"7JVNb9pMEMe/CprnOTqYwG1vbZVDpd4aqQeEqo09wETel+yOCQj5u1eza6AOKAT1VvXE2J6Xnf/8dthD",
+	"5Yx3Fi1HUHuI1RqNTubDBi2L4YPzGJgwvdbp3dIFIxbUmvGOySAUwDuPoCByILuCrgCqB75tS/UlNyZu",
+	"UDzffOkKCPjSUsAa1BxSsGY4BCyOqdzTM1YMnUSQXbqUKyeFR4wSssEQyVlQcC8lnUerPYGC2XgynkEB",
+	"XvM6NVji5qDGClOz0r5mcvZrDQq+UeSH7CJRQRtkDBHUfA8kBV5aDDsowGojB2jIkJwgSyv5alzqtmFQ",
+	"00kBRm/JtAbU/USeyPZPx+bIMq4wiByXC1RtiC4MKrwVciFKRu9szEOcTibyUznL/ZC19w1VqcvyOYpQ",
+	"+9/yDREgRjM0/g+4BAX/lSeayh6lMnPUHfvRIeidPFvc8s/+8GoPtm0a/SQz49BicQ2GVPoyAjXGKpDn",
+	"PO9PI69XOHLLUR7sOOWKWLWBeAdqvihge5c1HUxX3MqE0fswPGaXm2A4tZKbPUl9vC1keTaFvwSQ8zt/",
+	"AYYvf8TCIMdtYOQhXwejn3QC4xVptWas30Xjx8Hp36bojeF3PPzHfGiBZMkvXpJzBQaE5DrHDOd0XN1O",
+	"5wTevHhGr8TrUT7Ch7fQ59133GDy6bqu+xUAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

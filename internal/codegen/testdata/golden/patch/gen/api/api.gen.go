@@ -435,14 +435,14 @@ func (sh *strictHandler) RenameTask(w http.ResponseWriter, r *http.Request, id o
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"3FLBctMwEP0Vz8INNw6Uk47cuDGQWycH1dokam1JlVZAxqN/Z3blkoaENsxw6m2teX773ts3Qe/H4B06",
-	"SqAmSP0ORy3jN9KEPKDLI6gb8AEdtGC8Q1i3QPuAoCBRtG4LpYWVTveMD9EHjGRRaEwWko2PoyZQYJj1",
-	"zN/WHMFytuYcbETSDHR5GPTtgKAoZvwN9Ld32BMDna/q/wI8MKZHn28jbkDBm+4QSTfn0dUwSgukt2LL",
-	"Eo4ynPDNDzpGvZdvSwOeQZYWIj5kG9FwutWuYGfxj9LmpbP39YlXZrJu42VHXQYrTAQtfMeYrHeg4D1L",
-	"4QvqYEHB9WK5uIYWgqad2OhIp/vUTdYUuaGOekTCmEDdTGCZgrGsTY+8QfQeDNRwa1wXHLKsZXe/YyzX",
-	"RZP17rMBBV/4WbpU+THRJ2/2DOy9I3TEow5hsL381Y0Yt3gldO/uEtudnii5qI4vtuRV9e5MgY4vKQ8p",
-	"eJdqah+Wy2fyP838OUtyWtlpMPXRBqoNXe2w4RI2OjWWGpsa538sRO/Pq4eMcX9UjtJCyHRan6/IBf2n",
-	"/rzUmf+b5Eep4ZH1qtn8afaJlVJK+RUAAP//",
+	"3FLBctMwEP2VzMINNw6Uk47cuDGQWyYH1dokam1JlVaAx6N/Z3blkmYS0jLDidta8/z2vbdvgs4PwTt0",
+	"lEBNkLoDDlrGb6QJeUCXB1Ab8AEdNGC8Q9g2QGNAUJAoWreH0sBapwfGh+gDRrIoNCYLyc7HQRMoMMx6",
+	"4W9rTmA5W3MJNiBpBrrc9/quR1AUM/4G+rt77IiBzlf1fwAeGdOTz7cRd6DgTXuMpJ3zaGsYpQHSe7Fl",
+	"CQcZzvjmBx2jHuXbUo8XkKWBiI/ZRjScbrUr2Fn8k7R56ex9e+aVmazbedlRl8EaE0ED3zEm6x0oeM9S",
+	"+II6WFBwu1wtb6GBoOkgNlrS6SG1kzVFbqijHpAwJlCbCSxTMJa16YE3iN6jgRpujesVhyxb2d0dGMt1",
+	"0WS9+2xAwRd+li5Vfkz0yZuRgZ13hI541CH0tpO/2gHjHm+E7t19YrvTMyWvquOLLfmvenehQKeXlIcU",
+	"vEs1tQ+r1ZX8zzO/ZklOKzsNpi7aQLWh6wMuuIQLnRaWFjYtnP+xFL0JuxwtjaA22wZ+3jxmjONJVUoD",
+	"IdN5mb4i1/Wv2vRSg/5trh+llCdBVM3muvVnxkop5VcAAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -542,13 +542,13 @@ func (sh *strictHandler) SearchCountries(w http.ResponseWriter, r *http.Request)
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"pFPBbtswDP0Xnt0kW4sdfN2AbtiwHrZb0YMqszELW1QpeqgR6N8HSknQJumQoSfLFh/f4+PzBig8MLQb",
-	"UNIBoYXfmBQa+IOSiAO08AFyAxwxuEjQwuVitbiEBqLTPhlw6XkKKoTlrcMBFe3EEcUpcfjWQQtfhOPn",
-	"fWEDgilySBX0cXVVsckLRa281xxwATk38HzxNKHMJ7o8XyTP0WTH6X4gb1LXqMf0PyjpP+hX9vAcFEMB",
-	"uxgH8gW+fEwmZwPJ9zg6O5HiWIBRjEW3o3vuyuA6F0VJhcLaFAU3nrrIJuNpIsEO2tsK3xbfNbtivn9E",
-	"r9Zl+8GJuBmyoV/7dfP90K3DoY/dyg0se3SD9qbvpHNf6/U5G6ul807GjixwwErF0qGk5Ya6/CbfNeqN",
-	"lZWIiRtRURK0t5ZUU+6KmGopUAcvTVSZsHmxqAeW0anVBf10BXsPKSiuUSDnu3dG4TABZvZ8MgTUnafo",
-	"dSjKgLu2x6k4JwV7Q8sKEjrxb2/7V7n+vx/1J2tPYX249n3Gcv4bAAD//w==",
+	"pJNBb9swDIX/C89ukq3FDr5uQDdsWA/bLchBldmYhS2qFD3UCPTfB8pJ0DZu0KInyxaf+PTxeQcU7hjq",
+	"HShph1DDX0wKFfxDScQBavgEuQKOGFwkqOFysVpcQgXRaZtMuPQ8BBXC8tZgh4q24ojilDj8aKCGb8Lx",
+	"67GwAsEUOaRJ9Hl1NWmTF4o69b3mgAvIuYKEfhDSEer1poLHi4cBZZw58/EieY52iTjcduTN+Bb11Mwv",
+	"SnrGzMoenoNiKGIXY0e+yJf3ycztIPkWe2crUuyLMIp10T0Iz03BoGNxlFQobM1RcP3cRjYbDwMJNlCv",
+	"J/m+eFMdivn2Hr3aKfsPTsSNkE39nN7Nz/PsXiI4ZZcrWLboOm3N7SzH79P2W6Y5lY7zpg6tAwecGrM0",
+	"KGm5oya/2v0a9cbKShjF9agoCeq1Zdru4Yq1CTdQA08BqwxYPRniHUvv1OqCfrmCI18KilsUyHnzwZi8",
+	"TIehH2cDQs3bHD0PTLng4djTxLw/IUe8ZSAJnfjXk/CnbL/vB//N2lLYno/EMY05/w8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

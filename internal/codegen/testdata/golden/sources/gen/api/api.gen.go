@@ -568,17 +568,17 @@ func (sh *strictHandler) AddMessage(w http.ResponseWriter, r *http.Request, room
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"tFRNb5tMEP4v875HbJKmJ26t1ENURamaHipFVrVmJ/ZGsEtmhzbI4r9XswvY2Dh2mtYXzLLz9XzMBnJX",
-	"Vs6iZQ/ZBny+xlKFv5+emZT8qchVSGwwHCtmla/LPsAwlv7wllUlypObCiEDz2TsCto26U/c8hFzhu2B",
-	"IlKNvBfKriZCEyBUORtnYxtaG3lRxZdR4S7KWMYVEhwWDImeakOoIbuP1RZTtzzmNRlu7gSSmHyJipAG",
-	"nCSgOxoSrJkraCXe2AcXOjJcyJdv6BkS+InkjbOQwaV05yq0qjKQwdX8Yn4FCVSK16FaWqL3aoU+3Rjd",
-	"pjjwUbM8ZGolEFxryOAOORImCUiVyEgesvsNGKklSSHpaAGjYRcFphqTjnrJ/OCoVAwZ1HW4uU/iIgaj",
-	"549ONxKRO8toQ1uqqgqTh8bSRy+DbnZS/0/4ABn8l25ll3aaS2P/7Zgh6S0c+MpZH2l4d/FeHhp9Tqbi",
-	"iObt53mg7Xn2VCOFrhStwv0OOVhKt+2AwgBZKJmWzawHXIJWOIHyTXPTX5nGOdYeSpBzpX8R68E/B3If",
-	"+yKCPgLh4lXIHzHqsmPQ1kWhliLU2OFBO738RNn6HJWMfRauxByLk0tAgqfZ7U0ZEO/teL8QdCaIDxyo",
-	"mtdzXw+lOmp2qIz8B67SjTzasfUCaidNJYEvUn0A0D/y5uR++KB1N+8R5a5R6bDIuj6+z+5cTblcPz3C",
-	"YfDXuCBm1/rFBG9YJdM6Pqrbc1ZPL21CpW9t0Rwxw560Q+nj4j5nn12+YfI/GfCEioLPKC7A8acEfpFh",
-	"3ILzKp//LV+LpR3tezvpzn/IjPufwpk4bR469FHbvXLng9q3C2LHMa38fgcAAP//",
+	"tFRNb5tMEP4v875HbJKmJ26t1ENURamaHipZVrVmJ/ZGsEtmhzbI4r9XswvY2DhOmtYXzLLz9XzMFnJX",
+	"Vs6iZQ/ZFny+wVKFv5+emJT8qchVSGwwHCtmlW/KPsAwlv74llUlypObCiEDz2TsGto26U/c6gFzht2B",
+	"IlKNvBfKridCEyBUORtnYxtaG3lRxZdR4S7KWMY1EhwXDIkea0OoIVvEasupWx7zmgw3dwJJTL5CRUgD",
+	"ThLQHQ0JNswVtBJv7L0LHRku5Ms39AwJ/ETyxlnI4FK6cxVaVRnI4Gp+Mb+CBCrFm1AtLdF7tUafbo1u",
+	"Uxz4qFkeMrUSCK41ZHCHHAmTBKRKZCQP2WILRmpJUkg6WsBo2EeBqcako14y3zsqFUMGdR1uHpK4jMHo",
+	"+aPTjUTkzjLa0JaqqsLkobH0wcug273U/xPeQwb/pTvZpZ3m0th/O2ZIegsHvnLWRxreXbyXh0afk6k4",
+	"onn7eT6iDbLFMoGn2WONFHpUtA7RHY6wkt7bAZMBwNBAWjazHn4JWuME5jfNTX9lGvVYeyhBzpX+WeQH",
+	"Nx2Jf+ySSMEIkotX8XDCtquOT1sXhVqJbGOHR+30YhSd65doZuy6cCXmWJ5dCRJ8luudORfLdpr4wIGq",
+	"eTP39VCqo2aPysh/4CrdyqMdGzGgdtZiEvgs1UcA/SOnTm6LD1p3855Q7gaVDmut6+P77M7VlMv18yMc",
+	"B3+N62J2rZ9N8IbFMq3jk7p9ySLqpU2o9K0tmhNmOJB2KH1a3C/ZbpdvmPxPBjyjouAzigtw/CmBX2QY",
+	"d+C8yud/y9diaUeH3k668x8y4+GncCZOm4cOfdR2r9z5oPbdgthzTCu/3wEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -587,14 +587,14 @@ func (sh *strictHandler) PutProfile(w http.ResponseWriter, r *http.Request, user
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"zJS9btswEMff5dqRsdxm09ihRdGhHroFhsGI5+RSi6TJYxFB4LsXJ9mSHCutg3ro5LPI+/rdn9dC5Wrv",
-	"LFqOULYQq0esdWeugtvSDsX0wXkMTNgdaE+bFHZicuMRSogcyD5AVvCTrJEDtKmG8g6eQUEDawU27Xb6",
-	"XsJxSKjOPZM3mtFsNIv/1oVaLJCPN0w1wpxPxLAhc+KQEpnzu1lBwH2igEbKOjqqoZlD6Sd1rIcw7v4J",
-	"K4YscchuXdc7sbQDPzAyKPiFIZKzUMIHKc15tNoTlHC7WC5uQYHX/NjxK3xPtvvzgF2/wlczOfvVQAmf",
-	"yZrV8ZJ4Bl0jY4hQ3rVAkmSfMDSgwOpaihjbGNvsQfcTnRlWVvOhDhxGv7NZXhhoQvJPZV0y6ryWCNE7",
-	"G3tsH5dL+amcZbTcq9LvqOoYFk9RBtFOkhBjHd8m5SuK61xIwwcdgm56YRmMVSDPvYq+f1t0kZ9veqwv",
-	"VCFHg5CK9pAzvyqpL8jHB/2PKN8H3EIJ74pxcxSHtVEcU1zUz6SkPC9yeTITPQ1cLxDTK5NaK/BpBs8q",
-	"neDZJ4z8yZnmTWSusCavsBZfqHHcDH/dbKdY8/+ik8lscs75dwAAAP//",
+	"zJSxctswDIbfBe3IWG6zaezQXq9DPXTz+XyMCCdILZImwV50Pr57D5ItybHSOq2HTKZFAvzx4Sf2ULna",
+	"O4uWI5R7iNUD1rpdLoLb0BZl6YPzGJiw3dCe1ilsZcmNRyghciB7D1nBT7JGNtCmGsolPIGCBlYKbNpu",
+	"9Z2k45BQnUcmbzSjWWuW+I0LtaxAPt4w1QhTMRHDmsxJQEpkzs9mBQF3iQIakXUMVH0xB+knOlZ9Gnf3",
+	"iBVDljxkN66tnVjKgR8YGRT8whDJWSjhg0hzHq32BCXczuazW1DgNT+0/ArfkW3/3GNbr/DVTM5+NVDC",
+	"Z7JmcTwkkUHXyBgilMs9kFyySxgaUGB1LSKGMoYyO9BdRyealdV0qgOHIe6slxcmGpH8k6xLWp1XkiF6",
+	"Z2OH7eN8Lj+Vs4yWO1f6LVUtw+IxSiP2o0uIsY6vs/IVzXVupP6DDkE3nbEMxiqQ585F37/N2swRqxSI",
+	"GyiXKwVPNx3kZx6Rg72tiv1BQX7RYF+Qj8/7P8G+D7iBEt4VwxwpDkOkOF7xD9WNBObpByDPaeS1nvkF",
+	"RnuhiysFPk3AWqQTWLuEkT8507yK0xVG6BVG5jOnDlPjr1PvFGt+m64ZdSrnnH8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

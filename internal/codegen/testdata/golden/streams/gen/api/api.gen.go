@@ -402,14 +402,14 @@ func (sh *strictHandler) IngestReadings(w http.ResponseWriter, r *http.Request) 
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"zJMxb9s+EMW/inD//yhbju0YBbcW6BA0KIq0W9GBls4yA+rIkKdUgsHvXhxd21Hqodk6maTfOx1/j3eA",
-	"2nXeERJHUAeI9R47nZef8ecD6sZQKzvdNIaNI22/BOcxsMEIaqdtxBL8i6MDRKTogqw6Q/dILe9B3ZTA",
-	"o0dQEDlIzVRCT4ZF1uBO95ZBwSe4InvWtkfR7VzotMgM8Wp5kRpibDFASiUEfOpNwAbU91Mjpwo/zga3",
-	"fcSaIYnB0M5JcTZs5b9vGFksGKJxBApupAfnkbQ3oGA1X8xXUILXvM/XrcKRUt60mG8kOLTgumtAwcfB",
-	"u8APJ5k0Gb2jeMS1XCzkp3bESNmtvbemzv5qmFHzGKWRUzgTEltDOozXqA0zw9jNLp7/A+5AwX/VJfHq",
-	"d9zVi6yFCePAVR2f3/hRsTYY62A8H9ndG8JiOxbWEM5z6dh3nZgVvLe2OKNLJXgXr7C7oxbjlN1Tj5E/",
-	"uGb8t7BNHh+HHtObgv6z21dTxS5Xno7BZv0XY3B0Xn/+07y+ZunrpPJp0Wkaz4GVhba2cKEgRwiCrdPD",
-	"bJtDWW7erVe369tNSin9CgAA//8=",
+	"zJNBb9swDIX/isHt6MRpkgaDbhuwQ7FiGLrdih4Um0lYyJQq0V2MwP99oLIkzRYM660nS/Z7NPU9cQe1",
+	"b4NnZElgdpDqDbY2L7/izzu0DfFad7ZpSMizdd+iDxiFMIFZWZewhPDi1Q4ScvJRVy3xLfJaNmCuSpA+",
+	"IBhIErXmUELHJCprcGU7J2DgC1yQPVvXoepWPrZWZcQym56kxIJrjDAMJUR86ihiA+b+0MihwsPR4JeP",
+	"WAsMaiBeeS0uJE6//cAkasGYyDMYuNIefEC2gcDAbDwZz6CEYGWTj1vFPaW8WWM+keKwiuumAQOft8FH",
+	"uTvItMkUPKc9rulkoo/asyBntw3BUZ391XbEzWPSRg7hnJFYEtvYX6K2HZFgOzp53kdcgYF31Snx6nfc",
+	"1YuslYngVqo6Pb/yp2ptMNWRguzZ3RJjsewLR4zjXDph3UWSHsz9Qwmpa1stZeCjc8UR5FBC8OkCyRte",
+	"Yzon+dRhkk++6d8WxLOrKLHD4VWx/93tHzMmPlc+H4rF/D+GYu+8PAzn6X3P0n/nljVFa7k/xlcW1rnC",
+	"x4I9IyjE1m5HyxzRdPFhPrueXy+GYRh+BQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -447,13 +447,13 @@ func (sh *strictHandler) GetPageHTTP(w http.ResponseWriter, r *http.Request, pag
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"rJPPatwwEMbfZc6OvW1CDzoXktJCc9hbCEWxJ94JtqSMxiWL0buXkZzgrAtbSi47g/b7zZ9v8AzkHj2Y",
-	"GYRkQDCwxyhQwW/kSN6BgU+QKvABnQ0EBi7rXX0JFQQrh6hgc/BRctajaPAB2Qp5960DAz8oyk1WVMAY",
-	"g3cRs/rzbqeh9U7QZdCGMFCb0eYpavMZYnvA0WoWWAsLFZoEx/fJ+/+dHTGvdQy6VRQm10NKOsTzRIwd",
-	"mLuiuq9eVf7hCVvRfZcHy2yPG6q03GKq6zC2TEGKdz+/15l+uXiekI8ndrxcxNbnCmF6GKjN0ibYHmMz",
-	"a/hFXdIlOhxQcOvt1/x+a3vcmntVwPU0197hyTwzWO6Lj1pQj1ovndWG4uK6j9J/vfM1igpu9vvbD750",
-	"p7+PnkcrYICcfLmCN+/JCfbIOuzEw/mLUwdF+V/n+ze7FisyGizbEQU5grnTr23B4E39yq/nFJ6wWjly",
-	"dvt0n1L6EwAA//8=",
+	"rFPBbtswDP0Xnt0kW4sddB7QDhuwHnILgkGVWYeFLakUPTQw9O8DJbdw52HtoZeQUN4jHx/pCcjfBzAT",
+	"CEmPYGCPSaCB38iJggcDnyA3ECJ6GwkMXG52m0toIFo5JSVuTyFJyToUDSEiW6Hgv7Vg4AcluSmIBhhT",
+	"DD5hQX/e7TS44AV9IdoYe3KFun1I2nyC5E44WM0ia2GhyibB4XXy+n9vByxjnaNOlYTJd5CzingcibEF",
+	"c6ioY/OMCncP6ETnnR8ssz2vWLXlmqa4FpNjilK9+/l9U9gJ3cgkZzCHYwNPF48j8vkvc54ukgulXhzv",
+	"enKFuI22w7SdNPyiNutILfYouHb6a3m/tR2urb6qxKW26+Dxv+omsNxVj7W8Lnwz61CLqsPLrlrrnzdw",
+	"jaKAm/3+9oOvoNXf+8CDFTBAXr5cwcteyAt2yCp25P7ta6AWKvIDVvs+82ZjSqFo2Q4oyAnMQb/LmQYv",
+	"6Gf+UrXwiM3Cnze9yMec858AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
