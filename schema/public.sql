@@ -85,9 +85,13 @@ CREATE TABLE public.subscriptions (
     current_period_start timestamptz               NOT NULL,
     current_period_end   timestamptz               NOT NULL,
     canceled_at          timestamptz,
+    external_id          text,
+    event_at             timestamptz,
+    state_since          timestamptz               NOT NULL DEFAULT now(),
     created_at           timestamptz               NOT NULL DEFAULT now(),
     updated_at           timestamptz               NOT NULL DEFAULT now(),
     CONSTRAINT subscriptions_pkey PRIMARY KEY (id),
+    CONSTRAINT subscriptions_external_id_key UNIQUE (external_id),
     CONSTRAINT subscriptions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants (id) ON DELETE CASCADE,
     CONSTRAINT subscriptions_plan_fkey FOREIGN KEY (plan) REFERENCES public.plans (name) ON UPDATE CASCADE ON DELETE RESTRICT,
     CONSTRAINT subscriptions_seats_check CHECK (seats > 0),
@@ -97,6 +101,9 @@ CREATE TABLE public.subscriptions (
 );
 COMMENT ON TABLE public.subscriptions IS 'What a tenant pays for, one row for each period of billing terms.';
 COMMENT ON COLUMN public.subscriptions.discount IS 'Per cent off the plan''s monthly price.';
+COMMENT ON COLUMN public.subscriptions.external_id IS 'The subscription''s id at the payment provider; null until it has told of it.';
+COMMENT ON COLUMN public.subscriptions.event_at IS 'When what the provider told last had happened. What it tells of before is old.';
+COMMENT ON COLUMN public.subscriptions.state_since IS 'Since when it is in its state: a payment that is due gives a tenant some time.';
 
 CREATE UNIQUE INDEX subscriptions_live_key ON public.subscriptions (tenant_id) WHERE state <> 'canceled';
 CREATE INDEX subscriptions_plan_idx ON public.subscriptions (plan);

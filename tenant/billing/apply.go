@@ -1,0 +1,155 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// Work applies what has arrived and brings tenants in line. It returns how much
+// there was to do. A worker calls it again and again.
+func (b *Billing) Work(ctx context.Context) (done int, err error) {
+	applied, err := b.Apply(ctx)
+	if err != nil {
+		return applied, err
+	}
+	enforced, err := b.Enforce(ctx)
+	return applied + enforced, err
+}
+
+// Apply applies the events that are due, each in a transaction of its own with the
+// note that it is done, and returns how many. One that can't be applied, such as
+// for a tenant that there is not, stays with its error and is tried again later,
+// each time after twice as long, an hour at most.
+func (b *Billing) Apply(ctx context.Context) (applied int, err error) {
+	for {
+		more, err := b.applyNext(ctx)
+		if err != nil || !more {
+			return applied, err
+		}
+		applied++
+	}
+}
+
+// applyNext takes one event. Others may take others at the same time.
+func (b *Billing) applyNext(ctx context.Context) (more bool, err error) {
+	err = pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+		var id string
+		var payload []byte
+		err := tx.QueryRow(ctx, `
+			SELECT id, payload FROM bailiwick.inbox
+			WHERE source = $1 AND done_at IS NULL AND due_at <= pg_catalog.now()
+			ORDER BY received_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`, source).Scan(&id, &payload)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		more = true
+		cause := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return apply(ctx, tx, payload) })
+		if cause != nil && ctx.Err() != nil {
+			return cause
+		}
+		return b.settle(ctx, tx, id, cause)
+	})
+	if err != nil {
+		return false, fmt.Errorf("apply the events of billing: %w", err)
+	}
+	return more, nil
+}
+
+// settle notes what became of an event.
+func (b *Billing) settle(ctx context.Context, tx pgx.Tx, id string, cause error) error {
+	if cause == nil {
+		_, err := tx.Exec(ctx, `
+			UPDATE bailiwick.inbox SET done_at = pg_catalog.now(), error = NULL, attempts = attempts + 1
+			WHERE source = $1 AND id = $2`, source, id)
+		return err
+	}
+	b.logger.WarnContext(ctx, "an event of billing can't be applied; it is tried again", slog.String("event", id), slog.String("error", cause.Error()))
+	_, err := tx.Exec(ctx, `
+		UPDATE bailiwick.inbox
+		SET error = $3, attempts = attempts + 1,
+		    due_at = pg_catalog.now() + LEAST('1 second'::interval * pg_catalog.power(2, LEAST(attempts, 12)), '1 hour')
+		WHERE source = $1 AND id = $2`, source, id, cause.Error())
+	return err
+}
+
+func apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
+	c, ok, err := read(payload)
+	if err != nil || !ok {
+		return err
+	}
+	var found bool
+	// The tenant's row is the lock: two events of one tenant are applied one after the other.
+	err = tx.QueryRow(ctx, "SELECT true FROM public.tenants WHERE id = $1::uuid FOR UPDATE", c.tenant.String()).Scan(&found)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no tenant %s", c.tenant)
+	}
+	if err != nil {
+		return err
+	}
+	changed, err := c.update(ctx, tx)
+	if err != nil || changed {
+		return explain(err, c)
+	}
+	var known bool
+	err = tx.QueryRow(ctx, "SELECT true FROM public.subscriptions WHERE external_id = $1", c.external).Scan(&known)
+	if err == nil {
+		return nil // What is stored is newer.
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return explain(c.insert(ctx, tx), c)
+}
+
+// update changes the subscription that the event is about, or adopts one of ours
+// that the provider has not known, such as the trial that a tenant began with. It
+// changes nothing when that has been changed by a later event, or has ended.
+func (c change) update(ctx context.Context, tx pgx.Tx) (changed bool, err error) {
+	tag, err := tx.Exec(ctx, `
+		UPDATE public.subscriptions SET
+			external_id = $1, plan = $3, seats = $5, trial_ends_on = $8::timestamptz::date,
+			current_period_start = $6, current_period_end = $7, canceled_at = $9, event_at = $10,
+			state_since = CASE WHEN state::text = $4 THEN state_since ELSE $10 END,
+			state = $4::public.subscription_state
+		WHERE (external_id = $1 OR external_id IS NULL AND tenant_id = $2::uuid) AND state <> 'canceled'
+		  AND (event_at IS NULL OR event_at <= $10)`, c.args()...)
+	return tag.RowsAffected() > 0, err
+}
+
+func (c change) insert(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO public.subscriptions (
+			external_id, tenant_id, plan, state, seats, current_period_start, current_period_end,
+			trial_ends_on, canceled_at, event_at, state_since)
+		VALUES ($1, $2::uuid, $3, $4::public.subscription_state, $5, $6, $7, $8::timestamptz::date, $9, $10, $10)`, c.args()...)
+	return err
+}
+
+func (c change) args() []any {
+	return []any{c.external, c.tenant.String(), c.plan, c.state, c.seats, c.start, c.end, c.trialEnd, c.canceledAt, c.at}
+}
+
+// explain says what is wrong where the database says which rule was broken.
+func explain(err error, c change) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case ok && pg.Code == "23503":
+		return fmt.Errorf("there is no plan %q: %w", c.plan, err)
+	case ok && pg.Code == "23505":
+		return fmt.Errorf("tenant %s has another subscription that has not ended: %w", c.tenant, err)
+	}
+	return err
+}
+
+// asBilling is the context in which tenants are changed.
+func asBilling(ctx context.Context) context.Context { return catalog.WithActor(ctx, actor) }

@@ -1,0 +1,109 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// reason begins what is noted of tenants that are suspended for money. Those that
+// somebody has suspended for another reason are left alone.
+const reason = "billing: "
+
+// unequal finds tenants that are not as their subscription says: the live one, or
+// else the one that ended last. Tenants without any are not billed.
+const unequal = `
+	SELECT t.id::text, t.state::text, t.plan, s.plan, s.state <> 'canceled', coalesce(s.due, '')
+	FROM public.tenants AS t
+	JOIN LATERAL (
+		SELECT plan, state, CASE
+			WHEN state = 'canceled' AND current_period_end <= pg_catalog.now() THEN 'the subscription has ended'
+			WHEN state = 'past_due' AND state_since + $1::interval <= pg_catalog.now() THEN 'the payment is overdue'
+			WHEN state = 'trialing' AND trial_ends_on + $1::interval <= pg_catalog.now() THEN 'the trial has ended'
+		END AS due
+		FROM public.subscriptions
+		WHERE tenant_id = t.id
+		ORDER BY state = 'canceled', current_period_end DESC
+		LIMIT 1
+	) AS s ON true
+	LEFT JOIN bailiwick.tenants AS life ON life.tenant_id = t.id
+	WHERE t.state = 'active' AND s.due IS NOT NULL
+	   OR t.state = 'suspended' AND life.reason LIKE $2 || '%' AND s.due IS NULL
+	   OR t.state IN ('active', 'suspended') AND s.state <> 'canceled' AND t.plan <> s.plan
+	ORDER BY t.id`
+
+type difference struct {
+	id, state, plan, subscribed string
+	live                        bool // the subscription
+	due                         string
+}
+
+// Enforce puts each tenant on the plan that it is subscribed to, suspends those
+// whose subscription has ended, or is due for longer than the grace, and resumes
+// those that it has suspended once they have paid. It returns how many steps were
+// taken. A tenant that can't be changed is logged and does not keep the others.
+func (b *Billing) Enforce(ctx context.Context) (steps int, err error) {
+	var all []difference
+	rows, err := b.pool.Query(ctx, unequal, fmt.Sprintf("%d seconds", int64(b.grace.Seconds())), reason)
+	if err == nil {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d difference, err error) {
+			err = row.Scan(&d.id, &d.state, &d.plan, &d.subscribed, &d.live, &d.due)
+			return d, err
+		})
+	}
+	if err != nil {
+		return 0, fmt.Errorf("compare tenants with their subscriptions: %w", err)
+	}
+	for _, d := range all {
+		n, err := b.align(asBilling(ctx), d)
+		steps += n
+		if err != nil && ctx.Err() != nil {
+			return steps, err
+		}
+		if err != nil {
+			b.logger.WarnContext(ctx, "a tenant can't be brought in line with its subscription", slog.String("tenant", d.id), slog.String("error", err.Error()))
+		}
+	}
+	return steps, nil
+}
+
+func (b *Billing) align(ctx context.Context, d difference) (steps int, err error) {
+	id, err := tenant.ParseID(d.id)
+	if err != nil {
+		return 0, err
+	}
+	take := func(step func() (catalog.Record, error)) {
+		if err != nil {
+			return
+		}
+		if _, err = step(); err == nil {
+			steps++
+		}
+	}
+	if d.live && d.plan != d.subscribed {
+		take(func() (catalog.Record, error) { return b.catalog.SetPlan(ctx, catalog.Ref{ID: id}, d.subscribed) })
+	}
+	switch {
+	case d.due != "" && d.state == catalog.StateActive:
+		take(func() (catalog.Record, error) { return b.catalog.Suspend(ctx, catalog.Ref{ID: id}, reason+d.due) })
+	case d.due == "" && d.state == catalog.StateSuspended:
+		take(func() (catalog.Record, error) { return b.resume(ctx, id) })
+	}
+	return steps, err
+}
+
+// resume resumes a tenant if it is still money that it is suspended for.
+func (b *Billing) resume(ctx context.Context, id tenant.ID) (catalog.Record, error) {
+	r, err := b.catalog.Find(ctx, catalog.Ref{ID: id})
+	if err != nil || !strings.HasPrefix(r.Reason, reason) {
+		return r, errors.Join(err)
+	}
+	return b.catalog.Resume(ctx, catalog.Ref{ID: id, Revision: r.Revision})
+}
