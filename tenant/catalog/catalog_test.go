@@ -93,6 +93,24 @@ func wantCode(t *testing.T, err error, code tenant.Code, text string) {
 	}
 }
 
+// query reads one column.
+func query[T any](t *testing.T, urls tenanttest.URLs, sql string, args ...any) []T {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), urls.SuperURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	if err := errors.Join(err, conn.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // footprint lists everything that creating a tenant leaves.
 func footprint(t *testing.T, urls tenanttest.URLs) []string {
 	t.Helper()

@@ -86,7 +86,7 @@ func dropSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 		return err
 	}
 	if len(rights) > 0 {
-		return failf(tenant.CodeConflict, "role %s has rights elsewhere: %s; revoke them first, by DROP OWNED BY %s there", schema, strings.Join(rights, "; "), schema)
+		return failf(tenant.CodeConflict, "role %s has rights elsewhere: %s; revoke them first (DROP OWNED BY %s, there and as a superuser, does)", schema, strings.Join(rights, "; "), schema)
 	}
 	_, err = tx.Exec(ctx, "DROP ROLE IF EXISTS "+tenant.QuoteIdent(schema))
 	return err
