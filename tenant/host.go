@@ -20,6 +20,9 @@ const (
 // name is refused with CodeInvalid: IP addresses in any notation, user info,
 // empty labels, names in other alphabets (their xn-- form is accepted).
 func CanonicalHost(host string) (string, error) {
+	if isCanonical(host) {
+		return host, nil
+	}
 	name, err := cutPort(host)
 	if err != nil {
 		return "", err
@@ -55,6 +58,25 @@ func SubdomainSlug(host, base string) (string, error) {
 		return "", errorf(CodeInvalid, "", "host %q is not one label below %s", name, parent)
 	}
 	return ParseSlug(label)
+}
+
+// isCanonical tells, in one pass and without allocating, whether a host is in its
+// canonical form already, as most are.
+func isCanonical(host string) bool {
+	if host == "" || len(host) > maxHost {
+		return false
+	}
+	label := 0 // where it begins
+	for i := range len(host) {
+		if host[i] != '.' {
+			continue
+		}
+		if !isLabel(host[label:i]) {
+			return false
+		}
+		label = i + 1
+	}
+	return isLabel(host[label:]) && !endsInNumber(host[label:])
 }
 
 // cutPort removes ":port". A bracketed or bare IPv6 address is refused here.
