@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,208 +14,203 @@ import (
 )
 
 const (
-	// maxTenants bounds the answers that are kept.
-	maxTenants = 10_000
-	// maxUnknown bounds the slugs that are known to be nobody's. They are
-	// kept apart: whoever asks for names at random pushes out no tenant.
-	maxUnknown = 1_000
-	// unknownTTL is shorter than the making of a tenant takes, so that nobody
-	// who has just made one is told that there is none, and long enough that a
-	// flood of requests for one slug is a few queries a second; those at the
-	// same time are one anyway.
+	// unknownTTL is for how long it is remembered that a name is nobody's, where
+	// nothing tells when that changes. It is shorter than the making of a tenant
+	// takes, so that nobody who has just made one is told that there is none, and
+	// long enough that a flood of requests for one name is a few queries a second;
+	// those at the same time are one anyway.
 	unknownTTL = 50 * time.Millisecond
+	// deafTTL is for how long an answer is good that is neither newer than that nor
+	// confirmed by a listener within that time. With the time of a lookup on top it
+	// is the bound on how long a suspended tenant is served: less than a second.
+	deafTTL = 500 * time.Millisecond
 	// lookupTimeout is for a lookup, which outlives the request that began it
 	// for the sake of the others that wait for it.
 	lookupTimeout = 5 * time.Second
 )
 
-// Resolver finds the tenant that a slug names, and remembers it for a while. It
-// works as the runtime role. It is safe for concurrent use.
+// Resolver finds the tenant that a name stands for, and remembers it for a while.
+// It works as the runtime role. It is safe for concurrent use.
+//
+// Where [Resolver.Listen] runs, changes of tenants are heard of and take effect at
+// once. While it hears nothing, answers are good for half a second.
 type Resolver struct {
 	db     *tenant.DB
 	ttl    time.Duration
 	flight singleflight.Group
 
-	mu      sync.Mutex
-	tenants bounded[tenant.Tenant]
-	unknown bounded[struct{}]
+	// tenants and unknown are apart: whoever asks for names at random pushes out
+	// no tenant.
+	tenants, unknown *table
+	// epoch counts what has been forgotten: a lookup that began before does not
+	// remember its answer.
+	epoch atomic.Int64
+	// listens tells that Listen has been called, and heard when it was last sure to
+	// have heard everything.
+	listens atomic.Bool
+	heard   atomic.Int64 // a [moment]
 }
 
 // NewResolver returns a Resolver that may give answers as old as ttl: for so
-// long a suspended tenant can still be routed. Zero remembers nothing.
+// long, unless Listen runs, a suspended tenant can still be routed. Zero
+// remembers nothing.
 func NewResolver(db *tenant.DB, ttl time.Duration) *Resolver {
-	return &Resolver{
-		db: db, ttl: ttl,
-		tenants: bounded[tenant.Tenant]{size: maxTenants},
-		unknown: bounded[struct{}]{size: maxUnknown},
-	}
-}
-
-// BySlug returns the active tenant with a slug. There being none, or it not
-// being active, is CodeNotFound.
-func (r *Resolver) BySlug(ctx context.Context, slug string) (tenant.Tenant, error) {
-	slug, err := tenant.ParseSlug(slug)
-	if err != nil {
-		return tenant.Tenant{}, failf(tenant.CodeNotFound, "no tenant: %w", err)
-	}
-	if t, known, err := r.remembered(slug); known {
-		return t, err
-	}
-	answers := r.flight.DoChan(slug, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
-		defer cancel()
-		t, err := r.lookup(ctx, slug)
-		r.remember(slug, t, err)
-		return t, err
-	})
-	select {
-	case a := <-answers:
-		t, ok := a.Val.(tenant.Tenant)
-		if a.Err != nil || !ok {
-			return tenant.Tenant{}, a.Err
-		}
-		return t, nil
-	case <-ctx.Done():
-		return tenant.Tenant{}, wrap(context.Cause(ctx), "find tenant "+slug)
-	}
+	return &Resolver{db: db, ttl: ttl, tenants: newTable(tenantSlots), unknown: newTable(unknownSlots)}
 }
 
 // Route returns the active tenant that a name stands for. There being none, or it
 // not being active, is CodeNotFound.
 func (r *Resolver) Route(ctx context.Context, name tenant.Name) (tenant.Route, error) {
-	if name.Slug == "" {
-		return tenant.Route{}, notFound("tenant by " + name.String())
+	arrived := now()
+	if e := r.remembered(name, arrived); e != nil {
+		return e.answer(name)
 	}
-	t, err := r.BySlug(ctx, name.Slug)
-	return tenant.Route{Tenant: t}, err
+	if _, err := tenant.ParseSlug(name.Slug); name.Slug != "" && err != nil {
+		name = tenant.Name{Slug: nobody} // It is looked up all the same, and so are empty names.
+	}
+	for {
+		e, err := r.join(ctx, name)
+		if err != nil {
+			return tenant.Route{}, err
+		}
+		// A lookup that had long been under way when the request came may tell of
+		// what has changed since.
+		if e.asked >= arrived || r.good(e, now()) {
+			return e.answer(name)
+		}
+	}
+}
+
+// nobody stands for all slugs that can't be, in lookups and in what is remembered.
+const nobody = "-"
+
+// BySlug returns the active tenant with a slug, as Route does.
+func (r *Resolver) BySlug(ctx context.Context, slug string) (tenant.Tenant, error) {
+	route, err := r.Route(ctx, tenant.Name{Slug: slug})
+	return route.Tenant, err
+}
+
+// join asks, or waits for who is asking for the same name.
+func (r *Resolver) join(ctx context.Context, name tenant.Name) (*entry, error) {
+	answers := r.flight.DoChan(name.String(), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		if e := r.remembered(name, now()); e != nil {
+			return e, nil // Somebody else was just done.
+		}
+		return r.lookup(ctx, name)
+	})
+	select {
+	case a := <-answers:
+		e, ok := a.Val.(*entry)
+		if a.Err != nil || !ok {
+			return nil, a.Err
+		}
+		return e, nil
+	case <-ctx.Done():
+		return nil, wrap(context.Cause(ctx), "find the tenant of "+name.String())
+	}
+}
+
+// lookup asks the registry, and remembers the answer. An error that says nothing
+// about the tenant is no answer.
+func (r *Resolver) lookup(ctx context.Context, name tenant.Name) (*entry, error) {
+	e := &entry{name: name, asked: now()}
+	epoch := r.epoch.Load()
+	var err error
+	switch e.route, err = r.ask(ctx, name); {
+	case tenant.CodeOf(err) == tenant.CodeNotFound:
+		e.unknown = true
+	case err != nil:
+		return nil, err
+	}
+	r.remember(e, epoch)
+	return e, nil
 }
 
 // Forget drops what is remembered of a slug.
 func (r *Resolver) Forget(slug string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tenants.remove(slug)
-	r.unknown.remove(slug)
+	name := tenant.Name{Slug: slug}
+	r.forget(func(e *entry) bool { return e.name == name })
+}
+
+// ForgetTenant drops whatever is remembered of a tenant, under whichever name, and
+// of names that were nobody's, one of which may be the tenant's now.
+func (r *Resolver) ForgetTenant(id tenant.ID) {
+	r.forget(func(e *entry) bool { return e.unknown || e.route.ID == id })
 }
 
 // ForgetAll drops whatever is remembered.
 func (r *Resolver) ForgetAll() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tenants.entries, r.unknown.entries = nil, nil
+	r.forget(func(*entry) bool { return true })
+}
+
+func (r *Resolver) forget(which func(*entry) bool) {
+	r.epoch.Add(1) // First: what is remembered from here on knows that it has to look again.
+	r.tenants.remove(which)
+	r.unknown.remove(which)
 }
 
 // Locate asks the registry where a tenant lives now and which version its schema
-// has, whatever is remembered, and remembers the answer. It is what [tenant.Config] wants for its field of that name. The tenant not being
-// there, or not being active, is CodeNotFound.
+// has, whatever is remembered, and remembers the answer. It is what
+// [tenant.Config] wants for its field of that name. The tenant not being there, or
+// not being active, is CodeNotFound.
 func (r *Resolver) Locate(ctx context.Context, t tenant.Tenant) (tenant.Tenant, error) {
-	r.Forget(t.Slug) // It may have another one now.
-	now, err := r.ask(ctx, "tenant "+t.ID.String(), "id = $1::uuid", t.ID.String())
-	if err == nil {
-		r.remember(now.Slug, now, nil)
-	}
-	return now, err
-}
-
-func (r *Resolver) lookup(ctx context.Context, slug string) (tenant.Tenant, error) {
-	return r.ask(ctx, fmt.Sprintf("tenant %q", slug), "slug = $1", slug)
-}
-
-// ask reads one row of the registry; what names the tenant in errors.
-func (r *Resolver) ask(ctx context.Context, what, condition string, arg any) (t tenant.Tenant, err error) {
-	var id string
-	err = r.db.Public().QueryRow(ctx, `
-		SELECT id::text, slug, schema_fingerprint, node FROM public.tenants
-		WHERE state = 'active' AND `+condition, arg).Scan(&id, &t.Slug, &t.Version, &t.Node)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return tenant.Tenant{}, notFound(what)
-	}
+	r.ForgetTenant(t.ID)
+	e, err := r.lookup(ctx, tenant.Name{ID: t.ID})
 	if err != nil {
-		return tenant.Tenant{}, wrap(err, "find "+what)
+		return tenant.Tenant{}, err
 	}
-	t.ID, err = tenant.ParseID(id)
-	return t, err
+	route, err := e.answer(e.name)
+	return route.Tenant, err
 }
 
-func notFound(what string) error {
-	return failf(tenant.CodeNotFound, "there is no active %s: %w", what, pgx.ErrNoRows)
-}
+// What is read of the registry, from where, and the condition that names one row.
+// Not every project has plans, and not every database has the ledger yet.
+const (
+	routeColumns = `SELECT t.id::text, t.slug, t.schema_fingerprint, t.node, coalesce(pg_catalog.to_jsonb(t) ->> 'plan', ''), `
+	withLife     = `l.not_before FROM public.tenants t LEFT JOIN bailiwick.tenants l ON l.tenant_id = t.id WHERE t.state = 'active' AND `
+	withoutLife  = `NULL::timestamptz FROM public.tenants t WHERE t.state = 'active' AND `
 
-func (r *Resolver) remembered(slug string) (t tenant.Tenant, known bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	if t, ok := r.tenants.get(slug, now); ok {
-		return t, true, nil
-	}
-	if _, ok := r.unknown.get(slug, now); ok {
-		return tenant.Tenant{}, true, notFound(fmt.Sprintf("tenant %q", slug))
-	}
-	return tenant.Tenant{}, false, nil
-}
+	bySlug   = `t.slug = $1`
+	byID     = `t.id = $1::uuid`
+	byDomain = `t.id = (SELECT d.tenant_id FROM bailiwick.domains d WHERE d.host = $1 AND d.verified_at IS NOT NULL)`
+)
 
-// remember keeps an answer. An error that says nothing about the tenant is no answer.
-func (r *Resolver) remember(slug string, t tenant.Tenant, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
+// ask reads one row of the registry. In a database that an earlier version has
+// installed and that has no ledger yet, no tenant has a domain or was offboarded.
+func (r *Resolver) ask(ctx context.Context, name tenant.Name) (tenant.Route, error) {
+	condition, arg := bySlug, name.Slug
 	switch {
-	case r.ttl <= 0:
-	case err == nil:
-		r.unknown.remove(slug)
-		r.tenants.put(slug, t, now.Add(r.ttl), now)
-	case tenant.CodeOf(err) == tenant.CodeNotFound:
-		r.tenants.remove(slug)
-		r.unknown.put(slug, struct{}{}, now.Add(min(r.ttl, unknownTTL)), now)
+	case name.Domain != "":
+		condition, arg = byDomain, name.Domain
+	case !name.ID.IsZero():
+		condition, arg = byID, name.ID.String()
 	}
-}
-
-// bounded is a map of at most size entries that expire. Its zero size holds nothing.
-type bounded[V any] struct {
-	size    int
-	entries map[string]entry[V]
-}
-
-type entry[V any] struct {
-	value   V
-	expires time.Time
-}
-
-func (b *bounded[V]) get(key string, now time.Time) (V, bool) {
-	e, ok := b.entries[key]
-	if !ok || !now.Before(e.expires) {
-		var none V
-		return none, false
+	route, err := r.read(ctx, routeColumns+withLife+condition, arg)
+	if missing := stateOf(err); (missing == undefinedTable || missing == undefinedSchema) && name.Domain == "" {
+		route, err = r.read(ctx, routeColumns+withoutLife+condition, arg)
 	}
-	return e.value, true
+	if errors.Is(err, pgx.ErrNoRows) {
+		return tenant.Route{}, notFound(name)
+	}
+	return route, wrap(err, "find the tenant of "+name.String())
 }
 
-func (b *bounded[V]) put(key string, value V, expires, now time.Time) {
-	if b.entries == nil {
-		b.entries = map[string]entry[V]{}
+func (r *Resolver) read(ctx context.Context, query, arg string) (route tenant.Route, err error) {
+	var id string
+	var notBefore *time.Time
+	err = r.db.Public().QueryRow(ctx, query, arg).Scan(&id, &route.Slug, &route.Version, &route.Node, &route.Plan, &notBefore)
+	if err != nil {
+		return tenant.Route{}, err
 	}
-	if _, ok := b.entries[key]; !ok && len(b.entries) >= b.size {
-		b.makeRoom(now)
+	if notBefore != nil {
+		route.NotBefore = *notBefore
 	}
-	b.entries[key] = entry[V]{value: value, expires: expires}
+	route.ID, err = tenant.ParseID(id)
+	return route, err
 }
 
-// makeRoom removes one entry: of some that the map happens to give first, one
-// that has expired, or else the one that will do so next.
-func (b *bounded[V]) makeRoom(now time.Time) {
-	const look = 8
-	var victim string
-	var soonest time.Time
-	seen := 0
-	for key, e := range b.entries {
-		if seen == 0 || e.expires.Before(soonest) {
-			victim, soonest = key, e.expires
-		}
-		if seen++; seen == look || !now.Before(e.expires) {
-			break
-		}
-	}
-	delete(b.entries, victim)
+func notFound(name fmt.Stringer) error {
+	return failf(tenant.CodeNotFound, "there is no active tenant of %s: %w", name, pgx.ErrNoRows)
 }
-
-func (b *bounded[V]) remove(key string) { delete(b.entries, key) }

@@ -40,9 +40,10 @@ func (s *settings) Keys() string { return s.SecretKeys.ring.String() }
 
 // NewIdentity gives the authentication of a service by an issuer's tokens.
 func NewIdentity(ctx context.Context, base string, proxies []netip.Prefix, issuer, audience, keys string, r *catalog.Resolver) func(*http.Request, rest.Operation) (context.Context, error) {
-	s := &settings{Issuer: issuer, Audience: audience, JWKSURL: keys, TenantClaim: "tenant"}
+	s := &settings{Issuer: issuer, Audience: audience, JWKSURL: keys, TenantClaim: "tenant",
+		BaseDomain: base, TrustedProxies: proxies, TenantFrom: sources{subdomain: true}}
 	id := &authenticator{
-		routing:     &routing{base: base, proxies: proxies, router: r},
+		routing:     newRouting(s, r),
 		credentials: &credentials{tokens: newRemoteTokens(ctx, s)},
 	}
 	return id.authenticate

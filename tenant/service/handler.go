@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/docs"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
@@ -14,7 +15,7 @@ import (
 // probes, CORS, the document's pages, compression.
 func (s *Service) newHandler(r router, probe pinger) error {
 	id := &authenticator{
-		routing:     &routing{base: s.settings.BaseDomain, proxies: s.settings.TrustedProxies, router: r},
+		routing:     newRouting(s.settings, r),
 		credentials: &credentials{tokens: s.tokens},
 	}
 	s.backend.Options = rest.Options{
@@ -35,7 +36,11 @@ func (s *Service) newHandler(r router, probe pinger) error {
 			return err
 		}
 	}
-	s.handler = withHealth(probe, s.cfg.Logger, withCORS(&s.settings.CORSOrigins, api))
+	api = withCORS(&s.settings.CORSOrigins, api)
+	if s.settings.TenantFrom.path {
+		api = tenant.PathPrefix(s.settings.TenantPath).Strip(api)
+	}
+	s.handler = withHealth(probe, s.cfg.Logger, api)
 	return nil
 }
 

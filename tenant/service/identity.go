@@ -45,10 +45,7 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 		return nil, err
 	}
 	ctx = rest.WithSubject(ctx, who.subject)
-	if len(names) == 0 {
-		return ctx, nil
-	}
-	route, err := id.routing.agreed(ctx, names, who.tenant)
+	route, err := id.routing.agreed(ctx, id.routing.claimed(names, who.tenant), who.tenant)
 	if err != nil {
 		return nil, err
 	}

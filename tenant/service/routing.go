@@ -2,10 +2,9 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
-	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -17,88 +16,129 @@ type router interface {
 	Route(ctx context.Context, name tenant.Name) (tenant.Route, error)
 }
 
-// routing finds out which tenant a request is for. The host alone names it. No
-// other header, no cookie and no parameter has a say.
+// routing finds out which tenant a request is for. What names it is the choice of
+// TENANT_FROM; no other header, no cookie and no parameter has a say. Where several
+// names come together, they must be one tenant's.
 type routing struct {
-	base    string
-	proxies []netip.Prefix
-	router  router
+	hosts  tenant.Hosts
+	from   sources
+	named  []tenant.Resolver
+	router router
 }
 
-// names are what the request calls its tenant. There are none at the base domain
-// itself, where operations of the public scope live.
+func newRouting(s *settings, r router) *routing {
+	ro := &routing{
+		hosts:  tenant.Hosts{Base: s.BaseDomain, Own: s.APIHosts, Proxies: tenant.Proxies(s.TrustedProxies)},
+		from:   s.TenantFrom,
+		router: r,
+	}
+	ro.named = []tenant.Resolver{ro.byHost()}
+	if ro.from.header {
+		ro.named = append(ro.named, tenant.Header(s.TenantHeader, ro.hosts.Proxies))
+	}
+	if ro.from.path {
+		ro.named = append(ro.named, tenant.PathPrefix(s.TenantPath))
+	}
+	return ro
+}
+
+// byHost looks at the host. Where hosts name tenants, one that is neither a
+// tenant's nor the service's own is nobody's; else any host is as good as another.
+func (ro *routing) byHost() tenant.Resolver {
+	var ways []tenant.Resolver
+	if ro.from.subdomain {
+		ways = append(ways, ro.hosts.Subdomain())
+	}
+	if ro.from.domain {
+		ways = append(ways, ro.hosts.CustomDomain())
+	}
+	return tenant.ResolverFunc(func(r *http.Request) (tenant.Name, error) {
+		host, err := ro.hosts.Of(r)
+		if err != nil || len(ways) == 0 {
+			return tenant.Name{}, err
+		}
+		for _, way := range ways {
+			if name, err := way.Resolve(r); err != nil || !name.IsZero() {
+				return name, err
+			}
+		}
+		if !ro.hosts.IsOwn(host) {
+			return tenant.Name{}, &tenant.Error{Code: tenant.CodeNotFound, Err: fmt.Errorf("host %q is neither a tenant's nor the service's own", host)}
+		}
+		return tenant.Name{}, nil
+	})
+}
+
+// names are what the request calls its tenant. There are none where operations of
+// the public scope live, at the service's own hosts, and where the token alone
+// says for whom it is.
 func (ro *routing) names(r *http.Request, op rest.Operation) ([]tenant.Name, error) {
-	host, err := ro.host(r)
-	if err != nil {
-		return nil, err
+	names, err := tenant.Names(r, ro.named...)
+	switch {
+	case errors.Is(err, tenant.ErrNotProxy):
+		return nil, rest.Errorf(http.StatusMisdirectedRequest, "%w", tenant.ErrNotProxy)
+	case tenant.CodeOf(err) == tenant.CodeNotFound:
+		return nil, notFound(err)
+	case err != nil:
+		return nil, &rest.StatusError{
+			Problem: rest.Problem{Status: http.StatusBadRequest, Detail: "a proxy's header must have one value"}, Err: err,
+		}
+	case len(names) == 0 && op.Scope == rest.ScopeTenant && (!ro.from.token || !op.Secured):
+		return nil, notFound(errors.New("nothing in the request names a tenant"))
 	}
-	slug, err := tenant.SubdomainSlug(host, ro.base)
-	if err == nil {
-		return []tenant.Name{{Slug: slug}}, nil
+	return names, nil
+}
+
+// claimed are the names with what a token says where nothing else names a tenant:
+// a token is for a tenant that is served, wherever it is shown.
+func (ro *routing) claimed(names []tenant.Name, claim tenant.ID) []tenant.Name {
+	if len(names) == 0 {
+		return []tenant.Name{{ID: claim}}
 	}
-	if name, parseErr := tenant.CanonicalHost(host); op.Scope != rest.ScopeTenant && parseErr == nil && name == ro.base {
-		return nil, nil
-	}
-	return nil, notFound(err)
+	return names
 }
 
 // route is the one tenant that all names stand for; there being none is 404.
 func (ro *routing) route(ctx context.Context, names []tenant.Name) (tenant.Route, error) {
-	route, err := ro.router.Route(ctx, names[0])
-	switch {
-	case tenant.CodeOf(err) == tenant.CodeNotFound:
-		return tenant.Route{}, notFound(err)
-	case err != nil:
-		return tenant.Route{}, fmt.Errorf("resolve the tenant: %w", err)
+	route, none, err := ro.one(ctx, names)
+	if none != nil {
+		return tenant.Route{}, notFound(none)
 	}
-	return route, nil
+	return route, err
 }
 
 // agreed is the one tenant that all names stand for and that a token is for. All
 // else is the same 403: a token does not tell which tenants exist.
 func (ro *routing) agreed(ctx context.Context, names []tenant.Name, claim tenant.ID) (tenant.Route, error) {
-	route, err := ro.router.Route(ctx, names[0])
+	route, none, err := ro.one(ctx, names)
 	switch {
-	case tenant.CodeOf(err) == tenant.CodeNotFound:
-		return tenant.Route{}, forbidden(fmt.Errorf("token of tenant %s at a host without one: no active tenant has the %s", claim, names[0]))
 	case err != nil:
-		return tenant.Route{}, fmt.Errorf("resolve the tenant: %w", err)
+		return tenant.Route{}, err
+	case none != nil:
+		return tenant.Route{}, forbidden(fmt.Errorf("token of tenant %s where there is no tenant: %w", claim, none))
 	case route.ID != claim:
-		return tenant.Route{}, forbidden(fmt.Errorf("token of tenant %s at the host of %q", claim, route.Slug))
+		return tenant.Route{}, forbidden(fmt.Errorf("token of tenant %s where the tenant is %q", claim, route.Slug))
 	}
 	return route, nil
 }
 
-// host is the Host header, or X-Forwarded-Host where a configured proxy sends
-// it. A target in absolute form is refused: net/http would let it override the
-// Host header, and only proxies are spoken to that way. Two Host headers never
-// get here, net/http refuses them.
-func (ro *routing) host(r *http.Request) (string, error) {
-	if r.URL.Host != "" {
-		return "", rest.Errorf(http.StatusMisdirectedRequest, "this server is not a proxy")
-	}
-	forwarded := r.Header.Values("X-Forwarded-Host")
-	if len(forwarded) == 0 || !ro.fromProxy(r) {
-		return r.Host, nil
-	}
-	if len(forwarded) > 1 || strings.Contains(forwarded[0], ",") {
-		return "", rest.Errorf(http.StatusBadRequest, "X-Forwarded-Host must name one host")
-	}
-	return forwarded[0], nil
-}
-
-func (ro *routing) fromProxy(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	for _, network := range ro.proxies {
-		if network.Contains(addr) {
-			return true
+// one looks up all names, so that the work is the same whatever comes out. none
+// tells why they stand for no one tenant.
+func (ro *routing) one(ctx context.Context, names []tenant.Name) (route tenant.Route, none, err error) {
+	for i, name := range names {
+		next, err := ro.router.Route(ctx, name)
+		switch {
+		case tenant.CodeOf(err) == tenant.CodeNotFound:
+			none = errors.Join(none, fmt.Errorf("no active tenant has the %s", name))
+		case err != nil:
+			return tenant.Route{}, nil, fmt.Errorf("resolve the tenant: %w", err)
+		case i > 0 && next.ID != route.ID && none == nil:
+			none = fmt.Errorf("%s is not the tenant of %s", name, names[0])
+		default:
+			route = next
 		}
 	}
-	return false
+	return route, none, nil
 }
 
 // forbidden is the one answer to a token at a host that is not its tenant's.

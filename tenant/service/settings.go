@@ -21,15 +21,20 @@ type settings struct {
 
 	DatabaseURL       string        `env:"DATABASE_URL"        help:"connection string of the runtime role; unset: an embedded PostgreSQL with demo tenants"`
 	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL"  help:"connection string of the owner role; set: the shared schema is installed at start"`
-	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                help:"connections to the database at most, beside one for /readyz"`
+	DatabaseListenURL string        `env:"DATABASE_LISTEN_URL" help:"connection string of the runtime role past a transaction pooler, to hear of changes of tenants; unset: DATABASE_URL"`
+	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                                             help:"connections to the database at most, beside one for /readyz and one that listens"`
 	DatabaseUnnamed   bool          `env:"DATABASE_UNNAMED"    help:"true behind a transaction pooler that knows no prepared statements"`
-	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                              help:"how long one statement of a tenant may run"`
-	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                               help:"how long a suspended or renamed tenant may still be served"`
+	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                                                           help:"how long one statement of a tenant may run"`
+	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                                                            help:"how long answers of the registry are remembered; a change of a tenant is heard of at once, and served within 1s in any case"`
 
-	BaseDomain     string   `env:"BASE_DOMAIN"     help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
-	TrustedProxies networks `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host counts, such as 10.0.0.0/8,fd00::/8; unset: none"`
-	CORSOrigins    origins  `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
-	Docs           *bool    `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
+	BaseDomain     string    `env:"BASE_DOMAIN"     help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
+	APIHosts       hostNames `env:"API_HOSTS"       help:"hosts that name no tenant, beside BASE_DOMAIN, such as api.app.example"`
+	TenantFrom     sources   `env:"TENANT_FROM"     envDefault:"subdomain"                                                                                                help:"what names a request's tenant: subdomain, domain (its own, verified), header, path, token; several after commas, which must agree"`
+	TenantHeader   string    `env:"TENANT_HEADER"   envDefault:"X-Tenant"                                                                                                 help:"header in which TRUSTED_PROXIES tell the tenant's slug"`
+	TenantPath     string    `env:"TENANT_PATH"     envDefault:"/t/"                                                                                                      help:"what stands in front of the tenant's slug in paths"`
+	TrustedProxies networks  `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host and TENANT_HEADER count, such as 10.0.0.0/8,fd00::/8; unset: none"`
+	CORSOrigins    origins   `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
+	Docs           *bool     `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
 
 	Issuer      string  `env:"ISSUER"       help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
 	Audience    string  `env:"AUDIENCE"     help:"aud of the tokens"`
@@ -101,6 +106,7 @@ func readSettings(environ []string) (*settings, error) {
 	}
 	errs := settingErrors(env.ParseWithOptions(s, env.Options{Environment: values}))
 	errs = append(errs, s.checkNetwork()...)
+	errs = append(errs, s.checkRouting()...)
 	errs = append(errs, s.checkDatabase()...)
 	if values["SECRET_KEYS"] == "" {
 		errs = append(errs, s.checkKeys()...)
@@ -114,7 +120,8 @@ func readSettings(environ []string) (*settings, error) {
 }
 
 // explains is a type whose own errors help, and hold nothing of the value.
-var explains = map[reflect.Type]bool{reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true}
+var explains = map[reflect.Type]bool{reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true,
+	reflect.TypeFor[sources](): true, reflect.TypeFor[hostNames](): true}
 
 // settingErrors names the variable where the library names the field, and never shows the value.
 func settingErrors(err error) []error {

@@ -40,7 +40,7 @@ func (s *settings) checkNetwork() []error {
 		s.Addr = net.JoinHostPort(host, strconv.Itoa(int(s.Port)))
 	}
 	if s.BaseDomain == "" {
-		return append(errs, errors.New("BASE_DOMAIN must be set along with DATABASE_URL"))
+		return errs
 	}
 	canonical, err := tenant.CanonicalHost(s.BaseDomain)
 	if err != nil || strings.Contains(s.BaseDomain, ":") {
@@ -52,7 +52,7 @@ func (s *settings) checkNetwork() []error {
 
 func (s *settings) checkDatabase() []error {
 	var errs []error
-	for _, v := range [][2]string{{"DATABASE_OWNER_URL", s.DatabaseOwnerURL}, {"DATABASE_URL", s.DatabaseURL}} {
+	for _, v := range [][2]string{{"DATABASE_OWNER_URL", s.DatabaseOwnerURL}, {"DATABASE_URL", s.DatabaseURL}, {"DATABASE_LISTEN_URL", s.DatabaseListenURL}} {
 		if v[1] == "" {
 			continue
 		}
@@ -63,6 +63,9 @@ func (s *settings) checkDatabase() []error {
 	}
 	if s.embedded() && s.DatabaseOwnerURL != "" {
 		errs = append(errs, errors.New("DATABASE_OWNER_URL is set, but DATABASE_URL is not"))
+	}
+	if s.embedded() && s.DatabaseListenURL != "" {
+		errs = append(errs, errors.New("DATABASE_LISTEN_URL is set, but DATABASE_URL is not"))
 	}
 	return errs
 }
