@@ -15,10 +15,6 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
-// Channel is where each change of a tenant, of its domains and of its issuers is
-// told of: NOTIFY with the tenant's id, in the transaction of the change.
-const Channel = "bailiwick_tenants"
-
 // ListenerName is the application_name of the connections of [Resolver.Listen].
 const ListenerName = "bailiwick listen"
 
@@ -36,9 +32,9 @@ const (
 	// A listener that has lost its connection tries again after these times, from
 	// the first to the last. deafRetry is for one that is told nothing, which time
 	// does not mend.
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 5 * time.Second
-	deafRetry  = time.Minute
+	soonRetry = 50 * time.Millisecond
+	lateRetry = 5 * time.Second
+	deafRetry = time.Minute
 )
 
 // errDeaf is for a connection on which LISTEN succeeds and nothing is ever heard.
@@ -57,10 +53,10 @@ func (r *Resolver) Listen(ctx context.Context, url string, logger *slog.Logger) 
 	r.listens.Store(true)
 	state := ""
 	say := func(now string) bool { changed := state != now; state = now; return changed }
-	wait := firstRetry
+	wait := soonRetry
 	for {
 		err := r.listen(ctx, url, func() {
-			wait = firstRetry
+			wait = soonRetry
 			if say("hears") {
 				logger.InfoContext(ctx, "changes of tenants are heard of")
 			}
@@ -82,7 +78,7 @@ func (r *Resolver) Listen(ctx context.Context, url string, logger *slog.Logger) 
 			return
 		case <-time.After(wait):
 		}
-		wait = min(2*wait, lastRetry)
+		wait = min(2*wait, lateRetry)
 	}
 }
 
