@@ -25,6 +25,8 @@ type Input struct {
 	PublicQueries []File
 	// TenantQueries run as a tenant's role on its own schema.
 	TenantQueries []File
+	// Maintenance are the operators' own queries, which run as TenantQueries do.
+	Maintenance []File
 	// PublicPlans and TenantPlans are plan files, which the owner runs once in
 	// each schema of their scope.
 	PublicPlans, TenantPlans []File
@@ -40,9 +42,14 @@ func SQL(in Input) diag.List {
 	list = append(list, lintAll(m, scope{schema: true, tenant: true}, tenant)...)
 	list = append(list, lintAll(m, scope{}, splitAll(in.PublicQueries))...)
 	list = append(list, lintAll(m, scope{tenant: true}, splitAll(in.TenantQueries))...)
+	list = append(list, maintenance(m, in)...)
 	list = append(list, plans(m, in)...)
 	list.Sort()
 	return list
+}
+
+func maintenance(m *model, in Input) diag.List {
+	return lintAll(m, scope{tenant: true}, splitAll(in.Maintenance))
 }
 
 func newModelOf(public, tenant []*statement) *model {

@@ -26,7 +26,8 @@ func Deparse(tree *pgquery.ParseResult) (string, error) {
 	return pgquery.Deparse(tree)
 }
 
-func scan(sql string) (*pgquery.ScanResult, error) {
+// Scan cuts SQL into tokens. It is safe for concurrent use.
+func Scan(sql string) (*pgquery.ScanResult, error) {
 	parsing.Lock()
 	defer parsing.Unlock()
 	return pgquery.Scan(sql)

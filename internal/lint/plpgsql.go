@@ -107,7 +107,7 @@ func (c *checker) expression(m map[string]any) {
 
 // assignment parts "target := expression".
 func assignment(query string) (target, value string) {
-	tokens, err := scan(query)
+	tokens, err := Scan(query)
 	if err != nil {
 		return "1", query // the value's parser says what is wrong
 	}

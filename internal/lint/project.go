@@ -28,6 +28,17 @@ func Project(p *project.Project) (diag.List, error) {
 	return list, nil
 }
 
+// Maintenance lints a project's maintenance queries alone.
+func Maintenance(p *project.Project) (diag.List, error) {
+	in, err := load(p)
+	if err != nil {
+		return nil, err
+	}
+	list := maintenance(newModelOf(splitAll(in.PublicSchema), splitAll(in.TenantSchema)), in)
+	list.Sort()
+	return list, nil
+}
+
 func load(p *project.Project) (Input, error) {
 	var in Input
 	errs := make([]error, 0, 4)
@@ -40,6 +51,7 @@ func load(p *project.Project) (Input, error) {
 		{tenant, &in.TenantSchema},
 		{p.Tenant.Queries, &in.TenantQueries},
 		{publicQueries(p), &in.PublicQueries},
+		{p.Maintenance, &in.Maintenance},
 	} {
 		files, err := readFiles(p, part.names)
 		*part.to = files

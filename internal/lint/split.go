@@ -87,7 +87,7 @@ func split(f File) []*statement {
 	if strings.HasPrefix(f.Text, "\ufeff") {
 		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, 0, errBOM)}}
 	}
-	tokens, err := scan(f.Text)
+	tokens, err := Scan(f.Text)
 	if err != nil {
 		return []*statement{{file: f.Name, source: f.Text, err: syntaxError(f, 0, err)}}
 	}

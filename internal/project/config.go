@@ -20,10 +20,13 @@ type config struct {
 	Handlers string `yaml:"handlers"`
 	Client   string `yaml:"client"`
 	// Announced lists the breaking changes of the API that are meant.
-	Announced string      `yaml:"announced"`
-	Tenant    configScope `yaml:"tenant"`
-	Public    configScope `yaml:"public"`
-	Vet       configVet   `yaml:"vet"`
+	Announced string `yaml:"announced"`
+	// Maintenance is the folder of the operators' own queries.
+	Maintenance string       `yaml:"maintenance"`
+	Hooks       []configHook `yaml:"hooks"`
+	Tenant      configScope  `yaml:"tenant"`
+	Public      configScope  `yaml:"public"`
+	Vet         configVet    `yaml:"vet"`
 }
 
 type configVet struct {
@@ -37,13 +40,14 @@ type configScope struct {
 
 func defaultConfig() config {
 	return config{
-		Version:   1,
-		OpenAPI:   "openapi.yaml",
-		API:       "gen/api",
-		Handlers:  "gen/handlers",
-		Announced: "docs/announced-changes.txt",
-		Tenant:    configScope{Schema: "schema/tenant.sql"},
-		Public:    configScope{Schema: "schema/public.sql"},
+		Version:     1,
+		OpenAPI:     "openapi.yaml",
+		API:         "gen/api",
+		Handlers:    "gen/handlers",
+		Announced:   "docs/announced-changes.txt",
+		Maintenance: "queries/maintenance",
+		Tenant:      configScope{Schema: "schema/tenant.sql"},
+		Public:      configScope{Schema: "schema/public.sql"},
 	}
 }
 
@@ -64,6 +68,8 @@ func (l *loader) loadConfig() config {
 	}
 	l.project.OpenAPI = l.inside(ConfigFile, lineOf(&l.config, "openapi", 0), "openapi", c.OpenAPI)
 	l.project.Announced = l.inside(ConfigFile, lineOf(&l.config, "announced", 0), "announced", c.Announced)
+	l.loadMaintenance(c.Maintenance)
+	l.loadHooks(c.Hooks)
 	for _, output := range []struct {
 		to          *string
 		name, value string

@@ -48,6 +48,11 @@ type Project struct {
 	// Database lists the folders of packages that may open connections of their
 	// own; one that ends in /... means those below it too.
 	Database []string
+	// Maintenance are the files of the operators' own queries, in the order of
+	// their names.
+	Maintenance []string
+	// Hooks are told of what happens to tenants, in their order.
+	Hooks []Hook
 	// Tenant describes the schema that every tenant has.
 	Tenant *Scope
 	// Public describes the shared schema; nil when the project has no such

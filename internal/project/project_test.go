@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -191,5 +192,51 @@ func TestNoModule(t *testing.T) {
 	_, err := project.Load(t.TempDir())
 	if _, ok := errors.AsType[diag.List](err); !ok {
 		t.Fatalf("error %v", err)
+	}
+}
+
+// TestOperate reads what only operators need: hooks and maintenance queries.
+func TestOperate(t *testing.T) {
+	t.Parallel()
+	dir := newProject(t, map[string]string{
+		"app/ops/b.sql": "", "app/ops/a.sql": "", "app/ops/README.md": "",
+		"app/bailiwick.yaml": `maintenance: ops
+hooks:
+  - {name: dns, command: [./hooks/dns, --zone, example.com]}
+  - {name: mail, command: [mail], timeout: 5s}
+`,
+	})
+	p, err := project.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []project.Hook{
+		{Name: "dns", Command: []string{"./hooks/dns", "--zone", "example.com"}, Timeout: time.Minute},
+		{Name: "mail", Command: []string{"mail"}, Timeout: 5 * time.Second},
+	}
+	if diff := cmp.Diff(want, p.Hooks); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"ops/a.sql", "ops/b.sql"}, p.Maintenance); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOperateRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"maintenance: ../ops\n":                                                "maintenance: \"../ops\" does not lie within the project",
+		"hooks:\n  - {name: Dns, command: [x]}\n":                              "bailiwick.yaml:1: hooks: \"Dns\" is no name of a hook [hook]",
+		"hooks:\n  - {name: dns}\n":                                            "dns: the hook has no command [hook]\n\tmend: write what is to be run, such as `command: [./hooks/dns]`",
+		"hooks:\n  - {name: dns, command: [a]}\n  - {name: dns, command: [b]}": "dns: there are two hooks of this name",
+		"hooks:\n  - {name: dns, command: [a], timeout: -1s}\n":                "dns: a timeout of -1s is not possible",
+		"hooks:\n  - {name: dns, command: [a], timeout: 2m}\n":                 "dns: a timeout of 2m0s is not possible",
+		"hooks:\n  - {name: dns, command: [a], timeout: soon}\n":               "soon",
+		"hooks:\n  - {name: dns, run: [a]}\n":                                  "there is no field run",
+	} {
+		_, err := project.Load(newProject(t, map[string]string{"app/bailiwick.yaml": text}))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }

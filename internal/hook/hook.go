@@ -1,0 +1,105 @@
+// Package hook runs the commands that bailiwick.yaml names around the steps in the
+// life of tenants: as hooks of the catalog.
+//
+// It may import internal/project, tenant/catalog and the standard library.
+package hook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/bailiwick-dev/bailiwick/internal/project"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// When a hook is run, as BAILIWICK_WHEN says it.
+const (
+	Before = "before"
+	After  = "after"
+)
+
+// grace is what a command has to end after it was told to.
+const grace = 5 * time.Second
+
+// Commands makes a hook of each command of a project. What they print goes to say,
+// line by line, with the hook's name.
+func Commands(p *project.Project, say func(format string, args ...any)) []catalog.Hook {
+	hooks := make([]catalog.Hook, 0, len(p.Hooks))
+	for _, h := range p.Hooks {
+		c := command{hook: h, dir: p.Root, say: say}
+		hooks = append(hooks, catalog.Hook{
+			Name:   h.Name,
+			Before: func(ctx context.Context, e catalog.Event) error { return c.run(ctx, Before, e) },
+			After:  c.told,
+		})
+	}
+	return hooks
+}
+
+type command struct {
+	hook project.Hook
+	dir  string
+	say  func(format string, args ...any)
+}
+
+// input is what a command reads: the event, with its number.
+type input struct {
+	catalog.Event
+
+	ID int64 `json:"id,omitempty"`
+}
+
+// run runs the command, with the event on its standard input.
+func (c command) run(ctx context.Context, when string, e catalog.Event) error {
+	event, err := json.Marshal(input{ID: e.ID, Event: e})
+	if err != nil {
+		return fmt.Errorf("hook %s: %w", c.hook.Name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.hook.Timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.hook.Command[0], c.hook.Command[1:]...)
+	cmd.Dir = c.dir
+	cmd.Env = append(os.Environ(), "BAILIWICK_ACTION="+e.Action, "BAILIWICK_WHEN="+when)
+	cmd.Stdin = bytes.NewReader(append(event, '\n'))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	apart(cmd)
+	cmd.WaitDelay = grace
+	err = cmd.Run()
+	for line := range strings.Lines(stdout.String()) {
+		c.say("%s: %s", c.hook.Name, strings.TrimRight(line, "\r\n"))
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("it took longer than %s", c.hook.Timeout)
+	}
+	if said := strings.TrimSpace(stderr.String()); err != nil && said != "" {
+		err = fmt.Errorf("%w: %s", err, tail(said))
+	}
+	return err
+}
+
+// told runs the command after a step. The step is taken, so all there is to do
+// about an error is to say so; the catalog tries again.
+func (c command) told(ctx context.Context, e catalog.Event) error {
+	err := c.run(ctx, After, e)
+	if err != nil {
+		c.say("%s failed after %s of %s, and is told again: %v", c.hook.Name, e.Action, e.Tenant.Slug, err)
+	}
+	return err
+}
+
+// tail bounds what a command says on its way out.
+func tail(text string) string {
+	const most = 2000
+	if len(text) > most {
+		text = "..." + strings.ToValidUTF8(text[len(text)-most:], "")
+	}
+	return text
+}
