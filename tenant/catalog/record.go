@@ -106,6 +106,9 @@ func readRecord(ctx context.Context, q querier, condition string, args ...any) (
 }
 
 func notInstalled(err error) error {
+	if _, said := errors.AsType[*tenant.Error](err); said {
+		return err // whoever has said what it means knows better
+	}
 	switch stateOf(err) {
 	case undefinedTable, undefinedColumn, undefinedSchema:
 		return failf(tenant.CodeSchema, "the shared schema is not installed, or by an earlier version: %w", err)
