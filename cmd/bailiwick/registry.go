@@ -19,27 +19,26 @@ import (
 )
 
 // withCatalog opens the registry that the environment names, or that of the
-// development instance.
-func withCatalog(cmd *cobra.Command, schema catalog.Schema, do func(context.Context, *catalog.Catalog) error) error {
+// development instance, which dev starts or attaches to.
+func withCatalog(cmd *cobra.Command, config catalog.Config, dev func(*cobra.Command) (*devpg.Instance, error), do func(context.Context, *catalog.Catalog) error) error {
 	if err := checkEnvironment(); err != nil {
 		return err
 	}
-	config := catalog.Config{URL: os.Getenv("DATABASE_OWNER_URL"), Schema: schema}
+	config.URL = os.Getenv("DATABASE_OWNER_URL")
 	if config.URL == "" {
-		instance, err := startDev(cmd)
+		instance, err := dev(cmd)
 		if err != nil {
 			return err
 		}
 		config.URL, config.RuntimeRole = instance.OwnerURL(devpg.Database), devpg.RuntimeRole
-		return errors.Join(useCatalog(cmd.Context(), config, do), instance.Close())
+		err = useCatalog(cmd.Context(), config, do)
+		return errors.Join(err, instance.Close())
 	}
-	if service := os.Getenv("DATABASE_URL"); service != "" {
-		parsed, err := pgconn.ParseConfig(service)
-		if err != nil {
-			return fmt.Errorf("DATABASE_URL: %w", err)
-		}
-		config.RuntimeRole = parsed.User
+	role, err := runtimeRole()
+	if err != nil {
+		return err
 	}
+	config.RuntimeRole = role
 	return useCatalog(cmd.Context(), config, do)
 }
 
@@ -62,22 +61,18 @@ func useCatalog(ctx context.Context, config catalog.Config, do func(context.Cont
 // readCatalog is withCatalog for those who only read: an instance that was never
 // started is not made for them.
 func readCatalog(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
-	if os.Getenv("DATABASE_OWNER_URL") != "" {
-		err := withCatalog(cmd, catalog.Schema{}, do)
-		if tenant.CodeOf(err) == tenant.CodeSchema {
-			return fmt.Errorf("%w\n\tmend: the database has no tenants yet; `bailiwick tenant create SLUG` makes one", err)
-		}
+	return noRegistryYet(withCatalog(cmd, catalog.Config{}, resumeDev, do))
+}
+
+// noRegistryYet says what to do about a database without a registry.
+func noRegistryYet(err error) error {
+	switch {
+	case tenant.CodeOf(err) != tenant.CodeSchema:
 		return err
+	case os.Getenv("DATABASE_OWNER_URL") == "":
+		return errNoTenants
 	}
-	instance, err := resumeDev(cmd)
-	if err != nil {
-		return err
-	}
-	err = useCatalog(cmd.Context(), catalog.Config{URL: instance.OwnerURL(devpg.Database)}, do)
-	if tenant.CodeOf(err) == tenant.CodeSchema {
-		err = errNoTenants
-	}
-	return errors.Join(err, instance.Close())
+	return noRegistry(err)
 }
 
 // errNoTenants is what there is to say of a development instance without tenants.
@@ -116,23 +111,38 @@ func devOptions(cmd *cobra.Command) (devpg.Options, error) {
 // mendCreate adds the choice to an error about the plan, and what to do about a
 // slug that is taken.
 func mendCreate(ctx context.Context, c *catalog.Catalog, slug string, err error) error {
+	if tenant.CodeOf(err) != tenant.CodeConflict {
+		return mendPlan(ctx, c, err, "--plan ")
+	}
+	if _, answered := errors.AsType[*pgconn.PgError](err); !answered {
+		return err // it is about the idempotency key
+	}
+	if _, absent := c.Get(ctx, slug); absent != nil {
+		return err // what is there already is the role or the schema
+	}
+	return fmt.Errorf("%w\n\tmend: take another slug; `bailiwick tenant show %s` shows who has this one", err, slug)
+}
+
+// mendPlan adds the choice of plans to an error about one. The flag is what stands
+// before a plan, if anything does.
+func mendPlan(ctx context.Context, c *catalog.Catalog, err error, flag string) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	missing := ok && pg.Code == "23502" && pg.ColumnName == "plan"
-	unknown := ok && pg.Code == "23503" && pg.TableName == "tenants"
-	if tenant.CodeOf(err) == tenant.CodeConflict {
-		if _, absent := c.Get(ctx, slug); absent != nil {
-			return err // what is there already is the role or the schema
-		}
-		return fmt.Errorf("%w\n\tmend: take another slug; `bailiwick tenant show %s` shows who has this one", err, slug)
-	}
-	if !missing && !unknown {
+	switch {
+	case !ok:
 		return err
+	case pg.Code == "42703" && strings.Contains(pg.Message, `"plan"`):
+		if flag != "" {
+			return fmt.Errorf("%w\n\tmend: leave --plan out: the shared schema has no plans", err)
+		}
+		return fmt.Errorf("%w\n\tmend: the shared schema has no plans; give it public.plans, and public.tenants a column plan", err)
+	case pg.Code == "23502" && pg.ColumnName == columnPlan, pg.Code == "23503" && pg.TableName == "tenants":
+		plans, errPlans := c.Plans(ctx)
+		if errPlans != nil || len(plans) == 0 {
+			return errors.Join(err, errPlans)
+		}
+		return fmt.Errorf("%w\n\tmend: %s", err, flag+strings.Join(plans, ", "+flag))
 	}
-	plans, errPlans := c.Plans(ctx)
-	if errPlans != nil || len(plans) == 0 {
-		return errors.Join(err, errPlans)
-	}
-	return fmt.Errorf("%w\n\tmend: --plan %s", err, strings.Join(plans, ", --plan "))
+	return err
 }
 
 // noLabel is what a slug may not have.
@@ -141,7 +151,7 @@ var noLabel = regexp.MustCompile("[^a-z0-9]+")
 // mendSlug adds the nearest slug that is allowed, if there is one at hand.
 func mendSlug(slug string, err error) error {
 	near := strings.Trim(noLabel.ReplaceAllString(strings.ToLower(slug), "-"), "-")
-	if _, wrong := tenant.ParseSlug(near); wrong == nil {
+	if _, wrong := tenant.ParseNewSlug(near); wrong == nil {
 		return fmt.Errorf("%w\n\tmend: `bailiwick tenant create %s`", err, near)
 	}
 	return fmt.Errorf("%w\n\tmend: take another slug, such as acme; --name takes the tenant's full name", err)

@@ -93,7 +93,7 @@ func applySchema(cmd *cobra.Command, o applyOptions) error {
 		if err := f.catalog.InstallLedger(ctx); err != nil {
 			return err
 		}
-		abort, stop := abortOnSecond(cmd)
+		abort, stop := abortOnSecond(cmd, "schemas")
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {

@@ -23,6 +23,9 @@ import (
 	"github.com/bailiwick-dev/bailiwick/internal/rollout"
 )
 
+// statementTimeout is the flag that bounds statements.
+const statementTimeout = "statement-timeout"
+
 // rolloutFlags are what apply, resume and rollback have in common.
 type rolloutFlags struct {
 	parallel         int
@@ -40,9 +43,9 @@ func (o *rolloutFlags) define(cmd *cobra.Command) {
 	f.StringVar(&o.maxFailures, "max-failures", "", "how many schemas of the rollout may fail, such as 5 or 2% (default: as the groups say)")
 	f.DurationVar(&o.soak, "soak", 0, "how long to watch after each wave (default: as the groups say)")
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "how long a statement waits for a lock before it is tried again later (default 2s)")
-	f.DurationVar(&o.statementTimeout, "statement-timeout", 0, "how long a statement in a transaction may take (default 5m)")
+	f.DurationVar(&o.statementTimeout, statementTimeout, 0, "how long a statement in a transaction may take (default 5m)")
 	f.BoolVar(&o.asJSON, "json", false, "print the outcome as a JSON object")
-	for _, name := range []string{"parallel", "max-failures", "soak", "lock-timeout", "statement-timeout"} {
+	for _, name := range []string{"parallel", "max-failures", "soak", "lock-timeout", statementTimeout} {
 		completeFlag(cmd, name, completeNone)
 	}
 }
@@ -82,7 +85,7 @@ func (o *rolloutFlags) check(cmd *cobra.Command) error {
 	if o.soak < 0 {
 		return usagef(cmd, "--soak is not negative, and was %s", o.soak)
 	}
-	for name, value := range map[string]time.Duration{"lock-timeout": o.lockTimeout, "statement-timeout": o.statementTimeout} {
+	for name, value := range map[string]time.Duration{"lock-timeout": o.lockTimeout, statementTimeout: o.statementTimeout} {
 		if changed(name) && value < time.Millisecond { // 0 is for ever, in PostgreSQL
 			return usagef(cmd, "--%s is at least 1ms, and was %s", name, value)
 		}
@@ -133,7 +136,7 @@ func (p *progress) sayf(format string, args ...any) {
 
 // abortOnSecond returns a channel that is closed when the user interrupts for the
 // second time. The first time ends the context of the command.
-func abortOnSecond(cmd *cobra.Command) (abort <-chan struct{}, stop func()) {
+func abortOnSecond(cmd *cobra.Command, things string) (abort <-chan struct{}, stop func()) {
 	signals, twice, done := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -144,7 +147,7 @@ func abortOnSecond(cmd *cobra.Command) (abort <-chan struct{}, stop func()) {
 			case <-signals:
 			}
 			if cmd.Context().Err() != nil {
-				cmd.PrintErrln("finishing the schemas in hand; interrupt again to cancel them")
+				cmd.PrintErrf("finishing the %s in hand; interrupt again to cancel them\n", things)
 			}
 		}
 		close(twice)

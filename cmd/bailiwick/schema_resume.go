@@ -54,7 +54,7 @@ func resumeRollout(cmd *cobra.Command, o resumeOptions) error {
 		if err != nil {
 			return err
 		}
-		abort, stop := abortOnSecond(cmd)
+		abort, stop := abortOnSecond(cmd, "schemas")
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {

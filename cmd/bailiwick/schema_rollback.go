@@ -79,7 +79,7 @@ func rollBack(cmd *cobra.Command, o rollbackOptions) error {
 		if err != nil {
 			return err
 		}
-		abort, stop := abortOnSecond(cmd)
+		abort, stop := abortOnSecond(cmd, "schemas")
 		defer stop()
 		config.Abort = abort
 		return withEngine(ctx, config, func(engine *rollout.Engine) error {

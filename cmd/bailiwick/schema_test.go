@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,12 +23,23 @@ import (
 
 var update = flag.Bool("update", false, "write the outputs in testdata/schema anew")
 
-// TestSchemaScripts runs each script of testdata/schema in the project of
-// testdata/project, but for files that the script has itself, on a database of
-// its own.
+// TestSchemaScripts runs the scripts of "bailiwick schema".
 func TestSchemaScripts(t *testing.T) {
 	t.Parallel()
-	scripts, err := filepath.Glob("testdata/schema/*.txtar")
+	runProjectScripts(t, "testdata/schema/*.txtar")
+}
+
+// TestTenantScripts runs the scripts of "bailiwick tenant".
+func TestTenantScripts(t *testing.T) {
+	t.Parallel()
+	runProjectScripts(t, "testdata/tenant/*.txtar")
+}
+
+// runProjectScripts runs each script in the project of testdata/project, but for
+// files that the script has itself, on a database of its own.
+func runProjectScripts(t *testing.T, pattern string) {
+	t.Helper()
+	scripts, err := filepath.Glob(pattern)
 	if err != nil || len(scripts) == 0 {
 		t.Fatal(scripts, err)
 	}
@@ -39,11 +51,14 @@ func TestSchemaScripts(t *testing.T) {
 				Files:               []string{script},
 				RequireExplicitExec: true,
 				UpdateScripts:       *update,
-				Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sql": sqlCommand, "edit": editCommand, "mask": maskCommand},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"sql": sqlCommand, "edit": editCommand, "mask": maskCommand, "await": awaitCommand,
+				},
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("DATABASE_OWNER_URL", urls.OwnerURL)
 					env.Setenv("DATABASE_URL", urls.RuntimeURL)
 					env.Setenv("DEV_URL", urls.OwnerURL)
+					env.Setenv("BAILIWICK_ACTOR", "cli:ann")
 					return copyProject(env.WorkDir)
 				},
 			})
@@ -108,10 +123,12 @@ func editCommand(ts *testscript.TestScript, neg bool, args []string) {
 var (
 	fingerprintText = regexp.MustCompile(`(f1|more|mood)-[0-9a-f]{8,32}`)
 	timeText        = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`)
+	runText         = regexp.MustCompile(`\d{8}-\d{6}-[a-z0-9]{6}`)
+	idText          = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}`)
 )
 
 // maskCommand is "mask [FILE]": it writes the last output, or a file, to the file
-// masked, without times, and without fingerprints and the digits of files' names,
+// masked, without times, ids and runs, and without fingerprints and the digits of files' names,
 // which come from them: they are others with other versions of PostgreSQL.
 func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 1 {
@@ -119,5 +136,20 @@ func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	text := ts.ReadFile(append(args, "stdout")[0])
 	text = timeText.ReplaceAllString(fingerprintText.ReplaceAllString(text, "$1-..."), "TIME")
+	text = idText.ReplaceAllString(runText.ReplaceAllString(text, "RUN"), "ID")
 	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(text), 0o644))
+}
+
+// awaitCommand is "await FILE": it waits until what runs in the background has
+// made a file.
+func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await FILE")
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("%s was not made", args[0])
 }

@@ -99,7 +99,7 @@ func tenantConversation(t *testing.T) {
 	if shown.Name != "Initech Inc." || shown.Plan != "free" || shown.State != "active" || shown.Schema != shown.ID.SchemaName() {
 		t.Errorf("got %+v", shown)
 	}
-	if out, err = runTenant(t, "show", "initech"); err != nil || !strings.Contains(out, "schema   "+shown.Schema+"\n") {
+	if out, err = runTenant(t, "show", "initech"); err != nil || !strings.Contains(out, "schema       "+shown.Schema+"\n") {
 		t.Errorf("show: %v: %s", err, out)
 	}
 	if out, err = runTenant(t, "list"); err != nil || !strings.Contains(out, "initech  Initech Inc.  active  free") {
@@ -122,7 +122,7 @@ func tenantConversation(t *testing.T) {
 	_, err = runTenant(t, "create", strings.Repeat("long", 20), "--plan", "free")
 	wantText(t, err, "mend: take another slug")
 	_, err = runTenant(t, "show", "nobody")
-	wantText(t, err, "there is no tenant \"nobody\"\n\tmend: `bailiwick tenant list`")
+	wantText(t, err, "there is no tenant nobody\n\tmend: `bailiwick tenant list`")
 }
 
 // TestReadersMakeNothing reads where nothing was ever started.

@@ -132,6 +132,29 @@ func oneArg(name string) cobra.PositionalArgs {
 	}
 }
 
+// twoArgs is for commands that take two arguments of the given names.
+func twoArgs(first, second string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < 2:
+			return usagef(cmd, "%s needs %s and %s", cmd.CommandPath(), first, second)
+		case len(args) > 2:
+			return usagef(cmd, "%s takes %s and %s, and was given %q too", cmd.CommandPath(), first, second, args[2])
+		}
+		return nil
+	}
+}
+
+// atMostOneArg is for commands whose argument may be left out.
+func atMostOneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usagef(cmd, "%s takes one %s, and was given %q too", cmd.CommandPath(), name, args[1])
+		}
+		return nil
+	}
+}
+
 // group makes a command that only holds others refuse one that it does not have.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs

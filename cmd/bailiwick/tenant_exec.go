@@ -1,0 +1,256 @@
+//go:build cgo
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/internal/maintenance"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+type execOptions struct {
+	bulkFlags
+
+	args    []string
+	run     string
+	timeout time.Duration
+	maxRows int
+	dryRun  bool
+	list    bool
+}
+
+const defaultMaxRows = 1000
+
+func newTenantExecCommand() *cobra.Command {
+	var o execOptions
+	cmd := &cobra.Command{
+		Use:   "exec NAME [SLUG]",
+		Short: "Run a maintenance query for one tenant or for many",
+		Long: `exec runs a query of the folder queries/maintenance for a tenant: as the tenant's
+role, on its schema alone, in a transaction of its own with the entry in the audit.
+The queries are linted as those of the service are, so that none can leave its
+tenant, and are written like this:
+
+  -- Removes sessions that ended long ago.
+  -- name: DropOldSessions :exec
+  DELETE FROM sessions WHERE ended_at < now() - @age::interval;
+
+:exec says how many rows were changed, :many shows rows. @age is --arg age=90d.
+
+--all is for all active and suspended tenants. Each run has an id: --run goes on
+with one that was interrupted or failed for some, and does each tenant once,
+whoever runs it how often. --dry-run does all of it, and undoes it: nothing stays
+but numbers of sequences. Arguments are not written to the audit.
+
+Exit status: 0 when it is done, 1 when it is not for one of them, 2 when the
+command line is wrong.`,
+		Example: `  bailiwick tenant exec --list
+  bailiwick tenant exec DropOldSessions acme --arg age=90d --dry-run
+  bailiwick tenant exec DropOldSessions --all --arg age=90d
+  bailiwick tenant exec LargeReports --all --json | jq '.tenants[] | {tenant, affected}'`,
+		Args:              o.check,
+		ValidArgsFunction: completeExec,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.list {
+				return listQueries(cmd, o.asJSON)
+			}
+			return execQuery(cmd, o, args)
+		},
+	}
+	o.define(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&o.args, "arg", nil, "a parameter of the query, as name=value; may be repeated")
+	f.StringVar(&o.run, "run", "", "go on with this run")
+	f.DurationVar(&o.timeout, statementTimeout, 30*time.Second, "how long the query may take for one tenant")
+	f.IntVar(&o.maxRows, "max-rows", defaultMaxRows, "fail where a tenant has more rows to show")
+	f.BoolVar(&o.dryRun, "dry-run", false, "undo what was done for each tenant")
+	f.BoolVar(&o.list, "list", false, "list the queries that there are")
+	f.BoolVar(&o.asJSON, "json", false, "print what became of each tenant, with its rows, as a JSON object")
+	for _, name := range []string{"arg", "run", statementTimeout, "max-rows"} {
+		completeFlag(cmd, name, completeNone)
+	}
+	return cmd
+}
+
+func (o *execOptions) check(cmd *cobra.Command, args []string) error {
+	switch {
+	case o.list:
+		return noArgs(cmd, args)
+	case len(args) == 0:
+		return usagef(cmd, "%s needs NAME; --list shows the queries that there are", cmd.CommandPath())
+	case o.timeout < time.Millisecond:
+		return usagef(cmd, "--statement-timeout is at least 1ms, and was %s", o.timeout)
+	case o.maxRows < 1:
+		return usagef(cmd, "--max-rows is at least 1, and was %d", o.maxRows)
+	case o.dryRun && o.run != "":
+		return usagef(cmd, "--dry-run and --run exclude each other")
+	}
+	return o.bulkFlags.check(cmd, args[1:], nil)
+}
+
+// parseArgs reads name=value.
+func parseArgs(cmd *cobra.Command, list []string) (map[string]string, error) {
+	args := map[string]string{}
+	for _, arg := range list {
+		name, value, ok := strings.Cut(arg, "=")
+		if _, twice := args[name]; !ok || name == "" || twice {
+			return nil, usagef(cmd, "--arg is name=value, once for each name, and was %q", arg)
+		}
+		args[name] = value
+	}
+	return args, nil
+}
+
+// execution is a query on its way through the tenants.
+type execution struct {
+	query   maintenance.Query
+	values  []string
+	options execOptions
+
+	mu      sync.Mutex
+	results []tenantResult
+}
+
+// tenantResult is what a query came to for one tenant.
+type tenantResult struct {
+	Tenant   string            `json:"tenant"`
+	Affected int64             `json:"affected"`
+	Rows     []maintenance.Row `json:"rows,omitempty"`
+}
+
+func execQuery(cmd *cobra.Command, o execOptions, args []string) error {
+	given, err := parseArgs(cmd, o.args)
+	if err != nil {
+		return err
+	}
+	p, err := loadProject(cmd)
+	if err != nil {
+		return err
+	}
+	queries, err := maintenance.Load(p)
+	if err != nil {
+		return err
+	}
+	x := &execution{options: o}
+	if x.query, err = maintenance.Find(queries, args[0]); err != nil {
+		return fmt.Errorf("%w\n\tmend: `bailiwick tenant exec --list` shows those that there are", err)
+	}
+	if x.values, err = x.query.Bind(given); err != nil {
+		return usagef(cmd, "%v", err)
+	}
+	return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {
+		targets, err := x.targets(ctx, cmd, c, args[1:])
+		if err != nil {
+			return err
+		}
+		if err := x.sameRun(ctx, c); err != nil {
+			return err
+		}
+		b := bulk{action: catalog.ActionExec, run: cmp.Or(o.run, newRun()), parallel: o.parallel}
+		b.next = "the same command again with --run " + b.run
+		for _, t := range targets {
+			b.tasks = append(b.tasks, bulkTask{who: t.who(), do: func(ctx context.Context) (bool, error) {
+				if t.missing {
+					return false, fmt.Errorf("there is no tenant %s", t.who())
+				}
+				return x.do(ctx, c, t)
+			}})
+		}
+		return x.finish(cmd, b.execute(ctx, cmd))
+	})
+}
+
+// targets are the tenant of the command line, or those of its flags.
+func (x *execution) targets(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, args []string) ([]target, error) {
+	if len(args) > 0 {
+		r, err := c.Find(ctx, refOf(args[0], 0))
+		return []target{{record: r}}, mendMissing(err)
+	}
+	from := []string{catalog.StateActive, catalog.StateSuspended}
+	if x.options.state != "" {
+		from = append(from, catalog.StateOffboarding)
+	}
+	return x.options.targets(ctx, cmd, c, change{from: from})
+}
+
+// noted is what the audit has of a query. Arguments may be personal, so they are
+// only told apart.
+type noted struct {
+	Query     string `json:"query"`
+	Arguments string `json:"arguments,omitempty"`
+	Rows      int64  `json:"rows"`
+}
+
+func (x *execution) note(rows int64) noted {
+	n := noted{Query: x.query.Name, Rows: rows}
+	if len(x.values) > 0 {
+		sum := sha256.Sum256([]byte(strings.Join(x.values, "\x00")))
+		n.Arguments = "sha256:" + hex.EncodeToString(sum[:8])
+	}
+	return n
+}
+
+// sameRun refuses to go on with a run of another query, or of other arguments.
+func (x *execution) sameRun(ctx context.Context, c *catalog.Catalog) error {
+	run := x.options.run
+	if run == "" {
+		return nil
+	}
+	entries, err := c.Audit(ctx, catalog.AuditFilter{Run: run, Action: catalog.ActionExec, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return nil // it was interrupted before its first tenant was done
+	}
+	var before noted
+	if err := json.Unmarshal(entries[0].Details, &before); err != nil {
+		return fmt.Errorf("read what run %s has done: %w", run, err)
+	}
+	if now := x.note(before.Rows); before != now {
+		return fmt.Errorf("run %s is of query %s with other arguments, or of another query\n\tmend: give --arg as then, or leave --run out to begin anew", run, before.Query)
+	}
+	return nil
+}
+
+// do runs the query for one tenant.
+func (x *execution) do(ctx context.Context, c *catalog.Catalog, t target) (bool, error) {
+	var r maintenance.Result
+	done, err := c.AsTenant(ctx, catalog.Ref{ID: t.record.ID}, catalog.ExecParams{
+		Timeout: x.options.timeout, DryRun: x.options.dryRun,
+		Work: func(ctx context.Context, tx pgx.Tx) (any, error) {
+			var err error
+			r, err = x.query.Run(ctx, tx, x.values, x.options.maxRows)
+			return x.note(r.Affected), err
+		},
+	})
+	if tooMany, ok := errors.AsType[*maintenance.TooManyRowsError](err); ok {
+		err = fmt.Errorf("%w; nothing was done\n\tmend: --max-rows takes more than %d", err, tooMany.Max)
+	}
+	if err == nil && done {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.results = append(x.results, tenantResult{Tenant: t.who(), Affected: r.Affected, Rows: r.Rows})
+	}
+	return done, err
+}
+
+// byTenant orders what came out by the tenants' names.
+func (x *execution) byTenant() []tenantResult {
+	slices.SortFunc(x.results, func(a, b tenantResult) int { return strings.Compare(a.Tenant, b.Tenant) })
+	return slices.Concat([]tenantResult{}, x.results)
+}

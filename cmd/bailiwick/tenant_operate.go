@@ -1,0 +1,97 @@
+//go:build cgo
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/internal/hook"
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// actorVariable names whoever calls, for the audit.
+const actorVariable = "BAILIWICK_ACTOR"
+
+// defineActor adds the flag to the group of commands that change tenants.
+func defineActor(cmd *cobra.Command) {
+	cmd.PersistentFlags().String("actor", "", "who does it, for the audit (default: "+actorVariable+", or cli: and the user of the system)")
+}
+
+// actorOf is who calls.
+func actorOf(cmd *cobra.Command) (string, error) {
+	given, err := cmd.Flags().GetString("actor")
+	if err != nil {
+		return "", fmt.Errorf("read --actor: %w", err)
+	}
+	name := os.Getenv("USER")
+	if me, err := user.Current(); err == nil {
+		name = me.Username
+	}
+	return cmp.Or(given, os.Getenv(actorVariable), "cli:"+cmp.Or(name, "unknown")), nil
+}
+
+// operate opens the registry for what changes tenants: with the project's hooks,
+// and in the name of whoever calls. A development instance that was never started
+// is not made for it.
+func operate(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
+	actor, err := actorOf(cmd)
+	if err != nil {
+		return err
+	}
+	p, err := loadProject(cmd)
+	if err != nil {
+		return err
+	}
+	config := catalog.Config{Hooks: hook.Commands(p, sayTo(cmd))}
+	return noRegistryYet(withCatalog(cmd, config, resumeDev, func(ctx context.Context, c *catalog.Catalog) error {
+		if err := completeLedger(ctx, c); err != nil {
+			return err
+		}
+		return do(catalog.WithActor(ctx, actor), c)
+	}))
+}
+
+// completeLedger adds the tables that an earlier version has not made.
+func completeLedger(ctx context.Context, c *catalog.Catalog) error {
+	if _, err := c.List(ctx); err == nil || tenant.CodeOf(err) != tenant.CodeSchema {
+		return err
+	}
+	if _, known, err := c.Current(ctx, catalog.ScopePublic); err != nil || !known {
+		return err // there is no registry at all, as whatever comes next will say
+	}
+	return c.InstallLedger(ctx)
+}
+
+// refOf reads what the user calls a tenant: its id, or its slug.
+func refOf(given string, revision int64) catalog.Ref {
+	if id, err := tenant.ParseID(given); err == nil {
+		return catalog.Ref{ID: id, Revision: revision}
+	}
+	return catalog.Ref{Slug: given, Revision: revision}
+}
+
+// mendMissing says how to find the tenants that there are.
+func mendMissing(err error) error {
+	if tenant.CodeOf(err) == tenant.CodeNotFound {
+		return fmt.Errorf("%w\n\tmend: `bailiwick tenant list` shows those that there are", err)
+	}
+	return err
+}
+
+// sayTo prints lines on stderr, of several tenants at once.
+func sayTo(cmd *cobra.Command) func(format string, args ...any) {
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		cmd.PrintErrf(format+"\n", args...)
+	}
+}
