@@ -12,7 +12,7 @@ reached (classid, objid) AS (
     FROM reached AS r JOIN pg_catalog.pg_depend AS d ON d.refclassid = r.classid AND d.refobjid = r.objid
 ),
 placed AS (
-    SELECT d.classid, d.objid, d.deptype,
+    SELECT d.classid, d.objid, d.objsubid, d.deptype,
         CASE d.classid
             WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = d.objid)
             WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN (SELECT typnamespace FROM pg_catalog.pg_type WHERE oid = d.objid)
@@ -46,7 +46,7 @@ SELECT DISTINCT coalesce(
     (SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, v.ev_class, 0)
      FROM pg_catalog.pg_rewrite AS v
      WHERE p.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND v.oid = p.objid AND v.rulename = '_RETURN'),
-    pg_catalog.pg_describe_object(p.classid, p.objid, 0)) AS object
+    pg_catalog.pg_describe_object(p.classid, p.objid, p.objsubid)) AS object
 FROM placed AS p, the
 WHERE p.home <> the.oid AND p.home <> 'pg_toast'::pg_catalog.regnamespace OR p.home IS NULL AND p.deptype NOT IN ('a', 'P', 'S')
 ORDER BY object LIMIT $2

@@ -1,0 +1,179 @@
+package catalog_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+// listener is a hook that notes what it hears.
+type listener struct {
+	mu    sync.Mutex
+	heard []string
+	fail  error
+}
+
+func (l *listener) hook(name string) catalog.Hook {
+	return catalog.Hook{Name: name, After: func(_ context.Context, e catalog.Event) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.fail != nil {
+			return l.fail
+		}
+		l.heard = append(l.heard, e.Tenant.Slug+" "+e.Action)
+		return nil
+	}}
+}
+
+func hooked(t *testing.T, urls tenanttest.URLs, hooks ...catalog.Hook) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Open(t.Context(), catalog.Config{URL: urls.OwnerURL, Schema: full, Hooks: hooks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if err := c.Install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// due lets time pass.
+func due(t *testing.T, urls tenanttest.URLs) {
+	t.Helper()
+	must(t, urls.OwnerURL, "UPDATE bailiwick.outbox SET due_at = now()")
+}
+
+// TestHooks tells two hooks, of which one fails at first: the other one hears all
+// at once, and the one all in order once it can.
+func TestHooks(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	var good, bad listener
+	bad.fail = errors.New("not now")
+	c := hooked(t, urls, good.hook("good"), bad.hook("bad"))
+	acme := created(t, c, "acme")
+	if _, err := c.Suspend(t.Context(), acme, ""); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"acme create", "acme suspend"}
+	if diff := cmp.Diff(want, good.heard); diff != "" {
+		t.Error(diff)
+	}
+	if n, err := c.Deliver(t.Context()); n != 0 || err != nil {
+		t.Errorf("told of %d events before their time, %v", n, err)
+	}
+	due(t, urls)
+	if n, err := c.Deliver(t.Context()); n != 0 || !errors.Is(err, bad.fail) || !strings.Contains(err.Error(), "hook bad, create of tenant acme, attempt 2") {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+	bad.fail = nil
+	due(t, urls)
+	if n, err := c.Deliver(t.Context()); n != 2 || err != nil {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+	if diff := cmp.Diff(want, bad.heard); diff != "" {
+		t.Error(diff)
+	}
+	if n, err := c.Deliver(t.Context()); n != 0 || err != nil || len(good.heard) != 2 {
+		t.Errorf("told of %d events again, %v", n, err)
+	}
+}
+
+// TestHooksOfOthers leaves word for the hooks of a worker that is not there.
+func TestHooksOfOthers(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	var l listener
+	worker := hooked(t, urls, l.hook("worker"))
+	if _, err := worker.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tool := open(t, urls, full)
+	created(t, tool, "acme")
+	if n, err := tool.Deliver(t.Context()); n != 0 || err != nil {
+		t.Errorf("a process without hooks has told of %d events, %v", n, err)
+	}
+	const workers = 3
+	for _, err := range race(workers, func(int) error {
+		_, err := worker.Deliver(t.Context())
+		return err
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"acme create"}, l.heard); diff != "" {
+		t.Error(diff)
+	}
+	if err := tool.ForgetHook(t.Context(), "worker"); err != nil {
+		t.Fatal(err)
+	}
+	created(t, tool, "globex")
+	if waiting := query[int64](t, urls, "SELECT count(*) FROM bailiwick.outbox WHERE done_at IS NULL"); waiting[0] != 0 {
+		t.Errorf("%d events are kept for a hook that is forgotten", waiting[0])
+	}
+	wantCode(t, tool.ForgetHook(t.Context(), "worker"), tenant.CodeNotFound, "worker")
+}
+
+// TestVeto stops each step by a hook that is asked.
+func TestVeto(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	veto := errors.New("not yet")
+	var asked []string
+	stop := ""
+	c := hooked(t, urls, catalog.Hook{Name: "guard", Before: func(_ context.Context, e catalog.Event) error {
+		asked = append(asked, e.Action+" "+e.Was.State+" "+e.Tenant.State+" "+e.Actor)
+		if e.Action == stop {
+			return veto
+		}
+		return nil
+	}})
+	ctx := catalog.WithActor(t.Context(), "user:ann")
+	stop = "create"
+	_, err := c.Create(ctx, catalog.CreateParams{Slug: "acme", Plan: "free"})
+	if !errors.Is(err, veto) || !strings.Contains(err.Error(), "hook guard") || len(footprint(t, urls)) > 0 {
+		t.Errorf("%v, left: %v", err, footprint(t, urls))
+	}
+	stop = ""
+	tn, err := c.Create(ctx, catalog.CreateParams{Slug: "acme", Plan: "free"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acme := catalog.Ref{ID: tn.ID}
+	if _, err := c.Offboard(ctx, acme, catalog.OffboardParams{}); err != nil {
+		t.Fatal(err)
+	}
+	stop = "purge"
+	if _, err := c.Purge(ctx, acme, catalog.PurgeParams{}); !errors.Is(err, veto) {
+		t.Error(err)
+	}
+	if r, err := c.Find(ctx, acme); err != nil || r.State != catalog.StateOffboarding {
+		t.Errorf("%+v, %v", r, err)
+	}
+	want := []string{"create  active user:ann", "create  active user:ann", "offboard active offboarding user:ann", "purge offboarding purged user:ann"}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Error(diff)
+	}
+	if slices.Contains(query[string](t, urls, "SELECT action FROM bailiwick.audit"), "purge") {
+		t.Error("the audit has a purge that was stopped")
+	}
+}
+
+func TestHookNames(t *testing.T) {
+	t.Parallel()
+	for _, hooks := range [][]catalog.Hook{{{}}, {{Name: "a"}, {Name: "a"}}} {
+		_, err := catalog.Open(t.Context(), catalog.Config{Hooks: hooks})
+		wantCode(t, err, tenant.CodeInvalid, "each needs a name of its own")
+	}
+}
