@@ -3,7 +3,7 @@
 //
 // It works on a connection of the owner role, which services don't have; only
 // [Resolver] works through the runtime role. It imports the standard library,
-// pgx, golang.org/x/sync, and the packages tenant, harden and fingerprint.
+// pgx, golang.org/x/sync, and the packages tenant, domains, harden and fingerprint.
 package catalog
 
 import (
@@ -59,6 +59,8 @@ type Config struct {
 	// Hooks are the project's own code around the steps in the life of tenants. Give
 	// the same ones to each process that changes tenants or delivers events.
 	Hooks []Hook
+	// Domains are for custom domains.
+	Domains DomainConfig
 	// LockTimeout bounds how long DDL waits for a lock, for whatever waits
 	// behind DDL waits too. Zero means 5 seconds.
 	LockTimeout time.Duration
@@ -77,6 +79,7 @@ type Catalog struct {
 func Open(ctx context.Context, config Config) (*Catalog, error) {
 	config.RuntimeRole = cmp.Or(config.RuntimeRole, DefaultRuntimeRole)
 	config.LockTimeout = cmp.Or(config.LockTimeout, 5*time.Second)
+	config.Domains = config.Domains.withDefaults()
 	if err := checkHooks(config.Hooks); err != nil {
 		return nil, err
 	}
