@@ -10,6 +10,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 )
 
 // custom holds the operations that no single query answers. Each gets the
@@ -19,13 +20,15 @@ type custom struct {
 	version api.Version
 	keys    *keyring.Keyring
 	ingests *turns
+	signups *signup.Desk
 }
 
 var _ handlers.Custom = custom{}
 
-// newCustom takes the keys that seal and hash what must not be stored as it is.
-func newCustom(keys *keyring.Keyring) custom {
-	return custom{version: buildVersion(), keys: keys, ingests: newTurns(ingestsAtOnce)}
+// newCustom takes the keys that seal and hash what must not be stored as it is,
+// and the desk where people sign up, nil if they can't.
+func newCustom(keys *keyring.Keyring, signups *signup.Desk) custom {
+	return custom{version: buildVersion(), keys: keys, ingests: newTurns(ingestsAtOnce), signups: signups}
 }
 
 // GetVersion says which build answers.

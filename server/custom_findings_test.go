@@ -19,7 +19,7 @@ import (
 
 func search(t *testing.T, q *tenantdb.Queries, p api.ListFindingsParams) (api.FindingPage, error) {
 	t.Helper()
-	resp, err := newCustom(demoKeys).ListFindings(t.Context(), q, api.ListFindingsRequestObject{Params: p})
+	resp, err := newCustom(demoKeys, nil).ListFindings(t.Context(), q, api.ListFindingsRequestObject{Params: p})
 	if err != nil {
 		return api.FindingPage{}, err
 	}

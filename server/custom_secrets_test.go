@@ -47,7 +47,7 @@ func TestSecretsOpenWhereTheyBelong(t *testing.T) {
 		return all[0].ID
 	}
 	put := func(keys *keyring.Keyring, i int, q *tenantdb.Queries, id uuid.UUID) error {
-		_, err := newCustom(keys).PutProviderSecret(tenant.NewContext(t.Context(), tenants[i]), q, api.PutProviderSecretRequestObject{
+		_, err := newCustom(keys, nil).PutProviderSecret(tenant.NewContext(t.Context(), tenants[i]), q, api.PutProviderSecretRequestObject{
 			ProviderId: id, Body: &api.NewProviderSecret{Kind: api.SecretKind(tenantdb.SecretKindStatic), Credentials: &map[string]any{"password": "hunter2"}},
 		})
 		return err

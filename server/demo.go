@@ -17,6 +17,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 )
 
 // seedDemo fills a tenant's new schema with data that looks like a company's.
@@ -41,7 +42,12 @@ func seedDemo(ctx context.Context, tx pgx.Tx, t tenant.Tenant, keys *keyring.Key
 			return fmt.Errorf("derive the demo data: %w", err)
 		}
 	}
-	_, err = tx.Exec(ctx, demoSubscription, t.ID.String())
+	if _, err = tx.Exec(ctx, demoSubscription, t.ID.String()); err != nil {
+		return err
+	}
+	// Whoever knows this text can ask after the sign-up; a demo has nothing to hide.
+	token := []byte(t.Slug + "-demo-signup-token-0123456789abcdefghij")
+	_, err = tx.Exec(ctx, demoSignup, d.id("signup"), t.Slug, t.ID.String(), signup.Hash(keys, token))
 	return err
 }
 
@@ -80,6 +86,14 @@ INSERT INTO public.subscriptions (tenant_id, plan, state, seats, current_period_
 SELECT t.id, t.plan, 'active', 12, date_trunc('month', now()), date_trunc('month', now()) + interval '1 month'
 FROM public.tenants t
 WHERE t.id = $1`
+
+// demoSignup is how the tenant came about, as far as the API tells.
+const demoSignup = `
+INSERT INTO bailiwick.signups (id, slug, name, email, plan, token_hash, expires_at, tenant_id, confirmed_at)
+SELECT $1::uuid, $2, t.name, 'owner@' || $2 || '.example', t.plan, $4, t.created_at, t.id, t.created_at
+FROM public.tenants t
+WHERE t.id = $3::uuid
+ON CONFLICT DO NOTHING`
 
 // demoCheck is a row of the catalogue of checks.
 type demoCheck struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,7 +25,9 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
 
@@ -89,7 +92,7 @@ func TestProblemsAreReal(t *testing.T) {
 // newExampleService answers for one tenant, to its analyst.
 func newExampleService(t *testing.T, db *tenanttest.DB, of tenant.Tenant) http.Handler {
 	t.Helper()
-	h, err := handlers.New(handlers.Config{DB: db.DB, Custom: newCustom(demoKeys), Options: rest.Options{
+	h, err := handlers.New(handlers.Config{DB: db.DB, Custom: newCustom(demoKeys, newExampleDesk(t, db)), Options: rest.Options{
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
 			return rest.WithSubject(tenant.NewContext(r.Context(), of), "analyst@acme.example"), nil
 		},
@@ -100,6 +103,19 @@ func newExampleService(t *testing.T, db *tenanttest.DB, of tenant.Tenant) http.H
 		t.Fatal(err)
 	}
 	return h
+}
+
+// newExampleDesk takes sign-ups, whose mail nobody gets, and holds one that waits
+// for the token of the example.
+func newExampleDesk(t *testing.T, db *tenanttest.DB) *signup.Desk {
+	t.Helper()
+	hash := hex.EncodeToString(signup.Hash(demoKeys, []byte("initech-example-signup-token-0123456789abcd")))
+	execOwner(t, db, `INSERT INTO bailiwick.signups (id, slug, name, email, plan, token_hash, expires_at)
+		VALUES ('4a56c62c-8b8c-4b0f-9a2f-2d2b1d7f0c11', 'initech', 'Initech', 'peter@initech.example', 'team', '\x`+hash+`', now() + interval '1 day')
+		ON CONFLICT DO NOTHING`)
+	return signup.New(signup.Config{
+		DB: db.DB, Keys: demoKeys, BaseDomain: "localhost", Mail: func(context.Context, mail.Message) error { return nil },
+	})
 }
 
 // example is an operation with what its document says of a request.

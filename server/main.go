@@ -35,7 +35,7 @@ func config() service.Config {
 		},
 		DemoRequest: "/v1/findings?status=fail&severity=critical&limit=3",
 		Handler: func(b service.Backend) (http.Handler, error) {
-			return handlers.New(handlers.Config{DB: b.DB, Custom: newCustom(b.Keys), Options: b.Options})
+			return handlers.New(handlers.Config{DB: b.DB, Custom: newCustom(b.Keys, b.Signups), Options: b.Options})
 		},
 	}
 }

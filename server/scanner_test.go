@@ -23,7 +23,7 @@ type scanner struct {
 func newScanner(t *testing.T) *scanner {
 	t.Helper()
 	db := tenanttest.New(t, tenanttest.Options{Schema: testSchema})
-	s := &scanner{Queries: tenantdb.New(db.Bind(t, 0)), custom: newCustom(demoKeys)}
+	s := &scanner{Queries: tenantdb.New(db.Bind(t, 0)), custom: newCustom(demoKeys, nil)}
 	p, err := s.CreateProvider(t.Context(), tenantdb.CreateProviderParams{
 		Kind: tenantdb.ProviderKindAws, Uid: "123456789012", Regions: []string{}, Labels: []byte(`{}`),
 	})

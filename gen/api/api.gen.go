@@ -166,22 +166,22 @@ func (e FindingStatus) Valid() bool {
 
 // Defines values for InvitationState.
 const (
-	Accepted InvitationState = "accepted"
-	Expired  InvitationState = "expired"
-	Pending  InvitationState = "pending"
-	Revoked  InvitationState = "revoked"
+	InvitationStateAccepted InvitationState = "accepted"
+	InvitationStateExpired  InvitationState = "expired"
+	InvitationStatePending  InvitationState = "pending"
+	InvitationStateRevoked  InvitationState = "revoked"
 )
 
 // Valid indicates whether the value is a known member of the InvitationState enum.
 func (e InvitationState) Valid() bool {
 	switch e {
-	case Accepted:
+	case InvitationStateAccepted:
 		return true
-	case Expired:
+	case InvitationStateExpired:
 		return true
-	case Pending:
+	case InvitationStatePending:
 		return true
-	case Revoked:
+	case InvitationStateRevoked:
 		return true
 	default:
 		return false
@@ -377,6 +377,51 @@ func (e Severity) Valid() bool {
 	case Low:
 		return true
 	case Medium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SignupReason.
+const (
+	PlanUnavailable SignupReason = "plan-unavailable"
+	Refused         SignupReason = "refused"
+	SlugTaken       SignupReason = "slug-taken"
+)
+
+// Valid indicates whether the value is a known member of the SignupReason enum.
+func (e SignupReason) Valid() bool {
+	switch e {
+	case PlanUnavailable:
+		return true
+	case Refused:
+		return true
+	case SlugTaken:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SignupState.
+const (
+	SignupStateFailed       SignupState = "failed"
+	SignupStatePending      SignupState = "pending"
+	SignupStateProvisioning SignupState = "provisioning"
+	SignupStateReady        SignupState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the SignupState enum.
+func (e SignupState) Valid() bool {
+	switch e {
+	case SignupStateFailed:
+		return true
+	case SignupStatePending:
+		return true
+	case SignupStateProvisioning:
+		return true
+	case SignupStateReady:
 		return true
 	default:
 		return false
@@ -1063,6 +1108,27 @@ type NewScan struct {
 	Severities *[]Severity `json:"severities,omitempty"`
 }
 
+// NewSignup defines model for NewSignup.
+type NewSignup struct {
+	// Email The first user's.
+	//
+	// Example: peter@initech.example
+	Email string `json:"email"`
+
+	// Name Example: Initech
+	Name string `json:"name"`
+
+	// Plan One that is on offer.
+	//
+	// Example: team
+	Plan string `json:"plan"`
+
+	// Slug The tenant's label in its host name.
+	//
+	// Example: initech
+	Slug string `json:"slug"`
+}
+
 // NullableFindingDelta Against the scan of the provider before this one; null when nothing changed.
 type NullableFindingDelta = FindingDelta
 
@@ -1625,6 +1691,44 @@ type SeverityCount struct {
 type SeverityCountList struct {
 	Items []SeverityCount `json:"items"`
 }
+
+// Signup defines model for Signup.
+type Signup struct {
+	// Host Where the tenant is.
+	//
+	// Example: initech.app.example
+	Host nullable.Nullable[string] `json:"host"`
+	Id   openapi_types.UUID        `json:"id"`
+
+	// Reason Why it failed.
+	Reason nullable.Nullable[SignupReason] `json:"reason"`
+	Slug   string                          `json:"slug"`
+
+	// State Pending waits to be confirmed; a ready one has its tenant.
+	State SignupState `json:"state"`
+}
+
+// SignupConfirmation defines model for SignupConfirmation.
+type SignupConfirmation struct {
+	Token string `json:"token"`
+}
+
+// SignupReason defines model for SignupReason.
+type SignupReason string
+
+// SignupReceipt defines model for SignupReceipt.
+type SignupReceipt struct {
+	// State Pending waits to be confirmed; a ready one has its tenant.
+	State SignupState `json:"state"`
+
+	// ValidFor How long the token of the mail is good.
+	//
+	// Example: PT24H
+	ValidFor string `json:"valid_for"`
+}
+
+// SignupState Pending waits to be confirmed; a ready one has its tenant.
+type SignupState string
 
 // Subscription defines model for Subscription.
 type Subscription struct {
@@ -2288,6 +2392,12 @@ type CreateReportParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetSignupParams defines parameters for GetSignup.
+type GetSignupParams struct {
+	// SignupToken The token of the mail.
+	SignupToken string `json:"Signup-Token"`
+}
+
 // GetSummaryParams defines parameters for GetSummary.
 type GetSummaryParams struct {
 	// ProviderId Only what belongs to this provider.
@@ -2332,6 +2442,9 @@ type AcceptInvitationJSONRequestBody = InvitationAcceptance
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
+
+// ConfirmSignupJSONRequestBody defines body for ConfirmSignup for application/json ContentType.
+type ConfirmSignupJSONRequestBody = SignupConfirmation
 
 // MuteFindingJSONRequestBody defines body for MuteFinding for application/json ContentType.
 type MuteFindingJSONRequestBody = Mute
@@ -2378,6 +2491,9 @@ type ReportScanProgressJSONRequestBody = ScanProgress
 // CreateReportJSONRequestBody defines body for CreateReport for application/json ContentType.
 type CreateReportJSONRequestBody = NewReport
 
+// CreateSignupJSONRequestBody defines body for CreateSignup for application/json ContentType.
+type CreateSignupJSONRequestBody = NewSignup
+
 // UpdateUserApplicationMergePatchPlusJSONRequestBody defines body for UpdateUser for application/merge-patch+json ContentType.
 type UpdateUserApplicationMergePatchPlusJSONRequestBody = UserPatch
 
@@ -2404,6 +2520,9 @@ type ServerInterface interface {
 	// GetCheck Get a check
 	// (GET /v1/checks/{check_id})
 	GetCheck(w http.ResponseWriter, r *http.Request, checkId string, params GetCheckParams)
+	// ConfirmSignup Confirm a sign-up
+	// (POST /v1/confirmed-signups)
+	ConfirmSignup(w http.ResponseWriter, r *http.Request)
 	// ListFindingValues The values that findings have
 	// (GET /v1/finding-values)
 	ListFindingValues(w http.ResponseWriter, r *http.Request, params ListFindingValuesParams)
@@ -2605,6 +2724,12 @@ type ServerInterface interface {
 	// ListScanSummaries The counts of a finished scan
 	// (GET /v1/scans/{scan_id}/summaries)
 	ListScanSummaries(w http.ResponseWriter, r *http.Request, scanId ScanID)
+	// CreateSignup Sign up
+	// (POST /v1/signups)
+	CreateSignup(w http.ResponseWriter, r *http.Request)
+	// GetSignup How far a sign-up is
+	// (GET /v1/signups/{signup_id})
+	GetSignup(w http.ResponseWriter, r *http.Request, signupId openapi_types.UUID, params GetSignupParams)
 	// GetSubscription What the tenant is subscribed to
 	// (GET /v1/subscription)
 	GetSubscription(w http.ResponseWriter, r *http.Request)
@@ -2948,6 +3073,20 @@ func (siw *ServerInterfaceWrapper) GetCheck(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetCheck(w, r, checkId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ConfirmSignup operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmSignup(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ConfirmSignup(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6019,6 +6158,74 @@ func (siw *ServerInterfaceWrapper) ListScanSummaries(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// CreateSignup operation middleware
+func (siw *ServerInterfaceWrapper) CreateSignup(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateSignup(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSignup operation middleware
+func (siw *ServerInterfaceWrapper) GetSignup(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "signup_id" -------------
+	var signupId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "signup_id", r.PathValue("signup_id"), &signupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "signup_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSignupParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Signup-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Signup-Token")]; found {
+		var SignupToken string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Signup-Token", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Signup-Token", valueList[0], &SignupToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "password"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Signup-Token", Err: err})
+			return
+		}
+
+		params.SignupToken = SignupToken
+
+	} else {
+		err := fmt.Errorf("Header parameter Signup-Token is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Signup-Token", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSignup(w, r, signupId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetSubscription operation middleware
 func (siw *ServerInterfaceWrapper) GetSubscription(w http.ResponseWriter, r *http.Request) {
 
@@ -6610,6 +6817,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/reports/{report_id}", wrapper.DeleteReport)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/reports/{report_id}", wrapper.GetReport)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/reports/{report_id}/content", wrapper.DownloadReport)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/signups", wrapper.CreateSignup)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/confirmed-signups", wrapper.ConfirmSignup)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/signups/{signup_id}", wrapper.GetSignup)
 
 	return m
 }
@@ -7728,6 +7938,176 @@ type GetCheckdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetCheckdefaultApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignupRequestObject struct {
+	Body *ConfirmSignupJSONRequestBody
+}
+
+type ConfirmSignupResponseObject interface {
+	VisitConfirmSignupResponse(w http.ResponseWriter) error
+}
+
+type ConfirmSignup202ResponseHeaders struct {
+	Location *string
+}
+
+type ConfirmSignup202JSONResponse struct {
+	Body    Signup
+	Headers ConfirmSignup202ResponseHeaders
+}
+
+func (response ConfirmSignup202JSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup400ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup404ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup409ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup413ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup415ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup422ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmSignup429ApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmSignupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmSignupdefaultApplicationProblemPlusJSONResponse) VisitConfirmSignupResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -17841,6 +18221,247 @@ func (response ListScanSummariesdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type CreateSignupRequestObject struct {
+	Body *CreateSignupJSONRequestBody
+}
+
+type CreateSignupResponseObject interface {
+	VisitCreateSignupResponse(w http.ResponseWriter) error
+}
+
+type CreateSignup202JSONResponse SignupReceipt
+
+func (response CreateSignup202JSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSignup400ApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSignup404ApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignup413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSignup413ApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSignup415ApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignup422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSignup422ApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSignup429ApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSignupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSignupdefaultApplicationProblemPlusJSONResponse) VisitCreateSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignupRequestObject struct {
+	SignupId openapi_types.UUID `json:"signup_id"`
+	Params   GetSignupParams
+}
+
+type GetSignupResponseObject interface {
+	VisitGetSignupResponse(w http.ResponseWriter) error
+}
+
+type GetSignup200JSONResponse Signup
+
+func (response GetSignup200JSONResponse) VisitGetSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSignup400ApplicationProblemPlusJSONResponse) VisitGetSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSignup404ApplicationProblemPlusJSONResponse) VisitGetSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSignup429ApplicationProblemPlusJSONResponse) VisitGetSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSignupdefaultApplicationProblemPlusJSONResponse) VisitGetSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSubscriptionRequestObject struct {
 }
 
@@ -19202,6 +19823,9 @@ type StrictServerInterface interface {
 	// GetCheck Get a check
 	// (GET /v1/checks/{check_id})
 	GetCheck(ctx context.Context, request GetCheckRequestObject) (GetCheckResponseObject, error)
+	// ConfirmSignup Confirm a sign-up
+	// (POST /v1/confirmed-signups)
+	ConfirmSignup(ctx context.Context, request ConfirmSignupRequestObject) (ConfirmSignupResponseObject, error)
 	// ListFindingValues The values that findings have
 	// (GET /v1/finding-values)
 	ListFindingValues(ctx context.Context, request ListFindingValuesRequestObject) (ListFindingValuesResponseObject, error)
@@ -19403,6 +20027,12 @@ type StrictServerInterface interface {
 	// ListScanSummaries The counts of a finished scan
 	// (GET /v1/scans/{scan_id}/summaries)
 	ListScanSummaries(ctx context.Context, request ListScanSummariesRequestObject) (ListScanSummariesResponseObject, error)
+	// CreateSignup Sign up
+	// (POST /v1/signups)
+	CreateSignup(ctx context.Context, request CreateSignupRequestObject) (CreateSignupResponseObject, error)
+	// GetSignup How far a sign-up is
+	// (GET /v1/signups/{signup_id})
+	GetSignup(ctx context.Context, request GetSignupRequestObject) (GetSignupResponseObject, error)
 	// GetSubscription What the tenant is subscribed to
 	// (GET /v1/subscription)
 	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
@@ -19664,6 +20294,37 @@ func (sh *strictHandler) GetCheck(w http.ResponseWriter, r *http.Request, checkI
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetCheckResponseObject); ok {
 		if err := validResponse.VisitGetCheckResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmSignup operation middleware
+func (sh *strictHandler) ConfirmSignup(w http.ResponseWriter, r *http.Request) {
+	var request ConfirmSignupRequestObject
+
+	var body ConfirmSignupJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmSignup(ctx, request.(ConfirmSignupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmSignup")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ConfirmSignupResponseObject); ok {
+		if err := validResponse.VisitConfirmSignupResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -21525,6 +22186,64 @@ func (sh *strictHandler) ListScanSummaries(w http.ResponseWriter, r *http.Reques
 	}
 }
 
+// CreateSignup operation middleware
+func (sh *strictHandler) CreateSignup(w http.ResponseWriter, r *http.Request) {
+	var request CreateSignupRequestObject
+
+	var body CreateSignupJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSignup(ctx, request.(CreateSignupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSignup")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateSignupResponseObject); ok {
+		if err := validResponse.VisitCreateSignupResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSignup operation middleware
+func (sh *strictHandler) GetSignup(w http.ResponseWriter, r *http.Request, signupId openapi_types.UUID, params GetSignupParams) {
+	var request GetSignupRequestObject
+
+	request.SignupId = signupId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSignup(ctx, request.(GetSignupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSignup")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSignupResponseObject); ok {
+		if err := validResponse.VisitGetSignupResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetSubscription operation middleware
 func (sh *strictHandler) GetSubscription(w http.ResponseWriter, r *http.Request) {
 	var request GetSubscriptionRequestObject
@@ -21798,408 +22517,426 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Jl9u4lT8MfxW8euecSXpEFald1SfnGbfdTrvTdvtvV6fnny6nDJKQhBQFKARZsuLU89mfgwuABClS",
-	"IksqLz3qMxOXJC5Y7oa7/O7HTsBXa84IS0Tn8mNnSXBIYvjz+yu8kP+GRAQxXSeUs85l522CWSjQnMco",
-	"WRIkEpwQxOfwIVlStujCby/mzivOiPMSJ8ESYRbKb+BDr9PtkA94tY5I57Jz3QkWz+IfvDfb7d/858E/",
-	"1vPvlqtnrxbXnU63I4IlWWE5hmS7lleLJKZs0bm/73ZehGS15glhwfYNWUd4S8KKwRKWoM2SMBgeZmJD",
-	"YkQFSpY4QQlHmCGC44iSGMXknykRCdrQZKlmhlcEWW9x/kK2vcKgCEtXncvfOkmcks67bsUgf+IBVkMp",
-	"j+xqSdAaJ0u5dBs5mg0WKIgJTkhYXKGLO+9iHfM7KvflYuzOZ4TMQoeQieeMRmTuzIa47wxJGAR+3x/1",
-	"+9PCIOc8XuGkc9lJY+rEZE5iwgLSqRrt6+znJ+t1RA8v6Dq7AYY/51HEN2r8u6sU8JQlfyIfcJBUL9Yb",
-	"nJCf6Iomu6/9Va4QFSgi88QQWyQv7QJpSYJb8g2KOFv00BsiSHxHwm/lZTGR9zGuLkcJD/G2TIEhmeM0",
-	"Sq4738Z/cr9N/uT1D9BeNtLXPKLBtnp31QtpIkg0P2pQ//zT2HW/3fxp7B4aFkni7ZN5QuLdEcHXsEgr",
-	"zLZIkIBLNk44SuItwgtMWWEEXr+SiChLBnJ1VpTRldxXN9tJyhKyIHHnXg5ljWO8IomWJE9ev/gL2b54",
-	"Vr1QT16/QLekuABet0Pl75JFOt0Owyv5CrymN7dke0PDTrcjGZbGkkgl/9WNdjy0R+tVjLbbeZrGgsfV",
-	"g3vPyIfkJoAr3hvSW+MFQT6Z85jIUcNI/5mSeJsPVd1R2LAV/vATYYtk2bn03P6wigWe4a3YHccPZtdC",
-	"vIUtizi/RT4ObruKdhBlQZSGJckxqR6ZfEhhXJrSOpcDt1ux0/iDWrvBeHRwJZ9TFlK2qNvpufq5SOqu",
-	"T0bBaN535jjoOyM8DJ3ZwBs44YRMB/N5OByNpp1KctCPa0wOaQpX7tUlfyEV7PwLC0mMsKRSSQJbnsYo",
-	"WHIakC4SqdRvAmEUYxbyFfrllxfPukAmRqVQgQIcx5SE14ynCeIsIJdISFEKjAc6hzLUH6IlT2OBKNyj",
-	"1BUJ5dM1saEro5huyfaaga7CjEuRYr9t6M5618wsmlLp+bKVdFodjfZHar8zmpVcnSQkls/8+2//P+f/",
-	"ffdf/1G9nHNQ9NU0ECwxW4D8W+GQIM6iLdosaURyCwKJhEYRWmKBODPGhSBIGiTiW0QiQUr6fOj1e7XT",
-	"1XZHPS+6bvUspAFTMxMYijYj5KQiKndzicW3aOAOkQBGlb/mE1jJgaqZxXSxTPYNODedWo+a3dEEbI46",
-	"JqTZFUU+HLtkMBnOB044nQXOyJ1OHDz0Js58PuyH2Ju443BWzYf5E49nxRoDIBOBNCEryWwggpc8CgXC",
-	"CVpxkRRm06+WfaBvq4XfaK/w68vVPiD8XqYJeZNGpG7h4zQixSUfemPPD/2+M/LDkTOa9fvONCCuM+57",
-	"uO8Grt8fkeolX6UJuZEPPH7F5bDDhwjuwXDmesHUd4YT7Duj8RA7U4z7DhmOgv5sOAjd6fyRBbeyWHfH",
-	"/N4yNt8jLG7zA8v7hCc4el+cim2b1nClflU9O1aPT9ntz2lUaZX9rKQfTpBPpPGqDLIlFchY/GUebWT9",
-	"V5G+eaBa9HaLrO6sI47jh1qkjuJIjyGPN2TN46SWH+HXBmanuvDUVucbIngaB/XiQv9eXNb+kAz9EcGO",
-	"63lzZzSZjR08xL4zC6e+HxA3mGDcqZmFet4JlpXvEXK8JOSG1YPhLURX0wVNGaNs8TbAtbpPBLik9Ya+",
-	"G+KJ5zrjIcHOyBsPHZ+EIwd7/mzsk+Ek8GrIVD7r+LWUo20vHXbnMcLBcDAOAmc8m/ed0TScOdPZYOSM",
-	"/cHMm058fzwc1kiGfCJtB958mdsM71GWmdyRmCbbvUut1ZKQBlvB8BTqbkpEYVa/dZZ0IYcayB8DHHXe",
-	"1aywfnthicGSkX/8R0zmncvO//8i98RdqMvEhRl35x6MkRfqnlE2RRzHeKtmmOAkFY3np8gI7inu1BzT",
-	"qI5Q4PLCJPaNXdsUamDWGIl44C7ou0t7AAN+13jEjZa9NHR77QcVa/+LqNeOqShrxmnf88PAdx13Nug7",
-	"o8AbO7PxZOAE/cnUDfF0MB6MqnlBPut4XvgV06S1nOxPwonnhZ7jTkczZzSfEgcHg5Ez8CdyOuMRJuPH",
-	"Y+B7ebNYcyYI7N13OHyjjrvyU8BZQhj8idfriCqf68U65n5EVv/1D6EcsNlkPhq6uByC2UYTmOJV8ci+",
-	"wpEcFrHGs0yStbi8uPAxjeiGBre9kNyZ94gLH4eOfoCkmWZc8lrdrSZZ8tmhzI2m/IWJ0gbSjA15kK7k",
-	"mVMeNXvydU85m0c0OHpFZtUrEujHC+Uh32iPrEh43GKJzFNOsj4vakcFPlazKnIlrjj/CccLcuTieIPi",
-	"4vg83ML7OEcRPL/FQshBOAnnjrrzFCtSOSZYh+c89mkYEnYseRRWgApDmFi5/hvPf56N51TzTvgtYWY4",
-	"RsMlhGGWwAq84slznrLw2AUYFkggc+WDHxDcV43XgPHEmcOQTrQGFYNBlNkr0UU8zi8oLM5LHtJ5ZdDn",
-	"quDhUg6vNI5B+kD4D0cxwSF48Cvih1Xz0ZddwDX3+igfcBZS+c7nmEbk2I3y+kVe1cuh4i6cLUisxIXx",
-	"DyKpr0TjzVtb43XmasAnI2UYqlxr5S0NkaAsILarUS44omrzzNOOWq+RW5JtgsR3NCAZg99hGmE/Iojx",
-	"TeNVSll230lWBwKBGwhCxpwt0B/ePH+KZsPR5I+wElecv8Rsq20DcSQF9W1VyLlyQMbm2U2XQEp4eaeT",
-	"3XkSMimPp2GI0eLPQrx1H5PmF9qxTycPfja6WV9u4pROFqjce3ce0oRF+IXhNFnymP7raPngevnuPkF3",
-	"OKJhrkMyU7UFoecDO7U4twYHZP4LW8c8IEIAXx1J5P1aC1iyPby68SpQpq4/tS1Tb/qCQgswk1f4RJuj",
-	"epFEul7zOCHhSxJSfAUzOE6ljHbNv/8UaCUfj+QKmbFmb25BP9k9DjzPgftOvZB8jrA93kQbzHLQKZMs",
-	"l3AeIm0+Z2+3ovjyr3XM1yROqDqM6ayVG5wUjnIhToiT0FVFrok8WK5pTIS+pzjeV2kUwZjInTo6Vz6S",
-	"pZFSK/owufMKGlY6EcuOw24nwiK5ScX+GRx8nTrtWnTTYXSxTKItIh/kvlatwprEKyoE5Uw0dk28zu6R",
-	"Tyi6IrqddUzm9EONnz71IxrIM2WWQ1NOu+j4mxscrIjrul7VgGNyx2+PXCjjxKjw/qDNkguCfLLEUTZA",
-	"hINEFMig1rOROxh+68AlucMEtidbn+LSF8ixRA+FOXdtWs9zmLj/D6KOtIpFXmN10CyySba7jbZZM1vF",
-	"FlsJKTWmOvxmtlheDtHSb5HcGsRV6pacJOIMfPUHtqy8sDD84jgq10LlkJmo6O6CrNKk6rSRhXozR+BG",
-	"akK4uot8ImhI5CGECy2+4Oc8G+cgx5fmo4ZRNYOnOCELHm+f8lTpi5Lc0z8XuV6+JmYkcSTbCxJWsZE8",
-	"Lsg/m8mnbJ0aXAvBzUbXllYhm4x5Rj7KbtMl+omK5Fi6L675fYWzdZcWKwe2JMFt7Z6Vh7azQ2WmU/Iq",
-	"32UxuPHT4JYkN0qq3uBA2mM3fsSD2+pNN2HN4oPwRlQL2ohgKYKUMVKQtNXXJ3JNbqpSTd/C2TFL2gzk",
-	"yhTPwXHKdvRsE1Guj4jlpelUXqoDGS0CHtrUsh/+HSy6QLDORqOptW+mEbJdyEdvXtS14zQWoRR3o7DW",
-	"tZT3jCSYRqejv8KOftwrUQ5JUz5HNEHyBuUbItoP9J8CRTiRpr8IMBONRGm3M4/ximx4fAvzwKFyiODo",
-	"tTVtRT1VEW7YHGnL27lUQJ/aGhZd5G+RpJOIYknG2fsKdsvHztMXb50nv751Bj1X7nW/5/WGnXf3Ffuj",
-	"WHkve56AHcHGNtt1kJGs62/SOGp4j83yx/DuaZn1WCa06aTAkvai7i5ZiWUtutzDvznj1HLyKYw5pYy+",
-	"YlvuKWeMBHJcVzrmVs3pcxwJ0i3LPHUzsfnO5zwiGI4wJI6rZv/rcivl1Aarw2n2kJ5KyyvmQbabdT6g",
-	"yrkqE7/utKtz0Jvb77ekpkDglmwvEU2EfTDrIoxCnkBVg/xJkCAmyc4ZbbT4pxv077xe3/e2P64G4n/c",
-	"f16x0d3/3Xw3Df8ynyzf4Fnw03q4+BsZp/+Huvxt8tKW52ssxIbHh09Rt5AfbOa8Z7nyvNMKZin8tm/V",
-	"rKeAMXtLKuyZ5zqTbyVVGGTE6KTWcuXMYy+OGl/Xnl/VCj1XIqbOIpVf39QopXYHhTmNRXIjCGGVfpWS",
-	"HcijUCp7k5wsXyVqvS0V2mdh3BaloCzLq0z0RcbeaGpTtNaeVNzeiIDHpKgJSUBXcJL5dMqvwpOVG944",
-	"wRFfpASFnCipdsv4Jjd62svvjHhsRWqpzPwIZ/arsFplksmVsL0Fh2j6FMe+Ao88/NT3nJIo/N4olOKA",
-	"wswkzyXEKhXgNtYp5KjvulXkQiuk0GucLLsI8o26SIUruijg/JYSxGNwuBalkUlN2rU8TZJHtZpgeEXy",
-	"wiN9afHRJq1999Ec3BE1/sAIB0SVrvz49udXSF9cqj5s5GtjYLclOhOrYlvg7LFf+B11uH6IDzokUXLQ",
-	"r/5K86OewjO4Z9+B69clgXIcKm2WlCXiMhN/SqsrzgeXSi8flmUQ7YjxZtMp+burnaSWN2n3xUpGFPeC",
-	"pM6GiMSpdgcXBK+V4TbpjdyCKtkjinV6WJOxP7K/wcR5WuYGqttuquSLcldI64TTgIhc8Ff4L3pV00ir",
-	"HOWv8IqoNAx9qEc4iLkQ+cG9wRksT8tTi12pSjRFFHRKnlNZmLfhpwMKRpGfrZkOuNQLjLdb1rrAlAnl",
-	"OJAzygSlPmFqv7BKgdFHJFOQzMgG5g0ZFhUlyda7T+vM2WvyqR8/mUHxGUQnkTvDFBs3dxj9WvIP4c2e",
-	"2eXkY8npzyFpsxqt2oow5fgCtkA00Qd72GKM1iQWnKGQhlXxr4M7u0fUw09HhfHUE/xtIwtdXRwTLBqa",
-	"9HYNUJO1zlXX5/HFtT+BPEztfVF6rk5b7X6/DluKmP0aq1ghtqO/bBF62G14Sm1XcEFmcq5eCxb4wuIp",
-	"i0G75VrPSs1ZWOM9ahQOSDYqR8XsYflqVsHM2goXZnVlt5RVqNFu54MjX+bc4VhlWF7+ps5pb7NXw8c3",
-	"5v3w6akehL4yG4n6bIYDn57pMan78oHpp6rR/QUGly/EKdy65ljzFTt2DZPzOLGpwrH3Pv/TkRQMX8E/",
-	"Tk7WBRqXP0m20Nxh04+T81O2+04FDTo71OioP5rRl5zPn2N8R0TyXA6r07W/+gln3/wEES/7GvWNdckr",
-	"sild8jN4zuxv3lBxS2u+sx713TajXPvjM75h+VfZYhQ+F67JWMX+WLjCsI/1CX63OOBtpgWK1PkSsxRH",
-	"aEUw01G5zBABd0nE+a1tRq8xxF5XcJuWT/us6Sue4EhUONbvSIwX5AZIpqAmeOpHe2wSlq585TgEEtkL",
-	"oELnAFiUKCtSoBizpoHOVq7YJV0siUiyydSZ8YyrXO8K72tmOzS38xoMTHl9b/RsjrIA5cY3X5EHZ6bs",
-	"pqOYF+d6VG98ad27RZqqmvwemXgVE1UscoyKgIc8w9ujfJownL/iKK3QWCas3yTyv8R3BGoGGhH8nXnh",
-	"fldLaR7qrm4+rkNTOon32F6io1aaiiUJ3wa4Iool9Ld7rexAHa9EulrhHcfAoTvfwl2HaQVGYr+kcjIm",
-	"AF6XvfbFyMosVF8kNjuj42jpk53NSk58EqNATlHbYeCxJWHOMqD/5KtKJbxerz96kLQubWU+d0uI5fIt",
-	"l3lqAoc3+iTsVCSdhzPUn2Msl/MNr0r/9FMaJZRV+ydK+U4HddFCvamVG8fc49fE53EYxkQIhdDIkb68",
-	"5KTJ86eQTxZYYXlpIXu6FHWTXP7oGeRV526dOl3MyynmT5u9LGxEYYUPkMcpyNamtofT7Au2ICJ5QwSg",
-	"Qu1KTeUtbhqQb66cIYvZlK90T50XzMim4ZXmOL9v0Nk1kvy3CMcEYZ+nyUPSr7M1sl/dLTnn96Ug78s8",
-	"wUFA1sd6Oh9U37LaiQUxsvlvHKxIz3zVsizmF5ZQLXRoggLMIHCtJ9g8caOpQ5VXxR/K8egdtJ8OZjja",
-	"iqTukTeNRR5UFjfPF3oLl1fKL7UXXRtziKt030TlShb8aIVSEJt+9tPeE7gS7w1rVGbHhVSsI7y92a0f",
-	"esN9ytArYAQbl1FD0VXiMv72d/Suau2zVKqqLKc9D++7TZOgCvPYv1an8L2VMsW+UvdbmX4tF9yaKOdi",
-	"ToQZcYZ5VVKlo+VlmrSlwjw0k9PfExOfVskYclXWabzmgnwrJRAUG6sw9Ib4giaklJo5KtHS4NCq6UFU",
-	"LVR9FZEdTK3wsqxwEiyJQOSOxNtHjoqae5RBuSvcmXxjXRbsHsn/POYrJfg5yH6pC0XmOlqV656OqZKs",
-	"Uwe1BmhOODXh2uJRKhv9gt5B7lGyJDRG6im9/ZG9MjiO+gUKgDHSIhBRhjZLGizR+2/eI5Fj1UuzJVji",
-	"GAcJiUUPVRCHel5RnZHUkefDGEfONy2z6g8So7621+y5zcJ8JuZuh/tOE33Tp4AsVtU4X8SQfUm1WszS",
-	"LpJlRMEptEgmVr5iHZKvh0Yq3iv2V5TZ33rdPeK0jG9aNDoO0mwLeXdcyfX+cR42jnIZtl97NXmSEVZH",
-	"rp0lR45+0kMlx30NsYWN0jn35bLvksPxyYtfekZLu4SPT5bU8alSNiqSDHezC1qlReS+0QMK4xXZ5MU8",
-	"LWziU4qoPagQx0qv412AObjluKQGu52U0X+mRP8sJ1lEcGiHybALx2CNvWbrLGHTpuaskJqZgbz/9q6b",
-	"L9AB+G57XaxjcGUWZ5vc9f37vatFG2ZL7qzdoWzuluMo+AUbEdkrsjHZN7uruaJMf/J2l7aYTpftXsct",
-	"BmHqs8ztRhWuM3v30esO7/9wfd0zn/r3f/x//qNdinnL9fqciXn5ihXHPXQr6TwtEzHeCOcAITsmp33/",
-	"md87KBIemHyek2ON3Ci6hduI/V3X7S1dlV231pwH/T2W4t9/+/t/o3f/9d/qn/844BetxlPPa+N1maPJ",
-	"x1mQpLqmbh9SOkT2aXgzrzrXgKsBoxVlaUJQwtHMha5DXTRR3YfADaHacKWlutTXg2cFbkxjk3TZ7uBT",
-	"9tfWbPBLAmk/u3VeJYdqvW/+WN94AwPIzKUwKP2EunlZrq42Gu9RDm6ZJClcej7HfWXnOJsui46cGiJ8",
-	"baFhtCBCHFEsirJzHfMwDbQgOHINIMP4MBAejBwSfgHdzSdRA3ASTecf7wuwIgnBKzmJCCeStjv3tYbW",
-	"rqFpYdTndtcDDVD798xMgtOVYjyrndrgcuBeugXDSDKiE/GgWTohPBZclBVe1wRFBIsEYQa9ykoawHug",
-	"BqiwQbz+YDgaT6Yz1+uXYlSjlnEFIBv1igPk/hbgFtpK3piEhCUUR+IBJU18TZgo1Kx1s3LkQR/9hX6H",
-	"sIAC3RLiDahHDGIMx+wSb8QlxavLS3vhLuVFF3JDmc4ZwB/sUemVLHkEiyvU7WximpCfWbTNToBNGFGt",
-	"pWHD3YOwHhXSwdijREP1htsbU7PxqkNQyw03BL5//urRz9W1gANC1tVG18A9bFvN3Aez1prElIc3Opu1",
-	"NVCQvl0kOE4eiDRkuqfUn8VP0AOlEi/suYk+mfZfOA1pcjCgfiDkrSuL9ErUkpY++7YjLsNaFt4LHMPa",
-	"n0ANyxVOgzZQYe0Bbjd9AC/2yLaPhx9gyS3C7rRZUKlNdw+jWriJweXlZfWg++5w+pBjZ6liqbh9vLUJ",
-	"XkpaLC/KA5yFqumJQso6sZ+wPR8e4zSsskFrFt5kX7dY+N2Fy8q+Kzn+IbZn24pUuWphGh0Zk9Dnh73G",
-	"JXinKF6d1rb8NEK7RBf2IleSR1VJ+dGgAHY+r8mq0JmH9XgBXXnPu0Nb2O18cBbc0V+WK+F3zmoVWQ7m",
-	"3FdKOjbY8EVIA8oUmQHbdLqdCFo1rEhI05WujrHblT1kDvbGWhLBylxaYYYX5CYVJNaFYfJj1sI+/wrg",
-	"KvKPViboHSUb+7MKltyoRoyiMunpdVRVtKH6lAQljN7vf3lTjWrQLul8TnCSxqR44FXlGabnmJQAyl2Z",
-	"jbw5ToRpkxqTRJqxVVkwP+iu93maDY4JuiXrsv3oTWsNyCrRYG1XLT77hiZLniaqw0TZDQntc2tW0M5h",
-	"xh80oTzuazhLltH2Zh3v+Pa94aznNgWr2VU04CCosph2bdGrykurvTPGxCwOvJvTc3mX7KWsohyLWqsE",
-	"q+SeU+TgAxc+PPne6mSz0wpN/ZR1f+gi0/ql1+nWQn1VHLihNRb0isA0zBpF8UAvLanMQgOQSlH/RNWN",
-	"Bmo/rM7vXWhgSFgSb+EAQnCwBJhH6P3drLItAzSrEBCipoT3aknQD1dXr60GjztMU1GhWY05A1CVlMFS",
-	"6U3oQpodj8Nq0KJEd9qoQy0qPQ262guCQq6QPkHBmiY2K7yVe8XIRq6l6F2za/Zv1bvi33p66N/o39fs",
-	"347jZP8vr3nfvFvfe/RvNHRd9G9U1wMQNXqk3QRGPdND/0a1zWWaPTTrlKaeOIBR7jRea/asrOOYetZQ",
-	"zbiqbVijx61IsuShI5+qh6GeO9IrqX4vjxRe2Oj5prufeuqstD97OxI2ewENyWrNEylRnVuydWKSCjMJ",
-	"87oX1jV/IdtiUikHrDczokbvrGgcBi/0+vqFzRqVNV7BYptB9aqBftVOr8CmdF7VrEY9emQ9en9vnIY0",
-	"RkVIY4DrhRf0vV02lY9VDh65/yS+I3HD/Vf9itSD+9UPVszb6HE7rb7Ug4GSyv26mg5QnupxJB80Agn1",
-	"lkuukhRitUHTyaZtpq40jLOiArKS1QsMXWSI8CFOsFwIn8g3+jFPF8tE6k9D+ncklvZ/Y/lousEV37ev",
-	"11zDpacrwtNEPXZY2smE81tF41yJtoJt3LhLow3BFVMnJlAfHRzOhYNfrTYDSm3XGEBZ3K1daO1wRYMN",
-	"w72r4iFROchwvlFCRFI8GDMCaNwrHO7LZrZiw/nTbiA6fWwdXv64DDP8cYr37Ph3DbantktUEKMGyLOh",
-	"p+jxopotA5mc+RzHYZs2BzUg0Ir5FPhzwmGVvkVktU5A2+AoKhjABw/CVqCzolkmVfWIId6CXfrL1dOu",
-	"6nMWYhptK3pZP26I1JxbOYu2UjCHZIVZeOpAaQWcryaR/xSIbxiiEPqa0zKgbymu+kiJv1bItatFl10J",
-	"ksuiOilRwe42iLWm/8JO5HRSIuV29SUFVtt7GsLZmts+ONXRB/8rBUS4RbCWy5H60BRKBS4G45H8hSbL",
-	"1K/2ZVlDqIPvsKV5g3LahwiZgg+obV23pgDbQ7G/78LOpE/ij9hZyaOcE/CsUxQeZXr+Syg8ssCZagr+",
-	"1Vkcx0Q+HUcRvE90EZ2j96/BDrpU2Cl/Ih+wPK9hcUtCsMlr8IYO+ewaFEOZYe/fqyZFUZae1GaWZVuh",
-	"P5D0j5ZwuZRDL6qAzusrr/8DOBoPlFdlVtxj1lY1Mw725TE9RorSSVTtw7JL68mDiySNyR5r+3AQoBXW",
-	"0UPEcBucj3aoSO1jmlkNU9UBIlFeGclK8nhvDK/WuMXaqD4ucPqlAD7tKbGCKPlNhp8aGE3fOsCxJ4pa",
-	"Y4rlhVnWYtcNqRqRyhRr1SNTlbjslPrcMO7x2jxP+Tu+q/Et2dayxy3ZKuIiLIi3a0l0yZKsimR26z30",
-	"gNgy2+70ANw8sZZr59jMFFIQgByBZbIuoQU1P19UUrcOm+kNKAznYIeBPAfwcftaVwL4hHzDIo7DNhA+",
-	"D8s/bIy8U8wXLPdojrYlYQl7CuC/SBCFUQF+2BBvEcS84oiS2BzNH9RntJyCeOyYpKo6bkTas1gP9vGA",
-	"ct+qLLKO8o6a303HTpVOsMel0rhxVV0KZavi3lJCZGFGpd0rkFdpHWsQIvay7fOMF8z5OxB3cgfDfxTL",
-	"G/LlVjee4hSnJcdXDB6hZvCGb6pC7hFlRPk5FL1J6nv1DFLR0QuGnr79q4o64JU6GyqDKkpXTHRRRIWJ",
-	"zGEk1jggyCfJhihVQOXBkKzEbuz+UZqqPLDRx0G4gRb1/3s7VKiAWKux7cHpk/SV0lBkKG3m0nZe18/f",
-	"Vu8TN6o4UWlquVNEfYcIG/Cw3CLCJooaZIRqhs6zzstI0Y/Z7GZP2vrOtVKstR/Irk1rJYOfsIFMw95n",
-	"LXqRHcqe/xTZ8i26MtuAHdqurqB8bXjD3Hapt7DF++i0xr39+OTUvtmdLXCbAFg2JZAyunftWtviot0C",
-	"n+LoXdyxhx+8zXPquqopudna+VbjuYZu9yI/Hth97612902BzT+JDD2xwHzM5lr7NH5rsVcn3R5ZdhmC",
-	"OyDF9veKN1R9Sk47AZOd5pRTN5xzrOoUsaqD8Pj1DWblyStLOlZJW13oMqu9S4xQuFYXrSDGYxQScM9X",
-	"p6w8rBlku7KJxo6oFSB87AMih3z3ln1Ndu1IqBBTm/TY+PonRuNshslv1rFdHsSpYPmPxOOXt58G2vJU",
-	"5ZlfG2BblWZ9kzImz8yVnW7WVhJi0ySG5t1xqpvZZO98t3+0J6FIa/IPJ8zqtcvCn5+85UAWEa8GdQL3",
-	"K0q4CdDuQB2/vhq+9PpvH5qXlqVklrXVNq/DVNnuvUfApW4Sz1rERIgGIWHV7QjiCKBZ4pRVVtCs8AcN",
-	"sqWlgPrkniLSXo4v7GsDbeoMTZ/gBrHx05cm78Ys1K8nSf9sHh9J+OPFRoCDjl20Jl0toBeY6mfR7SQx",
-	"XSwOy2J5z5W+tFVuwS6tnsZCKZ7ITFmjHmHeeyPjy/rkg4zQSnGlcuxIJ4kWqLuwa92idO7a8q2NZSTX",
-	"+umSZzjvBl5D+ROsVNDsCxxFDTuXqvajb3UJ8ZMoUn++06+tbUX/Raid4xTHZ9UJJ5HubQymsoT/DFL7",
-	"oRL4LEk/qST9amXnAateLvRzTCOdgNkGotWIjOJRrCWMk3pK3chO4TmrPmGcvWan8JqpPWqZ3a1UQwfP",
-	"ExLr7jQfmqRtNzv6fxIRfl+3FpYya8FKn/VctJvZp8ZSt99Zk6wdj6ikXXXGpJAkRROBIjonl4gmaIPl",
-	"xz9kVaXQMijbC0nD1wxSwv7YReQDCdJEUj5mISIsFOgPmeTr6hNsFwWYBSSKSPjHnqomNcU/5h22MIVj",
-	"tnyssvqyx+mQgqqCMg+sTFkyk6ciocGe3ulHG2NZw+zKYGeLTuzZHBt2ylTr0OxiCMucxuJVWD0PKG8y",
-	"ID+Vm7m7it3dLaqaRy3h687Qu0kdmEbVJkmdTx3a9Le7BXJOsjuKvAcNYbLwalc335J6hOqaYS0+VLk4",
-	"PEU09dSTTauBrrEQrW4oZjhZNZJev7a1wDGJIO1zoGpzA6zEI2vaXZsgSptd3Eh7dQsLcYAET+F/bdPr",
-	"fL//9So36S30sRQ2Khe/lRI1z5e3bpaWNQ2sDqFqvW9wYFbqNvVJwNmcLmoeCzfUZLW0qxVaxPiOiOQh",
-	"Ld/0IrTg70epLzo+Baay8MTssEmKMwtVSSXWhpyEdu0NPoJ4axH/pEUOE5KWCxW5mxfsLzBAxBGQf9VE",
-	"qwZzEqrVnaZLKfqgA4RKEeaMaDMypKHCbsE00qCMDVXDCSRpJj9zypJj37dbJ6Qie8WPIKPUL8Q0q8AP",
-	"k5s9AND1vUyL91ajP9c7BamosResU4UB5aRBZiSsox2shubgfOvocAjS4NMJgpOKM89zHqNlMbnAavC/",
-	"xtumWGrNvFPW7tleKhzJvRI1KBztCgFgUXKXkZq3tUHlF9bsfLeKmA5R5E5PY3iVaWqc0Dst4ZObMCXZ",
-	"GahGYV/FhIXPcIUNHOJtI7SS2mTBVxbIjTpEbrCwClmVrMLbB7k56nvvt3SQhLiZsPpFVMIHqfWuzSaS",
-	"ZC4JHoBtBF0wRNkJU4Rqm5y/4jxGP2ImCNvbR3/XR4bDMCZCdJHyfWY4oTFZ4DiESDcW5e70KtPnYB/+",
-	"hpEGOMBFfEHZUYfQHWTuykbK0iQVCK5NUMIXsG+NA5v7k5Lg2SUYW5MV1QqyVk755l+ckap6Irn7RtK/",
-	"ePLqiYLukVcDzpi/s13fp5KGL17iMK7egNM42GuaNGUiKp+UWalyrlWRENpFEyW/nsLZDHx/djY/irNZ",
-	"7dEpktByObwrWctScn+PisOJZgVmbJq19vffnjh/w86/XGd2818XTmXPuiof9F8VEOAuFS/4zV3+W87c",
-	"C+71+uOe26zWJwPnq86WuaOiMvUJ6JuvVjQB6pKU7Kc0CtEt4xuhqWnneZXjvXN7XtVoqwGczSO69vx3",
-	"SQtM0SCVZ4G3ko917i/BsVLi6i9T5Nr58derTndHripgWYNkrIzVb8EF/l59eI+CCNOVBg61LFrN80su",
-	"YCFAlKj2CTCAbLjLJFl37uVo5XFT408lOEisoMp31g6lcWQBKyqkq17AVznGohOSu/zTThoxAN+rdXHW",
-	"CusBPXn9ooeemKFrMCkB8/zmmwxn6ptv0B+CiKfhNdNeG9FFQZSKhMSii3i8wIwKOC+LP3ZRnDJ5O7hz",
-	"v/lGL8hKef9jgkNYrmv2zTfGxfnNN5fqFJsmAVf6TCowdTrnDD4Yvy+gFX/zzRWMWPS++QZ9D53/9RSW",
-	"WI2eb5jaAvQkg6wUxBySDRbnNQMwTjkwxpU79VtF0LBZmgpWqUiQn6lZqM1VT+ghaUpcM59EHArlcxBP",
-	"PR4qEBYI+0Kez7BQqLNMHlWlQXyJhu5Qz0iegeVywQpQpuS3HL78Ay15FAr0HoTsexjwe0vQvv8WLegd",
-	"UeuqdY+Pg1v5xvf6kqxdT6aNpJmX0Eg7RaS476GncDFA3l8zabOSEN624Dw0T6AxLG9EQX1FW7kKKloE",
-	"X8ktwOg9SP73XfX0awaKL2UREaJeIQmjj9SSPIUUe9jkJ+j96ydXT394DysKvbvQisQLgtaA3/uHN8+f",
-	"oslgNv7jpVrjROPlXrOI4DsiJHEhkeAtbAgMqqu0cRARHIse+tUk/b///gov3svthifJg4skW4TFNXtv",
-	"EIPfdxHWNQAKf3qeChKqyoGh11dnH8FXBPCASSQU0uccS6bpXTN4G2bofQkLWT1X2jqAGGoAmIF8Fpgy",
-	"g+caSqaAby6vmQq7xtBDTmxILC+SBCFZJyBoxWPDN4B7LslMWgpl/HehlnE2HE3+CAjiNEbvFQwxKyON",
-	"XzNztySPkBNRQBrP4TxjElESIs5gBIpZ9SiBUhh6/z/OG8Wizotn77+F2njFsfCIGKCbFU+ryGBEA8KE",
-	"HX1+ssbBkjh9UCZFSbnZbHoYfu7xeHGh7xUXP714+v2rt9/DPTlKQy5yUYZFi3LfaabFOl7PVTfyNWF4",
-	"TTuXnUHP7Q1Up+Ql6JyLO+8CBwFZJ6q5r26eq4KNXFSFfvCtXuZSW1qsTpI5Gj6PMoGUPxlkuZRZkiQU",
-	"5aRMqmXWlfeHXRSTOy7tPsnJnCMeAZS4kkIdmIwKpb0I5arC2K2uv1mSy3c83BqVRZRPCq/XEQ3guot/",
-	"iJKmL7eQ7bzhPmXoFbR/gRFL8zpYESckK26tlQM/Om4GsYn9ICRzE/lf4UMmfD56NRvMAqLUbm5h6A58",
-	"qjOUUPZC33VPNkF94u4wsikfk+WpuDMn8ykh4dxxJ0PfGc4GU2c27w8dQkLSH46H7nDaNwGUyw5mONqK",
-	"pPkS5I19Yd671hwjGyCvnnzmUE286oHZAl18h0PNsuoW7/Atv1hA/uqmweGbnhugfnXH8PAdr3jyHJCl",
-	"4YbZ4Rueash7uMEbNLpBksQV5z/heEHUfaMmC5DBtL8kIcVX0g6UN/f7TW5exzwgQsCJDO5qMLcrzl9i",
-	"ttVbJZRJaLqyHrjX9A0Be9rEyrVIkFKb2mJB1aX+1rGF3Ltu54Pzz5RY91miRD4W5OOaOrdkq441pBKP",
-	"mAtiQRBJLaOlWNeUG4Puq5Jg0qh68vrFX+QLpGCO8YokUP/2WyXkkRxJZvUrlrCdJwQPw8l0MnXG3tR3",
-	"RgPPd2bD2dCZBhi788kQDwNfMrV8npq5OXd15MMMOpxh2gPOsPtu9R7l07j4ia6opNyDFyq7rnP/7lgx",
-	"p/0mv70reUGkKdVYIqktAQ9NhUjSJi+fy+MJbMnvTjB9HuaV3AAWg1lXi3MzPiywrc0/990aowU8x9qi",
-	"g2NKorH5aCJINO+hF8qGXcKhDE4K8sAFhyCwYL9VwN74mt2SLQmlXbhUKAN58xFp2shnBpiprjZg1Uq5",
-	"oDLTJH9domG/30PPeSyfpQymJc86IICbSPUvzKzkoTurkhtPwdmoZn6M1aOZn9HFMom2SPVcK7k6L39r",
-	"0JvNiI/LzmDQx1N/MnJ8d+45I286dvAAT53hBLtkMpgM53PcyjbQs2xkE3ntpo/X9OaWbMvIf52+2x87",
-	"nuf0B1euezn0Lkez3nQ46HuTvxURyzQwsJx4X7uEpR1r/XSyFV7HZE4/dC47/uZmtPinG/TvvM30w79g",
-	"+0HdWG9tvx2wDOVn9/q+t/1xNRD/4/7zio3u/u/mu2n4l/lk+QbPgp/Ww8XfyDj9P9Tlb5OXzfdUEW9o",
-	"72sldqbUbUuCDRr5TzzIEh2rHq8vvciugyefzcWzuVivcRQpSnNRq5xKjVO2BS8+asFxQ8N7pW8iUpWl",
-	"/ML0ejctRjHbKm8HuiqJ+WGGEqr8OeoYrBNkKjTAG7gi0wAl0/GAtaVue/GsiWX2Yg7+pCrTbFgPe0uz",
-	"OfzubCOv34Ta8oZfz1WK8OcjckUqh4jcNqsKxHXfrT74/KqD79K6EZBaaVKBJQUra4qzoJJ6/0yST0K6",
-	"rzgjteTb8mSxayG4U20hwP/VmwZe2TTIDYz+VX+Q366NhYQGtyRBYisSsjpkK5RMAxysiOu63onMgjbn",
-	"peaq/PsrvDikxuEaeOKgIYu+5CGdUyMIzoex46TGn0nSRmTkHG20pSoe2uM3ISjACY74IiXdPHIFTVOt",
-	"kFnXQLfxOCRZygINRZ0/5al6bxN3iq5vyvoIWl1K8x4/eSYRdPmpcp5kNY82wxTAZiqdJ/UjMi4e7dkv",
-	"jkM1f68YhlUqUDWKqm4eX7QPp4gM/FsnxAl21jFPiOmAp4H1daAdJJsY3CjcyJv8x5tbSP3Ia7b1XsYk",
-	"Iljo5mdSKA8cd+j0p/BTIg+a8Ivu/mIy29UG5OnIeeZ1FqSBAajG3Dn2vwZGVq3PQ+AquarFOarujyRx",
-	"5AlQQK57edq7M12nfkSDGxxIk/rGj3hwS8LmE/a8lhPOu8nvTBlejtSAkBoQUETBGdch2x/vXvyDU//P",
-	"0b/Cpz/OekE/Yv7quRv+z49Ri5Ok5JbDbjrFVGcn3WmddIGRs0Yx6C92HHRaIBf1wsVHg7J8X6siIAad",
-	"5WZneJ7FrBcN75nUmJnw8kPK4MpMpyxoDzEYSOE1Tpa5ELbAo4veqtNK5RPbtg+QQaU0ekwjYSlvkw+j",
-	"0hSoajIt8kD8kkfhJdojNXpW5vPluNuZy6lveKxMiqcv3jpPfn3rDHquHHG/5/WGclB/fvb6jfxi0Af8",
-	"lEeRk9Df2FBOGjOT0TjnaYwESRJDpd/BrF6rWT3JZmU94aaYCxDyQPTynrR6gwzHHJ7HY8rwVjJZY9bU",
-	"HAgyVjsfCb6+I4HavQNiPxO8Ruhr4e3c4Sgl9YcCk/mu2tMnHM1plJAY+VuVgRfSOSS9QIvulIisJeea",
-	"xMnWHA6MptBZJuor+RyBINmqq0yxXc0CGAcEB8u6s4XuO/BXNYsGWsUMraRYMkO9yoyfUxLtVx8NWiM8",
-	"h4dUHDOy6g+OIs5vkV6gylZuckHlcmQHIoBRwNDXHy4otUzLwK8qTye6fL7ZNCzArSbq0MAsPYd9bnJa",
-	"MfV4Le6AJg9EWHcc7EokTwBQsworB2HEJE8YwCpfoLCIOqm8agXz9mtmBcsJ5btjyhLwNcPIbaei+MpB",
-	"9esSvi68LJMeYLLUY4CMChggXkVm/glPiJkf7LI/6nZgkvJ8EfRhf/Jfx/mPFK869+/uWzIU8DwUgtZo",
-	"NbXAypOx4iJBcwjLMpP+cdZBp9BB+UorFirIbksr5f7RkgqqVz7PtY6QXPkPThkJkb9F32AWfqN2Ndc5",
-	"nJFcNaFvePzNAY1xUFlYYlkQHAfL1lL5dyCSA8y+NAGuLA4kOJrHfJXj2ual6/laM8imrFrokEQJ7rSU",
-	"OM/gpvtDw9TkyE29vfF2dO3KvkNnh3fV4za2Xj7u2jbBe2HYbPzqkbtb+95uhgbhbmeOddOocox+jolQ",
-	"VpyIbr9cmofdkoakTkBYEuPI8epml3em+qJ2KfcplOa3416oIz71gO1nnxn2eZoU2qrlOZgKf7mmGZNO",
-	"33EClf0/dbz+YNip20XdcqPGT9R3h9ODYIdN5oHzWWhgN8BLNmgdeCG6Sr1ggd7Lwf0J9N77MpWyuz9B",
-	"j6qa3Uvw4uDGjeXG2XWIf//Tu//6U+dAz/G22/dlGOK/8jg05V3yJAsekqxmCzSTquRa8ijsQhEQQxht",
-	"iK8NgiKdKWmunTS18SB5Xz1BuUfSk+lXJ0+E0gLREIvy5E5XJd2oAuae43qFgHn1sAm7kdq2Ohl5b6V3",
-	"wwEr7V07Vs9124wVytROPtjKrranXWmr+dGjrHflFE629tboT7UDVybO/C3CaEVZKjQwhkDyQgLzUslb",
-	"akaAbyCkkO/mxYuAdrRRXqwE6fq+bFHIP1MclYSpY2ETOTEVt1Kqkg/riIf7JZFQ2aQVh3T7oe8aIkaY",
-	"tpq6w20udIcgKYwEbtCApNsRyRY2VG5E5/dbKqCX7HAQ0uz/2Q9wEj/A2/yQbKVNHz79X3zUfx2OPGZ1",
-	"ulmaChJQn+ubtDc4HgHKAE1yeIHqQKQmlNYJb/q+z5Lx9oCoYN6TuUHcTV3cJPzUrUnQ71/1vVxLqGO2",
-	"Dn2ROxoSFlgtVUWCF2oLMmP7slO20QuwUcrxXmoBmb3d9Qpvh0m7PhkFo3nfmeOg74zwMHRmA2/ghBMy",
-	"Hczn4XA0mmocw5s4jQgslRqwBmU0qCJpUsjdU5/9bfGz6Uatviu0nOmM3fmMkFnoEDLxnNGIzJ3ZEPed",
-	"IQmDwO/7o77OdFGtHgvnzi86ymlBuHZGA4UWlzXf74xwMByMg8AZz+Z9ZzQNZ850Nhg5Y38w86YT3x8P",
-	"h52GkVHTjRooYqfPsyFZVKYhq96cr9bR9mCgO1V1tjpIhjfCObAMTrZZzpBgvz8O50XYoYoiln6/NxpP",
-	"x5Px3zr3rV1R++K5etzniO5XGtGdZ6ppV3+WorpGi+1VqxdLKhKusKv3hnmVwzpDgtTSS4oYlYeZJYWm",
-	"NOyqE4N+DcIrzhaALLFqVmarR/6DHtqjquHPmjLZSgG3VaqfRjPmWrBaOZ0VQKUCeLQ8y/Mh5/OI5x/4",
-	"JhfPqvWvPHooD8pBcV0h9faLbcl6+8rZamrWrDOYqWUGJq6SxL8w+dNDz0LQecCSxI1L0rIlBHAwVdV9",
-	"ptHTlFDKJUVYbXmunuUKH6TQIjXcdzvrNKmsoszEKST7mirKbl6tT5llT6jEAB5FfKMQ0NAGi2sGm09C",
-	"U2gpdINSyqhYkrAAvqXAgOHyKip+eQQNl8n3gZX75uAnha9SJjoiwBlap7E8oQPKldRyGrJpQ3xBE9Jr",
-	"LvflPB8FjKiVkZLZHMYP2t6aUNZKfqQuH476l57Xmw1Hrjf7W8c+axs0ozIuUvH0/ZBNeJDF0sRE+QRn",
-	"ycJytaKmMD9A7DtKdhHjG61Ffnf1w+ei/P0aRdJJ81Ppxw6OVVKXzbVpsuyJNEOq1dESW27f77eFCt2w",
-	"Kg+xL3bLEmksT6riwBH0jdUi6jjdcaoUyuaHuP6QDP0RwY7reXNnNJmNHTzEvjMLp74fEDeYYNzpdm6h",
-	"yY4OUhuw7N03lE6aWSZEySN7Ssdm6dSnSGvXQZwQvOpcdtYRTnQAS8vVBvkdLXJLDSnsyyvNKPFssJ4s",
-	"gzRbU53+YZ9fILxTJXXysEH9QSvnbSNeSrialaLkpwb+qxfWc5rUNlvvVdYxQFXhpBRvXxMjZSvDy6aH",
-	"SEssS93a5At3lRnsUyvKsh8GyvKg70XNtGEgsqcM3KqnaIFGBpPhfOCE01ngjNzpxMFDb+LM58N+iL2J",
-	"Ow5nuwCb6osbDT6l289kG3p/VFg738rDTh+L0s4i6rQ1trTA9AdRLMtyoh0knkITNzDckrpRwm2w32qk",
-	"vGtWAZVXg5H3igPcNDRsVfjByYYGBEqKIBnocj/i3Wmwfg3n3tJVmXMzjhpAvQgNb+bgSH09eNYKtK6A",
-	"JHp64DoL3PTyAXJsMO6N+oNh37PlWMVqVMqx/rjqKSDH/OFkNA3HnjMIQuIM3YnrTGfzuTNyXW86I8Hc",
-	"x64lx3S3meKq78ixHID5MdHoyhu2yy/5miuPUyIUx5xh6s4wdY+sD4A4SQbXX6cKKkzOi4/5h8NodZqi",
-	"AZ7fNFRoDF0HzR0sJsl8thtME3gUZvq+ekC7goBvdzjOb30sYDtrcmd8uy8H3+4K3xLdTqQt7PcO0TUB",
-	"uwMeaYV190mp+pQZgL/vE1L7w9Bh2+CcBPW1It21kxxFrjaaV7Uwq8W7A8hvndcU4Cgi8X/m4sS0TkmZ",
-	"VDCmu4/yKtuNIHvXbE8gHp72nwJp57cKyFsvznCTakTVS9JeRJ1Y5KhueSpkVwG6OdByIk9QKnY2eRJi",
-	"9CZlDOD4jAiqCeM1x8Lc6fxZcGL389GUwDoV2tuNqbTWHy2f4mHkb92p87dMrL0r9PnbaZl5+ixQ1Wey",
-	"WvSZLhRnofdVCb1fl9wSQ4ja/iXogl0TZMsYqjrCpiRIFltbpQlx4jQix/m+X6YJeZNGpJnnG96X13US",
-	"Jk9vzes+leCp8obrJx0s/PzaskN11zDKFjf5FCsk76wMd2yu2ZcpYZ6o17UaIbkz9MaeH/p9Z+SHI2c0",
-	"6/edaUBcZ9z3cN8NXL8/IvlG6MajENh4EZMIM4WXpLMxfgaqVEAeAV9TEtqdD3WLyF5VhPAbO0JoENRM",
-	"0oXGUG4sXY9ywBuSP+x+B3I/O95P63iXgkutrCUXLWm243bPRVSt0/2FyovUTTapVY4M0CKMbxBn3yLJ",
-	"y1ukXSbmUt0+OYoJDre9a/YE6kpVf+YM4rRrkDG6GlkCHJWGgLM+odB5UfeiuVqSawZFrOZXRjYHnPBm",
-	"qu0NxbyVJABFH5P/1lyQaZnxiqM7S2w8jzG7nadQPZsJju9wcJuuleBY4ZBAX0wo5C1LCwPK8U27Nndm",
-	"5R4jJnCMaLdTu9xpbzrwvPHktBLeI64bzALPmfVnoTOcTEPH70+xM557g0EYhtOZO3v83TpKvBfWprUk",
-	"r83vSCPyYAO627H7s74h8iAkt2L/vdY92S333XPo4hy6eLQOO7lGPaxQ89NGUfxUHzlKSqni7HHx0S63",
-	"3RsDgWxxqkBxVEa7SguvLWh4Bg96sEo0Nz5WyELOWYVzGDlHKj53pEIRSztmKFNYbYRCU+5KUggRqp39",
-	"Zrmt8/N9Koo9KSDB+fT6yU6vX4R5c/YPft7K8DZyyhYq9wDrFixPoGB/AYr9LAq2ydF0ReIFcWCy/1WV",
-	"ambkh65dKguQB/iDYHyfqibr0wjXmsX5nUnXwbA3nbrD0ejE0lXXLEKkb3OUqP3ffZR7uDV5PgUeOgUu",
-	"MVu0NXxLkv/gue4CPKdyiNX+15e58zUxrKOtZVM/XI+3DU1tMsDta4ajCMAYWUB66Il6WKKdtSGF9Q4R",
-	"j0HPKbkWKpfvPBUkrPWwPpFTOImyO9rY1qWzg1nzNpDygSTcJ7N+2Om5YdsCv7sTamsh9HnYE6iuAXca",
-	"FuR3Ug+SzYWNEFcT332S1VbxuYpF4MjChjaQDJTVNl4BhAGDo//d9mkOC33iNoNbBRda6jGYlZ9P3Kye",
-	"3Ot2Ep7gqHM57E+sJn5biBJnPQmtm0ezipsH3qhFsaCZOKzHvopBtaRdg10IN+X5Rao3BaZRGgMs6bk3",
-	"xSkrC4M0jlXPDy3f/C2ygMwNVxkOKmq8Okrf4buDvSzepiuB0nUrpQYJEgDivh/C8koSb/vi5XI/iOMz",
-	"xaQsWZAbwMu9HLi9ydQbWP91TWuqy/7Q4sSZ2+0s6WJJRKJv7UzHvdkkR4vodzs8CuXv+qa9ddFrLIRi",
-	"8Wk/4+zxdNQWXUkvaw1Pw3PPYf4TMSosZpaJWWLZg2y6wwq7/FloVlijF4E6jf6Dzok4WKLs1hwrPsef",
-	"jajQ11bjzJYEyHPzrM6JM4hE59IbWzw19awGjXIcVntGi0PGg5FkCgXcNp32xjPVAVc/0ubS4Xj3iX+Z",
-	"CsfreYVHeqNh/sjJpOe6rXo7mTcc1Kn5jiq9yhk5q9RPo1LlaS6NCWhSqcMoZoG1IW21as4UO2xrVKFz",
-	"S1koGvalVVJkpT1KjJGgxpMJ4zBaUHy3/QvVrqkTMaZ5NygwjcCh2pmaeUlVCAyXX+rll/4rBVA562Kv",
-	"BSuZiclZNbRQzzxyOh4xmya55FYRVgOuKFNjLUfUM8N328Odyr4FUclTla4G0jIrDWdpFNXl/ZrhvVYS",
-	"QJyQW3BEsVCt+8N056gnbcQCB+WWYdHcexAwTXvgrwAzdgCmNVOr497Yy2DAvP5gOBpPpjPX62eNGm4M",
-	"jskN8GHnst8fPIDT9a7s4/OMfM5K8xPDhiYFoSAS3EAkVLLcjkg4jIwld970aDOpqALyEUCvZoZtTKTS",
-	"LHfjzbF5pOi4ZkssarVpBreTadPPfCbNBYwWH0msUPmaIWBVJS16BeAhqbBzDKsg4mmoXiH1+tHvtPD/",
-	"D7+wPcxVY8+Vv61MZZbzO8uIR0DBamU0lJluR0KoYrd91rPqQ1cyFjKJgBhH2rkjalxRbwMMIFNUJDRo",
-	"74t6hrfihB6oMI1Nq4zXV6OX3uhtp5u7pyxWcsc9b2z9N+l2skWAHsVzFVS8dDX3Zr8e0P2w4NP7Nq1c",
-	"reWr4ManGimZhdlWZIj8Nmi/HCUK8fZszJ9Wd6tF3kg6bOCO2tnPMkdqbXxKf3ED/9PbrO/qybAqs3jK",
-	"oNtZxPhOUlEBDneFWYqjzuXIjrdkRnt/MClhQEKb8MzrNLSfuqSLpfXEYeUTvUFRQUorvIVq1EvUKqaj",
-	"33Y2pT9fSCfvKNzK92QYooJBIZNoXyD1e+C+rJqLCvAGk1Dbz/8iMddNBw1kj6QI0YhNs+aDJ+fTfr8L",
-	"fbEBgKMCv7rAfpNJ5cXAh4ULPW+qr3QLV65ISNNVO/5TNzdmQC0ezlx20mJ0rOSXMf0zemzJXfq+HfZK",
-	"YsLCPaGYEG8zF9WOXbrEgKGhfZb7sZ2v4EWfyRzN2S/EW8ta9Ca2b0ulKgLzqAzUncun+y5/1zquCUtS",
-	"wVU/M4LkGXebB79CvO0iFXs9M9hjMJhUF5LY/a38p5FHqLSNirPW0b4jnnL9SRNFqqhu3scLNhr0mAah",
-	"Qa94jjnHCAmrQyfgmYoUhMrJ4iWg1gM5ze9/edOpos48NSLhSBCiy7GVKQB9m+YEKzfZ5W/6FPauaxCj",
-	"b2IiB6XPhQP3GdiSH27sAIv6RgFuXA66nRVnyTLa3sDqdS47rmpuZToexwRMDt0w87n8CPGc/VN5GyxJ",
-	"mEZanqn4MUZLzMJ5Ci3IsxFVT0kxfKir4S1kmsqJetPKmbqFqfZHu3P1hrPCbAGDPZ/tlfzYxk0dYbbX",
-	"Ny3pqYuCJcHr4+XNJ+VrEqTK4Pnt3U4gKILDuTyvzQEByTC4sVh3Pb6arz44IuAAZqKbyhd4/eKj/Acw",
-	"lu73KFJ5UZYHa0bRlMv/TGAwh0BezDSLQOaaWgC3ZY2TZU5H2cA75ZqJms748kR3sDH+py18+9/D4G3Y",
-	"ex9rfx01Z1+0+VAjZlRp2Fpx6l7xkjN0vXA5GGD+2TYHDwSKmwFE5XExA4mnAgu2OFFh3yoUKO0ob58V",
-	"oeRGxXgUINUG/hf8qTo/g3KGwBW3ISxBgjeEqcqzOz41UFW3QcCNzE8caKuM5FsZLhpIMFvSG0g3q/Ko",
-	"Wyh+1uUkjg16U2Xp27Bc+laqGW6TGVDIOYiwTyJYnYpuNJz5HMchCW+AjvKhZBE9YEs7pleKKabCIRh+",
-	"eqdTEmBS7uByIGdi8hTAXJdif/KsNqugeVFxvl15r51Pu1fjg3vlB0N/NCbEccfTqTMKxiNn5vsjx+v7",
-	"7sTvjwej8eDwXuHtShL/vr0a1+1V6w3pe+5sOhmPhoO+1zkWoyxLYu63Twk5iFZWsEQs/awEA2EBcXQZ",
-	"0SFtnd9hbvjd1TB+ZhC0taVVjZ7PvysituhMolJaWa6Uilr6fm9nkjWmUIkgOQwikCkNbXyyLiA9wRBt",
-	"FNw9kGXmzZ8VsiyTfJiFPv/QStwfISa8XEwMvKE3mvXHo8Fo2gq4LFu/xwAu210XSyNoUV6tEXZ+PCD/",
-	"C9XY/d5oMBqOBnVqYO6OvcDvDx08n86c4XA6cPB0jJ2JNx9Mw/l4Pgr8o1U2jKjzKPt7sBw9X4DWcv5Q",
-	"vt8Zz+yMZ/Y7rWRXwkYegHOdsl85lnXQztH34qOVRnywRQu4bLpZNLprpXFJXRnEJCQsoThSIBfqUSHC",
-	"Am1Idaq1Qph6sI40Nz4WhplZnDOO2ReDY0ZF8AA+KNHZvl4rKl08TQK+Uj0GE1HpGqlzI38qWj5p54Oz",
-	"I+PrcWR8KQbTGSHt8yKkNZd+tlg6gI8mhR80yowIviNCCkINk2agnnroVRpFKIgIjoUaxprEyfYS4Wv2",
-	"Pqf391J4So5HIuFroVNLVaynHm3ts5gCJ0Bb25Wg6A8k/WPHEgsauKsgEK68/g+dB/i6HguJrX4aZ23w",
-	"QG1Qu+0P0gSDWW80mA1H00fQBGc0txObyOcjbVNwtua6rKQmDpxoL3KxA+hsaYXR/5zHSJW5xuISbZYE",
-	"8BgB/cI60PI1YSQsOKcV0DGdq1aj1XjHb0jA49AM92k+mmP021HdK3I5brAvlThWdVk8gnzjKIRJ+QRh",
-	"IdKVxkdrCBaVTfKKmByoR1dTRQ2lZ3ZQRRmpOvR6/cnYVR7ZXU11aGnOZ5oHaDJrzR9bk/3eNNJZrexX",
-	"K28gjQzS6QsumwbBxKz9w64QkMeinvqQt4Cole/3hzSTxpbZh26hXE8VJXEPQbWwDoG6wv54HXRyGf6/",
-	"GQbjgSAYtbJQ/XwuYzhZcWxupipUC9HK85Jv1365IEgQG3lQF4pBkhyVEaIpE6UsoZFdyE42UjiIw1GX",
-	"t+qFX1rspRxNOsdfvoT4y3MeL0iyezqaHxGO0QRYF5S5gj7UUhl0dU9q6Bqomsyo3tNbtJF0v06TbxGT",
-	"lml5gAcU4idigZPm5e+mmLjlE8ct2Sotd+vlhwhoVJ/ZL/rgi/S3D9KmMU8ODKW1bjMksavafs0RfGiO",
-	"o2nt9Dmc8fWVCNJguSPvRcJjErZSsbkgqXT0QIJOAA2aszbMIDeAnKAj6Vb3bQYcbRIin8y5umCLYqgT",
-	"TZbkmoU4wT4WpIt8uXYo4XZ/exBN8LnoKVJqWUon6IOKfBzc9q7Z6zRBeIEp66r3FEeQIS0YLIBbUulo",
-	"ep2eUpod5WHKN1L9kpCY4UiJlOHEA5AnHpEbHMtdwTG7xBtxSfHq8tK2li/lRRdaQMlNPSzAHpJYaIua",
-	"U/e1+aJltB1fnvRG48lwMPukovrsnPnf6Jx5m2iJ2taANAcnUyR4TFv/N/oZbWXk2wAzg9j3hbfbr0xB",
-	"LsZk7a5X8pqJ43pl+TTn8Qp+D8RdR3mtvW5nTWLKwxuAtlABTv2NSHCcBT21CjnQi6u9M8ZCrPnNQCVl",
-	"sC7vrCp1A5sz57HObMBxeGR7fEU6DZrjKxI7+19OWxkSZ5xrRIRVNFwsLzdMXhIcFx/VH4cyXgF73VBQ",
-	"ouEXAn6nUU239Z4V9eLWwkXd9mj9eJVT/JzJ+qV15I0Ntewl6AJlHerEq6j0WwggaOUB3cH4hkUchyRE",
-	"eI3juhTWT0K+j+wLOes6revaqbXaZo/w69m38pWmijYTMTnr79GYFxZb1iIwZWoTC/T07V/RH948f4qG",
-	"3tTViIEYKfr4I+IQq3/17Me3P7/qml6Iig8Rn1+zXOVnv/I4JLE+TtIYpTQUlu9GJDHBK1V1krlTYoLD",
-	"b68ZziSg0ud+TPCtPHvMpXQM0qSr/TOEheoJFKKq4CTaLHlEeugFkzPqInzNAhJF6kEYibV8h1gSkqAN",
-	"JIkk+JZoOBQ5nzTCyCcLyoReAobwmosk5usl6V2zJyxr1phr6qE7rLQy9CyOFtTtJO8Hh4VG+uZCJROa",
-	"PmVYdRorQtZIEpPnEqeNIHrDN0CFCfmQXEhx3O6dNZ10NFmW5Jg+jjvPqFhzQU2yWNmwZwZGDEiUqt7i",
-	"FmxHkuBguSIs+RZ+lZf/6VpzmuP1AnF33anCxcjHfJZ4p7CrDIvvE3u5gDvUUeBFvdCp9S2YZx7bE6Aa",
-	"syUvujMYMhoBp0iPYlCDIpMDyFZCUHmuW4k6tXckIJqhyeyC8hI8lp1rVjUe3QXglMOpB9dRzcWb4us0",
-	"GMfvAsgGfGUV/RpK/QYVRok37YeT2cAJyWjqjCZ46sz6k7Ez92Z+MBmNhgEOck92tt7NOkLojcBxsKR3",
-	"xPFxcJuuneHgwW7vqg4TBRBuIxw+dgi70+lI8stdLBWVz2PCFWJweXm5M07H6w+GCjC4xZK608Cf+eHI",
-	"8ad93xnNh9jxh6HvDMLxZDwPJmTkDk61pCRcEGc4+1wLuiH+gbXUA9QrWXbVdcj2x7sX/+DU/3P0r/Dp",
-	"j7Ne0I+Yv3ruhv/zY9TJAGS8aesWIU1celrAnBFkvgI/Ya6Fc/VvvtuDIGOrbwtBJv/6fsd4kOcjnc+n",
-	"fYrNmvfRRORHpTmmUa1DRj39AZa+uvFzOGVCkmAaCeMfyQHUu61kY39Ihv6IYMf1vLkzmszGDh5i35mF",
-	"U98PiBtMMD5WNmqz0AlwsCQOyLlPJBxzKLKKXP4KIVkeqdE3LUXdM9ibemePuurs7vlq3T2ZvNgv+grC",
-	"5YBYO9z5++d5fROXnfYFBw5Pz/OOyI8p8t4mOEnFVxLRXZLgVskjMbhRku5GYZre4CAgQtz4EQ9uIWmq",
-	"1iVuSb+QRAnekc+qOqmV+eqTUTCa9505DvrOCA9DZzbwBk44IdPBfB4OR4AJpTP4dW1Wde83Km5vTB79",
-	"aNDLy43a+cwLEreq90dXSt4kFZ1LmHj2+UZprc5l5ztYX1QWuCjkREABGND39hKpCwWCtUdqP5Daj15W",
-	"BaB5x8Eb4RzYPCdbEGdIsN8fh/MjI9aalw7bt7l/7CyMT9TBJ/eE+6rDx17ZnMFeV0azS5Ixk9c82tsR",
-	"M8t1DPDK6txk5SpKO5RvWK1M5tFJG+D6KY0SyjIggb1geRb0yU5+GY9vAerd9utSVSS0Iivf9DkwJ2AV",
-	"kutA/G5FhTDFkCvM8ILcGEBy/dHqyX9Hycb+TD5ANMQKorTCoT3V/N8QHMr5R1sz8UH1xNOQJjzenfgp",
-	"59WiJSeP9nbuBXqGbjxy/GdZdOJzsWZmI3wUaP6utIHL9mKlQjzkKGzUNzqh9bPhohYn9TJNNJKdYgSQ",
-	"J9kRUa6vBqbZz0W78qPMV23SlGGNHgP7NJNCplh+vxia9DzPnY12pVDlqklhNLKEkfs4C3lQQGWjbiWd",
-	"9kmmM77oGV/0dwrGAgJAmqhKLO/REJb4LlihFx+hsKMBlCg8FEXSNqVJVxfzqd49EZlDObtKwqDsjiZA",
-	"wwIlXNe4z3m84ElCpMl6VdY3OukC8Dpq7V71SnklZ+qyayb4igD2GRXqtSRECd+T5vkQ9SVverQUTznl",
-	"32uCZ3uG/3ozQg8yoEWAe7FMs2iD4rclvpP8VhdmeGx6PmV4oaX5UnuKUt4vaa8MKw9PJgKMdMuoljbL",
-	"u8eA9nw0G+XsuP/MjvuDjG/YtB7G8xfg9M2SG25HAWYo5GjFY4J4jCIiBMIJ4iwgPfSkTlFeM+0hyrEm",
-	"AoBrCy/rTnUKm+2TqsUTQHdWOZUya0GzP3B/7xD7t/OBPB6KZ0vZOOuNJrPhYFDnYatdjBNJzYMycuD2",
-	"pp47ncxOKCPPYJef28g6H8iaomMeVguW5M0OZCljlC0c5dbel61PPpAgTShb6B6eht9pbPXMqosNqLe8",
-	"DU7bITmrBL48t237stq2qWeqfdUBfrshUl3YeXA5GJmwcxpj2/YubIECifDdEE881xkPCXZG3njo+CQc",
-	"OdjzZ2OfDCcBNIo34Y15ogF/VnShHw0JPIuYCNG5HLrldJ6G+9W0pEt3wLXRnlUEWuj+pXYN1zsINcc1",
-	"izTMwOQSnEDytOFNyf8xXSwkT8hTRgpR7Bo4ObfNjrYJ3eTcvi+CoxM+Is4WRCRIS6JzW/1Tt9WnAvnE",
-	"yG1GQmnK2I1xTVf4UmjHFtlGW+zXEk0gFYwKeIySB6WXKANnnSrCEAQBj4hCfv9vuVTSaJIklCtQWQcB",
-	"LGaTvtY/+3lAzvMt3HoPbadfqJvGWXUAjmO8rS1SUFPRIqDcWTcXJjUVCkYENGVYOdgrfc/vp1yhqHnq",
-	"0ptqdZF7ORpd9gdFXdR5fTV8OZi87VQppIaJR2qTdI1wpn+gcuSB+aS2AjKNBE6mbqx1MOrG5p5c3dhU",
-	"WQ9g2jILomYTvdHhTZTXuJcj79L1djZx+nI0q97EoYfxYDCYOJPZPHRG3nDu+GMyc8LpYDaezqf94dD/",
-	"ujaxtA7Hb6I3OaaDb9PajOF9G/F1OG0NROq5JOOLTz0xCVb19kmpFMOYFFYZRm611CemyOeiDaaJ0Ki4",
-	"2PR3UHpXQMhR+TQB3u+9zY/voZj8mmVYv5DiQj7IWWAWIp8gfQasSXgZ1ie8yNF/1oQXvZI5rCGC5LCH",
-	"FjxYMkvXm+JVu/QWWJHHSG9pfjq1GhLMpoOpN212SB2M+/MgHPoO6RPsDMmQOFPfnTjufDoNPUII8Sc5",
-	"7VavuFYup1EtDzygWhu3X+3oO7WSwXeYRuAgO+nB1NqEVlpi31G0pBrOaTjnNJwv2Ov7RNzqDBahtMU+",
-	"dWnaVZQlQZoseyL1/0HUqmshZCmh+8LB/+KjLrJoULw4x7FuBFidRfAgHSdv+izIUV/vSfLct/Vr69v6",
-	"Oz7Ot9DU+2tPK/T1OX3la0lfUQcvqSjk2asCzbfCI200Rn1CyxP1XAXXDqc6+dGHdg+Iz+ddxGMkSIIS",
-	"juKUmdQWDbMFPWmt053pSttDP+vET3mTkM9YYqGTTuULOIu28i0xIDmFl9cMMw6tAUsPlIe+fr8+H+bR",
-	"FeKJ82F2wmpz+qHT0mXzWJktX7a+Lq3Z2Qlc1hr9S3fQGw28gTs74fnud97t75xh84iNAqGIjccoJoa+",
-	"mxy8bMlec5C6CDALSARdZys9lbZayzWP3WsdvunqbiJNiurgjQ9SN79imuiY8Ema+7X0vuWQBAfdbv1J",
-	"OPG80HPc6WjmjOZT4uBgMHIG/qTv+eF4hMm49gD1eDI4n9CkMKHmUrnoXlPUE7WXwQc9bKNZz/NadhA/",
-	"JIG7UvKibMzn2pPPlDAIG1ArwOokFSBg1Mopuz12DxmE8Tn0PRIc3EEgtLrITxMEVAiKWPVUgpwHzK5Z",
-	"MckQLGz53jZFw1KzPUi6WRkvxzY3sjtCZxGikKqe0HoGgBFLGFpRlkKCSis+k7PM2np+IvPZSgX3+n23",
-	"399rRVfm8nVeX3k/eC/7dvC93Sqdk//KyX86f+m0mX/5Fp9Y/KvRnmX/2eo+5Cyid8bKRum6nZ6ibOGA",
-	"E1vsj1RsdO8xFOAER3yREiTAsgYYnmRJVnV5jM/VW56qlxzhtymO6gdTialGjxKOIiqSQvpfvybpj68L",
-	"CX/Z8nuu1bOCsmTQhwrED3SVrrTLYUWZ/pTlJ1KWEJUP+DjgZCTo3wgSpDFNtjeLmKfrmzhc3/A1KXT4",
-	"HjUGGct8+n3590rSfYaAI5KYBgkCwPzBYDqT63rL+IYhHIZSBSjNUgAWGwxnPXdWAAojQb8WKcx02HjF",
-	"kZkWgmkhOSWB3jx7rRpAEiSXNmZEZVC2wmvLlmXYflkG5WW5SmOGOEM4iqShBt7RBFCo+Bx9BzhlrxVO",
-	"2ZMMp6ywQt7M7Y0GTaHUzALtQUJrgw9kM+C+LHPFSGVcwbM//1TQZUZQSUkqyROtuEgQZXXni25HC+bq",
-	"EPUaL8hNBPnFWsL1pGC7L6R3FYXvfa0mOARF+ecmWJOqmd8DcSabO+jbYky+1Ux2RqU8CpWS4OnU7wee",
-	"4077I2fkzj0HT4ZzJ3Dn4XgaTKdzMqtHpcwjxGVUyn5vNPncqJSmVszZEN8ZfgpQymw9nGAQzkMynrXO",
-	"/z3jVX4tiboZaCV0Za0R9vVIlQW5WpupW/Qr/cyy1yKMIspIF2GhLGYszGlhicWl1QUSUXHNVJ9w7TJX",
-	"3Z8Eoky33I4iBbSOeCwZZCmfTwW6Jeukh57Ai3RvR3ENMAd3OKJhF2GUUt0lKuArIlCyoQFECjZY6Ndn",
-	"/cEhAo2RH/Nbwq5ZnkCDIoLviHkxJBariRjYvMwrVuUHu2bKEXbNMvB56Galpah8qR/zdLFMULqWJqg8",
-	"9yN/m/eoMf46gRjZIB5fsyUWBsYBCcoCoiGbRaIGprs0Z04bKvcgvoVSpa46VWG0JrHgTD0M5KcOW8Df",
-	"ecBCfkRxGulhY5VWX6WNX0Ch4MMxnx/o37MbWuU1WB+vpXy87lxeZxLSu+50rzNVBz/lAvOOxIJyOYAb",
-	"nf4EV2t5ry+Gr5R2gW+y5CR9rVIG8FPEN+pLkP1qHJhG+gmaEK7luuQDLYDEU3bHKVzTvYa0KrhEjfZa",
-	"WuLXrGKO/X1z1P3oKWc3tytx3PzkSSVdlae4xkKcdIqFI/Opm5S9IhtNrY/jp1UcCu683NbtZ9aKJzXv",
-	"Rh+Isw5WXmMNq/jtDRFSW9R1bpeCTgnXs0/v7NM7GEkHhfxA62GFPzg+yOr+eDocjIaj8Z6jHxXLpuGq",
-	"pzrgIbICpK4JUdFEWB3DDAy2GVdXmg7XLINJ0nEsVBHG8mHKVCxrK4Kqo1lwz8niWceIm2pEh4rknX5v",
-	"OB5MhsMHhof6L/s1pZknjflU5Fp9RUGf6uyrI+M+hb3LGFePr83BDMi8YTqAmUg34y7Femd18nlktNq+",
-	"1ukBOWN97KzTgyJXx3zhFt1Od8GJQD4ObtXhbQGSA86a2sww5yl5dgIKqZO38sRhHt5G2Cr1BLmpZjaf",
-	"MYkgX9Gx2y6x1tz4+MkBXy6ez/iM57OLkDfujd2J543OabXnI8DnPwJk8r/+CFCrbgy4f62Fv+NEswyN",
-	"moJ8dJX7DJXJfs1MK3gSmoqRroYLoIluxS72tK54WOv1FmUdJ6z6z7wfgbjrdDu3hKxv5uCxfz1zn3VK",
-	"Eq2zpIslGPg6LPEuD/E+z7pV6j7oqpi9VUMLtXKPUvO/t75/NO4NBqOxN/mb6iQhNzi7dOK4fafvVV1a",
-	"Wj3dYGhNYsrDG8LCLM1YfQPawHzXVOW0jiV9ov2yN6uqUaT89Vxef9ZSX4+WeolvAVJVKYMq/WQUUPdk",
-	"Ffc2F1WpPC0ymrm0nhSCMwb5z98CNp6y2xKEUUJX5BJtljSSylAVLnJGTCI2ERC02iyJ7twv787CyBtM",
-	"E4TZFjDDu82OWG/lJM7FJ19n8UmFtnR73mg2Uh2f9p9eTlKVkr/uxGnJ2ZjPR5jPI3FBMLQ+Blgeypoc",
-	"r++2SBM4+BdNjHFfttfb7KEPNdxPmDk1xzQy/DHuah+A+WKoY30WAzGysS5fYyHMR88blrKUhn2vNxs1",
-	"THGVpxF7MG55MO7ewbjFwfRLQ3F1F99sIBQ6AlQO5F0r3le7ud2bIwruxHOO6KPliKpYGphRJgjWoHx2",
-	"lx8zMZD61h7uAa03oNL2DSp7hYpyb9t1JJXBZkmDJVphQHXIu35RZfLA3XMSZ2ZPHbyRPcCjLZU0jglL",
-	"buzDpNaNfcf1Csq8dK22Ge0UyIItQ4WBUtQMKBchf2cgt+H7X97stPx4a5S5RipWUFRLzMJ5CrlUeUsA",
-	"eTYmOEljUgjtGnNA9QPIOjXqyOpNTOTi6KCgNwX/wwp/uMmeq+oa5Feq0cFlf9TtrDhLltH2Zh0rIeIN",
-	"Z2papkZC9Rkx594r+VFSK8GJfGDfAq4LEnqnUetwJNdc3Bibr7n4samgzgSxrjmLnNOhnlvNq+UBSK2y",
-	"D736bKmj9Q3IHRFwyPZRua2WsNEPtuTMOiYBtsCzdveVR/LspYAD5ui9fBC/k28jmywx/b0RN+rYpNMP",
-	"8KpeqqiRHAuffrR5gu9IjBfkRqrwzuXA7U2m3sD6L0vyv+wPrfTsmdsFNxQRib61Mx33ZpM8wbrf7ciF",
-	"E8mNvmlvBrc0KFSV0LSf4QaPp6O2OcRX8k5Rx6Hw3HP28InMAVhMk0CqtRWyWuMZzjTMoljTcBzlzIko",
-	"k5SzTJK1uLy48CWhbGhw2wvJ3YXKiRMZ05ZApIobDkyfMkFy9+7YGbgZ52vNUmNfvGAwBx5LRlcTorFV",
-	"UFZzwoDOa7ssXNEEIM16tElzRNAFg4xl6EYabVECPfvNz4wXqwQ1tF5FoWCm2nIe0WmOPucRUWAlv5Me",
-	"AHqutT303YEzcMsm0TrC2xu9WE9CjN6kjAFAGVmp+ooaB70C/B308dSfjBzfnXvOyJuOHTzAU2c4wS6Z",
-	"DCbD+RwDdKFIbiK+oGwvymKpI5ruG2lsqN3W14d79avO7pe/mUmoOMCK3PyLMznh79OYr8nFSxzGNOy0",
-	"ROs/uNxDxx3vW+5XnMfoR8wEVIFm652GNOFx5XpP+54fBr7ruLNB3xkF3tiZjScDJ+hPpm6Ip4PxYHRg",
-	"vb1D6/3ABVajBla3+9ydbMEfiqw/aKwfpaw6XGADcuqMrP/FF+ykWvPUd4grIesbVWWVXqqv7gsa8uKj",
-	"/OdQP+8rPQLTKVTrs+wkbQpCaIyevH6BbslWFYTE5I7fkvBbVVYCRCKumSqlXqmSEhW5LwTzTcyCbOEh",
-	"gCgCwgnhKCY43FY37IZrcELkNFub2fKmx2raDSunnRBmIsYFccay++wtuQ3dIAw7dagtd4HM9rbmVgwB",
-	"OiVvf68aW4GuquvS/egEfEp87bPZ8CnNhjbKv+5MLKn6DMD8lQIwH5ZQRoDsg1sGjSRPn0WtVNTu9XjH",
-	"n1TDnqL/d4XEucMMPaP/uO1UsuaTlUhIHGoXcwt7+7FgkU8jZq1J/28StPluHkxSGPW8qdufnVLWIixs",
-	"Y/bcivyMe/wJO4sfVhiWTK85Gl5ovtsPx8bRIsYsIXASXHW1yUvYPmfqGx49IFXDqJITOhv9lEYJZdUx",
-	"oTcEhwIct5J39SwPW2v5pXlal5Srg9ydm4uxonA8JAqlFs2GrJFtCmNWbzt6qMNsqEU5e3DAZen+rkXm",
-	"x5/VUCRt7Mv8AKLsIn8LkbpzjOe0Did1bIW0j8MipMjOe6XIxUf5TxOHU7VPSKnULI91ie8Iqj5JvwHn",
-	"kxzSI9qq8vHVomifM6g4fLPcv1+v0GeKV+pEcLm085ivGpGyRTXyBJVW4vrDIxOTqgBbusTCuCcLEP8b",
-	"LIxerHT3yJ++SBpdKrMV5nomyNMc4WPIWdPkw5vQY16OYCvoumKEnJoyL7/GLqo13p5DjQCHKm5tXiCM",
-	"1mr8yoib8xitOJOWCmBcveIo4beEKdQpEtZQNkn+qt99rJm24DfZNDoL7vX6456VGZZlEcgzZHbdndvz",
-	"em7zY5wZbI21Ia2th8PkfFJ60xC2ugbASq2iwVLNwyQtHcqmYvIYfV966MeOT3BMYgCWeKfyfqszIeS6",
-	"LblITMqIyukCeMI46lx2LkAm6RFUFoHq7G+aCBLNcyc6TVQqJ0QuNRWYCewCM79NVwJxSeDQ7k9BxFk5",
-	"ZhucBEtiPytLYNl9GIAfEL6OSHFWBQ//FtI6Qm49UrH27vN+hnlIafAPTllpmfS9lN3RBLij6gk/cbZw",
-	"InpHQhTEJCQsoTpNZ4WDJWWFmeE1dW7Jtuo5BkhOLUd4iXBgkqvtREfRldJBCh7RRUGUiqS4D3mW5+4r",
-	"3kAfNp0/pMBn8QJTJhIlc+BGe09VL/DqoWYNx1WrCuu2eQ5NuHunZIIMwCjkGlQzLSz4Kk2IA7h2h18u",
-	"8Ma6MwfrqiadHKycz/USWHfrzLvdW7//oCSzXrtdAKbCENQh8f7d/f8XAAD//w==",
+	"7P0Ll9u2tT8MfxW8es9abVNRQ+qu8ep6jmPHidPY8d+eNOffjDsGSUhChwJUghxZdf189mdhAyBBipTI",
+	"kcaXHGWdU48kXnDZd+z92x86AV+tOSMsEZ3LD50lwSGJ4c/vrvBC/hsSEcR0nVDOOpedNwlmoUBzHqNk",
+	"SZBIcEIQn8OHZEnZogu/PZ87LzkjzgucBEuEWSi/gQ+9TrdD3uPVOiKdy851J1g8jX/wXm+3f/efBf9c",
+	"z79drp6+XFx3Ot2OCJZkheUYku1aXi2SmLJF5+PHbud5SFZrnhAWbF+TdYS3JKwYLGEJ2iwJg+FhJjYk",
+	"RlSgZIkTlHCEGSI4jiiJUUz+lRKRoA1NlmpmeEWQ9Rbnr2TbKwyKsHTVufytk8Qp6bztVgzyJx5gNZTy",
+	"yK6WBK1xspRLt5Gj2WCBgpjghITFFbq48y7WMb+jcl8uxu58RsgsdAiZeM5oRObObIj7zpCEQeD3/VG/",
+	"Py0Mcs7jFU46l500pk5M5iQmLCCdqtG+yn5+vF5H9PCCrrMbYPhzHkV8o8a/u0oBT1nyF/IeB0n1Yr3G",
+	"CfmJrmiy+9pf5QpRgSIyTwyxRfLSLpCWJLgl36CIs0WZvEIyx2mUXHcexX9xHyV/8foHCCsbxise0WBb",
+	"vXXwckQTQaJ5/Rv/9Zex6z7a/GXsHnonSeLt43lC4t3XwdcwvRVmWyRIwCUDJhwl8RbhBaasMAKvX7n9",
+	"lCUDOfUVZXQld8TN9oCyhCxI3Pkoh7LGMV6RRMuAx6+e/5Vsnz+tXoXHr56jW8UV+eu7HSp/l8Td6XYY",
+	"XslX4DW9uSXbGxp2uh3JajSW5CU5p26046E9Wq9itN3OkzQWPK4e3DtG3ic3AVzxzhDNGi8I8smcx0SO",
+	"Gkb6r5TE23yo6o7Chq3w+58IWyTLzqXn9odVxPsUb8XuOH4wuxbiLWxZxPkt8nFw20UJD/EWURZEaVji",
+	"+Un1yORDCuPSlNa5HLjdip3G79XaDcajgyv5jLKQskXdTs/Vz0VSd30yCkbzvjPHQd8Z4WHozAbewAkn",
+	"ZDqYz8PhaDTtVJKDflxjckhTuHKvFvgrqeDVX1hIYoQllUoS2PI0RsGS04B0kUilZhIIoxizkK/QL788",
+	"f9oFMjHKgAoU4DimJLxmPE0QZwG5REIKQWA80BaUof4QLXkaC0ThHqVoSCifrokNXRmVcku21wy0DGY8",
+	"WVqqhwo0dGe9a2YWTSnjfNlK2qiORvsjtd8ZzUquThISy2f+47f/n/P/vv3zf1Uv5xxUdDUNBEvMFkSO",
+	"coVDgjiLtmizpBHJdT8SCY0itMQCcWbMAkGQNCXEI0QiQUqaeOj1e7XT1RZDPS+6bvUspOlRMxMYijYA",
+	"5KQiKndzicUjNHCHSACjyl/zCazkQNXMYrpYJvsGnBs9rUfN7mgC1kIdE9LsiiIfjl0ymAznAyeczgJn",
+	"5E4nDh56E2c+H/ZD7E3ccTir5sP8icezYo3qzkQgTchKMhuI4CWPQoFwglZcJIXZ9KtlHyjcauE32iv8",
+	"+nK1Dwi/F2lCXqcRqVv4OI1IccmH3tjzQ7/vjPxw5Ixm/b4zDYjrjPse7ruB6/dHpHrJV2lCbuQDj19x",
+	"OezwPoJ7MJy5XjD1neEE+85oPMTOFOO+Q4ajoD8bDkJ3On9gwa1szd0xv7PMxHcIi9vc1XiX8ARH74pT",
+	"sa3KGq7Ur6pnx+rxKYv7GY0qrbKflfTDCfKJNDuVQbakAhlbvcyjjez2KtI3D1SL3m6R1Z11xHH8UIvU",
+	"URzpMeTxmqx5nNTyI/zawOxUF57a6nxNBE/joF5c6N+Ly9ofkqE/IthxPW/ujCazsYOH2Hdm4dT3A+IG",
+	"E4w7NbNQzzvBsvI9Qo6XhNywejC8hehquqApY5Qt3gS4VveJAJe03tB3QzzxXGc8JNgZeeOh45Nw5GDP",
+	"n419MpwEXg2Zymcdv5ZytO2lw+48RjgYDsZB4Ixn874zmoYzZzobjJyxP5h504nvj4fDGsmQT6TtwJsv",
+	"c5vhPcgykzsS02S7d6m1WhLSYCsYnkLdTYkozOq3zpIu5FAD+WOAo87bmhXWby8sMVgy8o//ism8c9n5",
+	"/1/kMbQLdZm4MOPufARj5Lm6Z5RNEccx3qoZJjhJReP5KTKCe4o7Ncc0qiMUuLwwiX1j1zaFGpg1RiLu",
+	"uQv67tIewIDfNh5xo2UvDd1e+0HF2v8i6rVjKsqacdr3/DDwXcedDfrOKPDGzmw8GThBfzJ1QzwdjAej",
+	"al6QzzqeF37FNGktJ/uTcOJ5oee409HMGc2nxMHBYOQM/ImczniEyfjhGPijvFmsORME9u5bHL5W7q78",
+	"FHCWEAZ/4vU6oipaerGOuR+R1Z//KVToNJvMB0MXl0Mw22gCU7wquuwrHMlhEWs8yyRZi8uLCx/TiG5o",
+	"cNsLyZ15j7jwcejoB0iaacYlr9TdapKlmB3KwmhyQIwnShtIMzbkQbqSPqd0NXvydU84m0c0OHpFZtUr",
+	"EujHCxXb3uhYqkh43GKJzFNOsj7Pa0eVLElMzKrIlbji/CccL8iRi+MNiovj83AL7+McRfD8FgshB+Ek",
+	"nDvqzlOsSOWYYB2e8dinYUjYseRRWAEqDGFiFbRvPP95Np5TzTvht4SZ4RgNlxCGWQIr8JInz3jKwmMX",
+	"YFgggZioV6o4IISvGq8B44kzhyGdaA0qBoMos1eii3icX1BYnBc8pPPK45qrQoRLBbzSOAbpAwd3OIoJ",
+	"DiGCX3HyVzUffdkFXPNRu/IBZyGV73yGaUSO3SivX+RVvRywPtKaJrESFyY+iKS+Eo03b22N15mrAZ+M",
+	"lGGocq1VtDREgrKA2KFGueCIqs0zTztqvUZuSbYJEt/RgGQMfodphP2IIMY3jVcpZdl9J1kdOMLbwPFh",
+	"zNkC/fH1sydoNhxN/gQrccX5C8y22jYQR1JQ31aFnKsAZGye3XQJpISXdzrZnSchk/J4SsxXOAbdx4H5",
+	"hfappZMfWza6WV9uDiGd7BRy7935eSXM8BeG02TJY/rvo5nf9fKte4zucETDXEFkdmgLKs4HdmpZbQ0O",
+	"aPgXto55QIQApjmSgvu15q3kaXh141WgTF1/akOl3q4FbRVgJq/wibY19SKJdL3mcULCFySk+ApmcJy+",
+	"GO3adn8QaCUfj+QKmbFmb25BP9k9DjzPgftOvZB8jrA93kRbw3LQKZMsl3AeIm0bZ2+3jujlX+uYr0mc",
+	"UOVp6WSSG5wU/LQQJ8RJ6KoiBUR6jWsaE6HvKY73ZRpFMCZyp/ziykeyNFI6Q3uKO6+gYWWEsBwV7HYi",
+	"LJKbVOyfwcHXKVfWopsOo4tlEm0ReS/3tWoV1iReUSEoZ6Jx3OFVdo98QjHO0O2sYzKn72uC8Kkf0UA6",
+	"jFlqSzmnouNvbnCwIq7relUDjskdvz1yoUyEoiK0gzZLLgjyyRJH2QARDpTqOhy2yKMHv3XgkjwaAtuT",
+	"rU9x6QvkWKKHwpy7Nq3nqUXc/ydR/qpikVdYeZFFNsl2t9E2a2ar2GIr26TGDoffzBbLy+Eo9BGSW4O4",
+	"yqiSk0ScQSD+wJaVFxaGXxxH5Vqo1C5z5Lm7IKs0qXIlsnPcLMq3kZoQru4inwgaEulhcKHFF/ycp9oc",
+	"5PjSfNQwqmbwBCdkwePtE54qfVGSe/rnItfL18SMJI5ke0HCKjaSvoD8s5l8ytapwbVwctno2tIqZJMx",
+	"z8hH2W26RD9RkRxL98U1/1gRSd2lxcqBLUlwW7tn5aHt7FCZ6ZS8yndZDG78NLglyY2Sqjc4kPbYjR/x",
+	"4LZ6082ZZfFBeCOqBW1EsBRByhgpSNrq6xO5JjdVGaBvwDHMcikDuTJFJzdO2Y6ebSLKtf9XXppO5aX6",
+	"lKLFaYY2teyHfwuLLhCss9Foau2baYRsF/LRmxd17UMYi1CKu1FY61rKe0oSTKPT0V9hRz/slSiHpCmf",
+	"I5ogeYMK/BAd5PmDQBFOpOkvAsxEI1Ha7cxjvCIbHt/CPHCooh04emVNW1FP1fE1bI605e1EKaBPbQ2L",
+	"LvK3SNJJRLEk4+x9BbvlQ+fJ8zfO41/fOIOeK/e63/N6w87bjxX7o1h5L3uegB3BxjbbdZCRrOtv0jhq",
+	"eI/N8sfw7mmZ9VgmtOmkwJL2ou4uWYllLbrcw78549Ry8imMOaWMvmJb7glnjARyXFf6QK2a0+c4EqRb",
+	"lnnqZmLznc95RDC4MCSOq2b/63Ir5dQGK+c0e0hP5dwVkxzbzTofUOVclYlf5+3qBPPm9vstqUntvyXb",
+	"S0QTYTtmXYRRyBMoNpA/CRLEJNnx0UaLf7lB/87r9X1v++NqIP7H/dcVG93938230/Cv88nyNZ4FP62H",
+	"i7+Tcfp/qMvfJC9seb7GQmx4fNiLuoXkXzPnPcuVJ5VWMEvht32rZj0FjNlbUmHPPNNpeiupwiDdRWes",
+	"lgtaHnpx1Pi69vyqVuiZEjF1Fqn8+qZGKbVzFOY0FsmNIIRVxlVKdiCPQqnsTeaxfJWojbZUaJ+FCVuU",
+	"TlxZXkKiLzL2RlOborX2pOL2RgQ8JkVNSAK6Ak/m0ym/ikhWbnjjBEd8kRIUcqKk2i3jm9zoaS+/M+Kx",
+	"FamlMnMXzuxXYbXKJJMrYXsLDtH0Kdy+Ao/c3+t7RkkUfmcUSnFAYWaS5xJilQoIG+v8cNR33SpyoRVS",
+	"6BVOll0EyURdpI4ruijg/JYSxGMIuBalkck72rU8TQZHtZpgeEXyqiJ9afHRJmd999EcwhE18cAIB0TV",
+	"pfz45ueXSF9cKgpsFGtjYLclOs2qYlvA99gv/I5yru8Tgw5JlByMq7/U/Kin8BTu2edw/bokUGtDpc2S",
+	"skRcZuJPaXXF+RBS6eXDsgyiHTHebDqleHd1kNSKJu2+WMmI4l6Q1NkQkTjV4eCC4LXS1ya9kVtQJXtE",
+	"sc79ajL2B443mHOelol/6rabKvmiwhXSOuE0ICIX/BXxi17VNNKqQPlLvCIqx0I79QgHMRcid9wb+GB5",
+	"zp1a7EpVoimioFPyhMnCvA0/HVAwivxszXQgpF5gvN2a1QWmTKjAgZxRJii1h6njwiq/RbtIpk6YkQ3M",
+	"G9InKiqFrXefNpiz1+RTP34yg+IziE4id4YpNm4eMPq1FB/Cmz2zy8nHktOfQ9JmBVi15V4q8AVsgWii",
+	"HXvYYozWJBacoZCGVedfB3d2j6iHn446xlNP8LeNLHR1cUywaGjS2wU+TdY6V12fJxbX3gO5n9r7ovRc",
+	"nbba/X4dthQx+zVWsfxrR3/ZIvRw2PCU2q4QgszkXL0WLPCFxVMWg3bLhZyVmrOwxnvUKDhINlhGxexh",
+	"+WpWwczaOi7MisZuKatQo93Oe0e+zLnDsUqfvPxN+WlvslfDx9fm/fDpiR6EvjIbifpshgOfnuoxqfvy",
+	"gemnqtH9FQaXL8QpwrrGrfmKA7uGyXmc2FTh2Huf/+lICoav4B8nJ+sCjcufJFto7rDpx8n5Kdt9p4IG",
+	"nR1qdNQfzehLzuf7GN8RkTyTw+p07a9+wtk3P8GJl32N+sa65CXZlC75GSJn9jevqbilNd9Zj/p2m1Gu",
+	"/fEp37D8q2wxCp8L12SsYn8sXGHYx/oEv1sc8CbTAkXqfIFZiiO0IpjpU7nMEIFwScT5rW1GrzGcva7g",
+	"Ni2f9lnTVzzBkagIrN+RGC/IDZBMQU3w1I/22CQsXfkqcAgkshcdhc4BRyhRVqRAMWZNDzpbhWKXdLEk",
+	"IskmU2fGM64SuSuir5nt0NzOazAwFfW90bM5ygKUG998Re6dmbKbjmJenOtRvfGlde8Waapq8ntk4lVM",
+	"VCXIMSoCHvIUb4+KacJw/oajtEJjmWP9Jif/S3xHoCCgEcHfmRfuD7WU5qHu6ubjOjSlk0SP7SU6aqWp",
+	"WJLwTYArTrGE/navlR0o90qkqxXeCQwcuvMN3HWYVmAk9ksqJ2MOwOuy174YWZkd1ReJzc7oOFr6ZL5Z",
+	"KYhPYhTIKWo7DCK2JMxZBvSffFWpPtfr9Uf3ktalrcznbgmxXL7lMk9N4PBGn4SdiqRzf4b6PsZyOV/z",
+	"qvRPP6VRQll1fKKU73RQFy3Um1qFccw9fs35PA7DmAihgBM50peXgjR5/hTyyQIroC4tZE+Xom6Syx88",
+	"g7zK79ap08W8nGL+tNnLwkYUVvgAeZyCbG1quz/NPmcLIpLXRADk067UVNHipgfyzZUzZDGb8pXuqfOC",
+	"Gdk0vNK48/sGnV0jyX+LcEwQ9nma3Cf9Olsj+9XdUnB+XwryvswTHARkfWyk8171LaudsyBGNv+NgxXp",
+	"ma9alsX8whKqhQ5NUIAZHFzrCTZP3GgaUOVV5w/l8+gdKJ8OZjjaiqTukTeNRR6UDTfPF3oDl1fKL7UX",
+	"XRtQiKt030TlShbiaIVSEJt+9tPeY7gS7z3WqMyOC6lYR3h7s1s/9Jr7lKGXwAg26KLGmasEXfztH+ht",
+	"1dpnqVRVWU57Ht53myZBFeaxf61OEXsrZYp9peG3Mv1aIbg1UcHFnAgz4gzzqqTKQMuLNGlLhfnRTE5/",
+	"j835tErGkKuyTuM1F+SRlECCxHf6GHpDfEETUkrNHJVoaXBo1fQgqhaqvorIPkytiLKscBIsiUDkjsTb",
+	"Bz4VNfcog3JXuDP5xros2D2S/1nMV0rwc5D9UheKLHS0Ktc9HVMlWacOag3QnHBqjmuLrlQ2+gW9g9yj",
+	"ZElojNRTevtP9srIN+oXKADGSItARBnaLGmwRO++eYdEDiEvzZZgiWMcJCQWPVRBHOp5RXVGUkf6hzGO",
+	"nG9aZtUfJEZ9ba/Zc5sd85kzd/u47zSnb9oLyM6qGueLGLIvqVaLWdqdZBlRcAotkomVr1iH5OuhYYj3",
+	"iv0VZfa3XnePOC2DlxaNjoM020LeHVdyvX+ch42jXIbt115NnmSE1ZFrZ8mRo590X8nxsYbYwkbpnPty",
+	"2XfJ4fjkxS89o6VdwscnS+r4VCkbFUmGu9kFrdIi8tjoAYXxkmzyYp4WNvEpRdQeVIhjpdfxIcAcuXJc",
+	"UoPdTsrov1Kif5aTLCI4tMNk2IVjsMZes3WWsGlTc1ZIzcwQ3H97280X6AA2t70ulhtcmcXZJnd9/37v",
+	"atGG2ZI7a3com7vlOApxwUZE9pJsTPbN7mquKNOfvN2lLabTZbvXcYuHMPVZ5nYXCteZvf3gdYcf/3h9",
+	"3TOf+h//9P/8V7sU85br9TkT8/IVK4576FbSeVomYrwRzgFCdkxO+36f3zsoEu6ZfJ6TY43cKIaF24j9",
+	"3dDtLV2VQ7fWnAf9PZbiP377x3+jt3/+b/XPfx2Ii1aDpee18brM0eTjLEhSXVO3DwYdTvZpeDOv8msg",
+	"1IDRirI0ISjhaOZCS6EumqjWQhCGUN2x0lJd6qvB0wI3prFJumzn+JTjtTUb/IJA2s9unVcpoFofmz82",
+	"Nt7AADJzKQxKP6FuXlaoq43GexDHLZMkhUvPftxX5sfZdFkM5NQQ4SsLDaMFEeKIYlGUneuYh2mgBcGR",
+	"awAZxoeB8GDkkPAL6G4+iRqAk2g6//CxACuSELySk4hwImm787HW0No1NC0A+tzuuqcBav+emUngXSnG",
+	"s3qlDS4H7qVbMIwkIzoRD5qlE8JjIURZEXVNUESwSBBm0IispAG8e2qAChvE6w+Go/FkOnO9fumMatTy",
+	"XAHIRr3iALm/AbiFtpI3JiFhCcWRuEdJE18TJgo1a92sHHnQR3+l3yIsoEC3hHgD6hGDGMMxu8QbcUnx",
+	"6vLSXrhLedGF3FCmcwbwe3tUeiVLEcHiCnU7m5gm5GcWbTMPsAkjqrU0bLjrCOtRIX0Ye5RoqN5we2Nq",
+	"Nl61/2m54YbA989fPfqZuhZwQMi62ugauIdtq5l7b9Zak5jy8EZns7YGCtK3iwTHyT2RhkxrlHpf/AQN",
+	"Tirxwp6Z0yfT2wunIU0OHqgfOPLWlUV6JWpJS/u+7YjLsJaF9wJuWHsP1LBcwRu0gQprHbjd9AG82CPb",
+	"Phx+gCW3CLvTZkGlNt11RrVwE4PLy8vqQffd4fQ+bmepYqm4fby1CV5KWiwvyj2ChaqjiULKOnGcsD0f",
+	"HhM0rLJBaxbeZF+3WPjdhcvKvis5/j62Z9uKVLlqYRodeSah/Ye9xiVEpyhenda2/DRCu0QX9iLXkQdd",
+	"sHR935hOVd/KWCTQgukPpSTvNUlI/N+U0YQEy+rQT380PCr0s0u4z9XrTsHvEWZVIMs56DdniM/nZcQX",
+	"cHmKAS7vcLQzShfV62uBS/oEICdpItBSmrdy9r2STqqY/dDd12QYO/92ndnbP+o/nLffmK8qI7zlUgo5",
+	"7uw4wkRrYOkq6a8K0uBoUAo7n9xk9ejM13q8iq685+0hEdLtvHcW3NFflpEYdmIFFVk2Ju5QSno3vQmK",
+	"kBqUKTEHXNnpdiLoA7IiIU1XujrL7oV3nznYgsXSSFbm3AozvCA3kqV1YaL8aBbf+grgUvKPVibyHSUb",
+	"+7M6rLtRXT5FZdLdq6iqaEg1wQlKGNHf/fK6GlWjXdHDnOAkjUkx4KLKg0xDO6mBVLg8G3lznBLTgzcm",
+	"iXSjqrKwfuAbABHO07xwTNAtWZf9F29a68BUqSZru2r7A2xosuRpggD9qhwGh97MNSto59Dj95pQHvY1",
+	"nCXLaHuzjnfOlrzhrOc2BUva1RdaWu/u5a4vdFV5aXV00Lg4xYF3c3ou75K9lFWUY1FrlWCV3HOKGhDg",
+	"wvsXf1htknb67Kmfsu4jXWT6CvU63VqouYqAD/Rdg14lmIZZFzIe6KUllVmQAJIq6p+oWh1B7VGSN3Hp",
+	"QndMwpJ4Cw4wwcESYEahsXyzysoMUK9CQIiaEnKp93+4unpldQ/dYZqKCuFqzCOASqUMlkpvQhfSPHkc",
+	"VoNmJbrTSx1qVulpPXQFzUNDrpBmQcE+0kpuhbdyrxjZyLUUvWt2zf6jeqf8R08P/Qf955r9x3Gc7P/l",
+	"Ne+at4J8h/6Dhq6L/oPqGkyiRo+0mxCpZ3roP6i2uVGzh2Zt+NQTBzDKna5+zZ6VtbNTzxqqGVf1pGv0",
+	"uBVJljx05FP1MNRzR3ol1e/lkcILGz3ftI5UT52V9mdvu8tmL6AhWa15IiWqc0u2TkxSYSZhXvfcuuav",
+	"ZFtMauaANWhG1OidFV3p4IVeX7+wWRe8xitY7GGpXjXQr9ppRNmUzquaJalHj6xH7+/N1JDGqAhpDHDR",
+	"8IK+t8um8rEqwCj3n8R3JG64/6pflnpwv/rBinkbPW6nj5x6MFBSuRlc0wFKRwtH8kEjkFBvuOQqSSFW",
+	"jz2d7Nxm6krDOCsqICtevcDQReY0hjjBciF8It/oxzxdLBOpPw3p35FY2v+N5aNpNVh8375Ghg2Xnq4I",
+	"TxP12GFpJxPObxWNcyXaCrZx4xagNgRcTJ2YQH1+cDgXE3612lwotV1jAGXnvu2Odg9X1Ngw8LsqHhLl",
+	"gwxnHiVEJEXHmBFAg1/hcF82vZWbkD/tBrIjjq0DzR+XYdY/TPGonX9Rgy2r7RJ1iFYDJNswUvlwp+ot",
+	"D9I58zmOwzZtNmpAyBXzKfDxhMMqPUJktU5A2+AoKhjABx1h66C9IsBFVT1siLdgl/5y9aSr+uyFmEbb",
+	"ikbpD3tEb/xWzqKtFMwhWWEWnvqgvgJOWpPIHwTiG4YoHL3OaTm8WDrXf6DEc+vIv6tFl12JlMuiOilR",
+	"we42iLqm/8JO5HRSIuV29U0FVtvrDeFsze0YnOoohf+dAiLhIljL5Uh9aEqmDs4G45H8hSbL1K+OZVlD",
+	"qIOPsaV5g3Lu+wiZQgyoLa6ApgA7QrG/78fOpE8Sj9hZyaOCE/CsUxS+ZXr+Syh8s8DBagAnlC+OYyKf",
+	"jqMI3ie6iM7Ru1dgB10q7J6/kPdY+mtY3JIQbPIavKtDMbsGxXhm2Pv3qklRnqUntZll2VbojyT9kyVc",
+	"LuXQiyqg8+rK6/8AgcYD5X2ZFfeQtX3NjIN9eXQPkSJ3ElV7v+zmevLgIkljssfaPnwI0Apr6z5iuA3O",
+	"TDtUrvZn6lkNXZUDkaiojGQl6d4bw6s1brY2qo87uP9SAMf2lPhBlsZNht8bGE3f+oBjzyl+jSmWFwZa",
+	"i103pGpENFMsWI+MVuKyU+pzw7jHa/M85fT4rtq3ZFvLHrdkq4iLsCDeriXRJUuyKpLZrXdfB7Fltufp",
+	"AeB5Yi3XjtvMFFIVgGyBZbIuoVU19y8qqVsfm+kNKAznYIeLPAf1YfuqVwJIhXzDIo7DNhBS98t/bYz8",
+	"VMxXLaevRNuSsIQ9VVk8giiMFIjDhniL4MwrjiiJjWt+rz635RTYY8ckVdVxI9KRxXqwmXuUm1dlMXZU",
+	"dNT8bjrGqnSCPSGVxo3T6lJ4WxWXlxJyCzMq7V6BvErrWINQspdtn2W8YPzvQNzJHQz/WSyvyZdb3XgK",
+	"L05Ljq8YvETN4DXfVB25R5QRFedQ9Cap7+VTKIVAzxl68uZv6tQBr5RvqAyqKF0x0UURFeZkDiOxxgFB",
+	"Pkk2RKkCKh1DshK7Z/cP0tTnno1mDsJdtMCf2NshRR2ItRrbHpxISV8pDUWGEmgubRd1/fxtHT9xo5QT",
+	"lUaXO5XUdyixATfLLUpsoqhB5qhm6LzqoYxU/pDNlvaUTexcK8Va+4Hs2rRWMcIJGxg17L3XohfeoeqN",
+	"T1Gt0aIruA0Yo+3qCsrXhjfMbZd6C1u8j05rwtsPT07tmy3aArcJgGpTAimnRNeutS0u2i3wKVzv4o7d",
+	"3/E2z6nr6qfkZuvgW03kms8h3z1zD+QdxorWEaudOFWLDs8PIkNPLDAfsrnbPo3fWuzVSbcHll2G4A5I",
+	"sZza9lH1KTntBEx2Gi+nbjjns6pTnFUdbM9Q3+BYel5Z0rFK2upCl2MdXWKEwrW6aAUxHqOQQHi+OmXl",
+	"fs1I25VNNA5ErQBhZh8QPuS7t+yrs2tHQoWi2qSH7u9wYjTYZj0hzDq2y4M4VVuII/tByNtPA616qvLg",
+	"rw0wsEqzvk4Zkz5zZaeltZWE2DSJoXl3pupmStk73+4f7Uko0pr8/Qmzeu2y489P3vIiOxGvBhWD8CtK",
+	"uDmg3YHafnU1fOH139w3Ly1LySxrq21eh6my3XsPgIve5DxrERMhGhwJq25bcI4AmiVOWWUFzQq/1yBv",
+	"WgqoT+4pTtrL5wv72pCbOkPTp7rB2fjpS+N3zyzUrydJ/2x+PpLwhzsbAQ46dtGadFWBXnSqn0q3k8R0",
+	"sTgsi+U9V/rSVrkFu7R6Ggul6JGZskY9wrz3S8aX9ckHGaGVzpXKZ0c6SbRA3YVd6xalc9eWb20sI7nW",
+	"T5Y86zNg4F1UPMFKBc2+wFHUsHOuan/7RpcQP44i9edb/dq6oMmXoXaOUxyfVSecRLq3MZjKEv4zSO37",
+	"SuCzJP2kkvSrlZ0HrHq50M8wjXQCZhs4GSMyiq5YSxgx9ZS6kZ0iclbtYZyjZqeImqk9apndrVRDB88T",
+	"EuvuSO+bpG03c/0/iQj/WLcWljJrwUqf1S/azexTY6nb76xJ205EVNKu8jGpMBhHEZ2TS0QTtMHy4x+z",
+	"qlJoWZXthaThawYpYX/qIvKeBGkiKR+zEBEWCvTHTPJ1tQfbRQFmAYkiEv6pp6pJTfGPeYctTMHNlo9V",
+	"Vl/2OH2koKqgzAMrU5bM5KlIaLCnd//RxljWsL3ysDPkqb8vfZSlAAn+0Z5jw06tah2aXQzHMqexeBVW",
+	"zz3KmwzIT+Vm7q5id3eLquZRS/i6M/luUgemUbVJUhdTxyzFLW+BnJPsjiLvQUOi7Hi1q5u/ST1Cdc2w",
+	"Fh+qXByeIppG6smm1UDXWIhWNxQznKwaSa9f29rimESQ9jlQtbkBVuKRNe2uTRClzS5upL26hYU4QIKn",
+	"iL+26bW/P/56lZv0FvpYChuVi99KiZrny1s3S8uaBlaHWrXeNzgwK3Wb+iTgbE4XNY+FG2qyWtrVCi1i",
+	"fEdEcp+Wg3oRWvD3g9QXHZ8CU1l4YnbYJMWZhaqkEmtDTkK79gYfQby1iH/SIocJScuFijzMC/YXGCDi",
+	"CMi/aqJVgzkJ1epO56UUfdABQqUIc0a0GRnSUGG3YBppUMaGquEEkjSTnzllybHv260TUpG94keQUQbG",
+	"WhzNkoukzk7OUwUQFZXwnz28Xlt4q6eKy+XJ0jiKfp53Ln87sEgwudfqro9vuxUnSzSpPVOyQFHvGTuC",
+	"1+/pa66xS000BtZ8b18P9cQnUntojm3prD10F/H6Qb/O+1MbVRmlCyfBqvn4OsLMsdB9YB3mqahTvvqZ",
+	"AaHrCl5qvz17eyplGJlA+QDCpm3SFSQDCrTgvAzQcdUf/tAML7MsWDQ55AOqX9Uaf/aVaj2u/VYFVhgo",
+	"qiHhIyjHwOEWsAWXWICvqxja1gt5/3IIwgnKmfoIN+feSuX+pH4hVaIKUzW52dPXoL5Fd/He6qYG9WcN",
+	"VNS4IVawwmD90iDzPSR5liBgmmN+GhznJrCXguCkIpTyjMdoWcxZsqTwGm+bQjQ24wxr9+zgN47kXoka",
+	"cJ929UWwKLnsU/O2Nqj8wpqd71YRUyW/7MzJEkXwKtOrP6F32nBMbsKUZKGVGlK/igkLn+IK1zrE20Yg",
+	"SLU5yC8t7CwVm9pgYdXHKxMIb+8VPc0MrWPjriFuZgP9IipRydR61yYpSjKXBA94WYIuGKLshJmHpVZz",
+	"OX+/5DxGP2ImSCXC8R48ehyGMRGii9SRSgY/HJMFjkNIoMGiBJuuEwjLPQrvayhBXCjiC8qOim3tNJzY",
+	"Aa5NdINDgeDaBCV8AfvWOF9if64jPLuEjm2SLVshYcsp3/ybM1JVpih330j6549fPlaIYPJqgC/0d7br",
+	"u1TS8MULHMbVG3Cac7ua3oOZiMonZVaqnMJZJIR2SQqSX09xhgV8fz7DepAzLLVHp8htzeXwrmQtS8n9",
+	"rZcO568WmLFpMuw/fnvs/F01hrj584VT2Y+j6mjrbwpfdJeKF/zmLv8tZ+4F93r9cc9tVkKYYX5WO6zK",
+	"bq6hb75a0QSoS1Kyn9IoRLeMb4Smpp3nVY73zu15VaOtxoU3j+ja898lLTBFgzSmyfaN5GNdUkBwrJS4",
+	"+svUznd+/PWq092Rq5arRI2H8Qi8jXfqwzsURJiuNB6xZdFqnpcecU9HYleqKxAMIBvuMknWnY9ytJTN",
+	"uYa1S3CQWGe131o7lMaRhdeqAPR6AV/l0K1OSO7yTzvVCdBPQ62Ls1YQMujxq+c99NgMXWPUKa/qm28y",
+	"+LpvvkF/DCKehtdMB4NFFwVRKhISiy7i8QIzKsBFFH/qojhl8nY4JfrmG70gK3WoKB0wWK5r9s035uTk",
+	"m28uVXAsTQKu9JlUYCroxxl8MMdJAIL+zTdXMGLR++Yb9N0dibdmCsYn5BumtgA9zpBwBTGxNwPxe80A",
+	"41cOjHF1SvNIETRslqaCVSoS6YbqnYWSf+1zImlKXDOfSB9b2NjAWZQJYYGwL6R/hoUCs2bkjsTSIL5E",
+	"Q3eoZ/QTFYlcLlgBypT8lsOXf6Alj0KB3oGQfQcDfmcJ2neP0ILeEbWuWvf4OLiVb3ynL8m60GXaSJp5",
+	"CY10rFWK+x56AhdDJ41rJm1WEsLbFpyH5gk0huWNKKivaCtXQR1Cw1dyCzB6B5L/XVc9/ZqB4ktZRISo",
+	"V0jC6CO1JE+gcgc2+TF69+rx1ZMf3sGKQktKtCLxgqA1wIL/8fWzJ2gymI3/dKnWONEw3NcsIviOCElc",
+	"SCR4CxsCg+oqbRxEBMeih341tUTvvrvCi3dyu+FJ0nGRZIuwuGbvDBD5uy7CurRIwdpDxEcVJA29vvJ9",
+	"BF8RgBknkVAAwnMsmaZ3zeBtmKF3JYh19Vxp6wAQscF1B/JZYMoMTHQomQK+ubxmSdZLCjOxITHEdegd",
+	"gL8EBK14bPgG2ilIMpOWQrmthFDLOBuOJn+CxgQ0Ru8UujkrNzC4ZuZuSR4hJ6LQwCBHCY5JREmIOIMR",
+	"KGbVowRKYejd/zivFYs6z5++UzEexbHwiBgQ4RVPq4SDiAaECTup5fEaB0vi9EGZFCXlZrPpYfi5x+PF",
+	"hb5XXPz0/Ml3L998B/fk4C+5yEUZxDXKj2QyLdbxeq66ka8Jw2vauewMem5vAO53sgSdc3HnXeAgIOtE",
+	"9azXPeFVDkNllPoFvtXLXOq2jpUnmTfZ4FEmkPIngyyXMkuShKKclEm1zLry/rCLYnLHpd0nOZlzxCPo",
+	"UKCkUAcmo0J9z0O5qjB2q5l9ljv3LQ+3RmURFZPC63VEA7ju4p+ipOnLndE7r7lPGXoJXaV0ZLcjPUgn",
+	"JCturZUDPzpuhtyL/SAkc5NQtMKHTPh89Go2mAVEqd3cwtAhc9XwUCh7oe+6J5ug9rg7jGzKbrL0ijtz",
+	"Mp8SEs4ddzL0neFsMHVm8/7QISQk/eF46A6nfXMue9nBDEdbkTRfgrxfPcx715pjZAPk1ZPPHKqJVz0w",
+	"W6CLb3GoWVbd4h2+5RerP4i6aXD4pmem/4e6Y3j4jpc8eQaA9XDD7PANT3QnDbjBGzS6QZLEFec/4XhB",
+	"1H2jJguQdX94QUKKr6QdKG/u95vcvI55QIQAjwzuajC3K85fYLbVWyWUSWiajR+417QjAnvapOBokSCl",
+	"NrXFgip3/61jC7m33c57518pse6zRIl8LMjHNXVuyVa5NaQS5pwLYiGbSS2jpVjXoBiA7quSYNKoevzq",
+	"+V/lC6RgjvGKJFBW+1slkpocSWb1K5awgycED8PJdDJ1xt7Ud0YDz3dmw9nQmQYYu/PJEA8DXzK1fJ6a",
+	"ufG7OvJhBnTSMO2BYNjHbvUe5dO4+ImuqKTcgxcquw5OEo8Tczpu8tvbUhREmlKNJZLaEojQVIgkbfLy",
+	"uXRPYEt+d4Lp8zCv5AawGMy6Wpyb8WGBbW3++ditMVogcqwtOnBTEg35SRNBonkPPVc27BKcMvAUpMMF",
+	"ThBYsI9UvwB8zW7JloTSLlwq8JK8p5E0beQzA8xUsyywaqVcUAmvkr8u0bDf76FnPJbPUgbTkmeNVSBM",
+	"pNryZlby0J1VyY0nEGxUMz/G6tHMz+himURbpFo5lkKdl781aPloxMdlZzDo46k/GTm+O/eckTcdO3iA",
+	"p85wgl0yGUyG8zluZRvoWTayibx208drenNLtmVA0U7f7Y8dz3P6gyvXvRx6l6NZbzoc9L3J34tAiBpv",
+	"XE68r0PC0o61fjrZCq9jMqfvO5cdf3MzWvzLDfp33mb6/t+w/aBurLe23w5YhvKze33f2/64Goj/cf91",
+	"xUZ3/3fz7TT863yyfI1nwU/r4eLvZJz+H+ryN8mL5nuqiDe097USklfqtiXBpsnBTzzI8jKqHq8vvciu",
+	"gyefzcWzuVivcRQpSnNRq5xKjVO2BS8+aMFxQ8OPSt9EpCpZ5HmCpPstss7FmG1VtANdlcT8MAMfVvEc",
+	"5QbrvLsKDfAarsg0QMl0PGBtqdueP21imT2fQzypyjQb1qNp02wOvzvbyOs3oba8j+Azlcvz+Yhckcoh",
+	"IrfNqgJxfexWOz6/6sN3ad0IyNg2FQaSgpU1xVlQSb3fk+STkO5Lzkgt+bb0LHYtBHeqLQT4v3rTwCub",
+	"BrmB0b/qD/LbtbGQ0OCWJEhsRUJWh2yFkmmAgxVxXdc7kVnQxl9qrsq/u8KLQ2ocroEnDhqy6Ase0jk1",
+	"guDsjB0nNb4nSRuRkXO00ZaqJnFP3ISgACc44ouUdPOTK+jFbB2ZdQ0iJI9DkqUs0FDUxVOeqPc2Cafo",
+	"ssmsPanV/DhvHZZnEkHzsKrgSVZKbTNMAcOqMnhSPyIT4tGR/eI4oEijahhWBVLVKKqaBH3RMZwi4Phv",
+	"nRAn2FnHPCGmsabu16EP2kGyicGNgqO9yX+8uYXUjxwKQu9lTCKChe6pKIXywHGHTn8KPyXS0YRfdFMp",
+	"UzCjNiCvcsgLOrJDGhiA6veftxTReOsrzPCChMBVclWLc1RNZUniSA9QQAlNedq7M12nfkSDGxxIk/rG",
+	"j3hwS8LmE/a8lhPOKlZ2pwwvR2pASA0IKKIQjOuQ7Y93z//Jqf999O/wyY+zXtCPmL965ob/82PUwpOU",
+	"3HI4TKeY6hykO22QLjBy1igG/cVOgE4L5KJeuPhgwNs/1qoIOIPOcrMzmOBi1otGDU5qzEx4+SFlcGWm",
+	"Uxa0hxgMpPAaJ8tcCFuY9MVo1Wml8olt23vIoFIaPaaRsJS3yYdRaQpU9a4X+UH8kkfhJdojNXpW5vPl",
+	"uNuZy6lveKxMiifP3ziPf33jDHquHHG/5/WGclDfP331Wn4x6AMs04PISWibbignjZnJaJzzNEaCJImh",
+	"0m9hVq/UrB5ns7KecFPMBQh5IHp5q2u9QYZjDs/jIWV4K5msobBqHIKM1c4uwdfnEqjdOyD2M8GbCX1T",
+	"IuUIqK7ak2PyKuZ3RCB/W1MTlpj0KV0NgKg60QlwFJH4Dwod5JotcSHtETqjm/STLG8JOvSr3JOKlBP0",
+	"fK5yl0SULuA1+Jawbp71hKFGdnNZe0yjZq0rQY84pzEpKLoI1NE/6cWsTEJpzrEVpY+NDlv67eag6l7z",
+	"qEhniEfjYNwPnKk/DZyh786dGe7PnX7Y971wMncDLXBVeaMWaFA3ahYiK3O6LFbStZx7naDKkyR9Qtki",
+	"a6//eU4lzscFn+m4QGclq6wC6/BAcQzCUDzlAIcboWikHEhFEXAw75RGzWSiNmidOxylpD5QYqqBYkjk",
+	"TDia0yghMfK3Kis5pHNIBEyQelDW/XxN4mRrRKexnnXmnfpKPkcgSEDtKvd019oGOCmCg2VdvEW3ePqb",
+	"mkUDS9sMrWRsZ8GLqtDGnJJov0ndoAvVM3hIReglq4jjKOL8FukFquyaKxdULkcWJALEKpyACQg55cV5",
+	"ZTijlREbjVTUUFjl2KZNXASDaPkM9rlJBMdAH7S4A/ppEWHdcbABJI4JAngQWDlIrUjyJCqscqgKi6gL",
+	"bapWMO90a1awXGSzO6asKEkzjNx2KoqvHFS/LuHrwssygQJuXD3c2qgAt+ZVVCudMGqWnQ1c9kdQ7J5C",
+	"cljQh/3Jfx3nP1K86nx8+7ElQwHPA+ZGjQJVC6yiuysuEjQHE4iZlLizXX4KuzxfacVCBdltKaX8zKik",
+	"guqVzzOtIyRX/pNTRkJpmH+DWfiN2tVc53BGctWEvuHxNwc0xkFlYYllQXAcLFtL5d+BSA4w+9IEuLI4",
+	"kOBoHvNV3kIgRwnK15pBhnnVQockSnCnpcR5Cjd9PDRMTY7cQBuZCHDXrnY+FE95Wz1u4//m485qdfcX",
+	"XO62MM1ahVgHRBnMULsZGjDhnTnWTaPqsOhzTISy4kRUI7DyPOzufyR1AsKSGEeOVze7vAnoF7VLeZy1",
+	"NL+dkGsd8akHbD/7zLDP06TQwTbPS6clwJ5C30ud0ugEqiJq6nj9wbBTt4u6u1lN7LzvDqcHcaWbzAPn",
+	"s9AYutCawgCj4YXoKvWCBXonB/cX0HvvylTK7v4C7UBrdi/Bi4MbN5YbZ9dm/+Mvb//8l87e7fNab9+X",
+	"YYj/yuNQ5AE91ewvq2MFzaSqW5c8CrtQGMkQRhvia4OgSGdKmuvAde0ZubyvnqDcI+nJtAaWHqG0QDSa",
+	"tfTc6aqkG1USkee4XiGJqHrYhN1IbVtdoLEX/aLhgJX2rh2r57ptxgqluycfbF5mo8pJ5atOvNJWn8kH",
+	"We/KKZxs7a3Rn2oHrkzuzSOE0YqyVGiwIIHkhQrKTCW0qhkB5ouQQr6bF3QDsORGRbESpGues0Uh/0px",
+	"VBKmjgUD6cRU3EqpSt6vIx7ul0RCZdhXOOn2Q982RNExHczlQwtCdwiSwkjgBr3euh2RbGFD5UZ0fr/l",
+	"U3rJDidmmP0/xwFOEgd4kzvJVinJYe//4oP+63A2RoZdkKXuIQGYBb5JBQb3CJBXaJJDrlQnZ2hCaZ0E",
+	"rO/7LFnA98iUyFJCmuQiqIubHMl3a4qW+ld9L9cSys3Wp2fkjoaEBVb3epHghcGe1Ma2tLuLNnoBSk8F",
+	"3kvdtrO3u17h7TBp1yejYDTvO3Mc9J0RHobObOANnHBCpoP5PByORlMNGX0TpxGBpVID1vjXBmkpTQr5",
+	"zOqzvy1+Lh4YFrr7dcbufEbILHQImXjOaETmzmyI+86QhEHg9/1RX2f/qa7aBb/zi878sNDyO6OBQtAU",
+	"AWZq2iMcDAfjIHDGs3nfGU3DmTOdDUbO2B/MvOnE98fDYadhtoiyy6UWUxBq6vNNqLufaZJFZRqyMDj4",
+	"ah1tDyb/pAp7QB+S4Y1wDiyDk22WMyTY74/DeRGKraKwr9/vjcbT8WT8987H1qGofTkuetznLJevNMtl",
+	"nqmmXf1ZynQxWmyvWr1YUpFw1SZk7zGvClhn6LhaekkRo3LTs0T5lIZd5THo1yC84mwBGSurZtADeuQ/",
+	"6KE9qBr+rGnkrRRwW6X6aTRjrgWrldNZAVQqgAfLPT87OZ9HPP/AN7l4RgHgy6aJjqAcFNcVUm+/2Jas",
+	"t6/Et6aO1/LBDL4DMHGVJP6FyZ/u6wtBkydLEjcu082WEAATFdLFmUZPU1YulxRhteW5epYrfJBCi9Tw",
+	"sdtZp0llZXkmTqEAwlSWd3MEE8ose0IlBvAo4huFCok2WFwz2HwSmuJzoXvBU0bFkoQFQEIFkA6XV1Hx",
+	"iyNouEy+98ySNY6fFL5KmegTAc7QOo2lhw7If1LLaRi7DfEFTUivudyX83wQgLZWRkpmc5g4aHtrQlkr",
+	"uUtddo76l57Xmw1Hrjf7e8f2tQ3CWxkrruh932cT7mWxNDFRPoEvWViuVtQU5g7EPleyixjfaC3yu8NU",
+	"OGce79cokk6ae6UfOjhWSV0216bJsifSDL1bn5bYcvvjfluo0Hi00ol9vluqTWPpqYoDLuhrqxvncbrj",
+	"VCmUzZ24/pAM/RHBjut5c2c0mY0dPMS+Mwunvh8QN5hg3Ol2bqGfoT6kNg0Edt9Q8jSzTIhSRPaUgc2S",
+	"16dIazdAnBC86lx21hFO9AGWlqsN8jta5JYaUtiXV5pR4tlgPVkGabamOv3D9l/geKdK6uTHBvWOVs7b",
+	"RryUsIYrRclPDeJXz63nNMF7sN6rrGOA78NJ6bw9b89Vebxs+iq1xPfNutV90aEygwdtnbLsh8azIuh7",
+	"kYRtaJzsKQO36ilaoJHBZDgfOOF0Fjgjdzpx8NCbOPP5sB9ib+KOw9ku6LD64kYD8mW1YXpDPx51rJ1v",
+	"5eGgj0VpZxF1WtwBWmD6g8i+ZTnRDiZUlYua1gSq/pTbAOjV6KHXrAI+tAY39CUHCH7oja8w1ZMNDQiU",
+	"FEEy0OV+FNDT4J8bzr2lqzLnZhw1KLRy7LwaPG0F5FlAVz49mKcF+Hx5Dzk2GPdG/cGw79lyrGI1KuVY",
+	"f1z1FJBj/nAymoZjzxkEIXGG7sR1prP53Bm5rjedkWDuY9eSY7oDV3HVd+RYDkr/kAid5Q3b5Zd8zVXE",
+	"CVpi3hJ2hu481+I+sD4A4iRZC5M6VVBhcl58yD8cRvDUFG1a0YIuaAznCQ1vLCbJYrYbTBN4FGb6vnqQ",
+	"z4KAb+cc57c+FNinNbkz5ueXg/l5hW+JbrHUthXCDtE1AQAFHmmF//lJqfqUGYC/bw+pvTN02DY4J0F9",
+	"reif7SRHkauN5lVtHWsxQKENgs5rMhA+mTgx7aRSJhWM6Ximosp2c9zeNdtzEA9P+4NAOvitDuStF2dY",
+	"cjWi6gVpL6JOLHJUB1F1ZFcBRDzQciJPUCp2e3ocYvQ6ZQwgSo0IqjnGa44PvNMNuRDE7uejKQEYKwTM",
+	"G1NprT9aMcXD3RB09+LfMrH2ttD7dKeN8OmzQFXv3WrRZzrznIXeVyX0fl1ySwwhaseX5JbWHbJlDFV9",
+	"wqYkSHa2tkoT4sRpRI6Lfb9IE/I6jUizyDe8L6/rJEx6b83rPpXgqYqG6ycdLPz82rJDdSdFyhY3+RQr",
+	"JO+sDAFvrtmXKWGeqNe1GjW+M/TGnh/6fWfkhyNnNOv3nWlAXGfc93DfDVy/PyL5RuhmzHCw8TwmEWah",
+	"BZ7W+RmoUgF5BHxNSWh3g9Vtc3tVJ4Tf2CeEBlXSJF1oXPnG0vWoALwh+cPhdyD3c+D9tIF3KbjUylpy",
+	"0ZJmO2H3XETVBt2fq7xI3XiYWuXIAC3C+AZx9ghJXt4iHTIxl+qW8lFMcLjtXbPHUFeqetZnsM9dg4zR",
+	"1cgSEKg0BJz1ToZutLo/19WSXDMoYjW/MrI5EIQ3U21vKObtdQE8/5j8t+aCTMuMlxzdWWLjWYzZ7TyF",
+	"6tlMcHyLg9t0rQTHCocEegVDIW9ZWhhQjm/atf40K/cQZwLHiHY7tcud9qYDzxtPTivhPeK6wSzwnFl/",
+	"FjrDyTR0/P4UO+O5NxiEYTidubOH362jxHthbVpL8tr8jjQi9zagux27Z/VrIh0huRX777XuyW752D0f",
+	"XZyPLh6s61iuUQ8r1NzbKIqfapejpJQqfI+LD3a57d4zEMgWpwoUR2W0q7Tw2oKGp/Cge6tEc+NDHVnI",
+	"OavjHEbOJxWf+6RCEUs7ZihTWO0JhabclaQQopDB0Wa5rYvzfSqKPSkgwdl7/WTe6xdh3pzjg5+3MryN",
+	"nLKFykeAdQuWJ1CwvwDFfhYF28Q1XZF4QRyY7J+rUs2M/NC1S2UBco94EIzvU9VkfRrhWrM4vzPpOhj2",
+	"plN3OBqdWLrqmkU46dscJWr/d7ty97cmz17gIS9widmireFbkvwH/boLiJzWN9t5kQdfE8M62lo29cP1",
+	"eNvQ6CsD3L5mOIoAjJEF0GoHHmZ65YQU1hva7Eg9p+RaqEK+81SQsDbC+lhO4STK7mhjW5fODmbNW+PK",
+	"B5Jwn8z6Yafnhm0L/O481NZC6POwJ1BdA+40LMjvpB4kmwsbIa7mfPdxVlvF5+osAkcWNrSBZKCstvEK",
+	"IAwYHP1vt09yWOgTt17dKrjQUt/VrPx84mb15F63k/AER53LYX9iNTbdwilx1qfVunk0q7h54I1aFAua",
+	"icN67KsYVEvaNdiFcFOeX6R6U2AapTHAkp57U5yysjBI41j1/NDyzd8iC8jccJXhoKLGq6P0Hb472Mvi",
+	"TboSKF23UmqQIAEg7vshLK8k8bYvXi73gzg+U0zKkgW5Abzcy4Hbm0y9gfVf17Tru+wPLU6cud3Oki6W",
+	"RCT61s503JtNcrSIfrfDo1D+rm/aWxe9xkIoFp/2M84eT0dt0ZX0sta1Z4Nfz4x6GkaFxcwyMUsse5BN",
+	"d1hhlz8LDVxr9CJQp9F/0E0WB0uU3Zpjxef4sxEV+tpqnNmSAHlmntU5cQaR6Fx6Y4unpp7VtFaOw2pZ",
+	"a3HIeDCSTKGA26bT3nimuoLrR9pcOhzvPvGvU+F4Pa/wSG80zB85mfRct1VvJ/OGgzo131GlVzkjZ5X6",
+	"aVSq9ObSmIAmlTqMYhZYG9JWq+ZMscO2RhU6t5SFomGvbiVFVjqixBgJaiKZMA6jBcW3279SHZo6EWOa",
+	"d4MC0wgcqsWzmZdUhcBw+aVefum/UwCVsy72WrCSmZicVUML9cwjp+MRs2mSS24VYTXgijI11nJEPTN8",
+	"uz3cqewRiEqeqnQ1kJZZaThLo6gu79cM75WSAOKE3IIjioVqpRumO66etBELHJRbhkVz717ANO2BvwLM",
+	"2AGY1kytjntjL4MBy9oku14/a9RwY3BMboAPO5f9/uAenK53ZR+fZ+RzVpqfGDY0KQgFkeAGIqGS5XZE",
+	"wmFkLLnzpkebSUUVkI8AejUzbGMilWa5G2+OzSNFBzQ3r9WmGdxOpk0/s0+aCxgtPpJYofI1Q8CqSlr0",
+	"CsBDUmHnGFZBxNNQvULq9aPfaeH/H35he5irxpErf1uZyiznd5YRD4CC1cpoKDPdjoRQxW77rGfVh65k",
+	"LGQSATGOdHBH1ISi3gQYQKaoSGjQPhb1FG/FCSNQYRqbVhmvrkYvvNGbTjcPT1ms5I573tj6b9LtZIsA",
+	"PYrn6lDx0tXcm/16QPfDgk8/tmnlai1fBTc+0UjJLMy2IkPkt0H75ShRiLdnY/60ulst8kbSYYNw1M5+",
+	"ljlSa+NTxosbxJ/eZH1XT4ZVmZ2nDLqdRYzvJBUV4HBXmKU46lyO7POWzGjvDyYlDEhoE55FnYb2U5d0",
+	"sbSeOKx8ojcoKkhphbdQjXqJWp3p6LedTenPd6STdxRuFXsyDFHBoJBJtO8g9TvgvqyaiwqIBpNQ28//",
+	"JjHXTQcNZI+kCNGITbPmgyfn036/C32xAYCjAr+6wH6TSeXFwIeFCz1vqq90C1euSEjTVTv+Uzc3ZkAt",
+	"Hs5cdtJidKzklzH9M3psyV36vh32SmLCwj1HMSHeZiGqHbt0iQFDQ8cs92M7X8GLPpM5mrNfiLeWtehN",
+	"7NiWSlUE5lEZqDuXT/dd/rb1uSYsSQVX/cwIkj7uNj/8CvG2i9TZ65nBHoLBpLqQxO5v5T+NIkKlbVSc",
+	"tY72uXgq9CdNFKmiunkfL9ho0GMahAa95DnmHCMkrD46gchUpCBUTnZeAmo9kNP87pfXnSrqzFMjEo4E",
+	"IbocW5kC0LdpTrAKk13+pr2wt12DGH0TEzko7RcO3KdgS76/sQ9Y1DcKcONy0O2sOEuW0fYGVq9z2XFV",
+	"cyvT8TgmYHLohpnP5Ec4z9k/lTfBkoRppOWZOj/GaIlZOE+hBXk2ouopKYYPdTW8hUxTOVFvWjlTtzDV",
+	"/mh3rt5wVpgtYLDns72SH9uEqSPM9samJT11UbAkeH28vPmkfE2CVBk8v73dOQiKwDmX/tocEJAMgxuL",
+	"dTfiq/nqvSMCDmAmuql8gdcvPsh/AGPp4x5FKi/K8mDNKJpy+fcEBnMI5MVMswhkrqkFcFvWOFnmdJQN",
+	"vFOumajpjC89uoON8T9t4dv/HgZvw977WPvrqDn7os2HGjGjSsPWilP3ipecoeuFy8ED5p9tc/DAQXEz",
+	"gKj8XMxA4qmDBVucqGPfKhQoHShvnxWh5EbFeBQg1Qb+F+KpOj+DcoYgFLchLEGCN4SpyrM7PjVQVbfB",
+	"gRuZn/igrfIk38pw0UCC2ZLeQLpZVUTdQvGzLidxbNCbKkvfhuXSt1LNcJvMgELOQYR9EsHqVHSj4czn",
+	"OA5JeAN0lA8lO9EDtrTP9EpniqlwCIaf3uqUBJiUO7gcyJmYPAUw16XYnzytzSpoXlScb1fea+fT7tX4",
+	"4F75wdAfjQlx3PF06oyC8ciZ+f7I8fq+O/H748FoPDi8V3i7ksS/b6/GdXvVekP6njubTsaj4aDvdY7F",
+	"KMuSmPvtU0IOopUVLBFLPyvBQFhAHF1GdEhb53eYG353NYyfGQRtbWlVo+fz74qILTqTqJRWliulopb+",
+	"uLczyRpTqESQHAYnkCkNbXyyLiA9wRBtFNw9kGXmzZ8VsiyTfJiFPn/fStwfISa8XEwMvKE3mvXHo8Fo",
+	"2gq4LFu/hwAu210XSyNoUV6tEXZ+PCD/C9XY/d5oMBqOBnVqYO6OvcDvDx08n86c4XA6cPB0jJ2JNx9M",
+	"w/l4Pgr8o1U2jKjzIPt7sBw9X4DWcv5Qvt8Zz+yMZ/Y7rWRXwkY6wLlO2a8cyzpox/W9+GClER9s0QIh",
+	"m252Gt210rikrgxiEhKWUBwpkAv1qBBhgTakOtVaIUzdW0eaGx8Kw8wszhnH7IvBMaMiuAcflOhsX68V",
+	"lS6eJgFfqR6DiagMjdSFkT8VLZ+088E5kPH1BDK+FIPpjJD2eRHSmks/WywdwEeTwg8aZUYE3xEhBaGG",
+	"STNQTz30Mo0iFEQEx0INY03iZHuJ8DV7l9P7Oyk8JccjkfC10Kml6qynHm3ts5gCJ0Bb25Wg6I8k/VPH",
+	"EgsauKsgEK68/g+de8S6HgqJrX4aZ21wT21Qu+330gSDWW80mA1H0wfQBGc0txObyGeXtik4W3NdVlIT",
+	"Bzzai1zsADpbWmH0P+MxUmWusbhEmyUBPEZAv7AcWr4mjISF4LQCOqZz1Wq0Gu/4NQl4HJrhPslHc4x+",
+	"O6p7RS7HDfalEseqLotHkG8chTApnyAsRLrS+GgNwaKySV4RkwP14GqqqKH0zA6qKCNVh16vPxm7KiK7",
+	"q6kOLc3Zp7mHJrPW/KE12e9NI53Vyn618hrSyCCdvhCyaXCYmLV/2BUC0i3qqQ95C4ha+f7xkGbS2DL7",
+	"0C1U6KmiJO4+qBaWE6gr7I/XQSeX4f+bYTDuCYJRKwvVz+cyhpMVx+ZmqkK1EK0iL/l27ZcLggSxkQd1",
+	"RzFIkqMyQjRlopQlNLIL2clGCgdx+NTljXrhl3b2Uj5NOp+/fAnnL894vCDJrnc0P+I4RhNg3aHMFfSh",
+	"lsqgq3tSQ9dA1WRG9Z7eoo2k+3WaPEJMWqblAR5QiJ+IBU6al7+bYuKWPY5bslVa7tbLnQhoVJ/ZL9rx",
+	"Rfrbe2nTmCcHhtJatxmS2FVtv+YIPjTH0bR2+nyc8fWVCNJguSPvRcJjErZSsbkgqQz0QIJOAA2aszbM",
+	"IDeAnKAj6Vb3bQYcbRIin8y5umCLYqgTTZbkmoU4wT4WpIt8uXYo4XZ/exBN8LkYKVJqWUon6IOKfBzc",
+	"9q7ZqzRBeIEp66r3FEeQIS0YLIBbUhloepWeUpodFWHKN1L9kpCY4UiJlOHEA5AnHpEbHMtdwTG7xBtx",
+	"SfHq8tK2li/lRRdaQMlNPSzA7pNYaIuaU/e1+aJltH2+POmNxpPhYPZJRfU5OPO/MTjzJtESta0BaRwn",
+	"UyR4TFv/1/oZbWXkmwAzg9j3hbfbr0xBLp7J2l2v5DUTx/XK8mnO4xX8Hoi7jopae93OmsSUhzcAbaEO",
+	"OPU3IsFxduipVciBXlztgzEWYs1vBiopg3V5a1WpG9icOY91ZgOOwyPb4yvSadAcX5HYOf5y2sqQOONc",
+	"IyKsouFieblh8pLguPig/jiU8QrY64aCEg2/EPA7jWq6rY+sqBe3Fi7qtgfrx6uC4udM1i+tI29sqGUv",
+	"QRco61AnXkWlj+AAQSsP6A7GNyziOCQhwmsc16WwfhLyfeBYyFnXaV3XTq3VNnuEX8+xla80VbSZiMlZ",
+	"f4/GvLDYshaBKVObWKAnb/6G/vj62RM09KauRgzESNHHnxCHs/qXT3988/PLrumFqPgQ8fk1y1V+9iuP",
+	"QxJrd5LGKKWhsGI3IokJXqmqkyycEhMcPrpmOJOASp/7McG30veYS+kYpElXx2cIC9UTKJyqQpBos+QR",
+	"6aHnTM6oi/A1C0gUqQdhJNbyHWJJSII2kCSS4Fui4VDkfNIII58sKBN6CRjCay6SmK+XpHfNHrOsWWOu",
+	"qYfusNLK0LM4WlC3k7zvHRYa6ZsLlUxo+pRh1WmsCFkjSUz6JU4bQfSab4AKE/I+uZDiuN07azrpaLIs",
+	"yTHtjjtPqVhzQU2yWNmwZwZGDEiUqt7iFmxHkuBguSIseQS/ysv/cq05zfF6gbi77lThYuRjPku8U9hV",
+	"hsX3ib1cwB3qKPC8XujUxhbMM4/tCVCN2ZIX3RkMGY2AU6RHMahBkckBZCshqDzXrUSd2jsSEM3QZHZB",
+	"eQkey841qxqP7gJwyuHUg+uo5uJN8XUajON3AWQDsbKKfg2lfoMKo8Sb9sPJbOCEZDR1RhM8dWb9ydiZ",
+	"ezM/mIxGwwAHeSQ7W+9mHSH0RuA4WNI74vg4uE3XznBw77B3VYeJAgi3EQ4fOoTd6XQk+eUulorK5zHH",
+	"FWJweXm5M07H6w+GCjC4xZK608Cf+eHI8ad93xnNh9jxh6HvDMLxZDwPJmTkDk61pCRcEGc4+1wLuiH+",
+	"gbXUA9QrWQ7Vdcj2x7vn/+TU/z76d/jkx1kv6EfMXz1zw//5MepkADLetHWLkCYhPS1gzggyX0GcMNfC",
+	"ufo33+1BkLHVt4Ugk3/9ccd4kP6RzufTMcVmzftoInJXaY5pVBuQUU+/h6WvbvwcQZmQJJhGwsRHcgD1",
+	"bivZ2B+SoT8i2HE9b+6MJrOxg4fYd2bh1PcD4gYTjI+VjdosdAIcLIkDcu4TCccciqwil79CSJZHavRN",
+	"S1H3FPamPtijrjqHe77acE8mL/aLvoJwOSDWDnf+/nle38Rlp33BAefpWd4R+SFF3psEJ6n4Sk50lyS4",
+	"VfJIDG6UpLtRmKY3OAiIEDd+xINbSJqqDYlb0i8kUYJ35LOqTmplvvpkFIzmfWeOg74zwsPQmQ28gRNO",
+	"yHQwn4fDEWBC6Qx+XZtV3fuNitsbk0c/GvTycqN2MfOCxK3q/dGVkjdJRecSJp59vlFaq3PZ+RbWF5UF",
+	"Lgo5EVAABvS9vUTqQoFg7ZHaD6T2o5dVAWjecfBGOAc2z8kWxBkS7PfH4fzIE2vNS4ft2zw+dhbGJ+rg",
+	"k0fCfdXhY69szmCvK0+zS5Ixk9c82tsRM8t1DPDK6txk5SpKO5RvWK1M5tFJG+D6KY0SyjIggb1geRb0",
+	"yU5+GY9vAerdjutSVSS0Iivf9DkwHrA6kuvA+d2KCmGKIVeY4QW5MYDk+qPVk/+Oko39mbyH0xDrEKUV",
+	"Du2p5v+a4FDOP9qaiQ+qJ56GNOHx7sRPOa8WLTl5tLdzL9AzdOOR4z/LohP7xZqZjfBRoPm70gYu24uV",
+	"CuchR2GjvtYJrZ8NF7U4qRdpopHsFCOAPMlcRLm+GphmPxftyo8yX7VJU4Y1egjs00wKmWL5/WJo0vM8",
+	"dzbalUKVqyaF0cgSRu7DLORBAZWNupV02ieZzviiZ3zR3ykYCwgAaaIqsbxHQ1jiu2CFXnyAwo4GUKLw",
+	"UBRJ25QmXV3Mp3r3RGQO5ewqCYOyO5oADQuUcF3jPufxgicJkSbrVVnf6KQLwOuotXvVK+WVnKnLrpng",
+	"KwLYZ1So15IQJXxPmud91Je86cFSPOWUf68Jnu0Z/uvNCD3IgBYB7sUyzU4bFL8t8Z3kt7pjhoem51Me",
+	"L7Q0X2q9KBX9kvbKsNJ5MifASLeMammzvH0IaM8Hs1HOgfvPHLg/yPiGTethPH8BTt8sueF2FGCGQo5W",
+	"PCaIxygiQiCcIM4C0kOP6xTlNdMRohxrIgC4tvCyzqtT2GyfVC2eALqzKqiUWQua/YH7e4fYv10M5OFQ",
+	"PFvKxllvNJkNB4O6CFvtYpxIah6UkQO3N/Xc6WR2Qhl5Brv83EbW2SFrio55WC1YkjdzyFLGKFs4Kqy9",
+	"L1ufvCdBmlC20D08Db/T2OqZVXc2oN7yJjhth+SsEvjy3Lbty2rbpp6p9lUf8NsNkeqOnQeXg5E5dk5j",
+	"bNvehS1QIBG+G+KJ5zrjIcHOyBsPHZ+EIwd7/mzsk+EkgEbx5nhjnmjAnxVd6EdDAs8iJkJ0LoduOZ2n",
+	"4X41LenSHXBttGd1Ai10/1K7hustHDXHNYs0zMDkEpxA8rThTcn/MV0sJE9ILyOFU+waODm3zY62ObrJ",
+	"uX3fCY5O+Ig4WxCRIC2Jzm31T91WnwrkEyO3GQmlKWM3xjVd4UtHO7bINtpiv5ZoAqlgVMBDlDwovUQZ",
+	"BOtUEYYgCHhEFPL7f8ulkkaTJKFcgco6CGAxm/S1/tnPA3Keb+DWj9B2+rm6aZxVB+A4xtvaIgU1FS0C",
+	"yp11c2FSU6FgREBThpWDvdL3/H7KFYqapy69qVYXuZej0WV/UNRFnVdXwxeDyZtOlUJqmHikNknXCGf6",
+	"BypH7plPaisg00jgZOrGWgejbmzuydWNTZX1AKYtsyBqNtEbHd5EeY17OfIuXW9nE6cvRrPqTRx6GA8G",
+	"g4kzmc1DZ+QN544/JjMnnA5m4+l82h8O/a9rE0vrcPwmepNjOvg2rc0Yfmwjvg6nrYFIPZdkfPGpJybB",
+	"qt4+KZViGJPCKsPIrZb6xBT5XLTBNBEaFReb/g5K7wo4clQxTYD3e2fz4zsoJr9mGdYvpLiQ93IWmIXI",
+	"J0j7gDUJL8P6hBc5+s+a8KJXMoc1RJAcdt+CB0tm6XpTvGqX3gIr8hDpLc29U6shwWw6mHrTZk7qYNyf",
+	"B+HQd0ifYGdIhsSZ+u7EcefTaegRQog/yWm3esW1cjmNarmng2pt3H61o+/USgbfYRpBgOykjqm1Ca20",
+	"xD5XtKQazmk45zScLzjq+1jc6gwWobTFPnVp2lWUJUGaLHsi9f9J1KprIWQpoY8Fx//igy6yaFC8OMex",
+	"bgRYnUVwLx0nb/osyFFfryd57tv6tfVt/R278y009f7a0wp9fU5f+VrSV5TjJRWF9L0q0HwrItJGY9Qn",
+	"tDxWz1Vw7eDVyY8+tHtAfD7vIh4jQRKUcBSnzKS2aJgt6ElreXemK20P/awTP+VNQj5jiYVOOpUv4Cza",
+	"yrfEgOQUXl4zzDi0Biw9UDp9/X59PsyDK8QT58PsHKvN6ftOy5DNQ2W2fNn6urRm5yBwWWv0L91BbzTw",
+	"Bu7shP7d77zb3znD5gEbBUIRG49RTAx9N3G8bMle40hdBJgFJIKus5WRSlut5ZrH7rUO33R1N5EmRXXw",
+	"xnupm18xTfSZ8Ema+7WMvuWQBAfDbv1JOPG80HPc6WjmjOZT4uBgMHIG/qTv+eF4hMm41oF6OBmcT2hS",
+	"mFBzqVwMrynqidrL4IMRttGs53ktO4gfksBdKXlRNuZz7clnShiEDagVYHWSChAwauWU3R67hwzC+Bz6",
+	"HgkO4SAQWl3kpwkCKgRFrHoqQc4DZtesmGQIFrZ8b5uiYanZ7iXdrIyXY5sb2R2hsxOikKqe0HoGgBFL",
+	"GFpRlkKCSis+k7PM2np+IvPZSgX3+n23399rRVfm8nVeXXk/eC/69uF7u1U6J/+Vk/90/tJpM//yLT6x",
+	"+FejPcv+s9V9KFhE74yVjdJ1Oz1F2cKBILbYf1Kx0b3HUIATHPFFSpAAyxpgeJIlWdXlMT5Tb3miXnJE",
+	"3KY4qh9MJaYaPUo4iqhICul//ZqkP74uJPxly++5Vs8KypJBHyoQ39NVutIhhxVl+lOWn0hZQlQ+4MOA",
+	"k5GgfyNIkMY02d4sYp6ub+JwfcPXpNDhe9QYZCyL6ffl3ytJ9xkCjkhiGiQIAPMHg+lMrust4xuGcBhK",
+	"FaA0SwFYbDCc9dxZASiMBP1apDDTYeMlR2ZaCKaF5JQEev30lWoASZBc2pgRlUHZCq8tW5Zh+2UZlJfl",
+	"Ko0Z4gzhKJKGGkRHE0Ch4nP0LeCUvVI4ZY8znLLCCnkztzcaNIVSMwu0BwmtDT6QzYD7sswVI5VxBc/x",
+	"/FNBlxlBJSWpJE+04iJBlNX5F92OFszVR9RrvCA3EeQXawnXk4LtYyG9qyh8P9ZqgkNQlN83wZpUzfzu",
+	"iTPZPEDfFmPyjWayMyrlUaiUBE+nfj/wHHfaHzkjd+45eDKcO4E7D8fTYDqdk1k9KmV+QlxGpez3RpPP",
+	"jUppasWcDfGd4acApczWwwkG4Twk41nr/N8zXuXXkqibgVZCV9YaYV+PVFmQq7WZusW40s8sey3CKKKM",
+	"dBEWymLGwngLSywurS6QiIprpvqE65C56v4kEGW65XYUKaB1xGPJIEv5fCrQLVknPfQYXqR7O4prgDm4",
+	"wxENuwijlOouUQFfEYGSDQ3gpGCDhX591h8cTqAx8mN+S9g1yxNoUETwHTEvhsRiNREDm5dFxariYNdM",
+	"BcKuWQY+D92stBSVL/Vjni6WCUrX0gSVfj/yt3mPGhOvE4iRDeLxNVtiYWAckKAsIBqyWSRqYLpLcxa0",
+	"oXIP4lsoVeoqrwqjNYkFZ+phID/1sQX8nR9YyI8oTiM9bKzS6qu08XMoFLw/5vM943t2Q6u8BuvDtZSP",
+	"153L60xCeted7nWm6uCnXGDekVhQLgdwo9Of4Got7/XF8JXSLvBNlpykr1XKAH6K+EZ9CbJfjQPTSD9B",
+	"E8K1XJd8oAWQeMruOIVruteQVgWXqNFeS0v8mlXMsb9vjrofPeXs5nYljpuf9FTSVXmKayzESadYcJlP",
+	"3aTsJdloan2YOK3iUAjn5bZuP7NWPKl5N9ohzjpYeY01rOK310RIbVHXuV0KOiVczzG9c0zv4Ek6KOR7",
+	"Wg8r/N7xQVb3x9PhYDQcjfe4flQsmx5XPdEHHiIrQOqaIyqaCKtjmIHBNuPqStPhmmUwSfocC1UcY/kw",
+	"ZSqWtRVB1adZcM/JzrOOETfViA4VyTv93nA8mAyH9zwe6r/o15RmnvTMpyLX6is69KnOvjry3Kewdxnj",
+	"6vG1ccyAzBumA5iJdDPuUqx3ViefR0ar7WudHpAz1ofOOj0ocvWZL9yi2+kuOBHIx8Gtct4WIDnA19Rm",
+	"hvGnpO8EFFInb6XHYR7eRtgq9QS5qWY2nzGJIF/Rsdsusdbc+PDJAV8uns/4jOezi5A37o3dieeNzmm1",
+	"Zxfg87sAmfyvdwFq1Y0B96+18HeCaJahUVOQj67ymKEy2a+ZaQVPQlMx0tVwATTRrdjFntYV92u93qKs",
+	"44RV/1n0IxB3nW7nlpD1zRwi9q9m7tNOSaJ1lnSxBANfH0u8zY94n2XdKnUfdFXM3qqhhVq5B6n531vf",
+	"Pxr3BoPR2Jv8XXWSkBucXTpx3L7T96ouLa2ebjC0JjHl4Q1hYZZmrL4BbWC+a6pyWp8lfaL9sjerqlGk",
+	"/PVcXn/WUl+PlnqBbwFSVSmDKv1kFFD3ZBX3NhdVqTwtMpqFtB4XDmcM8p+/BWw8ZbclCKOErsgl2ixp",
+	"JJWhKlzkjJhEbCLg0GqzJLpzv7w7O0beYJogzLaAGd5t5mK9kZM4F598ncUnFdrS7Xmj2Uh1fNrvvZyk",
+	"KiV/3YnTkrMxn12YzyNxQTC0dgOsCGVNjte3W6QJHOKL5oxxX7bXm+yh9zXcT5g5Ncc0Mvwx7uoYgPli",
+	"qM/6LAZiZGNdvsZCmI+eNyxlKQ37Xm82apjiKr0RezBueTDu3sG4xcH0S0NxdRffbCAUOgJUDuRtK95X",
+	"u7ndmyMK4cRzjuiD5YiqszQwo8whWIPy2V1+zMQAXbB0vcf7fyxuhcZH0v1J+FwaL39QLWzRr0sCtg6c",
+	"90UpZPvMY0JUHCtBAtPwmi2JtGuk2GCEwvVU9UyBAAIWtyS8LJk9ONrgrT5HxCt19zXDaIVppLEmUMJv",
+	"CVPhbp0RrrPQe+gl179CMg4JqxNhNEITLELnmDK1lcoXXEvp9d+U0YQES8vj1Obpc/WDlIYRlqur23XI",
+	"hYNKAfVzK0A/NfZG7n2/5TGltkLWRGVedDuQrGVCGVf94Q8tjAcY52sSELquFh9Y7lYoiere8qJ1rf/Z",
+	"e6uUObrsQtutuWVBF+UKIi0+QNqIgEOOj8poLYuYiw/qj72oZ8/AR+JwirXEKmkA2PgRsLyqJVIVsfXY",
+	"n9+TJOPoktVRYbjSBXPSdREWfOoGs2GIA4d4IXFG0zB0cDiVf7luMCF+35sODGL4GidLC+TczLFTZsfK",
+	"9Kg0hStLyVG71UxypEqc6YRBKW+KY8bBijghWXFHjcGB6x03A9DCfhCS+WJJ/2mGruI5+eDVqjlX8sZm",
+	"45eGyIbHoaqD+omwRbLsXPZ1JVT+eXeKRxt2S1BXMO1exAMcwRfacWy4gTHBIvc/tRSWT7R8sJjgcNtW",
+	"ztW6SYbaPpWE+xLExg8axRCb6SMq2sqQ1LeWck9vHdP7wr5B8QwV5Rb8Ugd30WZJgyVaYQCfypuTavMF",
+	"7p6TOIvO1Akce4BHB1TSOCYsubFj3tqF7zuuV4g5lK7VoS27UqMQcqHCID5rP0EZIuadgdyv7355vdOZ",
+	"7I2JOeiGCsoiXGIWzlNI+c47F3W6nTnBSRqTQgaaiVqotkVZQ2mdAHYTE7k4OnfJm8IxyQq/v8meq8ov",
+	"5VeqH9Nlf9TtrDhLltH2Zh0rX8cbztS0TCmnsq9MeP5KfgRKxYl8YN/C1w0SeqfBdXEk11zcGNHQnPlt",
+	"KqgTAdY1Z8/odM1Z8l7DEKdVq+xDS2Fb2Gi3eL+w0Q+25Mw6JgG2MD5395VHIYlVk34+R+/kg/idfBvZ",
+	"ZPVz74y4UW5O7t3UShU1kmO7vBytbPEdifGC3MRU3HYuB25vMvUG1n9ZLeJlf2hVkc3cLpyWEZHoWzvT",
+	"cW82yevA+t2OXDiR3Oib9haaSXNDFTNP+1l7g/F01LbU6UreKeo4FJ57LnI6UdQCFtOYrVpbIauDr+FM",
+	"wyyKNQ3HUc6ciDJJOcskWYvLiwtfEsqGBre9kNxdqNR9kTFtCeuyuOHA9CkTJD+FHjsDN+N8rVlq7Ivn",
+	"DObAY8noakI0tureawKh0CD2kCsC+Xdp1kpWmiPSLoLCKmiaHm1RsuSCZD8zXgQz0AjAFXgGmWrLeURb",
+	"4z7nEVGYar+TVkV6rgaJeRdCeeAM3LJJtI7w9kYv1uMQo9cpY+AXmbBOTR6B6ksw6OOpPxk5vjv3nJE3",
+	"HTt4gKfOcIJdMhlMhvM5BoRlkdxEfEHZXjDoUuNW3d7a2FDlbtfdnX7Y5L20rG4sAyvmkTLE9CRUusKK",
+	"3PybMznh79KYr8nFCxzG4Iu2aip0cLmHjjvet9wvOY/Rj5gJ8Diz9U5DmvC4cr2nfc8PA9913Nmg74wC",
+	"b+zMxpOBE/QnUzfE08F4MDqw3t6h9b7nAqtRA6vb7XhPtuD3bQA0aKwfpaw6XAcMcurcAOiLrytOteap",
+	"b2RbagBkVJWFEKG++ljQkBcf5D8mkBeSiCSk2h2X15mG5lqfZZ60qVulMXr86jm6JVtVtxqTO35Lwkeq",
+	"+hWIRFwzFd9fqcpXlWBYyDk0qRVkCw8B4DMQTghHEMKpUs9PCVyDEyKn2drMljfdBzS6oOqGe1ZOByHM",
+	"REwI4gy5m0Hufh4Oy+kGYdip/d2iS2T2sbsHSEsxBOgUYBADrCUIAl2V1LiKD07Ap2wDcjYbPqXZ0Eb5",
+	"1/nEkqrPfSK+0j4RhyWUESD7ukKARpLeZ1ErFbV7fVuGT6phT9CWoUri3GGGntJ/3nYqWfPxSiQkDnWI",
+	"uYW9/VDdG04jZq1J/28StPluHsylHPW8qdufnVLWIixsY3ZzlOw924rnbI9GeOYQS22kMCyZXuMaXmi+",
+	"248ay9Eixiwh4AmuutrkJWxfMPU1j+6RUWpUyQmDjX5Ko4Sy6jOh1wSHAgK3knf1LA9ba/mlefa5lKuD",
+	"PJybi7GicDwkCqUWzYasAfgKY1ZvO3qow2yoRTl7cMBl6f62RYLq92ookjb2JagCUXaRv4WTuvMZz2kD",
+	"TspthezUwyKkyM57pcjFB/lPk4BTdUxIqdSs3GaJ7wiq9qRfQ/BJDukBbVX5+GpRtC8YVBy+We7fb1To",
+	"M51X6no1ubTzmK8akbJFNdKDSivbD8EjE5OqAFu6xMKEJwudiDZYGL1YGe6RP32RNLpUZivM9UyQp3Hh",
+	"Y8hZ0+TDm9BjXjVpK+i6msmcmrIov4ZYbJSmq80LhNFajV8ZcXMeoxVn0lIBKM5m+fjfk+Rv+t3HmmkL",
+	"fpNNo7PgXq8/7lmZYVkWgfQhs+vu3J7Xc5u7cWawNdaGtLbuj+b3JeRu/grpSjAPk7R0KJuKSTf6Y+mh",
+	"Hzo+wTGJAf/qrSpPqk/KXnKRmJQRldMFKMpx1LnsXIBM0iOozOjWRWo0ESSa50F0mqhUTji5NOnaegK7",
+	"Gddv0tX/R9gV3UYMwtBVGODSAfrfv0qVugEC353bHESFJM32FTYJJlDdAM+AwZYSPb8XlE8PnFyJWclW",
+	"cMxWHc0dZKyDwNKnb0/gpxHqU1V/+DeidVgvQnJpt/E+6BypG3x5dKc0ZSy6BSNVRy/Cu3e3YcQFrDI/",
+	"YMFFzDSdhzZ3dNXJ9ITDN2y9OLveLafDvipt9hkwSXQMl9QdUuMJF2XGOcT6HgrLs13ik+xiM3+INfL1",
+	"TaMLkXsOAeWdElnin63usoSBHbUE7FoUlFtkKoJDZ9H6rP09Vwl/zBEGkt99vnjQq0AWTdH+0ymeKv6a",
+	"UyDQmXnXQt9+uTPn3LU6kdUW+COxb6RyzH6xNjOZurychx7IdOIvAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -162,22 +162,22 @@ func (e FindingStatus) Valid() bool {
 
 // Defines values for InvitationState.
 const (
-	Accepted InvitationState = "accepted"
-	Expired  InvitationState = "expired"
-	Pending  InvitationState = "pending"
-	Revoked  InvitationState = "revoked"
+	InvitationStateAccepted InvitationState = "accepted"
+	InvitationStateExpired  InvitationState = "expired"
+	InvitationStatePending  InvitationState = "pending"
+	InvitationStateRevoked  InvitationState = "revoked"
 )
 
 // Valid indicates whether the value is a known member of the InvitationState enum.
 func (e InvitationState) Valid() bool {
 	switch e {
-	case Accepted:
+	case InvitationStateAccepted:
 		return true
-	case Expired:
+	case InvitationStateExpired:
 		return true
-	case Pending:
+	case InvitationStatePending:
 		return true
-	case Revoked:
+	case InvitationStateRevoked:
 		return true
 	default:
 		return false
@@ -373,6 +373,51 @@ func (e Severity) Valid() bool {
 	case Low:
 		return true
 	case Medium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SignupReason.
+const (
+	PlanUnavailable SignupReason = "plan-unavailable"
+	Refused         SignupReason = "refused"
+	SlugTaken       SignupReason = "slug-taken"
+)
+
+// Valid indicates whether the value is a known member of the SignupReason enum.
+func (e SignupReason) Valid() bool {
+	switch e {
+	case PlanUnavailable:
+		return true
+	case Refused:
+		return true
+	case SlugTaken:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SignupState.
+const (
+	SignupStateFailed       SignupState = "failed"
+	SignupStatePending      SignupState = "pending"
+	SignupStateProvisioning SignupState = "provisioning"
+	SignupStateReady        SignupState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the SignupState enum.
+func (e SignupState) Valid() bool {
+	switch e {
+	case SignupStateFailed:
+		return true
+	case SignupStatePending:
+		return true
+	case SignupStateProvisioning:
+		return true
+	case SignupStateReady:
 		return true
 	default:
 		return false
@@ -1059,6 +1104,27 @@ type NewScan struct {
 	Severities *[]Severity `json:"severities,omitempty"`
 }
 
+// NewSignup defines model for NewSignup.
+type NewSignup struct {
+	// Email The first user's.
+	//
+	// Example: peter@initech.example
+	Email string `json:"email"`
+
+	// Name Example: Initech
+	Name string `json:"name"`
+
+	// Plan One that is on offer.
+	//
+	// Example: team
+	Plan string `json:"plan"`
+
+	// Slug The tenant's label in its host name.
+	//
+	// Example: initech
+	Slug string `json:"slug"`
+}
+
 // NullableFindingDelta Against the scan of the provider before this one; null when nothing changed.
 type NullableFindingDelta = FindingDelta
 
@@ -1621,6 +1687,44 @@ type SeverityCount struct {
 type SeverityCountList struct {
 	Items []SeverityCount `json:"items"`
 }
+
+// Signup defines model for Signup.
+type Signup struct {
+	// Host Where the tenant is.
+	//
+	// Example: initech.app.example
+	Host nullable.Nullable[string] `json:"host"`
+	Id   openapi_types.UUID        `json:"id"`
+
+	// Reason Why it failed.
+	Reason nullable.Nullable[SignupReason] `json:"reason"`
+	Slug   string                          `json:"slug"`
+
+	// State Pending waits to be confirmed; a ready one has its tenant.
+	State SignupState `json:"state"`
+}
+
+// SignupConfirmation defines model for SignupConfirmation.
+type SignupConfirmation struct {
+	Token string `json:"token"`
+}
+
+// SignupReason defines model for SignupReason.
+type SignupReason string
+
+// SignupReceipt defines model for SignupReceipt.
+type SignupReceipt struct {
+	// State Pending waits to be confirmed; a ready one has its tenant.
+	State SignupState `json:"state"`
+
+	// ValidFor How long the token of the mail is good.
+	//
+	// Example: PT24H
+	ValidFor string `json:"valid_for"`
+}
+
+// SignupState Pending waits to be confirmed; a ready one has its tenant.
+type SignupState string
 
 // Subscription defines model for Subscription.
 type Subscription struct {
@@ -2284,6 +2388,12 @@ type CreateReportParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetSignupParams defines parameters for GetSignup.
+type GetSignupParams struct {
+	// SignupToken The token of the mail.
+	SignupToken string `json:"Signup-Token"`
+}
+
 // GetSummaryParams defines parameters for GetSummary.
 type GetSummaryParams struct {
 	// ProviderId Only what belongs to this provider.
@@ -2329,6 +2439,9 @@ type AcceptInvitationJSONRequestBody = InvitationAcceptance
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
 
+// ConfirmSignupJSONRequestBody defines body for ConfirmSignup for application/json ContentType.
+type ConfirmSignupJSONRequestBody = SignupConfirmation
+
 // MuteFindingJSONRequestBody defines body for MuteFinding for application/json ContentType.
 type MuteFindingJSONRequestBody = Mute
 
@@ -2373,6 +2486,9 @@ type ReportScanProgressJSONRequestBody = ScanProgress
 
 // CreateReportJSONRequestBody defines body for CreateReport for application/json ContentType.
 type CreateReportJSONRequestBody = NewReport
+
+// CreateSignupJSONRequestBody defines body for CreateSignup for application/json ContentType.
+type CreateSignupJSONRequestBody = NewSignup
 
 // UpdateUserApplicationMergePatchPlusJSONRequestBody defines body for UpdateUser for application/merge-patch+json ContentType.
 type UpdateUserApplicationMergePatchPlusJSONRequestBody = UserPatch
@@ -2527,6 +2643,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/checks/{check_id} (the `GetCheck` operationId).
 	GetCheck(ctx context.Context, checkId string, params *GetCheckParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmSignupWithBody Confirm a sign-up
+	//
+	// Proves by the token of the mail that the address is the caller's, and
+	// has the tenant made. A token that is wrong, used or too old is 404. If
+	// the slug is taken, that is said now: 409.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+	ConfirmSignupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmSignup Confirm a sign-up
+	//
+	// Proves by the token of the mail that the address is the caller's, and
+	// has the tenant made. A token that is wrong, used or too old is 404. If
+	// the slug is taken, that is said now: 409.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+	ConfirmSignup(ctx context.Context, body ConfirmSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFindingValues The values that findings have
 	//
@@ -3214,6 +3352,35 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/scans/{scan_id}/summaries (the `ListScanSummaries` operationId).
 	ListScanSummaries(ctx context.Context, scanId ScanID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateSignupWithBody Sign up
+	//
+	// Asks for a tenant of one's own. Whether the slug is free is not said
+	// here, and neither is who else asked: the answer is always the same, and
+	// a mail with a token goes to the address. No token is needed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+	CreateSignupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSignup Sign up
+	//
+	// Asks for a tenant of one's own. Whether the slug is free is not said
+	// here, and neither is who else asked: the answer is always the same, and
+	// a mail with a token goes to the address. No token is needed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+	CreateSignup(ctx context.Context, body CreateSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSignup How far a sign-up is
+	//
+	// For whoever has its token; without that it is 404.
+	//
+	// Corresponds with GET /v1/signups/{signup_id} (the `GetSignup` operationId).
+	GetSignup(ctx context.Context, signupId openapi_types.UUID, params *GetSignupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetSubscription What the tenant is subscribed to
 	//
 	// The running subscription of this tenant and its plan, which may be one that
@@ -3457,6 +3624,48 @@ func (c *Client) ListChecks(ctx context.Context, params *ListChecksParams, reqEd
 // Corresponds with GET /v1/checks/{check_id} (the `GetCheck` operationId).
 func (c *Client) GetCheck(ctx context.Context, checkId string, params *GetCheckParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetCheckRequest(c.Server, checkId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmSignupWithBody Confirm a sign-up
+//
+// Proves by the token of the mail that the address is the caller's, and
+// has the tenant made. A token that is wrong, used or too old is 404. If
+// the slug is taken, that is said now: 409.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+func (c *Client) ConfirmSignupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmSignupRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmSignup Confirm a sign-up
+//
+// Proves by the token of the mail that the address is the caller's, and
+// has the tenant made. A token that is wrong, used or too old is 404. If
+// the slug is taken, that is said now: 409.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+func (c *Client) ConfirmSignup(ctx context.Context, body ConfirmSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmSignupRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4973,6 +5182,65 @@ func (c *Client) ListScanSummaries(ctx context.Context, scanId ScanID, reqEditor
 	return c.Client.Do(req)
 }
 
+// CreateSignupWithBody Sign up
+//
+// Asks for a tenant of one's own. Whether the slug is free is not said
+// here, and neither is who else asked: the answer is always the same, and
+// a mail with a token goes to the address. No token is needed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+func (c *Client) CreateSignupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSignupRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSignup Sign up
+//
+// Asks for a tenant of one's own. Whether the slug is free is not said
+// here, and neither is who else asked: the answer is always the same, and
+// a mail with a token goes to the address. No token is needed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+func (c *Client) CreateSignup(ctx context.Context, body CreateSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSignupRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSignup How far a sign-up is
+//
+// For whoever has its token; without that it is 404.
+//
+// Corresponds with GET /v1/signups/{signup_id} (the `GetSignup` operationId).
+func (c *Client) GetSignup(ctx context.Context, signupId openapi_types.UUID, params *GetSignupParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSignupRequest(c.Server, signupId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetSubscription What the tenant is subscribed to
 //
 // The running subscription of this tenant and its plan, which may be one that
@@ -5558,6 +5826,46 @@ func NewGetCheckRequest(server string, checkId string, params *GetCheckParams) (
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewConfirmSignupRequest calls the generic ConfirmSignup builder with application/json body
+func NewConfirmSignupRequest(server string, body ConfirmSignupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConfirmSignupRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewConfirmSignupRequestWithBody constructs an http.Request for the ConfirmSignup method, with any body, and a specified content type
+func NewConfirmSignupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/confirmed-signups")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -9311,6 +9619,93 @@ func NewListScanSummariesRequest(server string, scanId ScanID) (*http.Request, e
 	return req, nil
 }
 
+// NewCreateSignupRequest calls the generic CreateSignup builder with application/json body
+func NewCreateSignupRequest(server string, body CreateSignupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSignupRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateSignupRequestWithBody constructs an http.Request for the CreateSignup method, with any body, and a specified content type
+func NewCreateSignupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/signups")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetSignupRequest constructs an http.Request for the GetSignup method
+func NewGetSignupRequest(server string, signupId openapi_types.UUID, params *GetSignupParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "signup_id", signupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/signups/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Signup-Token", params.SignupToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "password"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Signup-Token", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGetSubscriptionRequest constructs an http.Request for the GetSubscription method
 func NewGetSubscriptionRequest(server string) (*http.Request, error) {
 	var err error
@@ -9918,6 +10313,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/checks/{check_id} (the `GetCheck` operationId).
 	GetCheckWithResponse(ctx context.Context, checkId string, params *GetCheckParams, reqEditors ...RequestEditorFn) (*GetCheckResponse, error)
+
+	// ConfirmSignupWithBodyWithResponse Confirm a sign-up
+	//
+	// Proves by the token of the mail that the address is the caller's, and
+	// has the tenant made. A token that is wrong, used or too old is 404. If
+	// the slug is taken, that is said now: 409.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+	ConfirmSignupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmSignupResponse, error)
+
+	// ConfirmSignupWithResponse Confirm a sign-up
+	//
+	// Proves by the token of the mail that the address is the caller's, and
+	// has the tenant made. A token that is wrong, used or too old is 404. If
+	// the slug is taken, that is said now: 409.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+	ConfirmSignupWithResponse(ctx context.Context, body ConfirmSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmSignupResponse, error)
 
 	// ListFindingValuesWithResponse The values that findings have
 	//
@@ -10706,6 +11123,37 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/scans/{scan_id}/summaries (the `ListScanSummaries` operationId).
 	ListScanSummariesWithResponse(ctx context.Context, scanId ScanID, reqEditors ...RequestEditorFn) (*ListScanSummariesResponse, error)
+
+	// CreateSignupWithBodyWithResponse Sign up
+	//
+	// Asks for a tenant of one's own. Whether the slug is free is not said
+	// here, and neither is who else asked: the answer is always the same, and
+	// a mail with a token goes to the address. No token is needed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+	CreateSignupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSignupResponse, error)
+
+	// CreateSignupWithResponse Sign up
+	//
+	// Asks for a tenant of one's own. Whether the slug is free is not said
+	// here, and neither is who else asked: the answer is always the same, and
+	// a mail with a token goes to the address. No token is needed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+	CreateSignupWithResponse(ctx context.Context, body CreateSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSignupResponse, error)
+
+	// GetSignupWithResponse How far a sign-up is
+	//
+	// For whoever has its token; without that it is 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/signups/{signup_id} (the `GetSignup` operationId).
+	GetSignupWithResponse(ctx context.Context, signupId openapi_types.UUID, params *GetSignupParams, reqEditors ...RequestEditorFn) (*GetSignupResponse, error)
 
 	// GetSubscriptionWithResponse What the tenant is subscribed to
 	//
@@ -11540,6 +11988,119 @@ func (r GetCheckResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetCheckResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ConfirmSignupResponse202Headers the declared response headers of an HTTP 202 response for ConfirmSignup
+type ConfirmSignupResponse202Headers struct {
+	Location *string
+}
+
+// ConfirmSignupResponse429Headers the declared response headers of an HTTP 429 response for ConfirmSignup
+type ConfirmSignupResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+type ConfirmSignupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Signup
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *ContentTooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *ConfirmSignupResponse202Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ConfirmSignupResponse429Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ConfirmSignupResponse) GetJSON202() *Signup {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON413() *ContentTooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ConfirmSignupResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmSignupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmSignupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmSignupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmSignupResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18390,6 +18951,183 @@ func (r ListScanSummariesResponse) ContentType() string {
 	return ""
 }
 
+// CreateSignupResponse429Headers the declared response headers of an HTTP 429 response for CreateSignup
+type CreateSignupResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+type CreateSignupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *SignupReceipt
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *ContentTooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateSignupResponse429Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateSignupResponse) GetJSON202() *SignupReceipt {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSON413() *ContentTooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateSignupResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSignupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSignupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSignupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSignupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSignupResponse429Headers the declared response headers of an HTTP 429 response for GetSignup
+type GetSignupResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+type GetSignupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Signup
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSignupResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSignupResponse) GetJSON200() *Signup {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSignupResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSignupResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSignupResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSignupResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSignupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSignupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSignupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSignupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetSubscriptionResponse429Headers the declared response headers of an HTTP 429 response for GetSubscription
 type GetSubscriptionResponse429Headers struct {
 	RateLimit       *string
@@ -19470,6 +20208,40 @@ func (c *ClientWithResponses) GetCheckWithResponse(ctx context.Context, checkId 
 		return nil, err
 	}
 	return ParseGetCheckResponse(rsp)
+}
+
+// ConfirmSignupWithBodyWithResponse Confirm a sign-up
+//
+// Proves by the token of the mail that the address is the caller's, and
+// has the tenant made. A token that is wrong, used or too old is 404. If
+// the slug is taken, that is said now: 409.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+func (c *ClientWithResponses) ConfirmSignupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmSignupResponse, error) {
+	rsp, err := c.ConfirmSignupWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmSignupResponse(rsp)
+}
+
+// ConfirmSignupWithResponse Confirm a sign-up
+//
+// Proves by the token of the mail that the address is the caller's, and
+// has the tenant made. A token that is wrong, used or too old is 404. If
+// the slug is taken, that is said now: 409.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/confirmed-signups (the `ConfirmSignup` operationId).
+func (c *ClientWithResponses) ConfirmSignupWithResponse(ctx context.Context, body ConfirmSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmSignupResponse, error) {
+	rsp, err := c.ConfirmSignup(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmSignupResponse(rsp)
 }
 
 // ListFindingValuesWithResponse The values that findings have
@@ -20752,6 +21524,55 @@ func (c *ClientWithResponses) ListScanSummariesWithResponse(ctx context.Context,
 	return ParseListScanSummariesResponse(rsp)
 }
 
+// CreateSignupWithBodyWithResponse Sign up
+//
+// Asks for a tenant of one's own. Whether the slug is free is not said
+// here, and neither is who else asked: the answer is always the same, and
+// a mail with a token goes to the address. No token is needed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+func (c *ClientWithResponses) CreateSignupWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSignupResponse, error) {
+	rsp, err := c.CreateSignupWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSignupResponse(rsp)
+}
+
+// CreateSignupWithResponse Sign up
+//
+// Asks for a tenant of one's own. Whether the slug is free is not said
+// here, and neither is who else asked: the answer is always the same, and
+// a mail with a token goes to the address. No token is needed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/signups (the `CreateSignup` operationId).
+func (c *ClientWithResponses) CreateSignupWithResponse(ctx context.Context, body CreateSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSignupResponse, error) {
+	rsp, err := c.CreateSignup(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSignupResponse(rsp)
+}
+
+// GetSignupWithResponse How far a sign-up is
+//
+// For whoever has its token; without that it is 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/signups/{signup_id} (the `GetSignup` operationId).
+func (c *ClientWithResponses) GetSignupWithResponse(ctx context.Context, signupId openapi_types.UUID, params *GetSignupParams, reqEditors ...RequestEditorFn) (*GetSignupResponse, error) {
+	rsp, err := c.GetSignup(ctx, signupId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSignupResponse(rsp)
+}
+
 // GetSubscriptionWithResponse What the tenant is subscribed to
 //
 // The running subscription of this tenant and its plan, which may be one that
@@ -21674,6 +22495,125 @@ func ParseGetCheckResponse(rsp *http.Response) (*GetCheckResponse, error) {
 		response.Headers304 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetCheckResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseConfirmSignupResponse parses an HTTP response from a ConfirmSignupWithResponse call
+func ParseConfirmSignupResponse(rsp *http.Response) (*ConfirmSignupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmSignupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Signup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers ConfirmSignupResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 429:
+		var headers ConfirmSignupResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -28926,6 +29866,189 @@ func ParseListScanSummariesResponse(rsp *http.Response) (*ListScanSummariesRespo
 	switch {
 	case rsp.StatusCode == 429:
 		var headers ListScanSummariesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateSignupResponse parses an HTTP response from a CreateSignupWithResponse call
+func ParseCreateSignupResponse(rsp *http.Response) (*CreateSignupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSignupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest SignupReceipt
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers CreateSignupResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSignupResponse parses an HTTP response from a GetSignupWithResponse call
+func ParseGetSignupResponse(rsp *http.Response) (*GetSignupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSignupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Signup
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetSignupResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -57,6 +57,12 @@ type Custom interface {
 	ApplyMuteRule(ctx context.Context, q *tenantdb.Queries, req api.ApplyMuteRuleRequestObject) (api.ApplyMuteRuleResponseObject, error)
 	// DownloadReport answers GET /v1/reports/{report_id}/content: Download a report.
 	DownloadReport(ctx context.Context, q *tenantdb.Queries, req api.DownloadReportRequestObject) (api.DownloadReportResponseObject, error)
+	// CreateSignup answers POST /v1/signups: Sign up.
+	CreateSignup(ctx context.Context, q *publicdb.Queries, req api.CreateSignupRequestObject) (api.CreateSignupResponseObject, error)
+	// ConfirmSignup answers POST /v1/confirmed-signups: Confirm a sign-up.
+	ConfirmSignup(ctx context.Context, q *publicdb.Queries, req api.ConfirmSignupRequestObject) (api.ConfirmSignupResponseObject, error)
+	// GetSignup answers GET /v1/signups/{signup_id}: How far a sign-up is.
+	GetSignup(ctx context.Context, q *publicdb.Queries, req api.GetSignupRequestObject) (api.GetSignupResponseObject, error)
 }
 
 // Config is what the handlers need.
@@ -2367,6 +2373,24 @@ func (s *server) DownloadReport(ctx context.Context, req api.DownloadReportReque
 	}
 	rest.AtEnd(ctx, done)
 	return rest.Answer(s.custom.DownloadReport(ctx, q, req))
+}
+
+// CreateSignup answers POST /v1/signups: Sign up.
+func (s *server) CreateSignup(ctx context.Context, req api.CreateSignupRequestObject) (api.CreateSignupResponseObject, error) {
+	q := s.public()
+	return rest.Answer(s.custom.CreateSignup(ctx, q, req))
+}
+
+// ConfirmSignup answers POST /v1/confirmed-signups: Confirm a sign-up.
+func (s *server) ConfirmSignup(ctx context.Context, req api.ConfirmSignupRequestObject) (api.ConfirmSignupResponseObject, error) {
+	q := s.public()
+	return rest.Answer(s.custom.ConfirmSignup(ctx, q, req))
+}
+
+// GetSignup answers GET /v1/signups/{signup_id}: How far a sign-up is.
+func (s *server) GetSignup(ctx context.Context, req api.GetSignupRequestObject) (api.GetSignupResponseObject, error) {
+	q := s.public()
+	return rest.Answer(s.custom.GetSignup(ctx, q, req))
 }
 
 // stored is an answer that was kept for an Idempotency-Key.

@@ -174,15 +174,18 @@ CREATE TABLE IF NOT EXISTS bailiwick.signups (
     email        text        NOT NULL,
     plan         text,
     token_hash   bytea       NOT NULL,
-    expires_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL, -- to be confirmed until then
     confirmed_at timestamptz,
     tenant_id    uuid, -- once it is made
-    error        text, -- why it can't be made
+    error        text, -- why it can't be made: slug-taken, plan-unavailable or refused
+    attempts     integer     NOT NULL DEFAULT 0,
+    due_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    last_error   text, -- of an attempt that is made again
     created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT signups_pkey PRIMARY KEY (id),
     CONSTRAINT signups_token_hash_key UNIQUE (token_hash)
 );
-CREATE INDEX IF NOT EXISTS signups_waiting_idx ON bailiwick.signups (confirmed_at) WHERE confirmed_at IS NOT NULL AND tenant_id IS NULL AND error IS NULL;
+CREATE INDEX IF NOT EXISTS signups_due_idx ON bailiwick.signups (due_at) WHERE confirmed_at IS NOT NULL AND tenant_id IS NULL AND error IS NULL;
 CREATE INDEX IF NOT EXISTS signups_expires_at_idx ON bailiwick.signups (expires_at);
 
 -- What others have sent to webhooks, each event once, until it is applied.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/rs/cors"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 )
 
 // preflightAge is how many seconds a browser may remember what it may send.
@@ -19,7 +21,7 @@ var (
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 	}
 	corsAllowed = []string{
-		"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Prefer", "X-Request-ID",
+		"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Prefer", "X-Request-ID", signup.TokenHeader,
 	}
 	corsExposed = []string{
 		"X-Request-ID", "ETag", "Location", "Link", "Deprecation", "Sunset", "Retry-After", "RateLimit", "RateLimit-Policy",

@@ -7,7 +7,9 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/docs"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 )
 
 // newHandler puts the API behind this service's identity, and around it what
@@ -24,10 +26,12 @@ func (s *Service) newHandler(r router, probe pinger) error {
 		Logger:       s.cfg.Logger,
 		Keys:         s.backend.Keys,
 	}
+	s.backend.Signups = s.newDesk()
 	api, err := s.cfg.Handler(s.backend)
 	if err != nil {
 		return fmt.Errorf("build the API: %w", err)
 	}
+	api = limit.Addresses(s.settings.TrustedProxies, api)
 	if api, err = withCompression(api); err != nil {
 		return err
 	}
@@ -42,6 +46,19 @@ func (s *Service) newHandler(r router, probe pinger) error {
 	}
 	s.handler = withHealth(probe, s.cfg.Logger, api)
 	return nil
+}
+
+// newDesk is where people sign up, or nil if they can't.
+func (s *Service) newDesk() *signup.Desk {
+	if !s.settings.signup() {
+		return nil
+	}
+	return signup.New(signup.Config{
+		DB: s.backend.DB, Keys: s.backend.Keys, Mail: s.backend.Mail, BaseDomain: s.settings.BaseDomain,
+		Link: s.settings.SignupLink, Expiry: s.settings.SignupExpiry,
+		PerAddress: s.settings.SignupAddressLimit, PerEmail: s.settings.SignupEmailLimit,
+		Wake: s.wake,
+	})
 }
 
 // withDocs serves the document and its page at every host, without a token.

@@ -22,6 +22,9 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	if cfg.Handler == nil {
 		return nil, errors.New("service: Config.Handler is nil")
 	}
+	if set.signup() && cfg.Mail == nil && set.MailURL.send == nil && !set.embedded() {
+		return nil, errors.New("SIGNUP is on, but nothing sends mail: set MAIL_URL, or service.Config.Mail")
+	}
 	s := &Service{cfg: cfg, settings: set, backend: Backend{Logger: cfg.Logger, Keys: set.SecretKeys.ring, Mail: sender(cfg, set)}}
 	defer func() {
 		if err != nil {
@@ -54,10 +57,17 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	} else {
 		s.tokens = newRemoteTokens(context.WithoutCancel(ctx), set) // Running requests may end after ctx.
 	}
+	if err := s.openOwner(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.newHandler(resolver, probe); err != nil {
 		return nil, err
 	}
-	return s, s.openRelease(ctx, resolver.ForgetAll)
+	if err := s.openRelease(ctx, resolver.ForgetAll); err != nil {
+		return nil, err
+	}
+	s.startWorker(ctx)
+	return s, nil
 }
 
 // openDatabase opens the connections that the tenants share.
@@ -103,10 +113,12 @@ func sender(cfg Config, set *settings) mail.Sender {
 	switch {
 	case cfg.Mail != nil:
 		return cfg.Mail
+	case set.MailURL.send != nil:
+		return set.MailURL.send
 	case set.embedded():
 		return mail.Log(cfg.Logger)
 	}
 	return func(context.Context, mail.Message) error {
-		return errors.New("the mail is not sent: service.Config.Mail is nil")
+		return errors.New("the mail is not sent: set MAIL_URL, or service.Config.Mail")
 	}
 }

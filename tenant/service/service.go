@@ -40,6 +40,8 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
+	"github.com/bailiwick-dev/bailiwick/tenant/worker"
 )
 
 // Config is what makes a service this one. Everything that differs from one
@@ -62,9 +64,16 @@ type Config struct {
 	// the tenant is a member's, that there are no API keys, and that scopes are what
 	// SCOPE_CLAIM says.
 	Members identity.Members
-	// Mail sends what the service has to tell by mail. Nil means that the embedded
-	// mode writes it to the log, and a configured service sends nothing.
+	// Mail sends what the service has to tell by mail. Nil means that MAIL_URL
+	// does; without that the embedded mode writes it to the log, and a configured
+	// service sends nothing.
 	Mail mail.Sender
+	// Hooks are the project's own code around the steps in the life of tenants.
+	// They are told of steps taken elsewhere where DATABASE_OWNER_URL is set.
+	Hooks []catalog.Hook
+	// Jobs are the project's own work beside requests, done where
+	// DATABASE_OWNER_URL is set and in embedded mode. Nil means none.
+	Jobs func(Owner) []worker.Job
 	// Handler builds the API once the database is open. It must not be nil.
 	Handler func(Backend) (http.Handler, error)
 	// Logger gets the log. Nil means one as LOG_LEVEL and LOG_FORMAT say.
@@ -88,6 +97,9 @@ type Backend struct {
 	Keys *keyring.Keyring
 	// Mail is Config.Mail, or what stands in for it. It is never nil.
 	Mail mail.Sender
+	// Signups is where people sign up. It is nil when they can't, and then answers
+	// 404.
+	Signups *signup.Desk
 	// Options are complete, for handlers.Config.
 	Options rest.Options
 	// Logger is the service's.
@@ -166,6 +178,9 @@ type Service struct {
 	closers  []func() error
 	// local is set in embedded mode.
 	local *embedded
+	// owner and worker are set where the owner role is given, or the mode is embedded.
+	owner  *Owner
+	worker *worker.Worker
 }
 
 // Open reads the settings from the environment (os.Environ()), opens the

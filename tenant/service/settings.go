@@ -12,6 +12,8 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 )
 
 // settings are all that the environment decides. The help tag is what --help says.
@@ -29,10 +31,10 @@ type settings struct {
 
 	BaseDomain     string    `env:"BASE_DOMAIN"     help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
 	APIHosts       hostNames `env:"API_HOSTS"       help:"hosts that name no tenant, beside BASE_DOMAIN, such as api.app.example"`
-	TenantFrom     sources   `env:"TENANT_FROM"     envDefault:"subdomain"                                                                                                help:"what names a request's tenant: subdomain, domain (its own, verified), header, path, token; several after commas, which must agree"`
-	TenantHeader   string    `env:"TENANT_HEADER"   envDefault:"X-Tenant"                                                                                                 help:"header in which TRUSTED_PROXIES tell the tenant's slug"`
-	TenantPath     string    `env:"TENANT_PATH"     envDefault:"/t/"                                                                                                      help:"what stands in front of the tenant's slug in paths"`
-	TrustedProxies networks  `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host and TENANT_HEADER count, such as 10.0.0.0/8,fd00::/8; unset: none"`
+	TenantFrom     sources   `env:"TENANT_FROM"     envDefault:"subdomain"                                                                                                    help:"what names a request's tenant: subdomain, domain (its own, verified), header, path, token; several after commas, which must agree"`
+	TenantHeader   string    `env:"TENANT_HEADER"   envDefault:"X-Tenant"                                                                                                     help:"header in which TRUSTED_PROXIES tell the tenant's slug"`
+	TenantPath     string    `env:"TENANT_PATH"     envDefault:"/t/"                                                                                                          help:"what stands in front of the tenant's slug in paths"`
+	TrustedProxies networks  `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host, X-Forwarded-For and TENANT_HEADER count, such as 10.0.0.0/8,fd00::/8; unset: none"`
 	CORSOrigins    origins   `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
 	Docs           *bool     `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
 
@@ -41,6 +43,16 @@ type settings struct {
 	JWKSURL     string  `env:"JWKS_URL"     help:"where the issuer's public keys are (EdDSA, ES256, RS256)"`
 	TenantClaim string  `env:"TENANT_CLAIM" envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id"`
 	SecretKeys  keyText `env:"SECRET_KEYS"  help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
+
+	MailURL mailURL `env:"MAIL_URL" help:"smtp://user:password@host:587?from=service@app.example sends mail; unset in embedded mode: the log shows it"`
+
+	Signup             *onOff        `env:"SIGNUP"               help:"on lets people sign up for a tenant, which is made where DATABASE_OWNER_URL is set; unset: off with DATABASE_URL"`
+	SignupLink         string        `env:"SIGNUP_LINK"          help:"page where people confirm, with {token} in it; unset: the mail holds the token alone"`
+	SignupExpiry       time.Duration `env:"SIGNUP_EXPIRY"        envDefault:"24h"                                                                                                        help:"how long a sign-up can be confirmed"`
+	SignupAddressLimit limit.Policy  `env:"SIGNUP_ADDRESS_LIMIT" envDefault:"10/1h"                                                                                                      help:"sign-ups of one client address, for each server"`
+	SignupEmailLimit   limit.Policy  `env:"SIGNUP_EMAIL_LIMIT"   envDefault:"3/1h"                                                                                                       help:"sign-ups for one e-mail address, for each server"`
+
+	AutoPurge bool `env:"AUTO_PURGE" help:"true deletes offboarded tenants for good once their grace is over, where DATABASE_OWNER_URL is set"`
 
 	Release          string        `env:"RELEASE"           help:"version under which this build is registered for rollouts; unset: what the build knows of itself"`
 	ReleaseHeartbeat time.Duration `env:"RELEASE_HEARTBEAT" envDefault:"10s"                                                                                        help:"how often the release is registered anew"`
@@ -79,6 +91,39 @@ type keyText struct{ ring *keyring.Keyring }
 func (k *keyText) UnmarshalText(text []byte) (err error) {
 	k.ring, err = keyring.Parse(string(text))
 	return err
+}
+
+// mailURL is MAIL_URL, read. Its zero value is an unset one.
+type mailURL struct{ send mail.Sender }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *mailURL) UnmarshalText(text []byte) (err error) {
+	m.send, err = mail.SMTP(string(text))
+	return err
+}
+
+// onOff is a switch.
+type onOff bool
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (o *onOff) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "on", "true":
+		*o = true
+	case "off", "false":
+		*o = false
+	default:
+		return errors.New("on or off")
+	}
+	return nil
+}
+
+// signup tells whether people can sign up.
+func (s *settings) signup() bool {
+	if s.Signup != nil {
+		return bool(*s.Signup)
+	}
+	return s.embedded()
 }
 
 // embedded tells whether the service brings its own database.
@@ -120,8 +165,10 @@ func readSettings(environ []string) (*settings, error) {
 }
 
 // explains is a type whose own errors help, and hold nothing of the value.
-var explains = map[reflect.Type]bool{reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true,
-	reflect.TypeFor[sources](): true, reflect.TypeFor[hostNames](): true}
+var explains = map[reflect.Type]bool{
+	reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true, reflect.TypeFor[sources](): true, reflect.TypeFor[hostNames](): true,
+	reflect.TypeFor[mailURL](): true, reflect.TypeFor[limit.Policy](): true,
+}
 
 // settingErrors names the variable where the library names the field, and never shows the value.
 func settingErrors(err error) []error {
@@ -157,6 +204,7 @@ func typeWord(t reflect.Type) string {
 		reflect.TypeFor[time.Duration](): "a duration",
 		reflect.TypeFor[bool]():          "true or false",
 		reflect.TypeFor[*bool]():         "true or false",
+		reflect.TypeFor[*onOff]():        "on or off",
 		reflect.TypeFor[slog.Level]():    "a level",
 		reflect.TypeFor[networks]():      "a list of networks",
 		reflect.TypeFor[uint16]():        "a port",

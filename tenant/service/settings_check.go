@@ -104,6 +104,7 @@ func (s *settings) checkLimits() []error {
 		"STATEMENT_TIMEOUT": s.StatementTimeout, "READ_HEADER_TIMEOUT": s.ReadHeaderTimeout, "READ_TIMEOUT": s.ReadTimeout,
 		"WRITE_TIMEOUT": s.WriteTimeout, "IDLE_TIMEOUT": s.IdleTimeout, "SHUTDOWN_TIMEOUT": s.ShutdownTimeout,
 		"TENANT_CACHE_EXPIRY": s.TenantCacheExpiry, "RELEASE_HEARTBEAT": s.ReleaseHeartbeat, "RELEASE_EXPIRY": s.ReleaseExpiry,
+		"SIGNUP_EXPIRY": s.SignupExpiry,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s must be positive, such as 10s", name))
@@ -114,6 +115,9 @@ func (s *settings) checkLimits() []error {
 	}
 	if s.ReleaseHeartbeat > 0 && s.ReleaseExpiry > 0 && s.ReleaseExpiry < 2*s.ReleaseHeartbeat {
 		errs = append(errs, errors.New("RELEASE_EXPIRY must be at least twice RELEASE_HEARTBEAT: one that is lost or late must not end the release"))
+	}
+	if s.SignupLink != "" && !strings.Contains(s.SignupLink, "{token}") {
+		errs = append(errs, errors.New("SIGNUP_LINK must hold {token}, as in https://app.example/welcome#{token}"))
 	}
 	if s.MaxBody <= 0 {
 		errs = append(errs, errors.New("MAX_BODY must be positive"))

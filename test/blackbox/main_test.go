@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,6 +88,7 @@ func startServer(ctx context.Context, binary, cache string) (*process, error) {
 	p.cmd.Env = append(os.Environ(),
 		"ADDR=127.0.0.1:0", "PORT=", "DATABASE_URL=", "DATABASE_OWNER_URL=", "BASE_DOMAIN=", "ISSUER=", "AUDIENCE=", "JWKS_URL=",
 		"LOG_FORMAT=json", "BAILIWICK_CACHE_DIR="+cache, "TRUSTED_PROXIES=127.0.0.1/32", "READ_TIMEOUT=5m", "WRITE_TIMEOUT=5m", "CORS_ORIGINS="+origin,
+		"SIGNUP_ADDRESS_LIMIT=1000/1s", "SIGNUP_EMAIL_LIMIT=1000/1s",
 	)
 	announced := &journal{}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = announced, p.log, childAttr
@@ -117,6 +119,28 @@ func startServer(ctx context.Context, binary, cache string) (*process, error) {
 		return nil, errors.Join(fmt.Errorf("no tokens of %s and %s were printed:\n%s", acme, globex, announced), p.stop())
 	}
 	return p, nil
+}
+
+var tokenInMail = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}$`)
+
+// mailed is the token in the last mail to an address, which a service on its own
+// database writes to its log. The log comes by a pipe, after the answer maybe.
+func (p *process) mailed(t *testing.T, to string) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		token := ""
+		for line := range strings.Lines(p.log.String()) {
+			var entry struct{ Msg, To, Text string }
+			if err := json.Unmarshal([]byte(line), &entry); err == nil && entry.Msg == "mail" && entry.To == to {
+				token = tokenInMail.FindString(entry.Text)
+			}
+		}
+		if token != "" {
+			return token
+		}
+	}
+	t.Fatalf("no mail with a token went to %s", to)
+	return ""
 }
 
 // stop is Ctrl-C. The server must end well, and have logged no error.

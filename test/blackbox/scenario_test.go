@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // scenario calls every operation of openapi.yaml, in an order in which each one
@@ -22,6 +24,7 @@ func (w *walk) scenario(t *testing.T) {
 	w.resources(t)
 	w.overview(t)
 	w.reports(t)
+	w.signups(t)
 	w.removals(t)
 }
 
@@ -208,6 +211,36 @@ func (w *walk) reports(t *testing.T) {
 		t.Errorf("the report has %d lines instead of a header and 3", rows)
 	}
 	w.call(t, "listReports", query("scan_id", w.ids["scan_id"]))
+}
+
+// signups make a tenant, from the asking to its host. Attack 25: a slug that is
+// taken is answered like a free one, byte for byte, until the address is proven.
+func (w *walk) signups(t *testing.T) {
+	wanted := func(slug, person string) option {
+		return jsonBody(t, object{"slug": slug, "name": w.mark("Initech"), "email": w.mark(person) + "@example.org", "plan": "team"})
+	}
+	taken := w.call(t, "createSignup", wanted(w.slug, "taken"))
+	w.refused(t, "confirmSignup", http.StatusConflict, jsonBody(t, object{"token": server.mailed(t, w.mark("taken")+"@example.org")}))
+	free := w.call(t, "createSignup", wanted(w.mark("new"), "peter"))
+	for _, a := range []*answer{taken, free} {
+		a.header.Del("X-Request-ID")
+		a.header.Del("Date")
+	}
+	if !bytes.Equal(taken.body, free.body) || !reflect.DeepEqual(taken.header, free.header) {
+		t.Errorf("a taken slug: %v %s; a free one: %v %s", taken.header, taken.body, free.header, free.body)
+	}
+	token := server.mailed(t, w.mark("peter")+"@example.org")
+	made := w.call(t, "confirmSignup", jsonBody(t, object{"token": token}))
+	w.keep(t, "signup_id", made)
+	w.refused(t, "confirmSignup", http.StatusNotFound, jsonBody(t, object{"token": token}))
+	w.refused(t, "getSignup", http.StatusNotFound, header("Signup-Token", strings.Repeat("x", len(token))))
+	now := w.call(t, "getSignup", header("Signup-Token", token))
+	for deadline := time.Now().Add(time.Minute); now.text(t, "state") == "provisioning" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		now = w.call(t, "getSignup", header("Signup-Token", token))
+	}
+	if now.text(t, "state") != "ready" || now.text(t, "host") != w.mark("new")+".localhost" {
+		t.Errorf("signed up: %s", now.body)
+	}
 }
 
 // removals undo, each on something that nobody needs any more.

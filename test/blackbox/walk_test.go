@@ -47,6 +47,8 @@ func query(pairs ...string) option {
 	}
 }
 
+func header(name, value string) option { return func(r *request) { r.header.Set(name, value) } }
+
 func path(name, value string) option { return func(r *request) { r.path[name] = value } }
 
 // call sends a request that must succeed, with what the document's conventions

@@ -1,0 +1,179 @@
+package signup_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/signup"
+)
+
+// confirmed makes a sign-up that waits for its tenant.
+func (w *world) confirmed(t *testing.T, slug string) (signup.Signup, string) {
+	t.Helper()
+	token := w.request(t, slug)
+	s, err := w.Confirm(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, token
+}
+
+// What has changed since the confirmation ends the sign-up, with a reason.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for slug, c := range map[string]struct {
+		meanwhile func()
+		want      string
+	}{
+		"taken": {func() {
+			if _, err := w.Catalog.Create(t.Context(), catalog.CreateParams{Slug: "taken", Plan: "team"}); err != nil {
+				t.Fatal(err)
+			}
+		}, signup.ReasonSlugTaken},
+		"too-late": {func() { w.exec(t, "UPDATE bailiwick.signups SET plan = 'internal' WHERE slug = 'too-late'") }, signup.ReasonPlan},
+		"refused":  {func() { w.exec(t, "UPDATE bailiwick.signups SET slug = 'admin' WHERE slug = 'refused'") }, signup.ReasonRefused},
+	} {
+		s, token := w.confirmed(t, slug)
+		c.meanwhile()
+		if done := w.work(t); done != 1 {
+			t.Errorf("%s: %d done", slug, done)
+		}
+		if got := w.look(t, s.ID, token); got.State != signup.Failed || got.Reason != c.want {
+			t.Errorf("%s: %+v", slug, got)
+		}
+	}
+	if done := w.work(t); done != 0 {
+		t.Errorf("%d done again", done)
+	}
+}
+
+// A worker that dies between the tenant and the word of it leaves a sign-up that
+// the next one finishes: with the same tenant.
+func TestCrashAfterTheTenant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, token := w.confirmed(t, "initech")
+	w.work(t)
+	before, err := w.Catalog.Get(t.Context(), "initech")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exec(t, "UPDATE bailiwick.signups SET tenant_id = NULL")
+	if done := w.work(t); done != 1 {
+		t.Errorf("%d done", done)
+	}
+	if got := w.look(t, s.ID, token); got.State != signup.Ready {
+		t.Errorf("%+v", got)
+	}
+	all, err := w.Catalog.List(t.Context())
+	if err != nil || len(all) != 3 {
+		t.Errorf("%d tenants, %v", len(all), err)
+	}
+	after, err := w.Catalog.Get(t.Context(), "initech")
+	if diff := cmp.Diff(before, after); diff != "" || err != nil {
+		t.Errorf("%v (-before +after):\n%s", err, diff)
+	}
+}
+
+// What can't be made now is tried again later, while the others are made.
+func TestPostponed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, token := w.confirmed(t, "initech")
+	w.exec(t, `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF NEW.slug = 'initech' THEN RAISE EXCEPTION SQLSTATE '53000'; END IF; RETURN NEW; END $$`)
+	w.exec(t, "CREATE TRIGGER refuse BEFORE INSERT ON public.tenants FOR EACH ROW EXECUTE FUNCTION public.refuse()")
+	second, tokenOfSecond := w.confirmed(t, "umbrella")
+	for range 3 {
+		w.work(t)
+	}
+	if got := w.look(t, first.ID, token); got.State != signup.Provisioning {
+		t.Errorf("first: %+v", got)
+	}
+	if got := w.look(t, second.ID, tokenOfSecond); got.State != signup.Ready {
+		t.Errorf("second: %+v", got)
+	}
+	w.exec(t, "DROP TRIGGER refuse ON public.tenants")
+	w.exec(t, "UPDATE bailiwick.signups SET due_at = now()")
+	w.work(t)
+	if got := w.look(t, first.ID, token); got.State != signup.Ready {
+		t.Errorf("first, again: %+v", got)
+	}
+}
+
+// Several workers make each tenant once.
+func TestSeveralWorkers(t *testing.T) {
+	t.Parallel()
+	const signups, workers = 6, 3
+	w := newWorld(t)
+	for i := range signups {
+		w.confirmed(t, "tenant-x"+string(rune('a'+i)))
+	}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range workers {
+		group.Go(func() {
+			job := signup.Job(slog.New(slog.DiscardHandler), w.pool, w.Catalog)
+			for range signups {
+				n, err := job.Run(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				done += n
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	all, err := w.Catalog.List(t.Context())
+	if err != nil || len(all) != 2+signups || done != signups {
+		t.Errorf("%d tenants, %d done, %v", len(all), done, err)
+	}
+}
+
+// A worker that is stopped in the middle leaves the sign-up as it was.
+func TestStoppedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, token := w.confirmed(t, "initech")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := signup.Job(slog.New(slog.DiscardHandler), w.pool, w.Catalog).Run(ctx); err == nil {
+		t.Error("done")
+	}
+	w.work(t)
+	if got := w.look(t, s.ID, token); got.State != signup.Ready {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What nobody confirmed goes, and what ended long ago.
+func TestCleaning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, slug := range []string{"old", "new", "expired", "waiting", "failed"} {
+		w.request(t, slug)
+	}
+	w.exec(t, "UPDATE bailiwick.signups SET confirmed_at = now() - interval '31 days', tenant_id = id WHERE slug = 'old'")
+	w.exec(t, "UPDATE bailiwick.signups SET confirmed_at = now() - interval '31 days', error = 'refused' WHERE slug = 'failed'")
+	w.exec(t, "UPDATE bailiwick.signups SET confirmed_at = now() - interval '31 days' WHERE slug = 'waiting'")
+	w.exec(t, "UPDATE bailiwick.signups SET expires_at = now() - interval '1 second' WHERE slug = 'expired'")
+	if _, err := signup.Cleaning(w.pool).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	if err := w.pool.QueryRow(t.Context(), "SELECT array_agg(slug ORDER BY slug) FROM bailiwick.signups").Scan(&left); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"new", "waiting"}, left); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
