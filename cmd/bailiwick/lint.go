@@ -104,7 +104,11 @@ var queryName = regexp.MustCompile(`(?m)^[ \t]*--[ \t]*name:`)
 
 // lookedAt counts what lint reads.
 func lookedAt(p *project.Project) (string, error) {
-	queries, schema := 0, map[string]bool{}
+	text, err := readAll(p, p.Maintenance)
+	if err != nil {
+		return "", err
+	}
+	queries, schema := len(queryName.FindAllString(text, -1)), map[string]bool{}
 	for _, scope := range p.Scopes() {
 		text, err := readAll(p, scope.Queries)
 		if err != nil {

@@ -140,17 +140,23 @@ func abortOnSecond(cmd *cobra.Command, things string) (abort <-chan struct{}, st
 	signals, twice, done := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		for range 2 {
+		for _, then := range []<-chan struct{}{cmd.Context().Done(), nil} {
 			select {
 			case <-done:
 				return
 			case <-signals:
 			}
-			if cmd.Context().Err() != nil {
+			if then == nil {
+				close(twice)
+				return
+			}
+			select { // the same signal ends the context, sooner or later
+			case <-done:
+				return
+			case <-then:
 				cmd.PrintErrf("finishing the %s in hand; interrupt again to cancel them\n", things)
 			}
 		}
-		close(twice)
 	}()
 	return twice, func() { signal.Stop(signals); close(done) }
 }

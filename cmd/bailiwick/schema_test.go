@@ -140,16 +140,16 @@ func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(text), 0o644))
 }
 
-// awaitCommand is "await FILE": it waits until what runs in the background has
-// made a file.
+// awaitCommand is "await FILE TEXT": it waits until what runs in the background
+// has written a text to a file.
 func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await FILE")
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await FILE TEXT")
 	}
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(text), args[1]) {
 			return
 		}
 	}
-	ts.Fatalf("%s was not made", args[0])
+	ts.Fatalf("%s does not hold %q", args[0], args[1])
 }

@@ -32,7 +32,7 @@ func (x *execution) finish(cmd *cobra.Command, r bulkReport) error {
 	if err := x.write(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	if x.options.dryRun {
+	if x.options.dryRun && r.Done > 0 {
 		if _, err := io.WriteString(cmd.OutOrStdout(), "dry run: all of it was undone\n"); err != nil {
 			return wrapPrint(err)
 		}

@@ -101,10 +101,13 @@ func inPlace(ctx context.Context, tx pgx.Tx, r Record, p ExecParams) (details an
 		timeout = defaultExecTimeout
 	}
 	name := tenant.QuoteIdent(r.Schema)
-	path := name + ", pg_temp"
 	err = execAll(ctx, tx,
 		fmt.Sprintf("SET LOCAL statement_timeout = %d", max(1, timeout.Milliseconds())),
-		"SET LOCAL search_path = "+path, "SET LOCAL ROLE "+name)
+		"SET LOCAL search_path = "+name+", pg_temp", "SET LOCAL ROLE "+name)
+	if err != nil {
+		return nil, err
+	}
+	bound, err := readBinding(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -115,14 +118,22 @@ func inPlace(ctx context.Context, tx pgx.Tx, r Record, p ExecParams) (details an
 	if err := execAll(ctx, tx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
 		return nil, err
 	}
-	var role, left string
-	if err := tx.QueryRow(ctx, "SELECT current_user::text, pg_catalog.current_setting('search_path')").Scan(&role, &left); err != nil {
+	left, err := readBinding(ctx, tx)
+	if err != nil {
 		return nil, err
 	}
-	if role != r.Schema || left != path {
-		return nil, failf(tenant.CodeRefused, "the work left role %s and search_path %s behind, and must change neither", role, left)
+	if left != bound {
+		return nil, failf(tenant.CodeRefused, "the work left role %s and search_path %s behind, and must change neither", left.role, left.path)
 	}
 	return details, execAll(ctx, tx, "RESET ROLE", "SET LOCAL search_path = pg_catalog, pg_temp")
+}
+
+// binding is what makes a transaction a tenant's.
+type binding struct{ role, path string }
+
+func readBinding(ctx context.Context, tx pgx.Tx) (b binding, err error) {
+	err = tx.QueryRow(ctx, "SELECT current_user::text, pg_catalog.current_setting('search_path')").Scan(&b.role, &b.path)
+	return b, err
 }
 
 // becomeMember lets the owner role take on a tenant's role, for good: it owns all
