@@ -38,10 +38,20 @@ func actorOf(cmd *cobra.Command) (string, error) {
 	return cmp.Or(given, os.Getenv(actorVariable), "cli:"+cmp.Or(name, "unknown")), nil
 }
 
-// operate opens the registry for what changes tenants: with the project's hooks,
-// and in the name of whoever calls. A development instance that was never started
-// is not made for it.
+// operate opens the registry for what changes tenants, and adds what an earlier
+// version has not made of it.
 func operate(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
+	return inspect(cmd, func(ctx context.Context, c *catalog.Catalog) error {
+		if err := completeLedger(ctx, c); err != nil {
+			return err
+		}
+		return do(ctx, c)
+	})
+}
+
+// inspect opens the registry with the project's hooks, and in the name of whoever
+// calls. A development instance that was never started is not made for it.
+func inspect(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
 	actor, err := actorOf(cmd)
 	if err != nil {
 		return err
@@ -52,9 +62,6 @@ func operate(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) erro
 	}
 	config := catalog.Config{Hooks: hook.Commands(p, sayTo(cmd))}
 	return noRegistryYet(withCatalog(cmd, config, resumeDev, func(ctx context.Context, c *catalog.Catalog) error {
-		if err := completeLedger(ctx, c); err != nil {
-			return err
-		}
 		return do(catalog.WithActor(ctx, actor), c)
 	}))
 }
