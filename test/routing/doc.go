@@ -1,0 +1,6 @@
+// Package routing holds the test of how soon several servers of one database refuse
+// a tenant that was suspended: three processes, each a whole service, with what
+// tells them of changes in place, cut off, frozen, and behind a pooler.
+//
+// The processes are the test's own binary, started anew.
+package routing
