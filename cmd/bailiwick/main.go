@@ -69,7 +69,7 @@ as they should be.`,
 	root.AddCommand(newInitCommand(), newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newVetCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand(), newSchemaCommand(), newHardenCommand())
-	root.AddCommand(newTokenCommand(), newDoctorCommand(), newVersionCommand())
+	root.AddCommand(newTokenCommand(), newDoctorCommand(), newAttackCommand(), newVersionCommand())
 	finish(root)
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/attack"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
@@ -58,14 +59,14 @@ type isolation struct {
 	way Way
 }
 
-// attack is one row of the table. The harmless ones share a database, so that
+// attempt is one row of the table. The harmless ones share a database, so that
 // whatever one leaves behind meets the next.
-type attack struct {
+type attempt struct {
 	name string
 	run  func(isolation, *testing.T)
 }
 
-var harmless = []attack{
+var harmless = []attempt{
 	{"own rows only", isolation.intact},
 	{"14 settings outside a transaction", isolation.settings},
 	{"15 role or path changed within", isolation.wander},
@@ -77,7 +78,7 @@ var harmless = []attack{
 	{"26 id of another tenant's row", isolation.otherID},
 }
 
-var destructive = []attack{
+var destructive = []attempt{
 	{"12 schema missing", isolation.schemaMissing},
 	{"13 error, cancel, timeout, death", isolation.interrupted},
 	{"18 schemas of different versions", isolation.versions},
@@ -225,14 +226,8 @@ func (i isolation) killSleeper(ctx context.Context, t *testing.T) bool {
 
 func (i isolation) settings(t *testing.T) {
 	other := i.Tenants[1].Schema()
-	for _, sql := range []string{
-		"SET LOCAL search_path = " + other, "SET search_path = " + other, "SET LOCAL ROLE " + other, "SET ROLE " + other,
-		"RESET ROLE", "RESET ALL", "DISCARD ALL", "BEGIN", "COMMIT", "ROLLBACK", "SET SESSION AUTHORIZATION DEFAULT",
-		"SELECT set_config('role', '" + other + "', false)", "SELECT pg_catalog.set_config('search_path', '" + other + "', true)",
-		`SELECT "set_config"('role', 'none', true)`, `SELECT U&"\0073et_config"('role', 'none', true)`,
-		"/* SELECT */ SET ROLE " + other, "-- SELECT\nRESET ROLE", "DO $$ BEGIN END $$", "COPY notes TO STDOUT",
-		"LISTEN x", "NOTIFY x", "SELECT pg_notify('x', 'y')", "SELECT pg_advisory_lock(1)", "",
-	} {
+	for _, sql := range attack.Refused() {
+		sql = attack.Statement{SQL: sql}.Fill(i.Tenants[0], i.Tenants[1], "notes").SQL
 		_, err := i.run(t.Context(), 0, sql)
 		want(t, err, tenant.CodeRefused)
 	}
@@ -298,13 +293,6 @@ func (i isolation) shadowing(t *testing.T) {
 	if path := "pg_catalog " + i.Tenants[0].Schema(); err != nil || !slices.Equal(got, []string{path}) {
 		t.Errorf("names are looked up in %q, %v; want %q", got, err, path)
 	}
-	schema := i.Tenants[0].Schema()
-	i.raw(t, schema, "CREATE TEMP TABLE notes (id bigint, body text)")
-	i.raw(t, schema, "CREATE TABLE "+schema+".pg_class (id int)")
-	i.raw(t, schema, "CREATE FUNCTION "+schema+".now() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-	i.raw(t, schema, "CREATE FUNCTION public.now() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-	i.raw(t, schema, "CREATE OPERATOR "+schema+".= (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)")
-	i.raw(t, schema, "CREATE SCHEMA mine")
 }
 
 func (i isolation) otherSchema(t *testing.T) {
@@ -325,22 +313,23 @@ func (i isolation) otherSchema(t *testing.T) {
 
 // denied is what the runtime role may not do, even by hand and with any role.
 func (i isolation) denied(t *testing.T) {
-	a, b := i.Tenants[0].Schema(), i.Tenants[1].Schema()
-	i.raw(t, "", "SELECT body FROM "+a+".notes")
-	i.raw(t, "", "SELECT wander FROM "+a+".wander('public')")
-	i.raw(t, "", "CREATE TABLE public.mine (id int)")
-	i.raw(t, "", "CREATE TEMP TABLE mine (id int)")
-	i.raw(t, "", "CREATE ROLE mine")
+	conn, err := pgx.Connect(t.Context(), i.RuntimeURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, s := range attack.Denied() {
+		s = s.Fill(i.Tenants[0], i.Tenants[1], "notes")
+		if err := s.Try(t.Context(), conn); tenant.CodeOf(err) != tenant.CodeForbidden {
+			t.Errorf("attack %d as %q: %s: %v, want permission denied", s.Attack, s.As, s.SQL, err)
+		}
+	}
+	i.raw(t, "", "SELECT wander FROM "+i.Tenants[0].Schema()+".wander('public')")
 	i.raw(t, "", "SET ROLE bailiwick_owner")
-	i.raw(t, "", "SET SESSION AUTHORIZATION "+a)
-	i.raw(t, a, "RESET ROLE", "SELECT body FROM "+a+".notes")
-	i.raw(t, a, "SELECT body FROM "+b+".notes")
-	i.raw(t, a, "DROP TABLE "+a+".notes")
-	i.raw(t, a, "ALTER TABLE "+a+".notes ADD x int")
-	i.raw(t, a, "TRUNCATE "+a+".notes")
-	i.raw(t, a, "GRANT "+a+" TO "+b)
-	i.raw(t, a, "CREATE SCHEMA mine")
-	i.raw(t, a, "COPY "+a+".notes TO PROGRAM 'cat'")
 	for _, sql := range []string{"CREATE TABLE x (id int)", "DROP TABLE notes", "TRUNCATE notes", "GRANT SELECT ON notes TO PUBLIC", "ALTER TABLE notes ADD x int"} {
 		_, err := i.run(t.Context(), 0, sql)
 		want(t, err, tenant.CodeRefused)

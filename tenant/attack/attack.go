@@ -1,0 +1,205 @@
+// Package attack tries to get from one tenant of a running service into another,
+// over HTTP and at the database, and tells what came back. Its list is that of
+// docs/attacks.md; a number stands for the same attack everywhere.
+//
+//	report, err := attack.Run(ctx, attack.Target{
+//		URL: "http://127.0.0.1:8080",
+//		A:   attack.Party{Host: "acme.localhost", Token: a},
+//		B:   attack.Party{Host: "globex.localhost", Token: b},
+//	})
+//
+// It attacks for real: where the service is not safe, things of B are changed or
+// deleted. Give it a service whose data nobody needs.
+//
+// The package imports the standard library, kin-openapi, pgx, and the packages
+// tenant and tenant/catalog.
+package attack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// DefaultTimeout bounds one request where the target says nothing.
+const DefaultTimeout = 30 * time.Second
+
+// Target is what is attacked. What is not given is not tried, and the report says so.
+type Target struct {
+	// URL is where the service listens, such as http://127.0.0.1:8080. The
+	// tenants are named by Host headers. Required.
+	URL string
+	// Document is the API's OpenAPI document; empty means that the service has
+	// it at /openapi.yaml.
+	Document []byte
+	// A is the tenant whose token is misused and B the one that is to be reached.
+	A, B Party
+	// Spare is a tenant that may be suspended and offboarded for good.
+	Spare Party
+	// TenantClaim is the claim that holds the tenant's id; empty means "tenant".
+	TenantClaim string
+	// Sign makes a token with these claims that is signed as the service's
+	// issuer would.
+	Sign func(claims map[string]any) (string, error)
+	// OperatorURL is where the operator's endpoints listen.
+	OperatorURL string
+	// OperatorPaths are paths of GET operations there; empty means those that
+	// package tenant/operator has.
+	OperatorPaths []string
+	// RuntimeURL is the connection string of the runtime role.
+	RuntimeURL string
+	// OwnerURL is the connection string of the owner role.
+	OwnerURL string
+	// Reaction is how soon a suspended tenant must be refused; zero means a second.
+	Reaction time.Duration
+	// Timeout bounds each request; zero means DefaultTimeout.
+	Timeout time.Duration
+	// Only are the numbers of the attacks to run; empty means all.
+	Only []int
+}
+
+// Party is one tenant of the target.
+type Party struct {
+	// Host is the tenant's host name, with a port if it has one. Required of A and B.
+	Host string
+	// Token is a bearer token of a member who may do everything. Required of A and B.
+	Token string
+	// Limited is a token of a member without any permission.
+	Limited string
+	// Removed is a valid token of somebody who is no member, or not any more.
+	Removed string
+	// Key is an API key that was revoked, or has expired.
+	Key string
+}
+
+// family is attacks that need the same things and leave the same rows.
+type family struct {
+	// numbers are the attacks' numbers; the rows say which one each is.
+	numbers []int
+	run     func(*campaign, context.Context) error
+}
+
+// families is the registry, in the order of the attacks.
+var families = []family{
+	{[]int{1}, (*campaign).spoofedHosts},
+	{[]int{2}, (*campaign).hostForms},
+	{[]int{3}, (*campaign).namedByClient},
+	{[]int{4, 5}, (*campaign).tokens},
+	{[]int{6}, (*campaign).members},
+	{[]int{7}, (*campaign).domains},
+	{[]int{8, 9, 10, 11}, (*campaign).slugs},
+	{[]int{12, 13, 14, 15, 16, 17}, (*campaign).bound},
+	{[]int{19, 21}, (*campaign).schemas},
+	{[]int{15, 20, 22, 23, 24, 27}, (*campaign).statements},
+	{[]int{25}, (*campaign).strangers},
+	{[]int{4, 5, 6}, (*campaign).operations},
+	{[]int{26}, (*campaign).foreignIDs},
+	{[]int{28}, (*campaign).foreignKeys},
+	{[]int{42}, (*campaign).operator},
+	{[]int{32}, (*campaign).lifecycle},
+	{[]int{41}, (*campaign).leaks},
+}
+
+// Run attacks the target. What it finds is in the report; the error is about a
+// target that can't be attacked: no answer, tokens that are not valid.
+func Run(ctx context.Context, target Target) (*Report, error) {
+	c, err := newCampaign(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range families {
+		if !c.wants(f.numbers...) {
+			continue
+		}
+		if err := f.run(c, ctx); err != nil {
+			return nil, fmt.Errorf("attacks %v: %w", f.numbers, err)
+		}
+	}
+	c.untried()
+	slices.SortStableFunc(c.report.Results, func(a, b Result) int { return cmp.Compare(a.Attack, b.Attack) })
+	return c.report, nil
+}
+
+// campaign is one run.
+type campaign struct {
+	Target
+
+	client *http.Client
+	doc    *document
+	report *Report
+	// witness is an operation without parameters that A and B answer differently.
+	witness *operation
+	// own and theirs are A's and B's answers to it.
+	own, theirs answer
+	// seen are all answers of the service, for what must not be in them.
+	seen []exchange
+}
+
+func newCampaign(ctx context.Context, target Target) (*campaign, error) {
+	target.Timeout = cmp.Or(target.Timeout, DefaultTimeout)
+	target.TenantClaim = cmp.Or(target.TenantClaim, "tenant")
+	target.Reaction = cmp.Or(target.Reaction, time.Second)
+	for _, required := range []struct{ name, value string }{
+		{"URL", target.URL}, {"A.Host", target.A.Host}, {"A.Token", target.A.Token}, {"B.Host", target.B.Host}, {"B.Token", target.B.Token},
+	} {
+		if required.value == "" {
+			return nil, fmt.Errorf("attack: the target has no %s", required.name)
+		}
+	}
+	at, err := url.Parse(target.URL)
+	if err != nil || at.Host == "" {
+		return nil, fmt.Errorf("attack: %q is no URL with a host, such as http://127.0.0.1:8080", target.URL)
+	}
+	c := &campaign{Target: target, client: newClient(at, target.Timeout), report: &Report{}}
+	if len(target.Document) == 0 {
+		got := c.send(ctx, request{path: "/openapi.yaml", host: target.A.Host})
+		if got.status != http.StatusOK {
+			return nil, fmt.Errorf("attack: the service has no document at /openapi.yaml (%s): give it", got)
+		}
+		target.Document = []byte(got.body)
+	}
+	if c.doc, err = readDocument(target.Document); err != nil {
+		return nil, err
+	}
+	return c, c.findWitness(ctx)
+}
+
+// findWitness looks for the operation by whose answer A and B are told apart.
+func (c *campaign) findWitness(ctx context.Context) error {
+	var last answer
+	for _, op := range c.doc.operations {
+		if op.method != http.MethodGet || !op.secured || !op.tenants || len(op.pathParams()) > 0 {
+			continue
+		}
+		a, b := c.as(ctx, c.A, op), c.as(ctx, c.B, op)
+		if last = a; a.status == http.StatusOK && b.status == http.StatusOK && a.body != b.body {
+			c.witness, c.own, c.theirs = op, a, b
+			return nil
+		}
+	}
+	if last.err != nil {
+		return fmt.Errorf("attack: %w", last.err)
+	}
+	return errors.New("attack: no GET of the document answers A and B each with something of its own: are both tokens valid and do both tenants have data? The last answer was " + last.String())
+}
+
+// as sends an operation as a tenant's member would.
+func (c *campaign) as(ctx context.Context, p Party, op *operation) answer {
+	return c.send(ctx, request{method: op.method, path: op.target(nil), host: p.Host, token: p.Token})
+}
+
+func (c *campaign) wants(numbers ...int) bool {
+	return len(c.Only) == 0 || slices.ContainsFunc(numbers, func(n int) bool { return slices.Contains(c.Only, n) })
+}
+
+// catalog opens the registry by the owner's role.
+func (c *campaign) catalog(ctx context.Context) (*catalog.Catalog, error) {
+	return catalog.Open(ctx, catalog.Config{URL: c.OwnerURL, RuntimeRole: c.runtimeRole()})
+}

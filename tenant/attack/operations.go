@@ -1,0 +1,88 @@
+package attack
+
+import (
+	"context"
+	"net/http"
+	"strings"
+)
+
+// call is a request of an operation; its parameters name nothing that exists.
+func (o *operation) call(host, token string) request {
+	return request{method: o.method, path: o.target(nil), host: host, token: token, header: o.header(), body: o.content(0)}
+}
+
+// operations derives from the document, for each operation that wants a
+// credential, what must refuse: nobody, garbage, the other tenant's token (4), and
+// a member who lacks the permission (6).
+func (c *campaign) operations(ctx context.Context) error {
+	open := 0
+	for _, op := range c.doc.operations {
+		if !op.secured {
+			open++
+			continue
+		}
+		for _, try := range []struct {
+			attack            int
+			name, host, token string
+			status            int
+		}{
+			{5, "an operation without a token", c.A.Host, "", http.StatusUnauthorized},
+			{5, "an operation with a token that is none", c.A.Host, "eyJhbGciOiJub25lIn0.e30.", http.StatusUnauthorized},
+			{4, "an operation with B's token at A's host", c.A.Host, c.B.Token, http.StatusForbidden},
+			{4, "an operation with A's token at B's host", c.B.Host, c.A.Token, http.StatusForbidden},
+		} {
+			if !op.tenants && try.attack == 4 {
+				continue // It has nothing of a tenant's, whose token it may take.
+			}
+			got := c.send(ctx, op.call(try.host, try.token))
+			c.judge(try.attack, try.name, op.String(), got.String(), got.is(try.status), http.StatusText(try.status))
+		}
+		c.permission(ctx, op)
+	}
+	if open > 0 && c.wants(5) {
+		c.skip(5, "operations without a token", plural(open, "operation wants", "operations want")+" no credential by the document")
+	}
+	return nil
+}
+
+// permission sends an operation as a member without permissions. The body comes
+// too, but must not matter: who may not is told before it is read.
+func (c *campaign) permission(ctx context.Context, op *operation) {
+	const name = "an operation without its permission"
+	switch {
+	case len(op.permissions) == 0:
+		return
+	case c.A.Limited == "":
+		c.skip(6, name, "needs a token of a member without permissions: Party.Limited")
+		return
+	}
+	got := c.send(ctx, op.call(c.A.Host, c.A.Limited))
+	c.judge(6, name, op.String()+" needs "+strings.Join(op.permissions, ", "), got.String(), got.is(http.StatusForbidden), "403")
+}
+
+// strangers is attack 25: hosts are not told apart by who has no business there.
+func (c *campaign) strangers(ctx context.Context) error {
+	_, base, _ := strings.Cut(c.B.Host, ".")
+	nobody := "nobody-here." + base
+	for _, op := range c.doc.operations {
+		if !op.secured || !op.tenants || op.method != http.MethodGet {
+			continue
+		}
+		for _, who := range []struct{ name, token string }{{"without a token", ""}, {"with A's token", c.A.Token}, {"with garbage", "x.y.z"}} {
+			there, not := c.send(ctx, op.call(c.B.Host, who.token)), c.send(ctx, op.call(nobody, who.token))
+			got := there.String()
+			if !there.same(not) {
+				got = "at B " + got + ", at nobody's host " + not.String()
+			}
+			c.judge(25, "B's host and nobody's, "+who.name, op.String(), got, there.same(not), "the same status and body")
+		}
+	}
+	return nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return textOf(n) + " " + many
+}

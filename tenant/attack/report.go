@@ -1,0 +1,136 @@
+package attack
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Outcome says how an attack ended.
+type Outcome string
+
+// The outcomes.
+const (
+	// Safe is the safe result, of those that docs/attacks.md names.
+	Safe Outcome = "safe"
+	// Unsafe is any other: the attack came through, or can't be told from that.
+	Unsafe Outcome = "UNSAFE"
+	// NotTried is an attack that the target does not allow, with the reason.
+	NotTried Outcome = "not tried"
+)
+
+// Result is one attempt.
+type Result struct {
+	// Attack is the number in docs/attacks.md, and Case what of it was tried.
+	Attack int    `json:"attack"`
+	Case   string `json:"case"`
+	// Sent is what was sent, and Got what came back.
+	Sent string `json:"sent,omitempty"`
+	Got  string `json:"got,omitempty"`
+	// Want says what would have been safe; empty where the outcome is Safe.
+	Want    string  `json:"want,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	// Reason is why it was not tried.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Report is what came of all attacks, in their order.
+type Report struct {
+	Results []Result `json:"results"`
+}
+
+// Unsafe returns the attempts that came through.
+func (r *Report) Unsafe() []Result { return r.of(Unsafe) }
+
+func (r *Report) of(o Outcome) []Result {
+	return slices.DeleteFunc(slices.Clone(r.Results), func(x Result) bool { return x.Outcome != o })
+}
+
+// Write prints the table. Attempts of one case that were all safe, with the same
+// answer, are one row.
+func (r *Report) Write(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "#\tattack\tsent\tcame back\tresult") //nolint:errcheck // Flush tells.
+	for _, row := range r.rows() {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", row.Attack, row.Case, row.Sent, row.Got, row.Outcome) //nolint:errcheck // Flush tells.
+	}
+	fmt.Fprintf(table, "\n%s\n", r.Summary()) //nolint:errcheck // Flush tells.
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// Summary counts the outcomes.
+func (r *Report) Summary() string {
+	tried := map[int]bool{}
+	for _, x := range r.Results {
+		if x.Outcome != NotTried {
+			tried[x.Attack] = true
+		}
+	}
+	return fmt.Sprintf("%d attempts at %d attacks: %d safe, %d UNSAFE; %d not tried",
+		len(r.of(Safe))+len(r.of(Unsafe)), len(tried), len(r.of(Safe)), len(r.of(Unsafe)), len(r.of(NotTried)))
+}
+
+func (r *Report) rows() []Result {
+	type key struct {
+		attack    int
+		name, got string
+	}
+	at, more := map[key]int{}, map[int]int{}
+	var rows []Result
+	for _, x := range r.Results {
+		k := key{x.Attack, x.Case, x.Got}
+		if first, seen := at[k]; seen && x.Outcome == Safe && rows[first].Outcome == Safe {
+			more[first]++
+			continue
+		}
+		at[k] = len(rows)
+		switch x.Outcome {
+		case NotTried:
+			x.Got = x.Reason
+		case Unsafe:
+			x.Got += "; safe is: " + x.Want
+		case Safe:
+		}
+		rows = append(rows, x)
+	}
+	for i := range rows {
+		if more[i] > 0 {
+			rows[i].Sent += fmt.Sprintf(" and %d more", more[i])
+		}
+		rows[i].Sent, rows[i].Got = oneLine(rows[i].Sent), oneLine(rows[i].Got)
+	}
+	return rows
+}
+
+// oneLine fits a text into a table.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	if runes := []rune(s); len(runes) > 120 {
+		return string(runes[:117]) + "..."
+	}
+	return s
+}
+
+// judge adds an attempt.
+func (c *campaign) judge(attack int, name, sent, got string, safe bool, want string) {
+	if !c.wants(attack) {
+		return
+	}
+	r := Result{Attack: attack, Case: name, Sent: sent, Got: got, Outcome: Safe}
+	if !safe {
+		r.Outcome, r.Want = Unsafe, want
+	}
+	c.report.Results = append(c.report.Results, r)
+}
+
+// skip says why an attack is not tried.
+func (c *campaign) skip(attack int, name, reason string) {
+	if c.wants(attack) {
+		c.report.Results = append(c.report.Results, Result{Attack: attack, Case: name, Outcome: NotTried, Reason: reason})
+	}
+}

@@ -1,0 +1,145 @@
+package attack_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/bailiwick-dev/bailiwick"
+	"github.com/bailiwick-dev/bailiwick/schema"
+	"github.com/bailiwick-dev/bailiwick/tenant/attack"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+// repository is the module's root.
+const repository = "../.."
+
+// startTimeout bounds the start of a server.
+const startTimeout = time.Minute
+
+// rows are what each tenant has: something for every list. Numbers that count
+// from one in each tenant begin anywhere, so that B's are not A's as well.
+const rows = `
+INSERT INTO users (id, email, display_name) VALUES (gen_random_uuid(), 'alice@example.org', 'Alice'), (gen_random_uuid(), 'limited@example.org', 'Limited');
+INSERT INTO roles (id, name, permissions) OVERRIDING SYSTEM VALUE
+	VALUES (1000 + (random() * 1e9)::bigint, 'everything', enum_range(NULL::permission));
+INSERT INTO user_roles (user_id, role_id) SELECT u.id, r.id FROM users u, roles r WHERE u.email = 'alice@example.org' AND r.name = 'everything';
+INSERT INTO api_keys (id, user_id, name, prefix, secret_hash, permissions) OVERRIDING SYSTEM VALUE
+	SELECT 1000 + (random() * 1e9)::bigint, id, 'ci', left(md5(random()::text), 12), sha256(gen_random_uuid()::text::bytea), '{}' FROM users WHERE email = 'alice@example.org';
+INSERT INTO invitations (email, role_id, token_hash) SELECT 'bob@example.org', id, sha256(gen_random_uuid()::text::bytea) FROM roles WHERE name = 'everything';
+INSERT INTO providers (kind, uid) VALUES ('aws', substr(current_schema(), 3, 12)), ('gcp', substr(current_schema(), 3, 14));
+INSERT INTO scans (provider_id, trigger, state, progress, started_at, completed_at)
+	SELECT id, 'manual', 'completed', 100, now(), now() FROM providers;
+INSERT INTO resources (provider_id, uid, service, region, kind) SELECT id, 'r-1', 's3', 'eu-west-1', 'bucket' FROM providers;
+INSERT INTO findings (scan_id, uid, check_id, service, region, severity, status, first_seen_at)
+	SELECT id, 'f-1', 's3_public', 's3', 'eu-west-1', 'high', 'fail', now() FROM scans;
+INSERT INTO mute_rules (name, reason, service, created_by) VALUES ('all', 'no matter', 's3', 'alice@example.org');
+INSERT INTO reports (id, scan_id, title, format, requested_by, expires_at) OVERRIDING SYSTEM VALUE
+	SELECT 1000 + (random() * 1e9)::bigint, id, 'all', 'csv', 'alice@example.org', now() + '1 day' FROM scans;
+`
+
+// world is a database with tenants, and the server of a build on it.
+type world struct {
+	*tenanttest.DB
+
+	issuer *servicetest.Issuer
+	addr   string
+}
+
+var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
+
+// newWorld starts a server's binary on a database of its own with three tenants.
+func newWorld(t *testing.T, binary string) *world {
+	t.Helper()
+	w := &world{
+		DB: tenanttest.New(t, tenanttest.Options{
+			Schema:    catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
+			Tenants:   3,
+			TenantSQL: rows,
+		}),
+		issuer: servicetest.NewIssuer(t),
+	}
+	cmd := exec.CommandContext(t.Context(), binary)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Env = append(os.Environ(), "PORT=", "DATABASE_OWNER_URL=", "LOG_FORMAT=json", "ADDR=127.0.0.1:0")
+	cmd.Env = append(cmd.Env, servicetest.Settings(w.RuntimeURL, w.issuer)...)
+	log := &servicetest.Output{}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	var once sync.Once
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		once.Do(func() {
+			if err := cmd.Process.Signal(os.Interrupt); err == nil {
+				<-ended
+			}
+		})
+	})
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
+		if found := listening.FindStringSubmatch(log.String()); found != nil {
+			w.addr = found[1]
+			return w
+		}
+		select {
+		case err := <-ended:
+			once.Do(func() {})
+			t.Fatalf("the server ended: %v\n%s", err, log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not listen:\n%s", log)
+		}
+	}
+}
+
+// target is the world with all that the suite can make use of.
+func (w *world) target(t *testing.T) attack.Target {
+	t.Helper()
+	party := func(i int) attack.Party {
+		return attack.Party{Host: w.Tenants[i].Slug + "." + servicetest.BaseDomain, Token: w.issuer.Token(t, w.Tenants[i], servicetest.Subject)}
+	}
+	target := attack.Target{
+		URL: "http://" + w.addr, Document: bailiwick.OpenAPI,
+		A: party(0), B: party(1),
+		Sign: w.sign, RuntimeURL: w.RuntimeURL, OwnerURL: w.OwnerURL,
+	}
+	target.A.Limited = w.issuer.Token(t, w.Tenants[0], "limited@example.org")
+	return target
+}
+
+// sign signs as the issuer does.
+func (w *world) sign(claims map[string]any) (string, error) {
+	key := jose.JSONWebKey{Key: w.issuer.Keys[jose.ES256], KeyID: string(jose.ES256)}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", err
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
+}
+
+// build builds the reference service, with the files of an overlay in the place
+// of their originals; an empty overlay is none.
+func build(t *testing.T, binary, overlay string) {
+	t.Helper()
+	args := []string{"build", "-o", binary}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, "./server")...)
+	cmd.Dir = repository
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, out)
+	}
+}
