@@ -51,12 +51,14 @@ func NewIdentity(ctx context.Context, base string, proxies []netip.Prefix, issue
 
 // Serve listens and serves a handler until ctx ends.
 func Serve(ctx context.Context, s *Settings, handler http.Handler) (net.Addr, <-chan error, error) {
-	listener, err := listen(ctx, s)
+	listener, err := listen(ctx, "ADDR", s.Addr)
 	if err != nil {
 		return nil, nil, err
 	}
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, s, listener, handler, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		done <- serve(ctx, s, slog.New(slog.DiscardHandler), endpoint{listener: listener, handler: handler})
+	}()
 	return listener.Addr(), done, nil
 }
 

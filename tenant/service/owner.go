@@ -13,6 +13,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+	"github.com/bailiwick-dev/bailiwick/tenant/operator"
 	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 	"github.com/bailiwick-dev/bailiwick/tenant/worker"
 )
@@ -72,7 +73,16 @@ func (s *Service) openOwner(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, func() error { cat.Close(); return nil })
 	s.owner = &Owner{Catalog: cat, Pool: pool, Logger: s.cfg.Logger}
-	return nil
+	return s.openOperator()
+}
+
+// openOperator makes the operator API, where somebody may operate.
+func (s *Service) openOperator() (err error) {
+	if s.settings.OperatorKeys.Empty() {
+		return nil
+	}
+	s.operator, err = operator.New(operator.Config{Catalog: s.owner.Catalog, Keys: s.settings.OperatorKeys, Logger: s.cfg.Logger})
+	return err
 }
 
 // startWorker does what requests have written down, where the owner role is given.

@@ -7,27 +7,82 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 )
 
 // maxHeader bounds a request's header. A bearer token is the largest part of it.
 const maxHeader = 32 << 10
 
-func listen(ctx context.Context, s *settings) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
+func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) && setting == "ADDR" {
 		return nil, fmt.Errorf("listen on ADDR: %w; set PORT to another port, such as PORT=8081", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on ADDR: %w", err)
+		return nil, fmt.Errorf("listen on %s: %w", setting, err)
 	}
 	return listener, nil
 }
 
+// endpoint is a handler with where it is reached.
+type endpoint struct {
+	name     string // empty: the API
+	listener net.Listener
+	handler  http.Handler
+}
+
+// listenAll listens for the API and, where that is asked for, for operators.
+func listenAll(ctx context.Context, s *settings) ([]endpoint, error) {
+	listener, err := listen(ctx, "ADDR", s.Addr)
+	if err != nil {
+		return nil, err
+	}
+	endpoints := []endpoint{{listener: listener}}
+	if s.OperatorAddr == "" {
+		return endpoints, nil
+	}
+	if listener, err = listen(ctx, "OPERATOR_ADDR", s.OperatorAddr); err != nil {
+		return nil, errors.Join(err, closeAll(endpoints))
+	}
+	return append(endpoints, endpoint{name: "operator", listener: listener}), nil
+}
+
+func closeAll(endpoints []endpoint) error {
+	var errs []error
+	for _, e := range endpoints {
+		errs = append(errs, e.listener.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // serve serves until ctx ends. Then it takes no more requests and gives the
 // running ones some time.
-func serve(ctx context.Context, s *settings, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
-	server := &http.Server{
+func serve(ctx context.Context, s *settings, logger *slog.Logger, endpoints ...endpoint) error {
+	failed := make(chan error, len(endpoints))
+	var servers []*http.Server
+	for _, e := range endpoints {
+		server := newServer(s, e.handler, logger)
+		servers = append(servers, server)
+		go func() { failed <- server.Serve(e.listener) }()
+		attrs := []any{"address", e.listener.Addr().String(), "base_domain", s.BaseDomain}
+		if e.name != "" {
+			attrs = []any{"api", e.name, "address", e.listener.Addr().String()}
+		}
+		logger.InfoContext(ctx, "listening", attrs...)
+	}
+	var failure error
+	select {
+	case err := <-failed:
+		failure = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		logger.Info("shutting down", "timeout", s.ShutdownTimeout.String())
+	}
+	return errors.Join(failure, shutDown(context.WithoutCancel(ctx), s, servers))
+}
+
+func newServer(s *settings, handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: s.ReadHeaderTimeout,
 		ReadTimeout:       s.ReadTimeout,
@@ -36,19 +91,21 @@ func serve(ctx context.Context, s *settings, listener net.Listener, handler http
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	logger.InfoContext(ctx, "listening", "address", listener.Addr().String(), "base_domain", s.BaseDomain)
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	logger.Info("shutting down", "timeout", s.ShutdownTimeout.String())
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
+}
+
+// shutDown ends all servers at the same time.
+func shutDown(ctx context.Context, s *settings, servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, s.ShutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		return errors.Join(fmt.Errorf("shut down with requests still running: %w", err), server.Close())
+	errs := make([]error, len(servers))
+	var group sync.WaitGroup
+	for i, server := range servers {
+		group.Go(func() {
+			if err := server.Shutdown(ctx); err != nil {
+				errs[i] = errors.Join(fmt.Errorf("shut down with requests still running: %w", err), server.Close())
+			}
+		})
 	}
-	return nil
+	group.Wait()
+	return errors.Join(errs...)
 }

@@ -149,23 +149,27 @@ func Run(ctx context.Context, cfg Config, p Process) (err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = newLogger(p.Stderr, s)
 	}
-	listener, err := listen(ctx, s) // First, so that a port in use costs no database.
+	endpoints, err := listenAll(ctx, s) // First, so that a port in use costs no database.
 	if err != nil {
 		return err
 	}
 	service, err := open(ctx, cfg, s, resetter(flags, p))
 	if err != nil {
-		err = errors.Join(err, listener.Close())
+		err = errors.Join(err, closeAll(endpoints))
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted while starting: %w", err)
 		}
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
-	if err := service.announce(p.Stdout, listener.Addr().String()); err != nil {
-		return errors.Join(err, listener.Close())
+	if err := service.announce(p.Stdout, endpoints[0].listener.Addr().String()); err != nil {
+		return errors.Join(err, closeAll(endpoints))
 	}
-	return serve(ctx, s, listener, service.Handler(), cfg.Logger)
+	endpoints[0].handler = service.Handler()
+	if len(endpoints) > 1 {
+		endpoints[1].handler = service.Operator()
+	}
+	return serve(ctx, s, cfg.Logger, endpoints...)
 }
 
 // Service is an open service: its database and its handler, without a listener.
@@ -179,8 +183,9 @@ type Service struct {
 	// local is set in embedded mode.
 	local *embedded
 	// owner and worker are set where the owner role is given, or the mode is embedded.
-	owner  *Owner
-	worker *worker.Worker
+	owner    *Owner
+	worker   *worker.Worker
+	operator http.Handler
 }
 
 // Open reads the settings from the environment (os.Environ()), opens the
@@ -199,6 +204,10 @@ func Open(ctx context.Context, cfg Config, environ []string) (*Service, error) {
 
 // Handler serves everything: the API, the probes and the document's pages.
 func (s *Service) Handler() http.Handler { return s.handler }
+
+// Operator serves the operator API (package operator), for a listener that only
+// operators reach. It is nil without OPERATOR_KEYS, or without the owner role.
+func (s *Service) Operator() http.Handler { return s.operator }
 
 // Backend is what the API's handlers work with, for jobs beside them.
 func (s *Service) Backend() Backend { return s.backend }

@@ -14,6 +14,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
+	"github.com/bailiwick-dev/bailiwick/tenant/operator"
 )
 
 // settings are all that the environment decides. The help tag is what --help says.
@@ -51,6 +52,9 @@ type settings struct {
 	SignupExpiry       time.Duration `env:"SIGNUP_EXPIRY"        envDefault:"24h"                                                                                                        help:"how long a sign-up can be confirmed"`
 	SignupAddressLimit limit.Policy  `env:"SIGNUP_ADDRESS_LIMIT" envDefault:"10/1h"                                                                                                      help:"sign-ups of one client address, for each server"`
 	SignupEmailLimit   limit.Policy  `env:"SIGNUP_EMAIL_LIMIT"   envDefault:"3/1h"                                                                                                       help:"sign-ups for one e-mail address, for each server"`
+
+	OperatorAddr string        `env:"OPERATOR_ADDR" help:"address of the operator API, such as 127.0.0.1:9090, which only operators should reach; unset: none"`
+	OperatorKeys operator.Keys `env:"OPERATOR_KEYS" help:"who may operate: entries of bailiwick operator-key NAME, separated by commas"`
 
 	AutoPurge bool `env:"AUTO_PURGE" help:"true deletes offboarded tenants for good once their grace is over, where DATABASE_OWNER_URL is set"`
 
@@ -153,6 +157,7 @@ func readSettings(environ []string) (*settings, error) {
 	errs = append(errs, s.checkNetwork()...)
 	errs = append(errs, s.checkRouting()...)
 	errs = append(errs, s.checkDatabase()...)
+	errs = append(errs, s.checkOperator()...)
 	if values["SECRET_KEYS"] == "" {
 		errs = append(errs, s.checkKeys()...)
 	}
@@ -167,7 +172,7 @@ func readSettings(environ []string) (*settings, error) {
 // explains is a type whose own errors help, and hold nothing of the value.
 var explains = map[reflect.Type]bool{
 	reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true, reflect.TypeFor[sources](): true, reflect.TypeFor[hostNames](): true,
-	reflect.TypeFor[mailURL](): true, reflect.TypeFor[limit.Policy](): true,
+	reflect.TypeFor[mailURL](): true, reflect.TypeFor[limit.Policy](): true, reflect.TypeFor[operator.Keys](): true,
 }
 
 // settingErrors names the variable where the library names the field, and never shows the value.

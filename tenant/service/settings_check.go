@@ -70,6 +70,24 @@ func (s *settings) checkDatabase() []error {
 	return errs
 }
 
+// checkOperator holds together what the operator API needs.
+func (s *settings) checkOperator() []error {
+	if s.OperatorAddr == "" {
+		return nil
+	}
+	var errs []error
+	if _, _, err := net.SplitHostPort(s.OperatorAddr); err != nil {
+		errs = append(errs, errors.New("OPERATOR_ADDR must be host:port, such as 127.0.0.1:9090"))
+	}
+	if s.OperatorKeys.Empty() {
+		errs = append(errs, errors.New("OPERATOR_KEYS must be set along with OPERATOR_ADDR. Make a key with: bailiwick operator-key NAME"))
+	}
+	if !s.embedded() && s.DatabaseOwnerURL == "" {
+		errs = append(errs, errors.New("DATABASE_OWNER_URL must be set along with OPERATOR_ADDR: operators do what only the owner role may"))
+	}
+	return errs
+}
+
 func (s *settings) checkKeys() []error {
 	if s.embedded() {
 		return nil

@@ -1,0 +1,48 @@
+package operator
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// told are the codes whose errors are about what was asked for, with the status
+// of each. Others are answered as everywhere, without a word of the cause.
+var told = map[tenant.Code]int{
+	tenant.CodeNotFound: http.StatusNotFound,
+	tenant.CodeConflict: http.StatusConflict,
+	tenant.CodeInvalid:  http.StatusUnprocessableEntity,
+}
+
+// explained adds to an error of the catalog what it says. An operator may know
+// why a step is not possible; what PostgreSQL says is for the log alone.
+func explained(err error) error {
+	if _, answered := errors.AsType[*rest.StatusError](err); answered {
+		return err
+	}
+	status := told[tenant.CodeOf(err)]
+	if status == 0 {
+		return err
+	}
+	return &rest.StatusError{Problem: rest.Problem{Status: status, Detail: detail(err)}, Err: err}
+}
+
+// detail is what the catalog says of an error, without what PostgreSQL says.
+func detail(err error) string {
+	if cause, ok := errors.AsType[*tenant.Error](err); ok && cause.Err != nil {
+		err = cause.Err
+	}
+	text, _, _ := strings.Cut(err.Error(), ": ERROR: ")
+	return text
+}
+
+// invalid is 422 about a property of the body.
+func invalid(property, detail string) error {
+	return &rest.StatusError{Problem: rest.Problem{
+		Status: http.StatusUnprocessableEntity,
+		Errors: []rest.FieldError{{In: "body", Pointer: "/" + property, Detail: detail}},
+	}}
+}
