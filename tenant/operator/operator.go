@@ -133,6 +133,10 @@ func route(doc *openapi3.T, operations map[string]operation) (http.Handler, erro
 }
 
 func write(w http.ResponseWriter, a answer) error {
+	if a.status == http.StatusNoContent {
+		w.WriteHeader(a.status)
+		return nil
+	}
 	body, err := json.Marshal(a.body)
 	if err != nil {
 		return fmt.Errorf("write the answer: %w", err)

@@ -26,6 +26,9 @@ const (
 	ownerConns = 4
 	// jobGrace is how long jobs may take to end what they are at.
 	jobGrace = 5 * time.Second
+	// domainsEvery is how often custom domains are looked for that are to be proven
+	// anew.
+	domainsEvery = time.Minute
 	// purgeEvery is how often tenants are looked for whose grace is over.
 	purgeEvery = time.Minute
 )
@@ -67,7 +70,10 @@ func (s *Service) openOwner(ctx context.Context) error {
 		return fmt.Errorf("connect to DATABASE_OWNER_URL: %w", err)
 	}
 	s.closers = append(s.closers, func() error { pool.Close(); return nil })
-	cat, err := catalog.Open(ctx, catalog.Config{URL: url, RuntimeRole: runtime, Schema: s.cfg.Schema, Hooks: s.cfg.Hooks})
+	cat, err := catalog.Open(ctx, catalog.Config{
+		URL: url, RuntimeRole: runtime, Schema: s.cfg.Schema, Hooks: s.cfg.Hooks,
+		Domains: catalog.DomainConfig{Base: s.settings.BaseDomain},
+	})
 	if err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
@@ -93,6 +99,7 @@ func (s *Service) startWorker(ctx context.Context) {
 	jobs := []worker.Job{
 		signup.Job(s.cfg.Logger, s.owner.Pool, s.owner.Catalog),
 		signup.Cleaning(s.owner.Pool),
+		{Name: "domains", Every: domainsEvery, Run: s.owner.Catalog.RecheckDomains},
 	}
 	if len(s.cfg.Hooks) > 0 {
 		jobs = append(jobs, worker.Job{Name: "hooks", Run: s.owner.Catalog.Deliver})

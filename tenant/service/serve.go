@@ -38,20 +38,20 @@ func listenAll(ctx context.Context, s *settings) ([]endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoints := []endpoint{{listener: listener}}
+	api := endpoint{listener: listener}
 	if s.OperatorAddr == "" {
-		return endpoints, nil
+		return []endpoint{api}, nil
 	}
 	if listener, err = listen(ctx, "OPERATOR_ADDR", s.OperatorAddr); err != nil {
-		return nil, errors.Join(err, closeAll(endpoints))
+		return nil, errors.Join(err, api.listener.Close())
 	}
-	return append(endpoints, endpoint{name: "operator", listener: listener}), nil
+	return []endpoint{api, {name: "operator", listener: listener}}, nil
 }
 
 func closeAll(endpoints []endpoint) error {
-	var errs []error
-	for _, e := range endpoints {
-		errs = append(errs, e.listener.Close())
+	errs := make([]error, len(endpoints))
+	for i, e := range endpoints {
+		errs[i] = e.listener.Close()
 	}
 	return errors.Join(errs...)
 }
@@ -60,10 +60,10 @@ func closeAll(endpoints []endpoint) error {
 // running ones some time.
 func serve(ctx context.Context, s *settings, logger *slog.Logger, endpoints ...endpoint) error {
 	failed := make(chan error, len(endpoints))
-	var servers []*http.Server
-	for _, e := range endpoints {
+	servers := make([]*http.Server, len(endpoints))
+	for i, e := range endpoints {
 		server := newServer(s, e.handler, logger)
-		servers = append(servers, server)
+		servers[i] = server
 		go func() { failed <- server.Serve(e.listener) }()
 		attrs := []any{"address", e.listener.Addr().String(), "base_domain", s.BaseDomain}
 		if e.name != "" {
