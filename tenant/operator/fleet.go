@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,17 +38,17 @@ func auditFilter(query url.Values) (f catalog.AuditFilter, err error) {
 	for name, to := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
 		if text := query.Get(name); text != "" {
 			if *to, err = time.Parse(time.RFC3339Nano, text); err != nil {
-				return f, fmt.Errorf("read %s: %w", name, err)
+				return f, unreadable(name, err)
 			}
 		}
 	}
 	if text := query.Get("before"); text != "" {
 		if f.Before, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return f, fmt.Errorf("read before: %w", err)
+			return f, unreadable("before", err)
 		}
 	}
 	if f.Limit, err = strconv.Atoi(query.Get("limit")); err != nil {
-		return f, fmt.Errorf("read the limit: %w", err)
+		return f, unreadable("limit", err)
 	}
 	return f, nil
 }

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -65,16 +66,20 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", wrapped)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, "ok\n") // Who has gone needs no answer.
-	})
-	for path, handler := range c.Open {
-		mux.Handle("GET "+path, handler)
-	}
-	return mux, nil
+	open := map[string]http.Handler{"/healthz": http.HandlerFunc(healthy)}
+	maps.Copy(open, c.Open)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler, isOpen := open[r.URL.Path]
+		if !isOpen || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+			handler = wrapped
+		}
+		handler.ServeHTTP(w, r)
+	}), nil
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "ok\n") // Who has gone needs no answer.
 }
 
 // authenticate knows operators and nobody else.
@@ -150,10 +155,11 @@ func write(w http.ResponseWriter, a answer) error {
 	return nil
 }
 
-// read decodes a body, which has been validated.
+// read decodes a body. It has been validated, but a name that stands there twice
+// may have been so by its other value.
 func read[T any](r *http.Request) (body T, err error) {
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return body, fmt.Errorf("read the body: %w", err)
+		return body, unreadable("the body", err)
 	}
 	return body, nil
 }

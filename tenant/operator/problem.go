@@ -46,3 +46,8 @@ func invalid(property, detail string) error {
 		Errors: []rest.FieldError{{In: "body", Pointer: "/" + property, Detail: detail}},
 	}}
 }
+
+// unreadable is 400 about what the document allows and no decoder understands.
+func unreadable(what string, cause error) error {
+	return &rest.StatusError{Problem: rest.Problem{Status: http.StatusBadRequest, Detail: what + " can't be read"}, Err: cause}
+}

@@ -80,7 +80,7 @@ func (a *api) listTenants(r *http.Request) (answer, error) {
 	query := r.URL.Query()
 	limit, err := strconv.Atoi(query.Get("limit"))
 	if err != nil {
-		return answer{}, fmt.Errorf("read the limit: %w", err)
+		return answer{}, unreadable("limit", err)
 	}
 	records, err := a.catalog.Page(r.Context(), catalog.Page{State: query.Get("state"), After: query.Get("after"), Limit: limit})
 	if err != nil {

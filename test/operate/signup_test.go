@@ -153,8 +153,13 @@ func TestKilledWorker(t *testing.T) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	troubles, err := w.Catalog.Doctor(t.Context())
-	if err != nil || len(troubles) > 0 {
-		t.Errorf("%+v, %v", troubles, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trouble := range troubles {
+		if trouble.Kind != catalog.TroubleOrphanRole { // Other tests make and drop databases on this server.
+			t.Errorf("%+v", trouble)
+		}
 	}
 }
 
