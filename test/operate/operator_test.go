@@ -62,22 +62,27 @@ func TestOperate(t *testing.T) {
 	defer p.stop(t)
 	operate := func(step, body string, want int) {
 		t.Helper()
-		r := send(t, p.operator, "POST", "http://operator/v1/tenants/acme/"+step, body, "Authorization", "Bearer "+w.key)
+		r := send(t, p.operator, "POST", "http://operator/v1/tenants"+step, body, "Authorization", "Bearer "+w.key)
 		if r.status != want {
 			t.Errorf("%s: %d %s", step, r.status, r.body)
 		}
 	}
-	token := w.issuer.Token(t, w.Tenants[0], "owner@acme.example")
-	refused := func() bool {
-		return send(t, p.addr, "GET", "http://acme.app.example/v1/me", "", "Authorization", "Bearer "+token).status == http.StatusForbidden
+	const peter = "peter@initech.example"
+	operate("", `{"slug":"initech","plan":"team","owner_email":"`+peter+`"}`, http.StatusCreated)
+	becomes := func(want int) func() bool {
+		return func() bool { return w.served(t, p, "initech.app.example", peter).status == want }
 	}
-	operate("suspend", `{"reason":"unpaid"}`, http.StatusOK)
-	eventually(t, "a suspended tenant is refused", refused)
-	operate("resume", "", http.StatusOK)
-	operate("purge", `{"confirm":"acme"}`, http.StatusConflict)
-	audit := send(t, p.operator, "GET", "http://operator/v1/audit?tenant=acme", "", "Authorization", "Bearer "+w.key)
-	for _, want := range []string{`"actor":"operator:ann"`, `"action":"suspend"`, `"action":"resume"`} {
-		if !strings.Contains(audit.body, want) {
+	eventually(t, "the new tenant is served", becomes(http.StatusOK))
+	operate("/initech/suspend", `{"reason":"unpaid"}`, http.StatusOK)
+	eventually(t, "a suspended tenant is refused", becomes(http.StatusForbidden))
+	operate("/initech/resume", "", http.StatusOK)
+	eventually(t, "a resumed tenant is served", becomes(http.StatusOK))
+	operate("/initech/purge", `{"confirm":"initech"}`, http.StatusConflict)
+	operate("/initech/offboard", `{"reason":"moved away"}`, http.StatusOK)
+	eventually(t, "an offboarded tenant is refused", becomes(http.StatusForbidden))
+	audit := send(t, p.operator, "GET", "http://operator/v1/audit?tenant=initech", "", "Authorization", "Bearer "+w.key)
+	for _, want := range []string{`"create"`, `"suspend"`, `"resume"`, `"offboard"`} {
+		if !strings.Contains(audit.body, `"actor":"operator:ann","action":`+want) {
 			t.Errorf("no %s in %s", want, audit.body)
 		}
 	}
