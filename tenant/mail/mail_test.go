@@ -47,6 +47,12 @@ func server(t *testing.T, greeting ...string) (addr string, got func() (commands
 					message.WriteString(lines.Text() + "\r\n")
 				}
 				say("250 taken")
+			case "RCPT":
+				if strings.Contains(line, "nobody") {
+					say("550 no such user: " + line)
+					continue
+				}
+				say("250 ok")
 			case "AUTH":
 				say("235 come in")
 			case "QUIT":
@@ -92,6 +98,20 @@ func TestSMTP(t *testing.T) {
 	body, err := io.ReadAll(quotedprintable.NewReader(parsed.Body))
 	if want := strings.ReplaceAll(text, "\n.\n", "\n..\n"); err != nil || strings.TrimSpace(strings.ReplaceAll(string(body), "\r\n", "\n")) != strings.TrimSpace(want) {
 		t.Errorf("%q, %v", body, err)
+	}
+}
+
+// What a server says of a recipient is not for the log.
+func TestSMTPRefusal(t *testing.T) {
+	t.Parallel()
+	addr, _ := server(t)
+	m, err := mail.SMTP("smtp://" + addr + "?from=service@app.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m(t.Context(), mail.Message{To: "nobody@acme.example", Subject: "Hello"})
+	if err == nil || strings.Contains(err.Error(), "nobody") || !strings.Contains(err.Error(), "550") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"net/smtp"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"time"
@@ -36,7 +37,8 @@ type relay struct {
 //	smtps://user:password@mail.example:465?from=service@app.example
 //
 // With smtp, STARTTLS is demanded of every server but one on a loopback address.
-// Each message has a connection of its own. Errors never hold the password.
+// Each message has a connection of its own. Errors hold neither the password nor
+// whom the mail is for.
 func SMTP(text string) (Sender, error) {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" || (u.Path != "" && u.Path != "/") {
@@ -74,7 +76,11 @@ func (r *relay) send(ctx context.Context, m Message) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	if err := r.deliver(ctx, to, text); err != nil {
+	err = r.deliver(ctx, to, text)
+	if answer, ok := errors.AsType[*textproto.Error](err); ok { // Its text may hold the address.
+		return fmt.Errorf("send mail by %s: the server answered %d", r.addr, answer.Code)
+	}
+	if err != nil {
 		return fmt.Errorf("send mail by %s: %w", r.addr, err)
 	}
 	return nil

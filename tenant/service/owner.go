@@ -111,7 +111,14 @@ func (s *Service) startWorker(ctx context.Context) {
 		jobs = append(jobs, s.cfg.Jobs(*s.owner)...)
 	}
 	s.worker = worker.Start(ctx, s.cfg.Logger, jobs...)
-	s.closers = append(s.closers, func() error { s.worker.Stop(jobGrace); return nil })
+	s.closers = append(s.closers, func() error { s.stopWorker(); return nil })
+}
+
+// stopWorker waits for the jobs to end, whoever else does.
+func (s *Service) stopWorker() {
+	if s.worker != nil {
+		s.worker.Stop(jobGrace)
+	}
 }
 
 // wake has the worker of this process look for work now. Those of others find it

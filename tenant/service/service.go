@@ -162,6 +162,7 @@ func Run(ctx context.Context, cfg Config, p Process) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
+	defer context.AfterFunc(ctx, service.stopWorker)() // While the last requests end, the jobs do too.
 	if err := service.announce(p.Stdout, endpoints[0].listener.Addr().String()); err != nil {
 		return errors.Join(err, closeAll(endpoints))
 	}

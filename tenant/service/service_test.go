@@ -174,3 +174,13 @@ func TestTokensOutliveTheStart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// People can't sign up where nothing can send them mail.
+func TestSignupWantsMail(t *testing.T) {
+	t.Parallel()
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: config().Schema}), servicetest.NewIssuer(t)
+	environ := append(servicetest.Settings(db.RuntimeURL, is), "SIGNUP=on", "LOG_LEVEL=error")
+	if _, err := service.Open(t.Context(), config(), environ); err == nil || !strings.Contains(err.Error(), "MAIL_URL") {
+		t.Errorf("%v", err)
+	}
+}

@@ -47,7 +47,16 @@ func TestEverySettingErrorIsReportedAtOnceWithoutItsValue(t *testing.T) {
 		"half an issuer":                        {[]string{"ISSUER=https://id.example"}, []string{"AUDIENCE and JWKS_URL must be set too"}},
 		"a release that ends between two beats": {[]string{"RELEASE_HEARTBEAT=40s"}, []string{"RELEASE_EXPIRY must be at least twice"}},
 		"no time at all":                        {[]string{"RELEASE_HEARTBEAT=0s", "RELEASE_EXPIRY=-1s"}, []string{"RELEASE_HEARTBEAT must", "RELEASE_EXPIRY must"}},
-		"owner alone":                           {[]string{"DATABASE_OWNER_URL=postgres://own@db/main"}, []string{"DATABASE_URL is not"}},
+		"operators without anything": {
+			[]string{"DATABASE_URL=postgres://app@db/main", "OPERATOR_ADDR=9090"},
+			[]string{"OPERATOR_ADDR must be host:port", "OPERATOR_KEYS must be set along", "bailiwick operator-key NAME", "DATABASE_OWNER_URL must be set along with OPERATOR_ADDR"},
+		},
+		"sign-up": {
+			[]string{"SIGNUP=s3cret", "SIGNUP_LINK=https://s3cret.example", "SIGNUP_EXPIRY=0s", "SIGNUP_ADDRESS_LIMIT=s3cret", "SIGNUP_EMAIL_LIMIT=3", "MAIL_URL=smtp://s3cret:s3cret@", "OPERATOR_KEYS=ann:s3cret", "AUTO_PURGE=s3cret"},
+			[]string{"SIGNUP can't be read as on or off", "SIGNUP_EXPIRY must", "SIGNUP_ADDRESS_LIMIT: limit: want times/duration", "SIGNUP_EMAIL_LIMIT", "MAIL_URL: want smtp://", "OPERATOR_KEYS: entry 1", "AUTO_PURGE can't be read as true or false"},
+		},
+		"a link that leads nowhere": {[]string{"SIGNUP_LINK=https://app.example"}, []string{"SIGNUP_LINK must hold {token}"}},
+		"owner alone":               {[]string{"DATABASE_OWNER_URL=postgres://own@db/main"}, []string{"DATABASE_URL is not"}},
 		"all of them": {
 			[]string{
 				"ADDR=s3cret", "PORT=s3cret", "DATABASE_URL=mysql://s3cret@db", "DATABASE_OWNER_URL=postgres://db:s3cret", "DATABASE_MAX_CONNS=s3cret",

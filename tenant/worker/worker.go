@@ -79,7 +79,7 @@ func (w *Worker) Wake() {
 }
 
 // Stop lets the jobs end what they are at, for as long as grace, then cancels
-// them, and waits until all have ended.
+// them, and waits until all have ended. It may be called more than once.
 func (w *Worker) Stop(grace time.Duration) {
 	w.once.Do(func() { close(w.stop) })
 	timer := time.AfterFunc(grace, w.cancel)
