@@ -18,7 +18,7 @@ type ids struct{ provider, scan, finding, resource, report, user, role, invitati
 
 func TestEveryOperationForTwoTenants(t *testing.T) {
 	t.Parallel()
-	service := newConfigured(t)
+	service, mail := newMailed(t)
 	doc, err := api.GetSpec()
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +32,7 @@ func TestEveryOperationForTwoTenants(t *testing.T) {
 	for i := range left {
 		c := &apiClient{service: service, tenant: i, router: router, used: used}
 		left[i] = c.walk(t)
+		c.signUp(t, mail)
 	}
 	// Attack 26: another tenant's ids are as absent as ids that never were.
 	for i := range left {

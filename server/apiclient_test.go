@@ -24,6 +24,7 @@ type apiClient struct {
 	tenant  int
 	router  routers.Router
 	used    map[string]bool
+	signup  string // The token of the sign-up that is looked at.
 }
 
 // call sends a request and wants a status. An answer without a body is nil.
@@ -40,6 +41,9 @@ func (c *apiClient) call(t *testing.T, method, path string, body any, want int) 
 	r.Header.Set("Authorization", "Bearer "+c.service.token(t, c.tenant))
 	if body != nil {
 		r.Header.Set("Content-Type", mediaType(method, body))
+	}
+	if c.signup != "" {
+		r.Header.Set("Signup-Token", c.signup)
 	}
 	res, err := c.service.client().Do(r)
 	if err != nil {
