@@ -48,13 +48,13 @@ func (c custom) GetSignup(ctx context.Context, _ *publicdb.Queries, req api.GetS
 func toSignup(s signup.Signup) api.Signup {
 	out := api.Signup{
 		Id: [16]byte(s.ID), Slug: s.Slug, State: api.SignupState(s.State),
-		Host: nullable.NewNullNullable[string](), Reason: nullable.NewNullNullable[api.SignupReason](),
+		Host: nullable.NewNullNullable[string](), Reason: nullable.NewNullNullable[string](),
 	}
 	if s.Host != "" {
 		out.Host.Set(s.Host)
 	}
 	if s.Reason != "" {
-		out.Reason.Set(api.SignupReason(s.Reason))
+		out.Reason.Set(s.Reason)
 	}
 	return out
 }

@@ -379,27 +379,6 @@ func (e Severity) Valid() bool {
 	}
 }
 
-// Defines values for SignupReason.
-const (
-	PlanUnavailable SignupReason = "plan-unavailable"
-	Refused         SignupReason = "refused"
-	SlugTaken       SignupReason = "slug-taken"
-)
-
-// Valid indicates whether the value is a known member of the SignupReason enum.
-func (e SignupReason) Valid() bool {
-	switch e {
-	case PlanUnavailable:
-		return true
-	case Refused:
-		return true
-	case SlugTaken:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for SignupState.
 const (
 	SignupStateFailed       SignupState = "failed"
@@ -1696,9 +1675,9 @@ type Signup struct {
 	Host nullable.Nullable[string] `json:"host"`
 	Id   openapi_types.UUID        `json:"id"`
 
-	// Reason Why it failed.
-	Reason nullable.Nullable[SignupReason] `json:"reason"`
-	Slug   string                          `json:"slug"`
+	// Reason Why it failed: slug-taken, plan-unavailable or refused.
+	Reason nullable.Nullable[string] `json:"reason"`
+	Slug   string                    `json:"slug"`
 
 	// State Pending waits to be confirmed; a ready one has its tenant.
 	State SignupState `json:"state"`
@@ -1708,9 +1687,6 @@ type Signup struct {
 type SignupConfirmation struct {
 	Token string `json:"token"`
 }
-
-// SignupReason defines model for SignupReason.
-type SignupReason string
 
 // SignupReceipt defines model for SignupReceipt.
 type SignupReceipt struct {
