@@ -23,12 +23,12 @@ type settings struct {
 	Port uint16 `env:"PORT" help:"replaces the port of ADDR"`
 
 	DatabaseURL       string        `env:"DATABASE_URL"        help:"connection string of the runtime role; unset: an embedded PostgreSQL with demo tenants"`
-	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL"  help:"connection string of the owner role; set: the shared schema is installed at start"`
+	DatabaseOwnerURL  string        `env:"DATABASE_OWNER_URL"  help:"connection string of the owner role; set: the shared schema is installed at start, and a worker does what requests have asked for"`
 	DatabaseListenURL string        `env:"DATABASE_LISTEN_URL" help:"connection string of the runtime role past a transaction pooler, to hear of changes of tenants; unset: DATABASE_URL"`
-	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                                             help:"connections to the database at most, beside one for /readyz and one that listens"`
+	DatabaseMaxConns  int32         `env:"DATABASE_MAX_CONNS"  envDefault:"8"                                                                                                                           help:"connections to the database at most, beside one for /readyz and one that listens"`
 	DatabaseUnnamed   bool          `env:"DATABASE_UNNAMED"    help:"true behind a transaction pooler that knows no prepared statements"`
-	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                                                           help:"how long one statement of a tenant may run"`
-	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                                                            help:"how long answers of the registry are remembered; a change of a tenant is heard of at once, and served within 1s in any case"`
+	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT"   envDefault:"10s"                                                                                                                         help:"how long one statement of a tenant may run"`
+	TenantCacheExpiry time.Duration `env:"TENANT_CACHE_EXPIRY" envDefault:"5s"                                                                                                                          help:"how long answers of the registry are remembered; a change of a tenant is heard of at once, and served within 1s in any case"`
 
 	BaseDomain     string    `env:"BASE_DOMAIN"     help:"tenants are one label below it; localhost unless DATABASE_URL is set"`
 	APIHosts       hostNames `env:"API_HOSTS"       help:"hosts that name no tenant, beside BASE_DOMAIN, such as api.app.example"`
@@ -48,7 +48,7 @@ type settings struct {
 	MailURL mailURL `env:"MAIL_URL" help:"smtp://user:password@host:587?from=service@app.example sends mail; unset in embedded mode: the log shows it"`
 
 	Signup             *onOff        `env:"SIGNUP"               help:"on lets people sign up for a tenant, which is made where DATABASE_OWNER_URL is set; unset: off with DATABASE_URL"`
-	SignupLink         string        `env:"SIGNUP_LINK"          help:"page where people confirm, with {token} in it; unset: the mail holds the token alone"`
+	SignupLink         string        `env:"SIGNUP_LINK"          help:"page where people confirm, with {token} and maybe {id} in it; unset: the mail holds the token alone"`
 	SignupExpiry       time.Duration `env:"SIGNUP_EXPIRY"        envDefault:"24h"                                                                                                        help:"how long a sign-up can be confirmed"`
 	SignupAddressLimit limit.Policy  `env:"SIGNUP_ADDRESS_LIMIT" envDefault:"10/1h"                                                                                                      help:"sign-ups of one client address, for each server"`
 	SignupEmailLimit   limit.Policy  `env:"SIGNUP_EMAIL_LIMIT"   envDefault:"3/1h"                                                                                                       help:"sign-ups for one e-mail address, for each server"`

@@ -46,7 +46,7 @@ const DefaultExpiry = 24 * time.Hour
 
 // perToken limits how often one client may come with tokens. It protects the
 // database; tokens can't be guessed.
-var perToken = limit.Policy{Quota: 60, Window: time.Minute}
+var perToken = limit.Policy{Quota: 600, Window: time.Minute}
 
 // Config is what a Desk works with.
 type Config struct {
@@ -58,8 +58,9 @@ type Config struct {
 	Mail mail.Sender
 	// BaseDomain is below which the tenants are.
 	BaseDomain string
-	// Link is the page where people confirm, with {token} in it, such as
-	// https://app.example/welcome#{token}. Empty sends the token alone.
+	// Link is the page where people confirm, with {token} in it and maybe {id}, the
+	// sign-up's, such as https://app.example/welcome#{token}. Empty sends the token
+	// alone.
 	Link string
 	// PerAddress and PerEmail limit the requests of one client address, and those
 	// for one e-mail address. Zero means DefaultPerAddress and DefaultPerEmail.
@@ -150,7 +151,7 @@ func (d *Desk) message(id tenant.ID, r Request, token string) mail.Message {
 	host := r.Slug + "." + d.config.BaseDomain
 	proof := "Your token is\n\n" + token
 	if d.config.Link != "" {
-		proof = "To confirm, open\n\n" + strings.ReplaceAll(d.config.Link, "{token}", token)
+		proof = "To confirm, open\n\n" + strings.NewReplacer("{token}", token, "{id}", id.String()).Replace(d.config.Link)
 	}
 	return mail.Message{
 		ID: "signup-" + id.String(), To: r.Email, Subject: "Confirm " + host,

@@ -322,14 +322,14 @@ func TestNoDesk(t *testing.T) {
 
 func TestMailCantBeSent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *signup.Config) { c.Link = "https://app.example/welcome#{token}" })
+	w := newWorld(t, func(c *signup.Config) { c.Link = "https://app.example/welcome/{id}#{token}" })
 	w.inbox.err = fmt.Errorf("550 s3cret")
 	err := w.Request(t.Context(), signup.Request{Slug: "initech", Email: "peter@initech.example", Plan: "team"})
 	problem, header := rest.ProblemOf(err)
 	if problem.Status != 503 || header.Get("Retry-After") == "" || strings.Contains(problem.Detail, "s3cret") {
 		t.Errorf("%+v %v", problem, header)
 	}
-	if text := w.inbox.mail[0].Text; !regexp.MustCompile(`(?m)^https://app\.example/welcome#[A-Za-z0-9_-]{43}$`).MatchString(text) {
+	if text := w.inbox.mail[0].Text; !regexp.MustCompile(`(?m)^https://app\.example/welcome/[0-9a-f-]{36}#[A-Za-z0-9_-]{43}$`).MatchString(text) {
 		t.Errorf("no link in %s", text)
 	}
 }
