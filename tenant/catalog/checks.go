@@ -189,4 +189,13 @@ var checks = []check{
 			return err
 		},
 	},
+	{
+		kind: TroubleWaitingSignups,
+		sql: `SELECT '', '', format('%s confirmed sign-ups have no tenant, since %s%s', count(*), min(s.confirmed_at),
+				coalesce(', the last error: ' || max(s.last_error), '')), false
+			FROM bailiwick.signups AS s, given
+			WHERE s.confirmed_at < pg_catalog.now() - pg_catalog.make_interval(secs => given.late) AND s.tenant_id IS NULL AND s.error IS NULL
+			HAVING count(*) > 0`,
+		byHand: "see that a service runs with DATABASE_OWNER_URL, whose worker makes the tenants",
+	},
 }

@@ -15,7 +15,7 @@ type Trouble struct {
 	// Kind is one of the constants Trouble...
 	Kind string `json:"kind"`
 	// Schema is the tenant's, also where the registry has no such tenant; Slug is
-	// empty there.
+	// empty there. Both are empty for what is of no single tenant.
 	Schema string `json:"schema"`
 	Slug   string `json:"slug,omitempty"`
 	// Message says what is wrong.
@@ -54,6 +54,8 @@ const (
 	// TroubleUndelivered are events that a hook has failed to take in, or that
 	// nobody delivers.
 	TroubleUndelivered = "undelivered"
+	// TroubleWaitingSignups are confirmed sign-ups whose tenants nobody makes.
+	TroubleWaitingSignups = "waiting-signups"
 )
 
 // late is how long an event may wait for its first attempt.

@@ -3,6 +3,7 @@ package signup_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -153,6 +154,39 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	if got := w.look(t, s.ID, token); got.State != signup.Ready {
 		t.Errorf("%+v", got)
 	}
+}
+
+// Doctor tells when nobody makes the tenants.
+func TestNobodyWorks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.confirmed(t, "initech")
+	if got := w.troubles(t); got != nil {
+		t.Errorf("at first: %v", got)
+	}
+	w.exec(t, "UPDATE bailiwick.signups SET confirmed_at = now() - interval '10 minutes', last_error = 'no room'")
+	if got := w.troubles(t); len(got) != 1 || !strings.Contains(got[0], "1 confirmed sign-ups") || !strings.Contains(got[0], "no room") {
+		t.Errorf("after ten minutes: %v", got)
+	}
+	w.work(t)
+	if got := w.troubles(t); got != nil {
+		t.Errorf("at last: %v", got)
+	}
+}
+
+// troubles are what Doctor says of sign-ups.
+func (w *world) troubles(t *testing.T) (messages []string) {
+	t.Helper()
+	all, err := w.Catalog.Doctor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trouble := range all {
+		if trouble.Kind == catalog.TroubleWaitingSignups {
+			messages = append(messages, trouble.Message)
+		}
+	}
+	return messages
 }
 
 // What nobody confirmed goes, and what ended long ago.
