@@ -211,6 +211,15 @@ func (r *Resolver) read(ctx context.Context, query, arg string) (route tenant.Ro
 	return route, err
 }
 
+// Shows tells whether a token is that of a host's proven claim, whatever the state
+// of its tenant. It asks each time.
+func (r *Resolver) Shows(ctx context.Context, host, token string) (bool, error) {
+	var shown bool
+	err := r.db.Public().QueryRow(ctx, `SELECT EXISTS (
+		SELECT FROM bailiwick.domains d WHERE d.host = $1 AND d.token = $2 AND d.verified_at IS NOT NULL)`, host, token).Scan(&shown)
+	return shown, wrap(err, "look for the claim to "+host)
+}
+
 func notFound(name fmt.Stringer) error {
 	return failf(tenant.CodeNotFound, "there is no active tenant of %s: %w", name, pgx.ErrNoRows)
 }

@@ -38,10 +38,14 @@ func (s *settings) ServesDocs() bool { return s.docs() }
 // Keys are those of SECRET_KEYS, as a text that shows no key.
 func (s *settings) Keys() string { return s.SecretKeys.ring.String() }
 
-// NewIdentity gives the authentication of a service by an issuer's tokens.
-func NewIdentity(ctx context.Context, base string, proxies []netip.Prefix, issuer, audience, keys string, r *catalog.Resolver) func(*http.Request, rest.Operation) (context.Context, error) {
+// NewIdentity gives the authentication of a service by an issuer's tokens; from is
+// TENANT_FROM.
+func NewIdentity(ctx context.Context, base, from string, proxies []netip.Prefix, issuer, audience, keys string, r *catalog.Resolver) func(*http.Request, rest.Operation) (context.Context, error) {
 	s := &settings{Issuer: issuer, Audience: audience, JWKSURL: keys, TenantClaim: "tenant",
-		BaseDomain: base, TrustedProxies: proxies, TenantFrom: sources{subdomain: true}}
+		BaseDomain: base, TrustedProxies: proxies, TenantHeader: "X-Tenant", TenantPath: "/t/", APIHosts: hostNames{"api.app.example"}}
+	if err := s.TenantFrom.UnmarshalText([]byte(from)); err != nil {
+		panic(err)
+	}
 	id := &authenticator{
 		routing:     newRouting(s, r),
 		credentials: &credentials{tokens: newRemoteTokens(ctx, s)},

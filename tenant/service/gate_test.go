@@ -73,9 +73,15 @@ type gate struct {
 
 func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
 	t.Helper()
+	return newGateFrom(t, "subdomain", proxies...)
+}
+
+// newGateFrom is a gate with a TENANT_FROM.
+func newGateFrom(t *testing.T, from string, proxies ...netip.Prefix) *gate {
+	t.Helper()
 	g := &gate{issuer: servicetest.NewIssuer(t), counter: &counter{}}
 	g.DB = tenanttest.New(t, tenanttest.Options{Config: tenant.Config{Tracer: g.counter}})
-	authenticate := service.NewIdentity(t.Context(), "app.example", proxies, servicetest.IssuerName, servicetest.Audience, g.issuer.URL,
+	authenticate := service.NewIdentity(t.Context(), "app.example", from, proxies, servicetest.IssuerName, servicetest.Audience, g.issuer.URL,
 		catalog.NewResolver(g.DB.DB, 0))
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(identityDocument))
 	if err != nil {
@@ -84,6 +90,9 @@ func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
 	api, err := rest.Wrap(doc, rest.Options{Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}, http.HandlerFunc(g.whoami))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(from, "path") {
+		api = tenant.PathPrefix("/t/").Strip(api)
 	}
 	g.Server = httptest.NewServer(service.WithHealth(g.DB.DB, slog.New(slog.DiscardHandler), api))
 	t.Cleanup(g.Close)

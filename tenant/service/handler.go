@@ -15,11 +15,12 @@ import (
 // newHandler puts the API behind this service's identity, and around it what
 // is the same for every API: from the outside in, the headers of every answer,
 // probes, CORS, the document's pages, compression.
-func (s *Service) newHandler(r router, probe pinger) error {
+func (s *Service) newHandler(r registry, probe pinger) error {
 	id := &authenticator{
 		routing:     newRouting(s.settings, r),
 		credentials: &credentials{tokens: s.tokens},
 	}
+	s.tlsAsk = id.routing.tlsAsk()
 	s.backend.Options = rest.Options{
 		Authenticate: id.authenticate,
 		MaxBody:      s.settings.MaxBody,
@@ -43,6 +44,9 @@ func (s *Service) newHandler(r router, probe pinger) error {
 	api = withCORS(&s.settings.CORSOrigins, api)
 	if s.settings.TenantFrom.path {
 		api = tenant.PathPrefix(s.settings.TenantPath).Strip(api)
+	}
+	if s.settings.TenantFrom.domain {
+		api = id.routing.withProofs(r, api)
 	}
 	s.handler = withHealth(probe, s.cfg.Logger, api)
 	return nil

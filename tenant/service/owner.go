@@ -72,7 +72,7 @@ func (s *Service) openOwner(ctx context.Context) error {
 	s.closers = append(s.closers, func() error { pool.Close(); return nil })
 	cat, err := catalog.Open(ctx, catalog.Config{
 		URL: url, RuntimeRole: runtime, Schema: s.cfg.Schema, Hooks: s.cfg.Hooks,
-		Domains: catalog.DomainConfig{Base: s.settings.BaseDomain},
+		Domains: s.settings.domainConfig(),
 	})
 	if err != nil {
 		return fmt.Errorf("open the catalog: %w", err)

@@ -32,20 +32,37 @@ type endpoint struct {
 	handler  http.Handler
 }
 
-// listenAll listens for the API and, where that is asked for, for operators.
+// Names of endpoints other than the API.
+const (
+	operatorEndpoint = "operator"
+	tlsAskEndpoint   = "tls-ask"
+)
+
+// listenAll listens for the API, which comes first, and, where that is asked for,
+// for operators and for what a proxy asks.
 func listenAll(ctx context.Context, s *settings) ([]endpoint, error) {
-	listener, err := listen(ctx, "ADDR", s.Addr)
-	if err != nil {
-		return nil, err
+	var all []endpoint
+	for _, e := range []struct{ name, setting, address string }{
+		{"", "ADDR", s.Addr}, {operatorEndpoint, "OPERATOR_ADDR", s.OperatorAddr}, {tlsAskEndpoint, "TLS_ASK_ADDR", s.TLSAskAddr},
+	} {
+		if e.address == "" {
+			continue
+		}
+		listener, err := listen(ctx, e.setting, e.address)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(all))
+		}
+		all = append(all, endpoint{name: e.name, listener: listener})
 	}
-	api := endpoint{listener: listener}
-	if s.OperatorAddr == "" {
-		return []endpoint{api}, nil
+	return all, nil
+}
+
+// handle gives each endpoint its handler.
+func (s *Service) handle(endpoints []endpoint) {
+	handlers := map[string]http.Handler{"": s.handler, operatorEndpoint: s.operator, tlsAskEndpoint: s.tlsAsk}
+	for i := range endpoints {
+		endpoints[i].handler = handlers[endpoints[i].name]
 	}
-	if listener, err = listen(ctx, "OPERATOR_ADDR", s.OperatorAddr); err != nil {
-		return nil, errors.Join(err, api.listener.Close())
-	}
-	return []endpoint{api, {name: "operator", listener: listener}}, nil
 }
 
 func closeAll(endpoints []endpoint) error {

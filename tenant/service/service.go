@@ -166,10 +166,7 @@ func Run(ctx context.Context, cfg Config, p Process) (err error) {
 	if err := service.announce(p.Stdout, endpoints[0].listener.Addr().String()); err != nil {
 		return errors.Join(err, closeAll(endpoints))
 	}
-	endpoints[0].handler = service.Handler()
-	if len(endpoints) > 1 {
-		endpoints[1].handler = service.Operator()
-	}
+	service.handle(endpoints)
 	return serve(ctx, s, cfg.Logger, endpoints...)
 }
 
@@ -179,6 +176,7 @@ type Service struct {
 	settings *settings
 	backend  Backend
 	handler  http.Handler
+	tlsAsk   http.Handler
 	tokens   *tokens
 	closers  []func() error
 	// local is set in embedded mode.

@@ -36,6 +36,9 @@ type settings struct {
 	TenantHeader   string    `env:"TENANT_HEADER"   envDefault:"X-Tenant"                                                                                                     help:"header in which TRUSTED_PROXIES tell the tenant's slug"`
 	TenantPath     string    `env:"TENANT_PATH"     envDefault:"/t/"                                                                                                          help:"what stands in front of the tenant's slug in paths"`
 	TrustedProxies networks  `env:"TRUSTED_PROXIES" help:"networks whose X-Forwarded-Host, X-Forwarded-For and TENANT_HEADER count, such as 10.0.0.0/8,fd00::/8; unset: none"`
+	DomainResolver string    `env:"DOMAIN_RESOLVER" help:"DNS server that custom domains are looked up at, such as 192.0.2.53:53; unset: the system's"`
+	DomainPrivate  bool      `env:"DOMAIN_PRIVATE"  help:"true where custom domains may have private addresses"`
+	TLSAskAddr     string    `env:"TLS_ASK_ADDR"    help:"address for a proxy alone, such as 127.0.0.1:8081, to ask for which hosts it may get certificates; unset: none"`
 	CORSOrigins    origins   `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
 	Docs           *bool     `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
 

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -69,6 +70,11 @@ func (s *settings) checkRouting() []error {
 	}
 	if s.TenantPath == "/" || !pathPrefix.MatchString(s.TenantPath) {
 		errs = append(errs, errors.New("TENANT_PATH must be a path that begins and ends with a slash, such as /t/"))
+	}
+	for _, address := range [][2]string{{"DOMAIN_RESOLVER", s.DomainResolver}, {"TLS_ASK_ADDR", s.TLSAskAddr}} {
+		if _, port, err := net.SplitHostPort(address[1]); address[1] != "" && (err != nil || port == "") {
+			errs = append(errs, fmt.Errorf("%s must be host:port, such as 127.0.0.1:8081", address[0]))
+		}
 	}
 	return errs
 }

@@ -1,0 +1,86 @@
+package service
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/domains"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+)
+
+// tlsAllowed is where a proxy asks whether it may get a certificate for a host.
+const tlsAllowed = domains.Path + "tls-allowed"
+
+// domainConfig says how custom domains are proven.
+func (s *settings) domainConfig() catalog.DomainConfig {
+	return catalog.DomainConfig{
+		Base:   s.BaseDomain,
+		Prover: &domains.Prover{Resolver: s.DomainResolver, Private: s.DomainPrivate},
+	}
+}
+
+// registry is what routing and custom domains ask.
+type registry interface {
+	router
+	Shows(ctx context.Context, host, token string) (bool, error)
+}
+
+// withProofs shows the tokens of custom domains that are proven, so that they can
+// be proven anew.
+func (ro *routing) withProofs(r registry, api http.Handler) http.Handler {
+	proofs := domains.Answer(func(req *http.Request, token string) bool {
+		name, err := ro.hosts.CustomDomain().Resolve(req)
+		if err != nil || name.Domain == "" {
+			return false
+		}
+		shown, err := r.Shows(req.Context(), name.Domain, token)
+		return err == nil && shown
+	}, api)
+	mux := http.NewServeMux()
+	mux.Handle("GET "+domains.Path+"{token}", proofs)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, pattern := mux.Handler(r); pattern != "" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// tlsAsk tells a proxy for which hosts it may get certificates: 200 for those that
+// are routed at this moment, and for the service's own, 404 for all others. It
+// answers whoever asks, and so belongs on a listener that only the proxy can reach:
+// on the public one it would tell which tenants exist.
+func (ro *routing) tlsAsk() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+tlsAllowed, func(w http.ResponseWriter, r *http.Request) {
+		allowed, err := ro.routed(r.Context(), r.URL.Query().Get("domain"))
+		switch {
+		case err != nil:
+			rest.WriteError(w, r, err)
+		case !allowed:
+			rest.WriteError(w, r, notFound(nil))
+		default:
+			w.WriteHeader(http.StatusOK)
+		}
+	})
+	return mux
+}
+
+// routed tells whether requests for a host would be served.
+func (ro *routing) routed(ctx context.Context, host string) (bool, error) {
+	if ro.hosts.IsOwn(host) {
+		return true, nil
+	}
+	name, err := ro.byHost().Resolve(&http.Request{Host: host, URL: &url.URL{}})
+	if err != nil || name.IsZero() {
+		return false, nil //nolint:nilerr // What can't be a tenant's host is not one.
+	}
+	if _, err = ro.router.Route(ctx, name); tenant.CodeOf(err) == tenant.CodeNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
