@@ -52,7 +52,7 @@ func (p *Prover) byHTTP(ctx context.Context, host, token string) error {
 	switch {
 	case res.StatusCode != http.StatusOK:
 		return fmt.Errorf("%s answers %d", host, res.StatusCode)
-	case strings.TrimSpace(string(body)) != token:
+	case len(body) > maxAnswer || strings.TrimSpace(string(body)) != token:
 		return fmt.Errorf("what %s answers is not the token", host)
 	}
 	return nil
