@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/service"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
@@ -41,17 +43,27 @@ func TestJobsAndHooks(t *testing.T) {
 	if role := <-ran; role != "bailiwick_owner" {
 		t.Errorf("the job runs as %s", role)
 	}
-	eventually(t, "the hook is known", func() bool {
-		if _, err := db.Catalog.Suspend(t.Context(), catalog.Ref{ID: db.Tenants[0].ID}, ""); err != nil {
+	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	eventually(t, "the hook is known", func() (known bool) { // It hears of steps from then on.
+		if err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM bailiwick.hooks WHERE name = 'bucket')").Scan(&known); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Catalog.Resume(t.Context(), catalog.Ref{ID: db.Tenants[0].ID}); err != nil {
-			t.Fatal(err)
-		}
-		return len(told) > 0
+		return known
 	})
-	if first := <-told; first != "suspend acme" {
-		t.Errorf("told first of %s", first)
+	if _, err := db.Catalog.Suspend(t.Context(), catalog.Ref{ID: db.Tenants[0].ID}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Catalog.Resume(t.Context(), catalog.Ref{ID: db.Tenants[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"suspend acme", "resume acme"} {
+		if got := <-told; got != want {
+			t.Errorf("told of %s instead of %s", got, want)
+		}
 	}
 	p.Stop(t)
 }
