@@ -6,7 +6,7 @@
 // of a token against that of the request, asks the project's [Members], and
 // leaves to tenant/rest what an operation wants.
 //
-// It imports the standard library, go-jose, and packages tenant and
+// It imports the standard library, go-jose, golang.org/x/sync, and packages tenant and
 // tenant/keyring.
 package identity
 
@@ -36,7 +36,7 @@ type Key struct {
 
 	// ID is the project's own, by which [Members.KeyUsed] finds it again.
 	ID string
-	// Hash is [HashSecret] of the key's secret part. The secret is not kept.
+	// Hash is [APIKey.Hash]. The secret is not kept.
 	Hash []byte
 	// CreatedAt is when it was made: a key from before its tenant's not_before is
 	// dead.
