@@ -1,6 +1,6 @@
 // Package schema holds the desired state of the database as SQL texts: the
-// shared schema, the schema of every tenant, and the rows that the shared
-// schema starts with.
+// shared schema, the schema of every tenant, and the rows that each of them
+// starts with.
 //
 // It imports nothing but embed.
 package schema
@@ -23,3 +23,8 @@ var Tenant string
 //
 //go:embed seed.sql
 var Seed string
+
+// TenantSeed fills the schema of a new tenant: the built-in roles and its owner.
+//
+//go:embed tenant_seed.sql
+var TenantSeed string

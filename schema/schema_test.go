@@ -216,13 +216,23 @@ func TestAPIKeysAreFoundWhileTheyLive(t *testing.T) {
 	key := must[tenantdb.CreateAPIKeyRow](t)(q.CreateAPIKey(t.Context(), tenantdb.CreateAPIKeyParams{
 		UserID: ann, Name: "ci", Prefix: "bw_1", SecretHash: hash[:], Permissions: []tenantdb.Permission{tenantdb.PermissionManageScans},
 	}))
-	used := must[tenantdb.UseAPIKeyRow](t)(q.UseAPIKey(t.Context(), "bw_1"))
-	if used.Email != "Ann@acme.example" || !cmp.Equal(used.SecretHash, hash[:]) || !cmp.Equal(used.Permissions, key.Permissions) {
-		t.Errorf("used key: %+v", used)
+	if found := must[tenantdb.FindAPIKeyRow](t)(q.FindAPIKey(t.Context(), "bw_1")); len(found.Permissions) != 0 {
+		t.Errorf("the key may do what its user may not: %v", found.Permissions)
+	}
+	must[int64](t)(q.GrantRole(t.Context(), tenantdb.GrantRoleParams{UserID: ann, RoleID: 1}))
+	found := must[tenantdb.FindAPIKeyRow](t)(q.FindAPIKey(t.Context(), "bw_1"))
+	if found.Email != "Ann@acme.example" || !cmp.Equal(found.SecretHash, hash[:]) || !cmp.Equal(found.Permissions, key.Permissions) || found.LastUsedAt != nil {
+		t.Errorf("found key: %+v", found)
+	}
+	if err := q.NoteAPIKeyUse(t.Context(), key.ID); err != nil {
+		t.Error(err)
+	}
+	if found = must[tenantdb.FindAPIKeyRow](t)(q.FindAPIKey(t.Context(), "bw_1")); found.LastUsedAt == nil {
+		t.Error("its use is not noted")
 	}
 	must[int64](t)(q.RevokeAPIKey(t.Context(), key.ID))
-	if _, err := q.UseAPIKey(t.Context(), "bw_1"); tenant.CodeOf(err) != tenant.CodeNotFound {
-		t.Errorf("use a revoked key: %v", err)
+	if _, err := q.FindAPIKey(t.Context(), "bw_1"); tenant.CodeOf(err) != tenant.CodeNotFound {
+		t.Errorf("find a revoked key: %v", err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 )
 
 // subscription is absent until somebody bills the tenant.
@@ -31,13 +33,13 @@ func (c *apiClient) people(t *testing.T, id *ids) {
 		t.Errorf("role: %v", role)
 	}
 	roleID := last(id.role)
-	body := object{"email": "alice@example.org", "role_id": json.Number(roleID), "valid_for": "P3D"}
+	body := object{"email": "carol@example.org", "role_id": json.Number(roleID), "valid_for": "P3D"}
 	invited := c.call(t, "POST", "/v1/invitations", body, 201)
 	c.call(t, "POST", "/v1/invitations", body, 409)
 	c.call(t, "DELETE", id.role, nil, 409) // Somebody is invited to it.
 	c.call(t, "POST", "/v1/accepted-invitations", object{"token": strings.Repeat("x", 43), "display_name": "Eve"}, 404)
-	member := c.call(t, "POST", "/v1/accepted-invitations", object{"token": invited["token"], "display_name": "Alice"}, 200)
-	c.call(t, "POST", "/v1/accepted-invitations", object{"token": invited["token"], "display_name": "Alice"}, 404)
+	member := c.call(t, "POST", "/v1/accepted-invitations", object{"token": invited["token"], "display_name": "Carol"}, 200)
+	c.call(t, "POST", "/v1/accepted-invitations", object{"token": invited["token"], "display_name": "Carol"}, 404)
 	id.user = at(t, "/v1/users", member)
 	accepted := items(t, c.call(t, "GET", "/v1/invitations?state=accepted", nil, 200))
 	if len(accepted) != 1 || accepted[0]["role"] != "responder" {
@@ -50,15 +52,15 @@ func (c *apiClient) people(t *testing.T, id *ids) {
 		t.Fatal("no invitation in the answer")
 	}
 	id.invitation = at(t, "/v1/invitations", second)
-	if me := c.call(t, "GET", "/v1/me", nil, 200); me["id"] != member["id"] || !reflect.DeepEqual(me["permissions"], []any{"view_findings"}) {
+	if me := c.call(t, "GET", "/v1/me", nil, 200); me["email"] != servicetest.Subject || !reflect.DeepEqual(me["roles"], []any{"owner"}) {
 		t.Errorf("me: %v", me)
 	}
-	if users := items(t, c.call(t, "GET", "/v1/users?active=true", nil, 200)); len(users) != 1 {
+	if users := items(t, c.call(t, "GET", "/v1/users?active=true", nil, 200)); len(users) != 2 {
 		t.Errorf("users: %v", users)
 	}
 	c.call(t, "GET", id.user, nil, 200)
 	c.call(t, "PATCH", id.user, object{"display_name": " "}, 422)
-	c.call(t, "PATCH", id.user, object{"display_name": "Alice B."}, 200)
+	c.call(t, "PATCH", id.user, object{"display_name": "Carol B."}, 200)
 	c.call(t, "PUT", id.user+"/roles/"+roleID, nil, 204)
 	c.call(t, "PUT", id.user+"/roles/4711", nil, 404)
 	if roles := items(t, c.call(t, "GET", id.user+"/roles", nil, 200)); len(roles) != 1 {

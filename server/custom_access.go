@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -63,20 +63,16 @@ func (custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api
 	}, nil
 }
 
-// apiKeyPurpose is what the secrets of API keys are hashed for.
-const apiKeyPurpose = "api_keys.secret_hash"
-
 var errNotPermitted = errors.New("must be permitted to the user")
 
 // CreateAPIKey makes a key that can do no more than its user. Only its public
 // part and a keyed hash of the rest are stored.
 func (c custom) CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error) {
 	var in, out rest.Fields
-	secret := newSecret()
+	of, _ := tenant.FromContext(ctx)
+	key := identity.NewAPIKey(c.keys, of.ID)
 	params := tenantdb.CreateAPIKeyParams{
-		UserID: req.Body.UserId, Name: req.Body.Name,
-		Prefix:      "bw_" + strings.ToLower(rand.Text()[:12]),
-		SecretHash:  c.keys.Hash(apiKeyPurpose, []byte(secret)),
+		UserID: req.Body.UserId, Name: req.Body.Name, Prefix: key.Prefix, SecretHash: key.Hash(c.keys),
 		Permissions: labels[tenantdb.Permission](req.Body.Permissions),
 		ExpiresAt:   rest.Take(&in, "body.expires_at", optionalUTC, pointer(req.Body.ExpiresAt)),
 	}
@@ -107,7 +103,7 @@ func (c custom) CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.C
 	if err != nil {
 		return nil, err
 	}
-	body := api.CreatedAPIKey{Key: created.Prefix + "." + secret, ApiKey: handlers.ToAPIKeyFromCreateAPIKeyRow(&out, created)}
+	body := api.CreatedAPIKey{Key: key.String(), ApiKey: handlers.ToAPIKeyFromCreateAPIKeyRow(&out, created)}
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}

@@ -150,11 +150,9 @@ func newDemo(slug string, now time.Time, checks []demoCheck) *demo {
 	return d
 }
 
-// people are named after the tenant, so that a reader sees whose data it is.
+// people are named after the tenant, so that a reader sees whose data it is. The
+// built-in roles are there already, by schema/tenant_seed.sql.
 func (d *demo) people() {
-	d.roles.add("owner", "Everything.", "{manage_users,manage_providers,manage_scans,manage_findings,view_findings,export_reports}", "true")
-	d.roles.add("analyst", "Works on findings.", "{manage_scans,manage_findings,view_findings,export_reports}", "true")
-	d.roles.add("auditor", "Reads only.", "{view_findings,export_reports}", "true")
 	d.roles.add("payments team", "", "{view_findings,manage_findings}", "false")
 	names := map[string][]string{
 		acme:   {"Wile Ellis", "Ada Runner", "Noor Jansen"},

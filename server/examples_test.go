@@ -24,6 +24,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
+	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -89,12 +90,20 @@ func TestProblemsAreReal(t *testing.T) {
 	}
 }
 
-// newExampleService answers for one tenant, to its analyst.
+// permissions are all that there are.
+var permissions = []tenantdb.Permission{
+	tenantdb.PermissionManageUsers, tenantdb.PermissionManageProviders, tenantdb.PermissionManageScans,
+	tenantdb.PermissionManageFindings, tenantdb.PermissionViewFindings, tenantdb.PermissionExportReports,
+}
+
+// newExampleService answers for one tenant, to its owner in the analyst's name.
 func newExampleService(t *testing.T, db *tenanttest.DB, of tenant.Tenant) http.Handler {
 	t.Helper()
 	h, err := handlers.New(handlers.Config{DB: db.DB, Custom: newCustom(demoKeys, newExampleDesk(t, db)), Options: rest.Options{
+		Scoped: true,
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
-			return rest.WithSubject(tenant.NewContext(r.Context(), of), "analyst@acme.example"), nil
+			ctx := rest.WithScopes(tenant.NewContext(r.Context(), of), labels[string](permissions))
+			return rest.WithSubject(ctx, "analyst@acme.example"), nil
 		},
 		Keys:   demoKeys,
 		Logger: slog.New(slog.DiscardHandler),

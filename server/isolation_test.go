@@ -66,8 +66,9 @@ func throughHandler(ctx context.Context, db *tenant.DB, t tenant.Tenant, inTx bo
 	}}
 	api, newErr := handlers.New(handlers.Config{DB: db, Custom: custom, Options: rest.Options{
 		Logger: slog.New(slog.DiscardHandler),
+		Scoped: true,
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
-			return tenant.NewContext(r.Context(), t), nil
+			return rest.WithScopes(tenant.NewContext(r.Context(), t), []string{"view_findings"}), nil
 		},
 	}})
 	if newErr != nil {

@@ -27,7 +27,8 @@ func main() { service.Main(config()) }
 
 func config() service.Config {
 	return service.Config{
-		Schema:  catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
+		Schema:  catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, TenantSeed: schema.TenantSeed, Seed: schema.Seed},
+		Members: members{},
 		OpenAPI: bailiwick.OpenAPI,
 		Demo: []service.DemoTenant{
 			{Slug: acme, Name: "Acme Corporation", Plan: "team", Seed: seedDemo},

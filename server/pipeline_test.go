@@ -36,8 +36,9 @@ func TestPipeline(t *testing.T) {
 	p.run(t, "go", "generate", "./...")
 	p.run(t, "go", "build", "-o", "watch", "./server")
 
-	db := tenanttest.New(t, tenanttest.Options{Schema: catalog.Schema{
-		Public: p.read(t, "schema/public.sql"), Tenant: p.read(t, "schema/tenant.sql"), Seed: p.read(t, "schema/seed.sql"),
+	db := tenanttest.New(t, tenanttest.Options{OwnerEmail: servicetest.Subject, Schema: catalog.Schema{
+		Public: p.read(t, "schema/public.sql"), Tenant: p.read(t, "schema/tenant.sql"),
+		TenantSeed: p.read(t, "schema/tenant_seed.sql"), Seed: p.read(t, "schema/seed.sql"),
 	}})
 	issuer := servicetest.NewIssuer(t)
 	s := p.serve(t, servicetest.Settings(db.RuntimeURL, issuer)...)

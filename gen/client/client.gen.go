@@ -1169,6 +1169,7 @@ type Problem struct {
 	// | `https://bailiwick.dev/problems/bad-request` | 400 | The request is malformed |
 	// | `https://bailiwick.dev/problems/unauthorized` | 401 | A valid token is required |
 	// | `https://bailiwick.dev/problems/forbidden` | 403 | This is not allowed |
+	// | `https://bailiwick.dev/problems/insufficient-scope` | 403 | The caller lacks a permission |
 	// | `https://bailiwick.dev/problems/not-found` | 404 | There is no such thing |
 	// | `https://bailiwick.dev/problems/method-not-allowed` | 405 | The method is not allowed here |
 	// | `https://bailiwick.dev/problems/conflict` | 409 | The request conflicts with what is stored |
@@ -2545,8 +2546,9 @@ type ClientInterface interface {
 
 	// AcceptInvitationWithBody Accept an invitation
 	//
-	// Makes the invited person a user with the role of the invitation. A token
-	// that is unknown, used, revoked or too old is 404.
+	// Makes the invited person a user with the role of the invitation. They are no
+	// member before, so that nothing but the token of the invitation is asked for. One
+	// that is unknown, used, revoked or too old is 404, all the same.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2555,8 +2557,9 @@ type ClientInterface interface {
 
 	// AcceptInvitation Accept an invitation
 	//
-	// Makes the invited person a user with the role of the invitation. A token
-	// that is unknown, used, revoked or too old is 404.
+	// Makes the invited person a user with the role of the invitation. They are no
+	// member before, so that nothing but the token of the invitation is asked for. One
+	// that is unknown, used, revoked or too old is 404, all the same.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2751,7 +2754,7 @@ type ClientInterface interface {
 	// GetMe Who the caller is
 	//
 	// The user of the caller's token, with the union of what their roles permit.
-	// The answer is 404 when the token's subject is no user of this tenant.
+	// Whoever is no active user of this tenant is answered 403, here as everywhere.
 	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3445,8 +3448,9 @@ type ClientInterface interface {
 
 // AcceptInvitationWithBody Accept an invitation
 //
-// Makes the invited person a user with the role of the invitation. A token
-// that is unknown, used, revoked or too old is 404.
+// Makes the invited person a user with the role of the invitation. They are no
+// member before, so that nothing but the token of the invitation is asked for. One
+// that is unknown, used, revoked or too old is 404, all the same.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3465,8 +3469,9 @@ func (c *Client) AcceptInvitationWithBody(ctx context.Context, contentType strin
 
 // AcceptInvitation Accept an invitation
 //
-// Makes the invited person a user with the role of the invitation. A token
-// that is unknown, used, revoked or too old is 404.
+// Makes the invited person a user with the role of the invitation. They are no
+// member before, so that nothing but the token of the invitation is asked for. One
+// that is unknown, used, revoked or too old is 404, all the same.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3891,7 +3896,7 @@ func (c *Client) GetInvitation(ctx context.Context, invitationId InvitationID, p
 // GetMe Who the caller is
 //
 // The user of the caller's token, with the union of what their roles permit.
-// The answer is 404 when the token's subject is no user of this tenant.
+// Whoever is no active user of this tenant is answered 403, here as everywhere.
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
 func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -10205,8 +10210,9 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptInvitationWithBodyWithResponse Accept an invitation
 	//
-	// Makes the invited person a user with the role of the invitation. A token
-	// that is unknown, used, revoked or too old is 404.
+	// Makes the invited person a user with the role of the invitation. They are no
+	// member before, so that nothing but the token of the invitation is asked for. One
+	// that is unknown, used, revoked or too old is 404, all the same.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10215,8 +10221,9 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptInvitationWithResponse Accept an invitation
 	//
-	// Makes the invited person a user with the role of the invitation. A token
-	// that is unknown, used, revoked or too old is 404.
+	// Makes the invited person a user with the role of the invitation. They are no
+	// member before, so that nothing but the token of the invitation is asked for. One
+	// that is unknown, used, revoked or too old is 404, all the same.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10439,7 +10446,7 @@ type ClientWithResponsesInterface interface {
 	// GetMeWithResponse Who the caller is
 	//
 	// The user of the caller's token, with the union of what their roles permit.
-	// The answer is 404 when the token's subject is no user of this tenant.
+	// Whoever is no active user of this tenant is answered 403, here as everywhere.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11249,10 +11256,6 @@ type AcceptInvitationResponse struct {
 	JSON200 *NewMember
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *BadRequest
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -11279,16 +11282,6 @@ func (r AcceptInvitationResponse) GetJSON200() *NewMember {
 // GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r AcceptInvitationResponse) GetApplicationproblemJSON400() *BadRequest {
 	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r AcceptInvitationResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r AcceptInvitationResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -20047,8 +20040,9 @@ func (r GetVersionResponse) ContentType() string {
 
 // AcceptInvitationWithBodyWithResponse Accept an invitation
 //
-// Makes the invited person a user with the role of the invitation. A token
-// that is unknown, used, revoked or too old is 404.
+// Makes the invited person a user with the role of the invitation. They are no
+// member before, so that nothing but the token of the invitation is asked for. One
+// that is unknown, used, revoked or too old is 404, all the same.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20063,8 +20057,9 @@ func (c *ClientWithResponses) AcceptInvitationWithBodyWithResponse(ctx context.C
 
 // AcceptInvitationWithResponse Accept an invitation
 //
-// Makes the invited person a user with the role of the invitation. A token
-// that is unknown, used, revoked or too old is 404.
+// Makes the invited person a user with the role of the invitation. They are no
+// member before, so that nothing but the token of the invitation is asked for. One
+// that is unknown, used, revoked or too old is 404, all the same.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20425,7 +20420,7 @@ func (c *ClientWithResponses) GetInvitationWithResponse(ctx context.Context, inv
 // GetMeWithResponse Who the caller is
 //
 // The user of the caller's token, with the union of what their roles permit.
-// The answer is 404 when the token's subject is no user of this tenant.
+// Whoever is no active user of this tenant is answered 403, here as everywhere.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21745,20 +21740,6 @@ func ParseAcceptInvitationResponse(rsp *http.Response) (*AcceptInvitationRespons
 			return nil, err
 		}
 		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound

@@ -57,7 +57,7 @@ func (q *Queries) bound() *sqlcgen.Queries {
 // AcceptInvitation turns a pending invitation into a user with the role, all
 // in one statement: without a pending invitation nothing happens.
 //
-// Query AcceptInvitation (:one), queries/tenant/access.sql:72.
+// Query AcceptInvitation (:one), queries/tenant/access.sql:77.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (AcceptInvitationRow, error) {
 	return q.bound().AcceptInvitation(ctx, arg)
 }
@@ -165,7 +165,7 @@ func (q *Queries) CountScans(ctx context.Context, arg CountScansParams) (int64, 
 
 // CountUsers runs the query of this name.
 //
-// Query CountUsers (:one), queries/tenant/users.sql:21.
+// Query CountUsers (:one), queries/tenant/users.sql:26.
 func (q *Queries) CountUsers(ctx context.Context, active *bool) (int64, error) {
 	return q.bound().CountUsers(ctx, active)
 }
@@ -179,7 +179,7 @@ func (q *Queries) CreateAPIKey(ctx context.Context, arg CreateAPIKeyParams) (Cre
 
 // CreateInvitation invites anew whoever did not come in time.
 //
-// Query CreateInvitation (:one), queries/tenant/access.sql:39.
+// Query CreateInvitation (:one), queries/tenant/access.sql:44.
 func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationParams) (uuid.UUID, error) {
 	return q.bound().CreateInvitation(ctx, arg)
 }
@@ -223,7 +223,7 @@ func (q *Queries) CreateScan(ctx context.Context, arg CreateScanParams) (Scan, e
 // DeactivateUser keeps the user, for the sake of what refers to them, and
 // revokes their keys.
 //
-// Query DeactivateUser (:execrows), queries/tenant/users.sql:54.
+// Query DeactivateUser (:execrows), queries/tenant/users.sql:59.
 func (q *Queries) DeactivateUser(ctx context.Context, userID uuid.UUID) (int64, error) {
 	return q.bound().DeactivateUser(ctx, userID)
 }
@@ -281,7 +281,7 @@ func (q *Queries) DeleteScanSummaries(ctx context.Context, scanID uuid.UUID) err
 
 // ExpireInvitations runs the query of this name.
 //
-// Query ExpireInvitations (:execrows), queries/tenant/access.sql:94.
+// Query ExpireInvitations (:execrows), queries/tenant/access.sql:99.
 func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
 	return q.bound().ExpireInvitations(ctx)
 }
@@ -293,6 +293,22 @@ func (q *Queries) FailScan(ctx context.Context, arg FailScanParams) (Scan, error
 	return q.bound().FailScan(ctx, arg)
 }
 
+// FindAPIKey looks a good key up by its public part, with what its user may still
+// do of what the key may. Its secret has not been looked at yet.
+//
+// Query FindAPIKey (:one), queries/tenant/access.sql:11.
+func (q *Queries) FindAPIKey(ctx context.Context, prefix string) (FindAPIKeyRow, error) {
+	return q.bound().FindAPIKey(ctx, prefix)
+}
+
+// FindMember tells whether somebody belongs to the tenant, and what their roles let
+// them do. It is asked at each request.
+//
+// Query FindMember (:one), queries/tenant/users.sql:10.
+func (q *Queries) FindMember(ctx context.Context, email string) (FindMemberRow, error) {
+	return q.bound().FindMember(ctx, email)
+}
+
 // FinishScan completes a scan and counts the resources that it saw.
 //
 // Query FinishScan (:one), queries/tenant/scans.sql:104.
@@ -302,7 +318,7 @@ func (q *Queries) FinishScan(ctx context.Context, scanID uuid.UUID) (Scan, error
 
 // GetAPIKey runs the query of this name.
 //
-// Query GetAPIKey (:one), queries/tenant/access.sql:20.
+// Query GetAPIKey (:one), queries/tenant/access.sql:25.
 func (q *Queries) GetAPIKey(ctx context.Context, apiKeyID int64) (GetAPIKeyRow, error) {
 	return q.bound().GetAPIKey(ctx, apiKeyID)
 }
@@ -332,7 +348,7 @@ func (q *Queries) GetFindingTotals(ctx context.Context, providerID *uuid.UUID) (
 
 // GetInvitation runs the query of this name.
 //
-// Query GetInvitation (:one), queries/tenant/access.sql:53.
+// Query GetInvitation (:one), queries/tenant/access.sql:58.
 func (q *Queries) GetInvitation(ctx context.Context, invitationID uuid.UUID) (CurrentInvitation, error) {
 	return q.bound().GetInvitation(ctx, invitationID)
 }
@@ -433,7 +449,7 @@ func (q *Queries) GetUser(ctx context.Context, userID uuid.UUID) (Member, error)
 
 // GetUserByEmail runs the query of this name.
 //
-// Query GetUserByEmail (:one), queries/tenant/users.sql:8.
+// Query GetUserByEmail (:one), queries/tenant/users.sql:13.
 func (q *Queries) GetUserByEmail(ctx context.Context, email string) (User, error) {
 	return q.bound().GetUserByEmail(ctx, email)
 }
@@ -469,7 +485,7 @@ func (q *Queries) LinkFindingResources(ctx context.Context, arg []LinkFindingRes
 
 // ListAPIKeys pages through the keys that were not revoked, latest first.
 //
-// Query ListAPIKeys (:many), queries/tenant/access.sql:26.
+// Query ListAPIKeys (:many), queries/tenant/access.sql:31.
 func (q *Queries) ListAPIKeys(ctx context.Context, arg ListAPIKeysParams) ([]ListAPIKeysRow, error) {
 	return q.bound().ListAPIKeys(ctx, arg)
 }
@@ -522,7 +538,7 @@ func (q *Queries) ListFindingsOfResources(ctx context.Context, arg []ListFinding
 
 // ListInvitations pages through the invitations, latest first.
 //
-// Query ListInvitations (:many), queries/tenant/access.sql:57.
+// Query ListInvitations (:many), queries/tenant/access.sql:62.
 func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams) ([]CurrentInvitation, error) {
 	return q.bound().ListInvitations(ctx, arg)
 }
@@ -667,7 +683,7 @@ func (q *Queries) ListUserRoles(ctx context.Context, userID uuid.UUID) ([]ListUs
 // ListUsers pages through the users in the order of their addresses, with
 // their roles.
 //
-// Query ListUsers (:many), queries/tenant/users.sql:13.
+// Query ListUsers (:many), queries/tenant/users.sql:18.
 func (q *Queries) ListUsers(ctx context.Context, arg ListUsersParams) ([]Member, error) {
 	return q.bound().ListUsers(ctx, arg)
 }
@@ -693,6 +709,13 @@ func (q *Queries) LockScan(ctx context.Context, scanID uuid.UUID) (LockScanRow, 
 // Query MuteFinding (:one), queries/tenant/findings.sql:55.
 func (q *Queries) MuteFinding(ctx context.Context, arg MuteFindingParams) (MuteFindingRow, error) {
 	return q.bound().MuteFinding(ctx, arg)
+}
+
+// NoteAPIKeyUse runs the query of this name.
+//
+// Query NoteAPIKeyUse (:exec), queries/tenant/access.sql:22.
+func (q *Queries) NoteAPIKeyUse(ctx context.Context, apiKeyID int64) error {
+	return q.bound().NoteAPIKeyUse(ctx, apiKeyID)
 }
 
 // OpenProviderSecret is for scanners, which open what is sealed.
@@ -733,14 +756,14 @@ func (q *Queries) RecordScanProgress(ctx context.Context, arg RecordScanProgress
 
 // RevokeAPIKey runs the query of this name.
 //
-// Query RevokeAPIKey (:execrows), queries/tenant/access.sql:35.
+// Query RevokeAPIKey (:execrows), queries/tenant/access.sql:40.
 func (q *Queries) RevokeAPIKey(ctx context.Context, apiKeyID int64) (int64, error) {
 	return q.bound().RevokeAPIKey(ctx, apiKeyID)
 }
 
 // RevokeInvitation takes back an invitation that nobody has accepted.
 //
-// Query RevokeInvitation (:execrows), queries/tenant/access.sql:67.
+// Query RevokeInvitation (:execrows), queries/tenant/access.sql:72.
 func (q *Queries) RevokeInvitation(ctx context.Context, invitationID uuid.UUID) (int64, error) {
 	return q.bound().RevokeInvitation(ctx, invitationID)
 }
@@ -769,7 +792,7 @@ func (q *Queries) SummarizeScan(ctx context.Context, scanID uuid.UUID) (int64, e
 
 // TouchUserLogin runs the query of this name.
 //
-// Query TouchUserLogin (:exec), queries/tenant/users.sql:49.
+// Query TouchUserLogin (:exec), queries/tenant/users.sql:54.
 func (q *Queries) TouchUserLogin(ctx context.Context, id uuid.UUID) error {
 	return q.bound().TouchUserLogin(ctx, id)
 }
@@ -812,7 +835,7 @@ func (q *Queries) UpdateScan(ctx context.Context, arg UpdateScanParams) (Scan, e
 
 // UpdateUser changes what is given and leaves the rest.
 //
-// Query UpdateUser (:one), queries/tenant/users.sql:34.
+// Query UpdateUser (:one), queries/tenant/users.sql:39.
 func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UpdateUserRow, error) {
 	return q.bound().UpdateUser(ctx, arg)
 }
@@ -828,16 +851,9 @@ func (q *Queries) UpsertResources(ctx context.Context, arg UpsertResourcesParams
 
 // UpsertUser signs a user in for the first time, or takes over a new name.
 //
-// Query UpsertUser (:one), queries/tenant/users.sql:27.
+// Query UpsertUser (:one), queries/tenant/users.sql:32.
 func (q *Queries) UpsertUser(ctx context.Context, arg UpsertUserParams) (UpsertUserRow, error) {
 	return q.bound().UpsertUser(ctx, arg)
-}
-
-// UseAPIKey looks a live key up by its public part and notes its use.
-//
-// Query UseAPIKey (:one), queries/tenant/access.sql:10.
-func (q *Queries) UseAPIKey(ctx context.Context, prefix string) (UseAPIKeyRow, error) {
-	return q.bound().UseAPIKey(ctx, prefix)
 }
 
 // UserHasPermission asks whether any role of an active user grants something.

@@ -440,6 +440,30 @@ RETURNING id, provider_id, name, trigger, state, progress, unique_resource_count
 		Columns: []string{"uuid NOT NULL", "uuid NOT NULL", "text", "scan_trigger NOT NULL", "scan_state NOT NULL", "int2 NOT NULL", "int4 NOT NULL", "text[] NOT NULL", "severity[] NOT NULL", "jsonb NOT NULL", "text", "text", "timestamptz", "timestamptz", "timestamptz", "interval", "timestamptz NOT NULL", "timestamptz NOT NULL"},
 	},
 	{
+		Name: "FindAPIKey",
+		SQL: `-- name: FindAPIKey :one
+SELECT
+    k.id, k.secret_hash, k.created_at, k.last_used_at, m.email,
+    (SELECT coalesce(array_agg(p ORDER BY p), '{}') FROM unnest(k.permissions) AS p WHERE p = ANY (m.permissions))::permission[] AS permissions
+FROM api_keys k
+JOIN members m ON m.id = k.user_id
+WHERE k.prefix = $1
+  AND k.revoked_at IS NULL
+  AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND m.active
+`,
+		Params:  []string{"text NOT NULL"},
+		Columns: []string{"int8 NOT NULL", "bytea NOT NULL", "timestamptz NOT NULL", "timestamptz", "text NOT NULL", "permission[] NOT NULL"},
+	},
+	{
+		Name: "FindMember",
+		SQL: `-- name: FindMember :one
+SELECT email, permissions FROM members WHERE lower(email) = lower($1) AND active
+`,
+		Params:  []string{"text NOT NULL"},
+		Columns: []string{"text NOT NULL", "permission[] NOT NULL"},
+	},
+	{
 		Name: "FinishScan",
 		SQL: `-- name: FinishScan :one
 UPDATE scans s
@@ -1192,6 +1216,13 @@ RETURNING id, scan_id, uid, check_id, service, region, severity, status, status_
 		Columns: []string{"uuid NOT NULL", "uuid NOT NULL", "text NOT NULL", "text NOT NULL", "text NOT NULL", "text NOT NULL", "severity NOT NULL", "finding_status NOT NULL", "text NOT NULL", "finding_delta", "numeric NOT NULL", "timestamptz NOT NULL", "bool NOT NULL", "text", "text", "timestamptz", "bool NOT NULL", "timestamptz NOT NULL", "timestamptz NOT NULL"},
 	},
 	{
+		Name: "NoteAPIKeyUse",
+		SQL: `-- name: NoteAPIKeyUse :exec
+UPDATE api_keys SET last_used_at = now() WHERE id = $1
+`,
+		Params: []string{"int8 NOT NULL"},
+	},
+	{
 		Name: "OpenProviderSecret",
 		SQL: `-- name: OpenProviderSecret :one
 SELECT kind, sealed, key_id FROM provider_secrets WHERE provider_id = $1
@@ -1431,21 +1462,6 @@ RETURNING id, email, display_name, active, time_zone, last_login_at, created_at,
 `,
 		Params:  []string{"text NOT NULL", "text NOT NULL"},
 		Columns: []string{"uuid NOT NULL", "text NOT NULL", "text NOT NULL", "bool NOT NULL", "text NOT NULL", "timestamptz", "timestamptz NOT NULL", "timestamptz NOT NULL", "bool NOT NULL"},
-	},
-	{
-		Name: "UseAPIKey",
-		SQL: `-- name: UseAPIKey :one
-UPDATE api_keys k
-SET last_used_at = now()
-FROM users u
-WHERE u.id = k.user_id AND u.active
-  AND k.prefix = $1
-  AND k.revoked_at IS NULL
-  AND (k.expires_at IS NULL OR k.expires_at > now())
-RETURNING k.id, k.secret_hash, k.permissions, u.id AS user_id, u.email
-`,
-		Params:  []string{"text NOT NULL"},
-		Columns: []string{"int8 NOT NULL", "bytea NOT NULL", "permission[] NOT NULL", "uuid NOT NULL", "text NOT NULL"},
 	},
 	{
 		Name: "UserHasPermission",

@@ -79,6 +79,12 @@ type CurrentInvitation = sqlcgen.CurrentInvitation
 // FailScanParams are the parameters of FailScan.
 type FailScanParams = sqlcgen.FailScanParams
 
+// FindAPIKeyRow is a row of FindAPIKey.
+type FindAPIKeyRow = sqlcgen.FindAPIKeyRow
+
+// FindMemberRow is a row of FindMember.
+type FindMemberRow = sqlcgen.FindMemberRow
+
 // FindingDelta is the type of this name in the schema.
 type FindingDelta = sqlcgen.FindingDelta
 
@@ -384,9 +390,6 @@ type UpsertUserParams = sqlcgen.UpsertUserParams
 
 // UpsertUserRow is a row of UpsertUser.
 type UpsertUserRow = sqlcgen.UpsertUserRow
-
-// UseAPIKeyRow is a row of UseAPIKey.
-type UseAPIKeyRow = sqlcgen.UseAPIKeyRow
 
 // The people who may sign in to this tenant.
 type User = sqlcgen.User

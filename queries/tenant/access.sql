@@ -6,16 +6,21 @@ VALUES (
 )
 RETURNING id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at;
 
--- UseAPIKey looks a live key up by its public part and notes its use.
--- name: UseAPIKey :one
-UPDATE api_keys k
-SET last_used_at = now()
-FROM users u
-WHERE u.id = k.user_id AND u.active
-  AND k.prefix = sqlc.arg('prefix')
+-- FindAPIKey looks a good key up by its public part, with what its user may still
+-- do of what the key may. Its secret has not been looked at yet.
+-- name: FindAPIKey :one
+SELECT
+    k.id, k.secret_hash, k.created_at, k.last_used_at, m.email,
+    (SELECT coalesce(array_agg(p ORDER BY p), '{}') FROM unnest(k.permissions) AS p WHERE p = ANY (m.permissions))::permission[] AS permissions
+FROM api_keys k
+JOIN members m ON m.id = k.user_id
+WHERE k.prefix = sqlc.arg('prefix')
   AND k.revoked_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > now())
-RETURNING k.id, k.secret_hash, k.permissions, u.id AS user_id, u.email;
+  AND m.active;
+
+-- name: NoteAPIKeyUse :exec
+UPDATE api_keys SET last_used_at = now() WHERE id = sqlc.arg('api_key_id');
 
 -- name: GetAPIKey :one
 SELECT id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at

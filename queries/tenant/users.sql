@@ -5,6 +5,11 @@ SELECT * FROM members WHERE id = sqlc.arg('user_id');
 -- name: GetMe :one
 SELECT * FROM members WHERE lower(email) = lower(sqlc.arg('email'));
 
+-- FindMember tells whether somebody belongs to the tenant, and what their roles let
+-- them do. It is asked at each request.
+-- name: FindMember :one
+SELECT email, permissions FROM members WHERE lower(email) = lower(sqlc.arg('email')) AND active;
+
 -- name: GetUserByEmail :one
 SELECT * FROM users WHERE lower(email) = lower(sqlc.arg('email'));
 

@@ -3,7 +3,8 @@
 //
 // It works on a connection of the owner role, which services don't have; only
 // [Resolver] works through the runtime role. It imports the standard library,
-// pgx, golang.org/x/sync, and the packages tenant, domains, harden and fingerprint.
+// pgx, golang.org/x/sync, and the packages tenant, domains, fingerprint, harden and
+// identity.
 package catalog
 
 import (

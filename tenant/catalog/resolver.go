@@ -42,6 +42,7 @@ type Resolver struct {
 	// tenants and unknown are apart: whoever asks for names at random pushes out
 	// no tenant.
 	tenants, unknown *table
+	issuers          atomic.Pointer[issuers]
 	// epoch counts what has been forgotten: a lookup that began before does not
 	// remember its answer.
 	epoch atomic.Int64

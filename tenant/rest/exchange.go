@@ -20,6 +20,7 @@ type (
 	exchangeKey struct{}
 	subjectKey  struct{}
 	scopesKey   struct{}
+	refusalKey  struct{}
 	headerKey   struct{}
 )
 

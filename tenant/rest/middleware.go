@@ -82,11 +82,16 @@ func Wrap(doc *openapi3.T, opts Options, next http.Handler) (http.Handler, error
 		opts.Keys = processKeys()
 	}
 	h := &handler{opts: opts, mux: http.NewServeMux()}
+	next = refuse(next)
 	var errs []error
 	for _, template := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(template)
 		for method, op := range item.Operations() {
-			if err := h.add(doc, template, item, method, op, next); err != nil {
+			err := h.add(doc, template, item, method, op, next)
+			if errors.Is(err, ErrUnscoped) { // It is what all operations lack.
+				return nil, fmt.Errorf("route the document: %s %s: %w", method, template, err)
+			}
+			if err != nil {
 				errs = append(errs, fmt.Errorf("%s %s: %w", method, template, err))
 			}
 		}
@@ -252,6 +257,24 @@ func (h *handler) authenticate(r *http.Request, op Operation) (*http.Request, er
 	}
 	ex.bound(ctx)                             //nolint:contextcheck // Authenticate derives it from the request's.
 	return r.WithContext(ctx), op.permit(ctx) //nolint:contextcheck // As above.
+}
+
+// WithRefusal returns a context of a request that is to be refused with err in the
+// handler's place: once all has been said that is wrong with it otherwise. So is
+// answered who may not learn, by the order of the answers, that there is no
+// tenant at a host.
+func WithRefusal(ctx context.Context, err error) context.Context {
+	return context.WithValue(ctx, refusalKey{}, err)
+}
+
+func refuse(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err, ok := r.Context().Value(refusalKey{}).(error); ok {
+			WriteError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // recovered answers a panic with 500. The server's own way to cut a connection is left alone.

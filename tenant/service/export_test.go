@@ -8,11 +8,12 @@ import (
 	"net/netip"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
 // MaxToken is the longest token that is looked at.
-const MaxToken = maxToken
+const MaxToken = identity.MaxToken
 
 // Parts that tests put together in their own ways.
 var (
@@ -40,17 +41,20 @@ func (s *settings) Keys() string { return s.SecretKeys.ring.String() }
 
 // NewIdentity gives the authentication of a service by an issuer's tokens; from is
 // TENANT_FROM.
-func NewIdentity(ctx context.Context, base, from string, proxies []netip.Prefix, issuer, audience, keys string, r *catalog.Resolver) func(*http.Request, rest.Operation) (context.Context, error) {
-	s := &settings{Issuer: issuer, Audience: audience, JWKSURL: keys, TenantClaim: "tenant",
-		BaseDomain: base, TrustedProxies: proxies, TenantHeader: "X-Tenant", TenantPath: "/t/", APIHosts: hostNames{"api.app.example"}}
+func NewIdentity(base, from string, proxies []netip.Prefix, tokens identity.Config, r *catalog.Resolver) (func(*http.Request, rest.Operation) (context.Context, error), error) {
+	s := &settings{BaseDomain: base, TrustedProxies: proxies, TenantHeader: "X-Tenant", TenantPath: "/t/", APIHosts: hostNames{"api.app.example"}}
 	if err := s.TenantFrom.UnmarshalText([]byte(from)); err != nil {
-		panic(err)
+		return nil, err
+	}
+	verifier, err := identity.NewTokens(tokens)
+	if err != nil {
+		return nil, err
 	}
 	id := &authenticator{
 		routing:     newRouting(s, r),
-		credentials: &credentials{tokens: newRemoteTokens(ctx, s)},
+		credentials: &credentials{tokens: verifier},
 	}
-	return id.authenticate
+	return id.authenticate, nil
 }
 
 // Serve listens and serves a handler until ctx ends.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 	"github.com/bailiwick-dev/bailiwick/tenant/service"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
@@ -81,8 +82,12 @@ func newGateFrom(t *testing.T, from string, proxies ...netip.Prefix) *gate {
 	t.Helper()
 	g := &gate{issuer: servicetest.NewIssuer(t), counter: &counter{}}
 	g.DB = tenanttest.New(t, tenanttest.Options{Config: tenant.Config{Tracer: g.counter}})
-	authenticate := service.NewIdentity(t.Context(), "app.example", from, proxies, servicetest.IssuerName, servicetest.Audience, g.issuer.URL,
+	authenticate, err := service.NewIdentity("app.example", from, proxies,
+		identity.Config{Issuer: servicetest.IssuerName, Audience: servicetest.Audience, JWKSURL: g.issuer.URL},
 		catalog.NewResolver(g.DB.DB, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(identityDocument))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -17,18 +18,25 @@ import (
 // probes, CORS, the document's pages, compression.
 func (s *Service) newHandler(r registry, probe pinger) error {
 	id := &authenticator{
-		routing:     newRouting(s.settings, r),
-		credentials: &credentials{tokens: s.tokens},
+		routing: newRouting(s.settings, r),
+		credentials: &credentials{
+			tokens: s.tokens, scoped: s.scopedTokens(), members: s.cfg.Members,
+			keys: s.backend.Keys, db: s.backend.DB, logger: s.cfg.Logger,
+		},
 	}
 	s.tlsAsk = id.routing.tlsAsk()
 	s.backend.Options = rest.Options{
 		Authenticate: id.authenticate,
+		Scoped:       s.cfg.Members != nil || s.scopedTokens(),
 		MaxBody:      s.settings.MaxBody,
 		Logger:       s.cfg.Logger,
 		Keys:         s.backend.Keys,
 	}
 	s.backend.Signups = s.newDesk()
 	api, err := s.cfg.Handler(s.backend)
+	if errors.Is(err, rest.ErrUnscoped) {
+		return fmt.Errorf("build the API: the document wants scopes; set service.Config.Members, which says what each member may do, or SCOPE_CLAIM: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("build the API: %w", err)
 	}
@@ -64,6 +72,10 @@ func (s *Service) newDesk() *signup.Desk {
 		Wake: s.wake,
 	})
 }
+
+// scopedTokens tells whether tokens bring scopes. Those of the embedded mode's own
+// key do not.
+func (s *Service) scopedTokens() bool { return s.settings.ScopeClaim != "" && !s.settings.localKey() }
 
 // withDocs serves the document and its page at every host, without a token.
 func withDocs(openAPI []byte, api http.Handler) (http.Handler, error) {

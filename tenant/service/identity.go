@@ -34,20 +34,47 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 		return ctx, nil // Open to all: whether the host has a tenant is nobody's business.
 	}
 	if !op.Secured {
-		route, err := id.routing.route(ctx, names)
-		if err != nil {
-			return nil, err
-		}
-		return tenant.NewContext(ctx, route.Tenant), nil
+		return id.open(ctx, names)
 	}
 	who, err := id.credentials.verify(r)
 	if err != nil {
 		return nil, err
 	}
-	ctx = rest.WithSubject(ctx, who.subject)
-	route, err := id.routing.agreed(ctx, id.routing.claimed(names, who.tenant), who.tenant)
+	route, err := id.agreed(ctx, names, who)
 	if err != nil {
 		return nil, err
 	}
+	return id.credentials.admit(ctx, route, who)
+}
+
+// open finds the tenant of an operation that is open to all. Where there is none
+// the request is answered as one that finds nothing in a tenant is: not before
+// what else is wrong with it.
+func (id *authenticator) open(ctx context.Context, names []tenant.Name) (context.Context, error) {
+	route, none, err := id.routing.one(ctx, names)
+	switch {
+	case err != nil:
+		return nil, err
+	case none != nil:
+		return rest.WithRefusal(ctx, notFound(none)), nil
+	}
 	return tenant.NewContext(ctx, route.Tenant), nil
+}
+
+// agreed is the one tenant that the request names and that the credential is for.
+// A key does not say whose it is: it is looked up where the request is for, and
+// where there is no tenant it is refused as one that is unknown.
+func (id *authenticator) agreed(ctx context.Context, names []tenant.Name, who caller) (tenant.Route, error) {
+	if who.key == nil {
+		return id.routing.agreed(ctx, id.routing.claimed(names, who.Tenant), who.Tenant)
+	}
+	if len(names) == 0 {
+		return tenant.Route{}, refused("an API key where nothing names a tenant")
+	}
+	route, none, err := id.routing.one(ctx, names)
+	if none != nil {
+		who.key.For(id.credentials.keys, route.ID) // The same work as for a tenant that is there.
+		return tenant.Route{}, refused("an API key where there is no tenant")
+	}
+	return route, err
 }

@@ -3,13 +3,16 @@ package service
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 )
 
@@ -52,10 +55,8 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 		return nil, err
 	}
 	s.closers = append(s.closers, func() error { probe.Close(); return nil })
-	if set.localKey() {
-		s.tokens = newLocalTokens(s.local.key.Public())
-	} else {
-		s.tokens = newRemoteTokens(context.WithoutCancel(ctx), set) // Running requests may end after ctx.
+	if s.tokens, err = s.newTokens(resolver); err != nil {
+		return nil, err
 	}
 	if err := s.openOwner(ctx); err != nil {
 		return nil, err
@@ -68,6 +69,21 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	}
 	s.startWorker(ctx)
 	return s, nil
+}
+
+// newTokens accepts the tokens of the issuer of the settings, or of the embedded
+// mode's own key, and those of single tenants' issuers.
+func (s *Service) newTokens(issuers identity.Issuers) (*identity.Tokens, error) {
+	c := identity.Config{
+		Issuer: s.settings.Issuer, Audience: s.settings.Audience, JWKSURL: s.settings.JWKSURL, Issuers: issuers,
+		Algorithms: s.settings.TokenAlgs, Skew: s.settings.ClockSkew,
+		TenantClaim: s.settings.TenantClaim, SubjectClaim: s.settings.SubjectClaim, ScopeClaim: s.settings.ScopeClaim,
+	}
+	if s.settings.localKey() {
+		c.Issuer, c.Audience, c.Keys = devauth.Issuer, devauth.Audience, []crypto.PublicKey{s.local.key.Public()}
+		c.TenantClaim, c.SubjectClaim, c.ScopeClaim = devauth.TenantClaim, "", ""
+	}
+	return identity.NewTokens(c)
 }
 
 // openDatabase opens the connections that the tenants share.

@@ -98,15 +98,6 @@ func (ro *routing) claimed(names []tenant.Name, claim tenant.ID) []tenant.Name {
 	return names
 }
 
-// route is the one tenant that all names stand for; there being none is 404.
-func (ro *routing) route(ctx context.Context, names []tenant.Name) (tenant.Route, error) {
-	route, none, err := ro.one(ctx, names)
-	if none != nil {
-		return tenant.Route{}, notFound(none)
-	}
-	return route, err
-}
-
 // agreed is the one tenant that all names stand for and that a token is for. All
 // else is the same 403: a token does not tell which tenants exist.
 func (ro *routing) agreed(ctx context.Context, names []tenant.Name, claim tenant.ID) (tenant.Route, error) {

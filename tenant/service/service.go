@@ -177,7 +177,7 @@ type Service struct {
 	backend  Backend
 	handler  http.Handler
 	tlsAsk   http.Handler
-	tokens   *tokens
+	tokens   *identity.Tokens
 	closers  []func() error
 	// local is set in embedded mode.
 	local *embedded

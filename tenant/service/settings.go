@@ -11,6 +11,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
@@ -42,11 +43,15 @@ type settings struct {
 	CORSOrigins    origins   `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
 	Docs           *bool     `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
 
-	Issuer      string  `env:"ISSUER"       help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
-	Audience    string  `env:"AUDIENCE"     help:"aud of the tokens"`
-	JWKSURL     string  `env:"JWKS_URL"     help:"where the issuer's public keys are (EdDSA, ES256, RS256)"`
-	TenantClaim string  `env:"TENANT_CLAIM" envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id"`
-	SecretKeys  keyText `env:"SECRET_KEYS"  help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
+	Issuer       string        `env:"ISSUER"        help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
+	Audience     string        `env:"AUDIENCE"      help:"aud of the tokens"`
+	JWKSURL      string        `env:"JWKS_URL"      help:"where the issuer's public keys are; unset: where its discovery says (ISSUER/.well-known/openid-configuration)"`
+	TokenAlgs    algorithms    `env:"TOKEN_ALGS"    envDefault:"EdDSA,ES256,RS256" help:"algorithms of tokens that are accepted; of key pairs alone"`
+	ClockSkew    time.Duration `env:"CLOCK_SKEW"    envDefault:"30s" help:"how far an issuer's clock may be from this one"`
+	TenantClaim  string        `env:"TENANT_CLAIM"  envDefault:"tenant" help:"claim that holds the tenant's id; app.tenant is one within another"`
+	SubjectClaim string        `env:"SUBJECT_CLAIM" envDefault:"sub" help:"claim that holds the caller's subject"`
+	ScopeClaim   string        `env:"SCOPE_CLAIM"   help:"claim that holds scopes: what it lacks a token can't do, whatever its member may; unset: tokens have none"`
+	SecretKeys   keyText       `env:"SECRET_KEYS"   help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
 
 	MailURL mailURL `env:"MAIL_URL" help:"smtp://user:password@host:587?from=service@app.example sends mail; unset in embedded mode: the log shows it"`
 
@@ -125,6 +130,22 @@ func (o *onOff) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// algorithms are names of those that tokens may be signed by.
+type algorithms []string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *algorithms) UnmarshalText(text []byte) error {
+	*a = nil
+	for part := range strings.SplitSeq(string(text), ",") {
+		name := strings.TrimSpace(part)
+		if err := identity.CheckAlgorithm(name); err != nil {
+			return err
+		}
+		*a = append(*a, name)
+	}
+	return nil
+}
+
 // signup tells whether people can sign up.
 func (s *settings) signup() bool {
 	if s.Signup != nil {
@@ -137,7 +158,7 @@ func (s *settings) signup() bool {
 func (s *settings) embedded() bool { return s.DatabaseURL == "" }
 
 // localKey tells whether tokens are those of the embedded mode's own key.
-func (s *settings) localKey() bool { return s.JWKSURL == "" }
+func (s *settings) localKey() bool { return s.Issuer == "" }
 
 // docs tells whether the document is served.
 func (s *settings) docs() bool {
@@ -175,7 +196,7 @@ func readSettings(environ []string) (*settings, error) {
 // explains is a type whose own errors help, and hold nothing of the value.
 var explains = map[reflect.Type]bool{
 	reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true, reflect.TypeFor[sources](): true, reflect.TypeFor[hostNames](): true,
-	reflect.TypeFor[mailURL](): true, reflect.TypeFor[limit.Policy](): true, reflect.TypeFor[operator.Keys](): true,
+	reflect.TypeFor[algorithms](): true, reflect.TypeFor[mailURL](): true, reflect.TypeFor[limit.Policy](): true, reflect.TypeFor[operator.Keys](): true,
 }
 
 // settingErrors names the variable where the library names the field, and never shows the value.

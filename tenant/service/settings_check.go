@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +14,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 )
+
+// maxSkew is more than clocks that are set by anything are apart.
+const maxSkew = 10 * time.Minute
 
 // maxStatementTimeout is the most that PostgreSQL's statement_timeout can hold.
 const maxStatementTimeout = math.MaxInt32 * time.Millisecond
@@ -97,23 +99,25 @@ func (s *settings) checkKeys() []error {
 }
 
 func (s *settings) checkIdentity() []error {
-	var missing []string
-	for _, v := range [][2]string{{"ISSUER", s.Issuer}, {"AUDIENCE", s.Audience}, {"JWKS_URL", s.JWKSURL}} {
-		if v[1] == "" {
-			missing = append(missing, v[0])
+	var errs []error
+	switch {
+	case s.Issuer == "" && s.Audience == "" && s.JWKSURL == "" && s.embedded():
+	case s.Issuer == "" && s.Audience == "":
+		errs = append(errs, errors.New("ISSUER and AUDIENCE must be set: they say whose tokens are accepted"))
+	case s.Issuer == "" || s.Audience == "":
+		errs = append(errs, errors.New("ISSUER and AUDIENCE must be set together: a token of the issuer for another service must not count here"))
+	case s.JWKSURL == "" && identity.CheckURL(s.Issuer) != nil:
+		errs = append(errs, fmt.Errorf("ISSUER %w; or set JWKS_URL, and its discovery is not asked", identity.CheckURL(s.Issuer)))
+	}
+	if s.JWKSURL != "" {
+		if err := identity.CheckURL(s.JWKSURL); err != nil {
+			errs = append(errs, fmt.Errorf("JWKS_URL %w", err))
 		}
 	}
-	if len(missing) > 0 && (len(missing) < 3 || !s.embedded()) {
-		return []error{fmt.Errorf("%s must be set too: tokens are verified by ISSUER, AUDIENCE and JWKS_URL together", strings.Join(missing, " and "))}
+	if s.ClockSkew < 0 || s.ClockSkew > maxSkew {
+		errs = append(errs, fmt.Errorf("CLOCK_SKEW must be between 0s and %s: for so long a token counts beyond its time", maxSkew))
 	}
-	if s.JWKSURL == "" {
-		return nil
-	}
-	u, err := url.Parse(s.JWKSURL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname()))) {
-		return []error{errors.New("JWKS_URL must be an https URL (http only for a loopback address): whoever can change the keys can make tokens")}
-	}
-	return nil
+	return errs
 }
 
 func (s *settings) checkLimits() []error {
@@ -148,9 +152,4 @@ func (s *settings) checkLimits() []error {
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && addr.IsLoopback())
 }

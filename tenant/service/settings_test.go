@@ -42,9 +42,15 @@ func TestEverySettingErrorIsReportedAtOnceWithoutItsValue(t *testing.T) {
 	for name, c := range map[string]struct{ environ, want []string }{
 		"configured mode needs the rest": {
 			[]string{"DATABASE_URL=postgres://app@db/main"},
-			[]string{"BASE_DOMAIN must be set", "ISSUER and AUDIENCE and JWKS_URL must be set too", `SECRET_KEYS must be set`, `printf 'k1:%s\n' "$(openssl rand -base64 32)"`},
+			[]string{"BASE_DOMAIN must be set", "ISSUER and AUDIENCE must be set", `SECRET_KEYS must be set`, `printf 'k1:%s\n' "$(openssl rand -base64 32)"`},
 		},
-		"half an issuer":                        {[]string{"ISSUER=https://id.example"}, []string{"AUDIENCE and JWKS_URL must be set too"}},
+		"half an issuer":                        {[]string{"ISSUER=https://id.example"}, []string{"ISSUER and AUDIENCE must be set together"}},
+		"keys of nobody":                        {[]string{"JWKS_URL=https://id.example/keys"}, []string{"ISSUER and AUDIENCE must be set"}},
+		"an issuer that is not asked over TLS":  {[]string{"ISSUER=http://id.example", "AUDIENCE=api"}, []string{"ISSUER must be an https URL", "JWKS_URL"}},
+		"an issuer that is no URL":              {[]string{"ISSUER=id.example", "AUDIENCE=api"}, []string{"ISSUER must be an https URL"}},
+		"a shared secret":                       {[]string{"TOKEN_ALGS=ES256, HS256"}, []string{`TOKEN_ALGS: "HS256" is no algorithm of a key pair`}},
+		"no signature":                          {[]string{"TOKEN_ALGS=none"}, []string{`TOKEN_ALGS: "none" is no algorithm of a key pair`}},
+		"a clock that is wrong":                 {[]string{"CLOCK_SKEW=1h"}, []string{"CLOCK_SKEW must be between"}},
 		"a release that ends between two beats": {[]string{"RELEASE_HEARTBEAT=40s"}, []string{"RELEASE_EXPIRY must be at least twice"}},
 		"no time at all":                        {[]string{"RELEASE_HEARTBEAT=0s", "RELEASE_EXPIRY=-1s"}, []string{"RELEASE_HEARTBEAT must", "RELEASE_EXPIRY must"}},
 		"operators without anything": {

@@ -35,9 +35,9 @@ func templateOf(o Options) (template, error) {
 		Ledger               string
 		Schema               catalog.Schema
 		Tenants              int
-		Plan                 string
+		Plan, OwnerEmail     string
 		PublicSQL, TenantSQL string
-	}{layout, catalog.LedgerVersion(), o.Schema, o.Tenants, o.Plan, o.PublicSQL, o.TenantSQL})
+	}{layout, catalog.LedgerVersion(), o.Schema, o.Tenants, o.Plan, o.OwnerEmail, o.PublicSQL, o.TenantSQL})
 	if err != nil {
 		return template{}, err
 	}
@@ -163,7 +163,7 @@ func (c *cluster) fill(ctx context.Context, urls URLs, o Options) ([]tenant.Tena
 	}
 	tenants := make([]tenant.Tenant, 0, o.Tenants)
 	for i := range o.Tenants {
-		t, err := cat.Create(ctx, catalog.CreateParams{Slug: slugOf(i), Plan: plan, Seed: seed(o.TenantSQL)})
+		t, err := cat.Create(ctx, catalog.CreateParams{Slug: slugOf(i), Plan: plan, OwnerEmail: o.OwnerEmail, Seed: seed(o.TenantSQL)})
 		if err != nil {
 			return nil, err
 		}

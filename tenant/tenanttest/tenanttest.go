@@ -45,6 +45,9 @@ type Options struct {
 	// Plan is the tenants' plan. Empty means the first by name in
 	// public.plans, if there is such a table.
 	Plan string
+	// OwnerEmail is the address of the first user of each tenant, whom the schema's
+	// TenantSeed makes. Empty means that there is none.
+	OwnerEmail string
 	// PublicSQL runs as the owner after the shared schema is installed, before
 	// there are tenants. It is part of the template.
 	PublicSQL string

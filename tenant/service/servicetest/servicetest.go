@@ -36,10 +36,11 @@ type Service struct {
 }
 
 // New runs a service on a database of its own with two tenants, acme and
-// globex. The settings are added to those that it needs.
+// globex, each of which is made for [Subject]: a project's schema.TenantSeed makes
+// its owner of that. The settings are added to those that it needs.
 func New(t testing.TB, cfg service.Config, environ ...string) *Service {
 	t.Helper()
-	s := &Service{DB: tenanttest.New(t, tenanttest.Options{Schema: cfg.Schema}), Issuer: NewIssuer(t)}
+	s := &Service{DB: tenanttest.New(t, tenanttest.Options{Schema: cfg.Schema, OwnerEmail: Subject}), Issuer: NewIssuer(t)}
 	s.Process = Start(t, cfg, nil, append(Settings(s.RuntimeURL, s.Issuer), environ...)...)
 	t.Cleanup(func() { s.Stop(t) })
 	return s
@@ -52,10 +53,10 @@ func Settings(databaseURL string, issuer *Issuer) []string {
 	}, issuer.Settings()...)
 }
 
-// Token is one of [Subject], a user of the i-th tenant.
-func (s *Service) Token(t testing.TB, i int) string {
+// Token is one of [Subject], the owner of the i-th tenant. See [Issuer.Token].
+func (s *Service) Token(t testing.TB, i int, scopes ...string) string {
 	t.Helper()
-	return s.Issuer.Token(t, s.Tenants[i], Subject)
+	return s.Issuer.Token(t, s.Tenants[i], Subject, scopes...)
 }
 
 // Request makes a request at the host of the i-th tenant, with its token. A body

@@ -166,6 +166,43 @@ func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const findAPIKey = `-- name: FindAPIKey :one
+SELECT
+    k.id, k.secret_hash, k.created_at, k.last_used_at, m.email,
+    (SELECT coalesce(array_agg(p ORDER BY p), '{}') FROM unnest(k.permissions) AS p WHERE p = ANY (m.permissions))::permission[] AS permissions
+FROM api_keys k
+JOIN members m ON m.id = k.user_id
+WHERE k.prefix = $1
+  AND k.revoked_at IS NULL
+  AND (k.expires_at IS NULL OR k.expires_at > now())
+  AND m.active
+`
+
+type FindAPIKeyRow struct {
+	ID          int64
+	SecretHash  []byte
+	CreatedAt   time.Time
+	LastUsedAt  *time.Time
+	Email       string
+	Permissions []Permission
+}
+
+// FindAPIKey looks a good key up by its public part, with what its user may still
+// do of what the key may. Its secret has not been looked at yet.
+func (q *Queries) FindAPIKey(ctx context.Context, prefix string) (FindAPIKeyRow, error) {
+	row := q.db.QueryRow(ctx, findAPIKey, prefix)
+	var i FindAPIKeyRow
+	err := row.Scan(
+		&i.ID,
+		&i.SecretHash,
+		&i.CreatedAt,
+		&i.LastUsedAt,
+		&i.Email,
+		&i.Permissions,
+	)
+	return i, err
+}
+
 const getAPIKey = `-- name: GetAPIKey :one
 SELECT id, user_id, name, prefix, permissions, expires_at, last_used_at, revoked_at, created_at
 FROM api_keys
@@ -332,6 +369,15 @@ func (q *Queries) ListInvitations(ctx context.Context, arg ListInvitationsParams
 	return items, nil
 }
 
+const noteAPIKeyUse = `-- name: NoteAPIKeyUse :exec
+UPDATE api_keys SET last_used_at = now() WHERE id = $1
+`
+
+func (q *Queries) NoteAPIKeyUse(ctx context.Context, apiKeyID int64) error {
+	_, err := q.db.Exec(ctx, noteAPIKeyUse, apiKeyID)
+	return err
+}
+
 const revokeAPIKey = `-- name: RevokeAPIKey :execrows
 UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
 `
@@ -355,37 +401,4 @@ func (q *Queries) RevokeInvitation(ctx context.Context, invitationID uuid.UUID) 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const useAPIKey = `-- name: UseAPIKey :one
-UPDATE api_keys k
-SET last_used_at = now()
-FROM users u
-WHERE u.id = k.user_id AND u.active
-  AND k.prefix = $1
-  AND k.revoked_at IS NULL
-  AND (k.expires_at IS NULL OR k.expires_at > now())
-RETURNING k.id, k.secret_hash, k.permissions, u.id AS user_id, u.email
-`
-
-type UseAPIKeyRow struct {
-	ID          int64
-	SecretHash  []byte
-	Permissions []Permission
-	UserID      uuid.UUID
-	Email       string
-}
-
-// UseAPIKey looks a live key up by its public part and notes its use.
-func (q *Queries) UseAPIKey(ctx context.Context, prefix string) (UseAPIKeyRow, error) {
-	row := q.db.QueryRow(ctx, useAPIKey, prefix)
-	var i UseAPIKeyRow
-	err := row.Scan(
-		&i.ID,
-		&i.SecretHash,
-		&i.Permissions,
-		&i.UserID,
-		&i.Email,
-	)
-	return i, err
 }

@@ -42,6 +42,24 @@ func (q *Queries) DeactivateUser(ctx context.Context, userID uuid.UUID) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const findMember = `-- name: FindMember :one
+SELECT email, permissions FROM members WHERE lower(email) = lower($1) AND active
+`
+
+type FindMemberRow struct {
+	Email       string
+	Permissions []Permission
+}
+
+// FindMember tells whether somebody belongs to the tenant, and what their roles let
+// them do. It is asked at each request.
+func (q *Queries) FindMember(ctx context.Context, email string) (FindMemberRow, error) {
+	row := q.db.QueryRow(ctx, findMember, email)
+	var i FindMemberRow
+	err := row.Scan(&i.Email, &i.Permissions)
+	return i, err
+}
+
 const getMe = `-- name: GetMe :one
 SELECT id, email, display_name, active, time_zone, roles, permissions, last_login_at, created_at, updated_at FROM members WHERE lower(email) = lower($1)
 `
