@@ -224,7 +224,7 @@ func (t *Tokens) caller(from source, standard jwt.Claims, all map[string]any) (C
 		id = tenant.ID{} // It names none, or not the one that its issuer may speak for.
 	}
 	c.Tenant = id
-	return c, nil //nolint:nilerr // Who has a token for no tenant is known, and refused later.
+	return c, nil // Who has a token for no tenant is known, and refused later.
 }
 
 // verify reads the claims of a token by the keys of its source. A token that none

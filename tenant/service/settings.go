@@ -46,10 +46,10 @@ type settings struct {
 	Issuer       string        `env:"ISSUER"        help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
 	Audience     string        `env:"AUDIENCE"      help:"aud of the tokens"`
 	JWKSURL      string        `env:"JWKS_URL"      help:"where the issuer's public keys are; unset: where its discovery says (ISSUER/.well-known/openid-configuration)"`
-	TokenAlgs    algorithms    `env:"TOKEN_ALGS"    envDefault:"EdDSA,ES256,RS256" help:"algorithms of tokens that are accepted; of key pairs alone"`
-	ClockSkew    time.Duration `env:"CLOCK_SKEW"    envDefault:"30s" help:"how far an issuer's clock may be from this one"`
-	TenantClaim  string        `env:"TENANT_CLAIM"  envDefault:"tenant" help:"claim that holds the tenant's id; app.tenant is one within another"`
-	SubjectClaim string        `env:"SUBJECT_CLAIM" envDefault:"sub" help:"claim that holds the caller's subject"`
+	TokenAlgs    algorithms    `env:"TOKEN_ALGS"    envDefault:"EdDSA,ES256,RS256"                                                                                                       help:"algorithms of tokens that are accepted; of key pairs alone"`
+	ClockSkew    time.Duration `env:"CLOCK_SKEW"    envDefault:"30s"                                                                                                                     help:"how far an issuer's clock may be from this one"`
+	TenantClaim  string        `env:"TENANT_CLAIM"  envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id; app.tenant is one within another"`
+	SubjectClaim string        `env:"SUBJECT_CLAIM" envDefault:"sub"                                                                                                                     help:"claim that holds the caller's subject"`
 	ScopeClaim   string        `env:"SCOPE_CLAIM"   help:"claim that holds scopes: what it lacks a token can't do, whatever its member may; unset: tokens have none"`
 	SecretKeys   keyText       `env:"SECRET_KEYS"   help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
 

@@ -10,7 +10,7 @@ const analyst = "analyst@acme.example"
 func TestService(t *testing.T) {
 	a, b := newWalk(newClient(t, acme)), newWalk(newClient(t, globex))
 	reader := a.as(t, analyst)
-	t.Run("examples", func(t *testing.T) { testExamples(t, reader) })
+	t.Run("examples", func(t *testing.T) { testExamples(t, reader, a.client) })
 	a.seen = append(a.seen, reader.seen...)
 	if !t.Run("scenario", func(t *testing.T) {
 		throughPrism(t, a.client, b.client)

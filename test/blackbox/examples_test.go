@@ -21,9 +21,9 @@ var opaque = []string{"next_cursor", "token", "key", "key_id", "prefix", "versio
 const daily = "listFindingTrend"
 
 // testExamples sends the examples of everything that only reads to the demo data,
-// whose user they are written for. What changes something needs data of its own
+// whose user they are written for; what that one may not, the owner asks. What changes something needs data of its own
 // for each example, and has it in server/examples_test.go.
-func testExamples(t *testing.T, c *client) {
+func testExamples(t *testing.T, c, owner *client) {
 	type pair struct {
 		op  *operation
 		got *answer
@@ -36,6 +36,9 @@ func testExamples(t *testing.T, c *client) {
 		}
 		req := request{op: id, path: op.examplePath(t), query: op.exampleQuery(t), header: op.exampleHeader()}
 		a := c.attempt(t, req)
+		if a.status == http.StatusForbidden {
+			a = owner.attempt(t, req)
+		}
 		if a.status != op.success {
 			t.Errorf("%s: the example %s is answered by %d %s", id, op.target(req.path, req.query), a.status, a.body)
 		} else if op.responseExample() != nil && id != daily {
@@ -43,7 +46,7 @@ func testExamples(t *testing.T, c *client) {
 		}
 	}
 	demo := map[string]bool{}
-	for _, text := range c.seen {
+	for _, text := range slices.Concat(c.seen, owner.seen) {
 		for _, id := range uuid.FindAllString(text, -1) {
 			demo[id] = true
 		}
