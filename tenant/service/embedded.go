@@ -202,8 +202,14 @@ func (s *Service) announce(w io.Writer, addr string) error {
 }
 
 func (s *Service) announceTenant(b *strings.Builder, t tenant.Tenant, host, port string) error {
-	authority := net.JoinHostPort(t.Slug+"."+s.settings.BaseDomain, port)
-	fmt.Fprintf(b, "\n%s\n  url    http://%s\n", t.Slug, authority)
+	authority, prefix := net.JoinHostPort(t.Slug+"."+s.settings.BaseDomain, port), ""
+	if !s.settings.TenantFrom.subdomain {
+		authority = net.JoinHostPort(cmp.Or(s.settings.BaseDomain, "localhost"), port)
+	}
+	if s.settings.TenantFrom.path {
+		prefix = s.settings.TenantPath + t.Slug
+	}
+	fmt.Fprintf(b, "\n%s\n  url    http://%s%s\n", t.Slug, authority, prefix)
 	if s.settings.localKey() {
 		token, err := s.local.key.Token(t.ID, owner(t.Slug), devauth.DefaultTTL)
 		if err != nil {
@@ -212,11 +218,11 @@ func (s *Service) announceTenant(b *strings.Builder, t tenant.Tenant, host, port
 		fmt.Fprintf(b, "  token  %s\n", token)
 		if s.cfg.DemoRequest != "" {
 			fmt.Fprintf(b, "  try    curl -s --noproxy '*' --resolve %s:%s -H 'Authorization: Bearer %s' 'http://%s%s'\n",
-				authority, cmp.Or(strings.Trim(host, "[]"), "127.0.0.1"), token, authority, s.cfg.DemoRequest)
+				authority, cmp.Or(strings.Trim(host, "[]"), "127.0.0.1"), token, authority+prefix, s.cfg.DemoRequest)
 		}
 	}
 	if s.settings.docs() && s.cfg.OpenAPI != nil {
-		fmt.Fprintf(b, "  docs   http://%s/docs/\n", authority)
+		fmt.Fprintf(b, "  docs   http://%s%s/docs/\n", authority, prefix)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (s *sources) UnmarshalText(text []byte) error {
 	for word := range strings.SplitSeq(string(text), ",") {
 		on, ok := known[strings.TrimSpace(word)]
 		if !ok {
-			return fmt.Errorf("%q is none of subdomain, domain, header, path and token", strings.TrimSpace(word))
+			return errors.New("each must be one of subdomain, domain, header, path and token")
 		}
 		*on = true
 	}
@@ -39,7 +39,7 @@ func (h *hostNames) UnmarshalText(text []byte) error {
 		host := strings.TrimSpace(part)
 		name, err := tenant.CanonicalHost(host)
 		if err != nil || strings.Contains(host, ":") {
-			return fmt.Errorf("%q is no DNS name without a port, such as api.app.example", host)
+			return errors.New("each must be a DNS name without a port, such as api.app.example")
 		}
 		*h = append(*h, name)
 	}

@@ -69,6 +69,27 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// TestDocsBelowAPath: the page's requests go to the tenant that stands in its path.
+func TestDocsBelowAPath(t *testing.T) {
+	t.Parallel()
+	binary := chromium(t)
+	service := live.Start(t, "DOCS=true", "TENANT_FROM=path")
+	acme := service.Tenants["acme"]
+	if !strings.HasSuffix(acme.URL, "/t/acme") {
+		t.Fatal(acme.URL)
+	}
+	p := open(t, binary, acme.URL+"/docs")
+	p.authorize(t, acme.Token)
+	status, answer := p.try(t)
+	if status != "200" {
+		t.Fatalf("%s %s", status, answer)
+	}
+	if asked := p.asked(t); !strings.HasPrefix(asked, acme.URL+"/v1/") {
+		t.Errorf("the page asked %s", asked)
+	}
+	p.quiet(t)
+}
+
 // TestPolicy makes sure that what TestDocs does not see would be seen.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
