@@ -52,14 +52,14 @@ func runProjectScripts(t *testing.T, pattern string) {
 				RequireExplicitExec: true,
 				UpdateScripts:       *update,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"sql": sqlCommand, "edit": editCommand, "mask": maskCommand, "await": awaitCommand,
+					"sql": sqlCommand, "edit": editCommand, "mask": maskCommand, "await": awaitCommand, "txt": txtCommand,
 				},
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("DATABASE_OWNER_URL", urls.OwnerURL)
 					env.Setenv("DATABASE_URL", urls.RuntimeURL)
 					env.Setenv("DEV_URL", urls.OwnerURL)
 					env.Setenv("BAILIWICK_ACTOR", "cli:ann")
-					return copyProject(env.WorkDir)
+					return errors.Join(startDNS(env), copyProject(env.WorkDir))
 				},
 			})
 		})
@@ -124,6 +124,7 @@ var (
 	fingerprintText = regexp.MustCompile(`(f1|more|mood)-[0-9a-f]{8,32}`)
 	timeText        = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`)
 	runText         = regexp.MustCompile(`\d{8}-\d{6}-[a-z0-9]{6}`)
+	tokenText       = regexp.MustCompile(`\b[a-z2-7]{26}\b`)
 	idText          = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}`)
 )
 
@@ -137,6 +138,7 @@ func maskCommand(ts *testscript.TestScript, neg bool, args []string) {
 	text := ts.ReadFile(append(args, "stdout")[0])
 	text = timeText.ReplaceAllString(fingerprintText.ReplaceAllString(text, "$1-..."), "TIME")
 	text = idText.ReplaceAllString(runText.ReplaceAllString(text, "RUN"), "ID")
+	text = tokenText.ReplaceAllString(text, "TOKEN")
 	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(text), 0o644))
 }
 

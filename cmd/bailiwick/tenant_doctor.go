@@ -37,13 +37,11 @@ the command line is wrong.`,
   bailiwick tenant doctor --json | jq '.[] | select(.mendable | not)'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			open := inspect
+			do := func(ctx context.Context, c *catalog.Catalog) error { return treat(ctx, cmd, c, mend, asJSON) }
 			if mend {
-				open = operate
+				return operate(cmd, do)
 			}
-			return open(cmd, func(ctx context.Context, c *catalog.Catalog) error {
-				return treat(ctx, cmd, c, mend, asJSON)
-			})
+			return inspect(cmd, do)
 		},
 	}
 	cmd.Flags().BoolVar(&mend, "mend", false, "mend what can be mended")

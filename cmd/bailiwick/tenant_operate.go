@@ -40,18 +40,18 @@ func actorOf(cmd *cobra.Command) (string, error) {
 
 // operate opens the registry for what changes tenants, and adds what an earlier
 // version has not made of it.
-func operate(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
+func operate(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error, set ...func(*catalog.Config)) error {
 	return inspect(cmd, func(ctx context.Context, c *catalog.Catalog) error {
 		if err := completeLedger(ctx, c); err != nil {
 			return err
 		}
 		return do(ctx, c)
-	})
+	}, set...)
 }
 
 // inspect opens the registry with the project's hooks, and in the name of whoever
 // calls. A development instance that was never started is not made for it.
-func inspect(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
+func inspect(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error, set ...func(*catalog.Config)) error {
 	actor, err := actorOf(cmd)
 	if err != nil {
 		return err
@@ -61,6 +61,9 @@ func inspect(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) erro
 		return err
 	}
 	config := catalog.Config{Hooks: hook.Commands(p, sayTo(cmd))}
+	for _, set := range set {
+		set(&config)
+	}
 	return noRegistryYet(withCatalog(cmd, config, resumeDev, func(ctx context.Context, c *catalog.Catalog) error {
 		return do(catalog.WithActor(ctx, actor), c)
 	}))

@@ -25,6 +25,7 @@ var withoutJSON = map[string]string{
 	"bailiwick help":                  "text for people",
 	"bailiwick schema":                "it holds commands",
 	"bailiwick tenant":                "it holds commands",
+	"bailiwick tenant domain":         "it holds commands",
 }
 
 // TestEveryCommand holds each command to what a user may expect of it.

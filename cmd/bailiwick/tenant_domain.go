@@ -1,0 +1,201 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/domains"
+)
+
+func newTenantDomainCommand() *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:   "domain",
+		Short: "Host names of tenants' own",
+		Long: `domain works on custom domains. A tenant claims a host name, proves that it has
+control of it, and is served there from then on. Several may claim one; the first
+to prove it has it. A worker of the service proves domains anew now and then, and
+releases those that have been pointed elsewhere.
+
+The names below BASE_DOMAIN are the slugs', and can't be claimed.`,
+		Example: `  bailiwick tenant domain add acme app.acme.example
+  bailiwick tenant domain verify acme app.acme.example
+  bailiwick tenant domain list`,
+	})
+	cmd.AddCommand(newDomainAddCommand(), newDomainVerifyCommand(), newDomainRemoveCommand(), newDomainListCommand())
+	return cmd
+}
+
+// domainCommand completes a command that is for one domain of one tenant. What do
+// returns is printed by write.
+func domainCommand(cmd *cobra.Command, set func(*catalog.Config),
+	do func(context.Context, *catalog.Catalog, catalog.Ref, string) (catalog.Domain, error),
+	write func(w io.Writer, slug string, d catalog.Domain) error,
+) *cobra.Command {
+	var asJSON bool
+	cmd.Args = twoArgs("SLUG", "HOST")
+	cmd.ValidArgsFunction = completeWith(completeTenants)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {
+			d, err := do(ctx, c, refOf(args[0], 0), args[1])
+			if err != nil {
+				return mendMissing(err)
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), d)
+			}
+			return write(cmd.OutOrStdout(), args[0], d)
+		}, func(config *catalog.Config) {
+			config.Domains.Base = os.Getenv("BASE_DOMAIN")
+			set(config)
+		})
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the domain as a JSON object")
+	return cmd
+}
+
+func nothingSet(*catalog.Config) {}
+
+func newDomainAddCommand() *cobra.Command {
+	return domainCommand(&cobra.Command{
+		Use:   "add SLUG HOST",
+		Short: "Claim a host name for a tenant, and say how it is proven",
+		Long: `add claims a host name for a tenant and prints what proves it: a TXT record, or a
+page that the host answers. It leads nowhere until it is verified. To claim it again
+prints the same. Names in other alphabets are given in their xn-- form.
+
+Exit status: 0 when it is claimed, 1 when it is not, 2 when the command line is
+wrong.`,
+		Example: `  bailiwick tenant domain add acme app.acme.example
+  bailiwick tenant domain add acme app.acme.example --json | jq -r .token`,
+	}, nothingSet, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
+		return c.AddDomain(ctx, ref, host)
+	}, writeDomain)
+}
+
+func newDomainVerifyCommand() *cobra.Command {
+	var prover domains.Prover
+	cmd := domainCommand(&cobra.Command{
+		Use:   "verify SLUG HOST",
+		Short: "Look for the proof that a host name is a tenant's",
+		Long: `verify looks for the proof in DNS and at the host, and routes the host to the
+tenant from then on. A host that points at the service already is proven by DNS.
+
+Exit status: 0 when it is proven, 1 when it is not, or nobody could look, 2 when the
+command line is wrong.`,
+		Example: `  bailiwick tenant domain verify acme app.acme.example
+  bailiwick tenant domain verify acme app.acme.example --resolver 192.0.2.53:53`,
+	}, func(config *catalog.Config) { config.Domains.Prover = &prover },
+		func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
+			return c.VerifyDomain(ctx, ref, host)
+		}, writeDomain)
+	cmd.Flags().StringVar(&prover.Resolver, "resolver", "", "ask this DNS server, an address with a port (default: the system's)")
+	cmd.Flags().BoolVar(&prover.Private, "private", false, "also connect to hosts whose addresses are not public")
+	completeFlag(cmd, "resolver", completeNone)
+	return cmd
+}
+
+func newDomainRemoveCommand() *cobra.Command {
+	return domainCommand(&cobra.Command{
+		Use:   "remove SLUG HOST",
+		Short: "Give up a host name of a tenant",
+		Long: `remove gives up a tenant's claim to a host name: it leads to the tenant no more, on
+every server within a second, and is free for whoever proves it.
+
+Exit status: 0 when it is given up, 1 when it is not, 2 when the command line is
+wrong.`,
+		Example: `  bailiwick tenant domain remove acme app.acme.example`,
+	}, nothingSet, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
+		all, err := c.Domains(ctx, ref)
+		if err != nil {
+			return catalog.Domain{}, err
+		}
+		name, err := tenant.CanonicalHost(host)
+		if err != nil {
+			return catalog.Domain{}, err
+		}
+		i := slices.IndexFunc(all, func(d catalog.Domain) bool { return d.Host == name })
+		if i < 0 {
+			return catalog.Domain{}, fmt.Errorf("the tenant has not claimed %s\n\tmend: `bailiwick tenant domain list` shows the domains that there are", name)
+		}
+		return all[i], c.RemoveDomain(ctx, ref, host)
+	}, func(w io.Writer, slug string, d catalog.Domain) error {
+		_, err := fmt.Fprintf(w, "%s is no domain of %s any more\n", d.Host, slug)
+		return wrapPrint(err)
+	})
+}
+
+func newDomainListCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list [SLUG]",
+		Short: "List host names of a tenant, or of all",
+		Long: `list prints the host names that tenants have claimed, whether they are proven, and
+what was wrong at the last look.
+
+Exit status: 0 when they could be read, 1 otherwise, 2 when the command line is
+wrong.`,
+		Example: `  bailiwick tenant domain list
+  bailiwick tenant domain list acme --json | jq -r '.[] | select(.verified_at) | .host'`,
+		Args:              atMostOneArg("SLUG"),
+		ValidArgsFunction: completeWith(completeTenants),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return readCatalog(cmd, func(ctx context.Context, c *catalog.Catalog) error {
+				var ref catalog.Ref
+				if len(args) > 0 {
+					ref = refOf(args[0], 0)
+				}
+				all, err := c.Domains(ctx, ref)
+				if err != nil {
+					return mendMissing(err)
+				}
+				if asJSON {
+					return writeJSON(cmd.OutOrStdout(), slices.Concat([]catalog.Domain{}, all))
+				}
+				records, err := c.List(ctx)
+				if err != nil {
+					return err
+				}
+				return writeDomains(cmd.OutOrStdout(), all, newTenantIndex(records))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the domains as a JSON array")
+	return cmd
+}
+
+// writeDomain prints a claim, and how it is proven as long as it is not.
+func writeDomain(w io.Writer, slug string, d catalog.Domain) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "host      %s\ntoken     %s\nclaimed   %s\nverified  %s\n", d.Host, d.Token, momentText(d.CreatedAt), orDash(momentText(d.VerifiedAt)))
+	if d.VerifiedAt.IsZero() {
+		fmt.Fprintf(&b, "proven by either of\n  %s.%s. TXT %q\n  http://%s%s%s, which answers with the token\nnext: bailiwick tenant domain verify %s %s\n",
+			domains.Label, d.Host, d.Token, d.Host, domains.Path, d.Token, slug, d.Host)
+	}
+	_, err := io.WriteString(w, b.String())
+	return wrapPrint(err)
+}
+
+func writeDomains(w io.Writer, all []catalog.Domain, index tenantIndex) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "no domains")
+		return wrapPrint(err)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "HOST\tTENANT\tVERIFIED\tCHECKED\tERROR") //nolint:errcheck // tabwriter reports it at Flush
+	for _, d := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", d.Host, auditWho(d.Tenant, index), //nolint:errcheck // likewise
+			orDash(momentText(d.VerifiedAt)), orDash(momentText(d.CheckedAt)), orDash(d.Error))
+	}
+	return wrapPrint(t.Flush())
+}
