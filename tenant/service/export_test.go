@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -39,20 +41,30 @@ func (s *settings) ServesDocs() bool { return s.docs() }
 // Keys are those of SECRET_KEYS, as a text that shows no key.
 func (s *settings) Keys() string { return s.SecretKeys.ring.String() }
 
-// NewIdentity gives the authentication of a service by an issuer's tokens; from is
-// TENANT_FROM.
-func NewIdentity(base, from string, proxies []netip.Prefix, tokens identity.Config, r *catalog.Resolver) (func(*http.Request, rest.Operation) (context.Context, error), error) {
-	s := &settings{BaseDomain: base, TrustedProxies: proxies, TenantHeader: "X-Tenant", TenantPath: "/t/", APIHosts: hostNames{"api.app.example"}}
-	if err := s.TenantFrom.UnmarshalText([]byte(from)); err != nil {
+// Identity is what the authentication of a service is made of; From is TENANT_FROM.
+type Identity struct {
+	Base, From string
+	Proxies    []netip.Prefix
+	Tokens     identity.Config
+	Resolver   *catalog.Resolver
+	Members    identity.Members
+	Keys       *keyring.Keyring
+	DB         *tenant.DB
+}
+
+// Authenticate gives the authentication.
+func (i Identity) Authenticate() (func(*http.Request, rest.Operation) (context.Context, error), error) {
+	s := &settings{BaseDomain: i.Base, TrustedProxies: i.Proxies, TenantHeader: "X-Tenant", TenantPath: "/t/", APIHosts: hostNames{"api.app.example"}}
+	if err := s.TenantFrom.UnmarshalText([]byte(i.From)); err != nil {
 		return nil, err
 	}
-	verifier, err := identity.NewTokens(tokens)
+	verifier, err := identity.NewTokens(i.Tokens)
 	if err != nil {
 		return nil, err
 	}
 	id := &authenticator{
-		routing:     newRouting(s, r),
-		credentials: &credentials{tokens: verifier},
+		routing:     newRouting(s, i.Resolver),
+		credentials: &credentials{tokens: verifier, members: i.Members, keys: i.Keys, db: i.DB, logger: slog.New(slog.DiscardHandler)},
 	}
 	return id.authenticate, nil
 }

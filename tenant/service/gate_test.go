@@ -20,6 +20,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 	"github.com/bailiwick-dev/bailiwick/tenant/service"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
@@ -70,6 +71,7 @@ type gate struct {
 
 	issuer  *servicetest.Issuer
 	counter *counter
+	keys    *keyring.Keyring
 }
 
 func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
@@ -80,11 +82,23 @@ func newGate(t *testing.T, proxies ...netip.Prefix) *gate {
 // newGateFrom is a gate with a TENANT_FROM.
 func newGateFrom(t *testing.T, from string, proxies ...netip.Prefix) *gate {
 	t.Helper()
-	g := &gate{issuer: servicetest.NewIssuer(t), counter: &counter{}}
+	return newGateOf(t, from, nil, proxies...)
+}
+
+// newGateOf is a gate that only members pass.
+func newGateOf(t *testing.T, from string, members identity.Members, proxies ...netip.Prefix) *gate {
+	t.Helper()
+	keys, err := keyring.Parse(keyring.Generate("gate"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{issuer: servicetest.NewIssuer(t), counter: &counter{}, keys: keys}
 	g.DB = tenanttest.New(t, tenanttest.Options{Config: tenant.Config{Tracer: g.counter}})
-	authenticate, err := service.NewIdentity("app.example", from, proxies,
-		identity.Config{Issuer: servicetest.IssuerName, Audience: servicetest.Audience, JWKSURL: g.issuer.URL},
-		catalog.NewResolver(g.DB.DB, 0))
+	authenticate, err := service.Identity{
+		Base: "app.example", From: from, Proxies: proxies,
+		Tokens:   identity.Config{Issuer: servicetest.IssuerName, Audience: servicetest.Audience, JWKSURL: g.issuer.URL},
+		Resolver: catalog.NewResolver(g.DB.DB, 0), Members: members, Keys: g.keys, DB: g.DB.DB,
+	}.Authenticate()
 	if err != nil {
 		t.Fatal(err)
 	}

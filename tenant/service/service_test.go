@@ -55,7 +55,11 @@ func configOf(api http.HandlerFunc) service.Config {
 }
 
 func wrap(b service.Backend, api http.HandlerFunc) (http.Handler, error) {
-	doc, err := openapi3.NewLoader().LoadFromData([]byte(notesDocument))
+	return wrapText(b, notesDocument, api)
+}
+
+func wrapText(b service.Backend, document string, api http.Handler) (http.Handler, error) {
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(document))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
+)
+
+// reply is what a request was answered.
+type reply struct {
+	Status    int
+	Challenge string
+	Body      string
+}
+
+// asks sends a request with a credential to the host of a slug.
+func asks(t *testing.T, s *servicetest.Service, slug, credential, method, path, body string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+slug+"."+servicetest.BaseDomain+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if credential != "" {
+		r.Header.Set("Authorization", "Bearer "+credential)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	res, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return reply{res.StatusCode, res.Header.Get("WWW-Authenticate"), string(answer)}
+}
+
+// propertyOf takes a property of a JSON object, by a path through objects.
+func propertyOf(t *testing.T, body string, path ...string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(body), &value); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	for _, name := range path {
+		inner, ok := value.(map[string]any)
+		if !ok {
+			t.Fatalf("no %v in %s", path, body)
+		}
+		value = inner[name]
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Trim(string(text), `"`)
+}
+
+// want fails the test unless the answer has a status.
+func want(t *testing.T, what string, got reply, status int) {
+	t.Helper()
+	if got.Status != status {
+		t.Errorf("%s: %d instead of %d %s %s", what, got.Status, status, got.Challenge, got.Body)
+	}
+}
+
+// mia makes a user of acme with a role, and gives her id.
+func mia(t *testing.T, s *servicetest.Service, role string) string {
+	t.Helper()
+	execOwner(t, s.DB, "INSERT INTO "+s.Tenants[0].Schema()+".users (email, display_name) VALUES ('mia@acme.example', 'Mia')")
+	execOwner(t, s.DB, "INSERT INTO "+s.Tenants[0].Schema()+".user_roles (user_id, role_id) SELECT u.id, r.id FROM "+
+		s.Tenants[0].Schema()+".users u, "+s.Tenants[0].Schema()+".roles r WHERE u.email = 'mia@acme.example' AND r.name = $1", role)
+	me := asks(t, s, "acme", s.Issuer.Token(t, s.Tenants[0], "MIA@acme.example"), "GET", "/v1/me", "")
+	want(t, "mia", me, http.StatusOK)
+	return propertyOf(t, me.Body, "id")
+}
+
+// Attack 6: a token lives for an hour, what it opens as long as its member may.
+func TestAttack6MembersAreAskedForAtEachRequest(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	owner := s.Token(t, 0)
+	id := mia(t, s, "auditor")
+	token := s.Issuer.Token(t, s.Tenants[0], "mia@acme.example")
+	want(t, "an auditor reads findings", asks(t, s, "acme", token, "GET", "/v1/findings", ""), 200)
+	for path, scope := range map[string]string{"/v1/users": "manage_users", "/v1/providers/" + id + "/secret": "manage_providers"} {
+		got := asks(t, s, "acme", token, "GET", path, "")
+		want(t, "an auditor at "+path, got, 403)
+		if got.Challenge != `Bearer error="insufficient_scope", scope="`+scope+`"` {
+			t.Errorf("challenge %s", got.Challenge)
+		}
+	}
+	// The role goes, and with it the permission; then the member.
+	want(t, "take the role", asks(t, s, "acme", owner, "DELETE", "/v1/users/"+id+"/roles/3", ""), 204)
+	want(t, "without the role", asks(t, s, "acme", token, "GET", "/v1/findings", ""), 403)
+	want(t, "without a permission", asks(t, s, "acme", token, "GET", "/v1/me", ""), 200)
+	want(t, "deactivate", asks(t, s, "acme", owner, "DELETE", "/v1/users/"+id, ""), 204)
+	removed := asks(t, s, "acme", token, "GET", "/v1/me", "")
+	want(t, "removed", removed, 403)
+	never := asks(t, s, "acme", s.Issuer.Token(t, s.Tenants[0], "eve@evil.example"), "GET", "/v1/me", "")
+	if diff := cmp.Diff(removed, never); diff != "" {
+		t.Errorf("one who was a member is told from one who never was:\n%s", diff)
+	}
+}
+
+func TestAPIKeysOpenTheAPI(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	owner := s.Token(t, 0)
+	id := mia(t, s, "analyst")
+	made := asks(t, s, "acme", owner, "POST", "/v1/api-keys", `{"user_id":"`+id+`","name":"ci","permissions":["view_findings","manage_scans"]}`)
+	want(t, "make a key", made, 201)
+	key := propertyOf(t, made.Body, "key")
+	path := "/v1/api-keys/" + propertyOf(t, made.Body, "api_key", "id")
+
+	want(t, "what the key may", asks(t, s, "acme", key, "GET", "/v1/findings", ""), 200)
+	want(t, "what the user may and the key not", asks(t, s, "acme", key, "GET", "/v1/reports", ""), 403)
+	if me := asks(t, s, "acme", key, "GET", "/v1/me", ""); propertyOf(t, me.Body, "email") != "mia@acme.example" {
+		t.Errorf("the key's user: %+v", me)
+	}
+	if used := propertyOf(t, asks(t, s, "acme", owner, "GET", path, "").Body, "last_used_at"); used == "null" {
+		t.Error("that the key was used is not noted")
+	}
+	// Whatever opens nothing is refused alike: at its own host, another's and nobody's.
+	last := key[len(key)-2:]
+	wrong := key[:len(key)-2] + map[bool]string{true: "AA", false: "gA"}[last != "AA"]
+	unknown := asks(t, s, "acme", wrong, "GET", "/v1/findings", "")
+	want(t, "a wrong secret", unknown, 401)
+	for _, host := range []string{"globex", "nobody"} {
+		for what, credential := range map[string]string{"the key": key, "a wrong secret": wrong, "a key of nobody": "bw_" + strings.Repeat("a", 26) + "." + strings.Repeat("A", 43), "no key": "bw_x"} {
+			if diff := cmp.Diff(unknown, asks(t, s, host, credential, "GET", "/v1/findings", "")); diff != "" {
+				t.Errorf("%s at %s:\n%s", what, host, diff)
+			}
+		}
+	}
+	// A role that goes takes what it permitted from the key.
+	want(t, "take the role", asks(t, s, "acme", owner, "DELETE", "/v1/users/"+id+"/roles/2", ""), 204)
+	want(t, "what the user may no longer", asks(t, s, "acme", key, "GET", "/v1/findings", ""), 403)
+	want(t, "revoke", asks(t, s, "acme", owner, "DELETE", path, ""), 204)
+	if diff := cmp.Diff(unknown, asks(t, s, "acme", key, "GET", "/v1/me", "")); diff != "" {
+		t.Errorf("a revoked key:\n%s", diff)
+	}
+}
+
+func TestAPIKeysEnd(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	owner, id := s.Token(t, 0), mia(t, s, "analyst")
+	table := s.Tenants[0].Schema() + ".api_keys"
+	for what, sql := range map[string]string{
+		"expired":               "UPDATE " + table + " SET created_at = now() - interval '2 hours', expires_at = now() - interval '1 second'",
+		"of a user who is gone": "UPDATE " + s.Tenants[0].Schema() + ".users SET active = false WHERE email = 'mia@acme.example'",
+	} {
+		made := asks(t, s, "acme", owner, "POST", "/v1/api-keys", `{"user_id":"`+id+`","name":"ci","permissions":[]}`)
+		want(t, "make a key", made, 201)
+		key := propertyOf(t, made.Body, "key")
+		want(t, "a live key", asks(t, s, "acme", key, "GET", "/v1/me", ""), 200)
+		execOwner(t, s.DB, sql)
+		want(t, "a key that is "+what, asks(t, s, "acme", key, "GET", "/v1/me", ""), 401)
+		execOwner(t, s.DB, "UPDATE "+s.Tenants[0].Schema()+".users SET active = true")
+	}
+}
+
+// Attack 32: what was given out before a tenant was offboarded is dead, also once
+// the tenant is back.
+func TestAttack32CredentialsFromBeforeAreDead(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	old, id := s.Token(t, 0), mia(t, s, "owner")
+	made := asks(t, s, "acme", old, "POST", "/v1/api-keys", `{"user_id":"`+id+`","name":"ci","permissions":[]}`)
+	want(t, "make a key", made, 201)
+	key := propertyOf(t, made.Body, "key")
+	want(t, "the key", asks(t, s, "acme", key, "GET", "/v1/me", ""), 200)
+	// The token of before is an hour old, as seconds are all that iat tells.
+	claims := servicetest.Claims(s.Tenants[0].ID.String())
+	claims["iat"] = time.Now().Add(-time.Hour).Unix()
+	old = s.Issuer.Sign(t, jose.ES256, claims)
+	delete(claims, "iat")
+	undated := s.Issuer.Sign(t, jose.ES256, claims)
+	want(t, "a token that does not say when", asks(t, s, "acme", undated, "GET", "/v1/me", ""), 200)
+
+	if _, err := s.Catalog.Offboard(t.Context(), catalog.Ref{Slug: "acme"}, catalog.OffboardParams{Grace: time.Hour, Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "offboarded", func() bool { return asks(t, s, "acme", old, "GET", "/v1/me", "").Status == 403 })
+	want(t, "the key of an offboarded tenant", asks(t, s, "acme", key, "GET", "/v1/me", ""), 401)
+	if _, err := s.Catalog.Restore(t.Context(), catalog.Ref{Slug: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	claims["iat"] = time.Now().Add(time.Second).Unix() // Of a clock that is a little ahead.
+	fresh := s.Issuer.Sign(t, jose.ES256, claims)
+	eventually(t, "restored", func() bool { return asks(t, s, "acme", fresh, "GET", "/v1/me", "").Status == 200 })
+	for what, credential := range map[string]string{"the old token": old, "the token without iat": undated, "the old key": key} {
+		want(t, what, asks(t, s, "acme", credential, "GET", "/v1/me", ""), 401)
+	}
+}
+
+// eventually waits for what servers hear of.
+func eventually(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !reached(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not %s", what)
+		}
+	}
+}
+
+// What a token's scopes do not hold, it can't do, whatever its member may.
+func TestScopesOfTokens(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config(), "SCOPE_CLAIM="+servicetest.ScopeClaim)
+	for _, c := range []struct {
+		scopes []string
+		path   string
+		status int
+	}{
+		{[]string{"view_findings"}, "/v1/findings", 200},
+		{[]string{"view_findings"}, "/v1/users", 403},
+		{[]string{"view_findings", "manage_users"}, "/v1/users", 200},
+		{nil, "/v1/findings", 403},
+		{nil, "/v1/me", 200},
+	} {
+		want(t, strings.Join(c.scopes, " ")+" at "+c.path, asks(t, s, "acme", s.Token(t, 0, c.scopes...), "GET", c.path, ""), c.status)
+	}
+	mia(t, s, "auditor")
+	token := s.Issuer.Token(t, s.Tenants[0], "mia@acme.example", "manage_users", "view_findings")
+	want(t, "a scope that the member lacks", asks(t, s, "acme", token, "GET", "/v1/users", ""), 403)
+}
+
+// A tenant's own issuer speaks for it alone, without a claim that names it.
+func TestIssuerOfOneTenant(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	own := servicetest.NewIssuer(t)
+	claims := servicetest.Claims("")
+	claims["iss"], claims["aud"] = own.URL, "acme"
+	delete(claims, "tenant")
+	token := own.Sign(t, jose.ES256, claims)
+	want(t, "an issuer that nobody knows", asks(t, s, "acme", token, "GET", "/v1/me", ""), 401)
+	if _, err := s.Catalog.AddIssuer(t.Context(), catalog.Ref{Slug: "acme"}, catalog.Issuer{Issuer: own.URL, Audience: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "trusted", func() bool { return asks(t, s, "acme", token, "GET", "/v1/me", "").Status == 200 })
+	want(t, "another tenant", asks(t, s, "globex", token, "GET", "/v1/me", ""), 403)
+	claims["tenant"] = s.Tenants[1].ID.String()
+	for _, host := range []string{"acme", "globex"} {
+		want(t, "a claim of another tenant at "+host, asks(t, s, host, own.Sign(t, jose.ES256, claims), "GET", "/v1/me", ""), 403)
+	}
+	own.Down.Store(true)
+	want(t, "its keys are known", asks(t, s, "acme", token, "GET", "/v1/me", ""), 200)
+	want(t, "an outage is its own", asks(t, s, "acme", s.Token(t, 0), "GET", "/v1/me", ""), 200)
+	if err := s.Catalog.RemoveIssuer(t.Context(), catalog.Ref{Slug: "acme"}, own.URL, "acme"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "removed", func() bool { return asks(t, s, "acme", token, "GET", "/v1/me", "").Status == 401 })
+}
+
+// Attack 25: an invitation that is no good is answered alike, whatever it was, and
+// as a host that is nobody's is; so is a request that is wrong otherwise.
+func TestAttack25Invitations(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	owner := s.Token(t, 0)
+	invite := func(email string) (token, path string) {
+		made := asks(t, s, "acme", owner, "POST", "/v1/invitations", `{"email":"`+email+`","role_id":3}`)
+		want(t, "invite "+email, made, 201)
+		return propertyOf(t, made.Body, "token"), "/v1/invitations/" + propertyOf(t, made.Body, "invitation", "id")
+	}
+	accept := func(host, token string) reply {
+		return asks(t, s, host, "", "POST", "/v1/accepted-invitations", `{"token":"`+token+`","display_name":"Kim"}`)
+	}
+	used, _ := invite("used@acme.example")
+	want(t, "accept", accept("acme", used), 200)
+	want(t, "a member at once", asks(t, s, "acme", s.Issuer.Token(t, s.Tenants[0], "used@acme.example"), "GET", "/v1/findings", ""), 200)
+	revoked, path := invite("revoked@acme.example")
+	want(t, "revoke", asks(t, s, "acme", owner, "DELETE", path, ""), 204)
+	expired, _ := invite("expired@acme.example")
+	execOwner(t, s.DB, "UPDATE "+s.Tenants[0].Schema()+".invitations SET created_at = now() - interval '8 days' WHERE email = 'expired@acme.example'")
+	good, _ := invite("good@acme.example")
+
+	unknown := accept("acme", strings.Repeat("x", 43))
+	want(t, "unknown", unknown, 404)
+	for what, got := range map[string]reply{
+		"used": accept("acme", used), "revoked": accept("acme", revoked), "expired": accept("acme", expired),
+		"of another tenant": accept("globex", good), "at nobody's host": accept("nobody", good),
+	} {
+		if diff := cmp.Diff(unknown, got); diff != "" {
+			t.Errorf("%s (-unknown +got):\n%s", what, diff)
+		}
+	}
+	for _, body := range []string{`{"token":"short"}`, `{`, `{"token":"` + good + `","display_name":" "}`} {
+		here := asks(t, s, "acme", "", "POST", "/v1/accepted-invitations", body)
+		if diff := cmp.Diff(here, asks(t, s, "nobody", "", "POST", "/v1/accepted-invitations", body)); diff != "" {
+			t.Errorf("%s (-acme +nobody):\n%s", body, diff)
+		}
+	}
+	want(t, "the good one, after all", accept("acme", good), 200)
+}
+
+// A key that a member of the reference makes is one of package identity.
+func TestKeysAreMarked(t *testing.T) {
+	t.Parallel()
+	secret := keyring.Generate("k1")
+	ring, err := keyring.Parse(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := servicetest.New(t, config(), "SECRET_KEYS="+secret)
+	made := asks(t, s, "acme", s.Token(t, 0), "POST", "/v1/api-keys", `{"user_id":"`+mia(t, s, "owner")+`","name":"ci","permissions":[]}`)
+	key, ok := identity.ParseAPIKey(propertyOf(t, made.Body, "key"))
+	if !ok || !key.Minted(ring) || !key.For(ring, s.Tenants[0].ID) || key.For(ring, s.Tenants[1].ID) {
+		t.Errorf("%+v", made)
+	}
+}
