@@ -20,8 +20,8 @@ const (
 // name is refused with CodeInvalid: IP addresses in any notation, user info,
 // empty labels, names in other alphabets (their xn-- form is accepted).
 func CanonicalHost(host string) (string, error) {
-	if isCanonical(host) {
-		return host, nil
+	if name, port, found := strings.Cut(host, ":"); isCanonical(name) && (!found || isPort(port)) {
+		return name, nil
 	}
 	name, err := cutPort(host)
 	if err != nil {
@@ -88,10 +88,15 @@ func cutPort(host string) (string, error) {
 	if !found {
 		return name, nil
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+	if !isPort(port) {
 		return "", errorf(CodeInvalid, "", "host %q has no valid port after the colon", host)
 	}
 	return name, nil
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n != 0
 }
 
 // isLabel tells whether s is a lower-case DNS label.
@@ -110,10 +115,13 @@ func isLabel(s string) bool {
 // endsInNumber tells whether a host's last label makes it an IPv4 address for
 // some parser: 127.0.0.1, 127.1, 2130706433 and 0x7f.1 are all the same address.
 func endsInNumber(label string) bool {
-	if rest, isHex := strings.CutPrefix(label, "0x"); isHex {
-		return strings.Trim(rest, "0123456789abcdef") == ""
+	rest, isHex := strings.CutPrefix(label, "0x")
+	for i := range len(rest) {
+		if c := rest[i]; (c < '0' || c > '9') && (!isHex || c < 'a' || c > 'f') {
+			return false
+		}
 	}
-	return strings.Trim(label, "0123456789") == ""
+	return true
 }
 
 // lowerASCII lowers A-Z only. strings.ToLower would fold U+212A (Kelvin sign)
