@@ -104,6 +104,8 @@ func (b bench) settings(t *testing.T, page string) []replacement {
 		return b.pooler(t)
 	case "deploy-cloud-run.md":
 		return b.cloudSQL(t)
+	case "custom-domains.md":
+		return b.domains(t)
 	case "operate.md":
 		return []replacement{{"9090", strconv.Itoa(freePort(t))}}
 	case "upgrade.md": // there is no registry in a test; go.mod's replace line says where the code is
