@@ -43,7 +43,8 @@ Exit status: 0 when it is done, 1 when it is not, 2 when the command line is wro
 	cmd.AddCommand(newTenantSuspendCommand(), newTenantResumeCommand())
 	cmd.AddCommand(newTenantOffboardCommand(), newTenantRestoreCommand(), newTenantPurgeCommand())
 	cmd.AddCommand(newTenantExecCommand(), newTenantAuditCommand())
-	cmd.AddCommand(newTenantDoctorCommand(), newTenantDeliverCommand(), newTenantDomainCommand())
+	cmd.AddCommand(newTenantDoctorCommand(), newTenantDeliverCommand())
+	cmd.AddCommand(newTenantDomainCommand(), newTenantIssuerCommand())
 	return cmd
 }
 

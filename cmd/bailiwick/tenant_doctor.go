@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,11 +19,12 @@ import (
 func newTenantDoctorCommand() *cobra.Command {
 	var mend, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [SLUG]",
 		Short: "Find tenants that are not whole, and what is left of others; mend it",
 		Long: `doctor compares the registry with the schemas and roles of the database, and looks
 for hooks that have not heard of a step, for tenants whose grace is over, and for
-those that have missed a rollout. It changes nothing.
+those that have missed a rollout. It changes nothing. With SLUG it looks at one
+tenant.
 
 --mend mends what can be mended without a loss and in one way only, each in a
 transaction with its entry in the audit. For the rest it says what to do.
@@ -33,11 +35,13 @@ whether its parts fit together; this one knows the life of tenants.
 Exit status: 0 when there is no trouble, or none is left, 1 when there is, 2 when
 the command line is wrong.`,
 		Example: `  bailiwick tenant doctor
+  bailiwick tenant doctor acme
   bailiwick tenant doctor --mend
   bailiwick tenant doctor --json | jq '.[] | select(.mendable | not)'`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			do := func(ctx context.Context, c *catalog.Catalog) error { return treat(ctx, cmd, c, mend, asJSON) }
+		Args:              atMostOneArg("SLUG"),
+		ValidArgsFunction: completeWith(completeTenants),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			do := func(ctx context.Context, c *catalog.Catalog) error { return treat(ctx, cmd, c, args, mend, asJSON) }
 			if mend {
 				return operate(cmd, do)
 			}
@@ -57,8 +61,19 @@ type treated struct {
 	Error  string `json:"error,omitempty"`
 }
 
-func treat(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, mend, asJSON bool) error {
-	troubles, err := c.Doctor(ctx)
+// troublesOf are those of the tenant that is named, or all.
+func troublesOf(ctx context.Context, c *catalog.Catalog, args []string) ([]catalog.Trouble, error) {
+	all, err := c.Doctor(ctx)
+	if err != nil || len(args) == 0 {
+		return all, err
+	}
+	r, err := c.Find(ctx, refOf(args[0], 0))
+	others := func(t catalog.Trouble) bool { return t.Schema != r.Schema }
+	return slices.DeleteFunc(all, others), mendMissing(err)
+}
+
+func treat(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, args []string, mend, asJSON bool) error {
+	troubles, err := troublesOf(ctx, c, args)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -95,12 +97,18 @@ Exit status: 0 when it is proven, 1 when it is not, or nobody could look, 2 when
 command line is wrong.`,
 		Example: `  bailiwick tenant domain verify acme app.acme.example
   bailiwick tenant domain verify acme app.acme.example --resolver 192.0.2.53:53`,
-	}, func(config *catalog.Config) { config.Domains.Prover = &prover },
+	}, func(config *catalog.Config) {
+		prover.Resolver = cmp.Or(prover.Resolver, os.Getenv("DOMAIN_RESOLVER"))
+		if private, err := strconv.ParseBool(os.Getenv("DOMAIN_PRIVATE")); err == nil {
+			prover.Private = prover.Private || private
+		}
+		config.Domains.Prover = &prover
+	},
 		func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
 			return c.VerifyDomain(ctx, ref, host)
 		}, writeDomain)
-	cmd.Flags().StringVar(&prover.Resolver, "resolver", "", "ask this DNS server, an address with a port (default: the system's)")
-	cmd.Flags().BoolVar(&prover.Private, "private", false, "also connect to hosts whose addresses are not public")
+	cmd.Flags().StringVar(&prover.Resolver, "resolver", "", "ask this DNS server, an address with a port (default: DOMAIN_RESOLVER, or the system's)")
+	cmd.Flags().BoolVar(&prover.Private, "private", false, "also connect to hosts whose addresses are not public (default: DOMAIN_PRIVATE)")
 	completeFlag(cmd, "resolver", completeNone)
 	return cmd
 }
@@ -191,6 +199,9 @@ func writeDomains(w io.Writer, all []catalog.Domain, index tenantIndex) error {
 		_, err := fmt.Fprintln(w, "no domains")
 		return wrapPrint(err)
 	}
+	slices.SortStableFunc(all, func(a, b catalog.Domain) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(auditWho(a.Tenant, index), auditWho(b.Tenant, index)))
+	})
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "HOST\tTENANT\tVERIFIED\tCHECKED\tERROR") //nolint:errcheck // tabwriter reports it at Flush
 	for _, d := range all {

@@ -26,6 +26,7 @@ var withoutJSON = map[string]string{
 	"bailiwick schema":                "it holds commands",
 	"bailiwick tenant":                "it holds commands",
 	"bailiwick tenant domain":         "it holds commands",
+	"bailiwick tenant issuer":         "it holds commands",
 }
 
 // TestEveryCommand holds each command to what a user may expect of it.
