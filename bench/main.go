@@ -9,11 +9,11 @@
 //
 // The ways take turns in short slices, so that the machine's drift meets all of
 // them; what counts is the ratio. A turn begins with a moment that is not counted,
-// in which the processors' caches forget the way before. It imports tenant, tenant/devpg and pgx.
+// in which the processors' caches forget the way before. It imports bench/stats, tenant,
+// tenant/devpg and pgx.
 package main
 
 import (
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -24,6 +24,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/bench/stats"
 )
 
 type options struct {
@@ -112,16 +114,11 @@ func report(q query, ways []way, rates [][]float64) error {
 			ratios[r] = rates[0][r] / rates[i][r]
 		}
 		slices.Sort(ratios)
-		fmt.Fprintf(&table, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t\n", way.name, median(rates[i]), median(ratios), ratios[0], ratios[len(ratios)-1])
+		fmt.Fprintf(&table, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t\n", way.name, stats.Median(rates[i]), stats.Median(ratios), ratios[0], ratios[len(ratios)-1])
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if _, err := io.WriteString(w, table.String()); err != nil {
 		return err
 	}
 	return w.Flush()
-}
-
-func median[T cmp.Ordered](values []T) T {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
 }

@@ -4,11 +4,10 @@
 // view, a function and a trigger. Atlas reads a sample of them, since all would
 // take an hour; what counts is the time for one tenant.
 //
-// It imports internal/atlas, tenant, tenant/devpg, tenant/fingerprint and pgx.
+// It imports bench/stats, internal/atlas, tenant, tenant/devpg, tenant/fingerprint and pgx.
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/bailiwick-dev/bailiwick/bench/stats"
 	"github.com/bailiwick-dev/bailiwick/internal/atlas"
 	"github.com/bailiwick-dev/bailiwick/tenant/fingerprint"
 )
@@ -97,12 +97,12 @@ func measure(ctx context.Context, f *fleet, o options) error {
 		}
 		theirs = append(theirs, took)
 	}
-	all := median(ours) * time.Duration(len(f.schemas))
+	all := stats.Median(ours) * time.Duration(len(f.schemas))
 	fmt.Printf("%d tenants, %d connections, medians of %d turns\n", len(f.schemas), o.conns, o.rounds)
-	fmt.Printf("  fingerprint  %8.2f s for all, %.2f ms each\n", all.Seconds(), ms(median(ours)))
-	fmt.Printf("  Atlas's SDK  %8.0f s for all by %d of them, %.1f ms each\n", median(theirs).Seconds()*float64(len(f.schemas)), o.sample, ms(median(theirs)))
-	fmt.Printf("  Atlas / fingerprint  %.0f\n", float64(median(theirs))/float64(median(ours)))
-	fmt.Printf("  memory at most  %s\n", peak())
+	fmt.Printf("  fingerprint  %8.2f s for all, %.2f ms each\n", all.Seconds(), stats.Milliseconds(stats.Median(ours)))
+	fmt.Printf("  Atlas's SDK  %8.0f s for all by %d of them, %.1f ms each\n", stats.Median(theirs).Seconds()*float64(len(f.schemas)), o.sample, stats.Milliseconds(stats.Median(theirs)))
+	fmt.Printf("  Atlas / fingerprint  %.0f\n", float64(stats.Median(theirs))/float64(stats.Median(ours)))
+	fmt.Printf("  memory at most  %s\n", stats.Peak())
 	return nil
 }
 
@@ -145,25 +145,4 @@ func (f *fleet) inspect(ctx context.Context, round int, o options) (time.Duratio
 		})
 	})
 	return time.Since(begin) / time.Duration(sample), err
-}
-
-// peak is the most memory that this process has had, as Linux tells it.
-func peak() string {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return "unknown here"
-	}
-	for line := range strings.Lines(string(status)) {
-		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return strings.TrimSpace(text)
-		}
-	}
-	return "unknown here"
-}
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func median[T cmp.Ordered](values []T) T {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
 }

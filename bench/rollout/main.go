@@ -3,7 +3,7 @@
 // sent by one psql, in the same run and in turns. Tenants have ten tables, a
 // view, a function and a trigger.
 //
-// It imports internal/atlas, internal/lint, internal/plan, internal/rollout,
+// It imports bench/stats, internal/atlas, internal/lint, internal/plan, internal/rollout,
 // tenant, tenant/catalog, tenant/devpg and pgx.
 package main
 
@@ -14,9 +14,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/bench/stats"
 )
 
 type options struct {
@@ -102,31 +102,12 @@ func (r *results) turn(ctx context.Context, f *fleet, o options) error {
 
 func (r *results) print(o options) {
 	fmt.Printf("%d tenants, %d at once, waves of %v%%, medians of %d turns\n", o.tenants, o.parallel, o.percent, o.rounds)
-	fmt.Printf("  psql, bare statements  %6.2f s\n", median(r.bare).Seconds())
-	fmt.Printf("  rolled out             %6.2f s\n", median(r.all).Seconds())
+	fmt.Printf("  psql, bare statements  %6.2f s\n", stats.Median(r.bare).Seconds())
+	fmt.Printf("  rolled out             %6.2f s\n", stats.Median(r.all).Seconds())
 	for _, part := range stages {
-		fmt.Printf("    %-20s %6.2f s\n", part, median(r.parts[part]).Seconds())
+		fmt.Printf("    %-20s %6.2f s\n", part, stats.Median(r.parts[part]).Seconds())
 	}
-	fmt.Printf("  rolled out / psql      %6.2f\n", median(r.all).Seconds()/median(r.bare).Seconds())
-	fmt.Printf("  nothing to do          %6.2f s\n", median(r.nothing).Seconds())
-	fmt.Printf("  memory at most         %s\n", peak())
-}
-
-func median(values []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
-}
-
-// peak is the most memory that this process has had, as Linux tells it.
-func peak() string {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return "unknown here"
-	}
-	for line := range strings.Lines(string(status)) {
-		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return strings.TrimSpace(text)
-		}
-	}
-	return "unknown here"
+	fmt.Printf("  rolled out / psql      %6.2f\n", stats.Median(r.all).Seconds()/stats.Median(r.bare).Seconds())
+	fmt.Printf("  nothing to do          %6.2f s\n", stats.Median(r.nothing).Seconds())
+	fmt.Printf("  memory at most         %s\n", stats.Peak())
 }
