@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 )
 
@@ -21,6 +23,9 @@ type custom struct {
 	keys    *keyring.Keyring
 	ingests *turns
 	signups *signup.Desk
+	// mail sends invitations; nil sends nothing.
+	mail   mail.Sender
+	logger *slog.Logger
 }
 
 var _ handlers.Custom = custom{}
@@ -28,7 +33,7 @@ var _ handlers.Custom = custom{}
 // newCustom takes the keys that seal and hash what must not be stored as it is,
 // and the desk where people sign up, nil if they can't.
 func newCustom(keys *keyring.Keyring, signups *signup.Desk) custom {
-	return custom{version: buildVersion(), keys: keys, ingests: newTurns(ingestsAtOnce), signups: signups}
+	return custom{version: buildVersion(), keys: keys, ingests: newTurns(ingestsAtOnce), signups: signups, logger: slog.Default()}
 }
 
 // GetVersion says which build answers.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -27,7 +29,7 @@ func newSecret() string {
 
 // CreateInvitation invites somebody. Whoever did not come in time may be
 // invited again.
-func (custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api.CreateInvitationRequestObject) (api.CreateInvitationResponseObject, error) {
+func (c custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api.CreateInvitationRequestObject) (api.CreateInvitationResponseObject, error) {
 	var in, out rest.Fields
 	token := newSecret()
 	hash := sha256.Sum256([]byte(token))
@@ -57,10 +59,29 @@ func (custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api
 	if err := out.Unanswerable(); err != nil {
 		return nil, err
 	}
+	body.Mailed = c.mailInvitation(ctx, created, token)
 	return api.CreateInvitation201JSONResponse{
 		Body:    body,
 		Headers: api.CreateInvitation201ResponseHeaders{Location: new("/v1/invitations/" + created.ID.String())},
 	}, nil
+}
+
+// mailInvitation tells whether the mail to the invited was taken. Nothing depends
+// on it: whoever invites has the token as well, and can hand it over.
+func (c custom) mailInvitation(ctx context.Context, i tenantdb.CurrentInvitation, token string) bool {
+	if c.mail == nil {
+		return false
+	}
+	of, _ := tenant.FromContext(ctx)
+	err := c.mail(ctx, mail.Message{
+		ID: "invitation-" + i.ID.String(), To: i.Email, Subject: "Join " + of.Slug,
+		Text: fmt.Sprintf("%s invites you to join %s as %s.\n\nYour token is\n\n%s\n\nIt is good until %s, and once. If you know nobody there, do nothing.\n",
+			rest.Subject(ctx), of.Slug, i.Role, token, i.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST")),
+	})
+	if err != nil {
+		c.logger.WarnContext(ctx, "the mail to somebody invited was not taken", "request_id", rest.RequestID(ctx), "error", err.Error())
+	}
+	return err == nil
 }
 
 var errNotPermitted = errors.New("must be permitted to the user")

@@ -99,7 +99,9 @@ var permissions = []tenantdb.Permission{
 // newExampleService answers for one tenant, to its owner in the analyst's name.
 func newExampleService(t *testing.T, db *tenanttest.DB, of tenant.Tenant) http.Handler {
 	t.Helper()
-	h, err := handlers.New(handlers.Config{DB: db.DB, Custom: newCustom(demoKeys, newExampleDesk(t, db)), Options: rest.Options{
+	c := newCustom(demoKeys, newExampleDesk(t, db))
+	c.mail = mail.Log(slog.New(slog.DiscardHandler))
+	h, err := handlers.New(handlers.Config{DB: db.DB, Custom: c, Options: rest.Options{
 		Scoped: true,
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
 			ctx := rest.WithScopes(tenant.NewContext(r.Context(), of), labels[string](permissions))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 )
 
@@ -325,4 +327,42 @@ func TestKeysAreMarked(t *testing.T) {
 	if !ok || !key.Minted(ring) || !key.For(ring, s.Tenants[0].ID) || key.For(ring, s.Tenants[1].ID) {
 		t.Errorf("%+v", made)
 	}
+}
+
+// The invited get their token by mail; whoever invites has it too, for when no
+// mail goes out.
+func TestInvitationsAreMailed(t *testing.T) {
+	t.Parallel()
+	var sent []mail.Message
+	cfg, silent := config(), config()
+	cfg.Mail = func(_ context.Context, m mail.Message) error {
+		sent = append(sent, m)
+		return nil
+	}
+	silent.Mail = func(context.Context, mail.Message) error { return errors.New("down") }
+	s := servicetest.New(t, cfg)
+	const invitation = `{"email":"kim@acme.example","role_id":3}`
+	made := asks(t, s, "acme", s.Token(t, 0), "POST", "/v1/invitations", invitation)
+	if propertyOf(t, made.Body, "mailed") != "true" || len(sent) != 1 || sent[0].To != "kim@acme.example" ||
+		!strings.Contains(sent[0].Text, "\n"+propertyOf(t, made.Body, "token")+"\n") || !strings.Contains(sent[0].Text, "as auditor") {
+		t.Errorf("%+v sent %+v", made, sent)
+	}
+	down := servicetest.New(t, silent)
+	made = asks(t, down, "acme", down.Token(t, 0), "POST", "/v1/invitations", invitation)
+	if made.Status != http.StatusCreated || propertyOf(t, made.Body, "mailed") != "false" {
+		t.Errorf("%+v", made)
+	}
+	want(t, "accept what no mail told of", asks(t, down, "acme", "", "POST", "/v1/accepted-invitations",
+		`{"token":"`+propertyOf(t, made.Body, "token")+`","display_name":"Kim"}`), 200)
+}
+
+// What is open to all is limited, and where there is no tenant as well.
+func TestOpenOperationsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config(), "OPEN_LIMIT=4/1h")
+	for i, host := range []string{"acme", "nobody", "globex", "acme", "acme", "nobody"} {
+		got := asks(t, s, host, "", "POST", "/v1/accepted-invitations", `{"token":"`+strings.Repeat("x", 43)+`","display_name":"Kim"}`)
+		want(t, host, got, map[bool]int{true: 404, false: 429}[i < 4])
+	}
+	want(t, "members are not", asks(t, s, "acme", s.Token(t, 0), "GET", "/v1/me", ""), 200)
 }

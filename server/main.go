@@ -36,7 +36,9 @@ func config() service.Config {
 		},
 		DemoRequest: "/v1/findings?status=fail&severity=critical&limit=3",
 		Handler: func(b service.Backend) (http.Handler, error) {
-			return handlers.New(handlers.Config{DB: b.DB, Custom: newCustom(b.Keys, b.Signups), Options: b.Options})
+			c := newCustom(b.Keys, b.Signups)
+			c.mail, c.logger = b.Mail, b.Logger
+			return handlers.New(handlers.Config{DB: b.DB, Custom: c, Options: b.Options})
 		},
 	}
 }

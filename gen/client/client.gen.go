@@ -557,6 +557,11 @@ type CreatedAPIKey struct {
 type CreatedInvitation struct {
 	Invitation Invitation `json:"invitation"`
 
+	// Mailed Whether the mail to the invited was taken. If not, hand them the token.
+	//
+	// Example: true
+	Mailed bool `json:"mailed"`
+
 	// Token For the mail to the invited.
 	//
 	// Example: 2b1yJm3sX0qTn5vYwB8dKf7hRa9cLp4gZe6uQi0oStM
@@ -2576,8 +2581,9 @@ type ClientInterface interface {
 	// CreateAPIKeyWithBody Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422. For a
-	// user who is not active the answer is 409.
+	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+	// key can do no more than its user: 422, and at each request no more than its user
+	// can do then. For a user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2587,8 +2593,9 @@ type ClientInterface interface {
 	// CreateAPIKey Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422. For a
-	// user who is not active the answer is 409.
+	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+	// key can do no more than its user: 422, and at each request no more than its user
+	// can do then. For a user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2718,8 +2725,9 @@ type ClientInterface interface {
 
 	// CreateInvitationWithBody Invite somebody
 	//
-	// The answer holds the token for the mail to the invited. It is shown here and
-	// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+	// The invited get the token by mail. The answer holds it too, here and never
+	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2728,8 +2736,9 @@ type ClientInterface interface {
 
 	// CreateInvitation Invite somebody
 	//
-	// The answer holds the token for the mail to the invited. It is shown here and
-	// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+	// The invited get the token by mail. The answer holds it too, here and never
+	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3508,8 +3517,9 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 // CreateAPIKeyWithBody Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422. For a
-// user who is not active the answer is 409.
+// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+// key can do no more than its user: 422, and at each request no more than its user
+// can do then. For a user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3529,8 +3539,9 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 // CreateAPIKey Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422. For a
-// user who is not active the answer is 409.
+// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+// key can do no more than its user: 422, and at each request no more than its user
+// can do then. For a user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3820,8 +3831,9 @@ func (c *Client) ListInvitations(ctx context.Context, params *ListInvitationsPar
 
 // CreateInvitationWithBody Invite somebody
 //
-// The answer holds the token for the mail to the invited. It is shown here and
-// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+// The invited get the token by mail. The answer holds it too, here and never
+// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+// under which the answer would be kept. Nobody is invited twice at a time: 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3840,8 +3852,9 @@ func (c *Client) CreateInvitationWithBody(ctx context.Context, contentType strin
 
 // CreateInvitation Invite somebody
 //
-// The answer holds the token for the mail to the invited. It is shown here and
-// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+// The invited get the token by mail. The answer holds it too, here and never
+// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+// under which the answer would be kept. Nobody is invited twice at a time: 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10242,8 +10255,9 @@ type ClientWithResponsesInterface interface {
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422. For a
-	// user who is not active the answer is 409.
+	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+	// key can do no more than its user: 422, and at each request no more than its user
+	// can do then. For a user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10253,8 +10267,9 @@ type ClientWithResponsesInterface interface {
 	// CreateAPIKeyWithResponse Create an API key
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
-	// keyed hash of it is stored. A key can do no more than its user: 422. For a
-	// user who is not active the answer is 409.
+	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+	// key can do no more than its user: 422, and at each request no more than its user
+	// can do then. For a user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10406,8 +10421,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateInvitationWithBodyWithResponse Invite somebody
 	//
-	// The answer holds the token for the mail to the invited. It is shown here and
-	// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+	// The invited get the token by mail. The answer holds it too, here and never
+	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10416,8 +10432,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateInvitationWithResponse Invite somebody
 	//
-	// The answer holds the token for the mail to the invited. It is shown here and
-	// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+	// The invited get the token by mail. The answer holds it too, here and never
+	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20090,8 +20107,9 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422. For a
-// user who is not active the answer is 409.
+// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+// key can do no more than its user: 422, and at each request no more than its user
+// can do then. For a user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20107,8 +20125,9 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 // CreateAPIKeyWithResponse Create an API key
 //
 // The answer holds the key itself. It is shown here and never again; only a
-// keyed hash of it is stored. A key can do no more than its user: 422. For a
-// user who is not active the answer is 409.
+// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
+// key can do no more than its user: 422, and at each request no more than its user
+// can do then. For a user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20356,8 +20375,9 @@ func (c *ClientWithResponses) ListInvitationsWithResponse(ctx context.Context, p
 
 // CreateInvitationWithBodyWithResponse Invite somebody
 //
-// The answer holds the token for the mail to the invited. It is shown here and
-// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+// The invited get the token by mail. The answer holds it too, here and never
+// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+// under which the answer would be kept. Nobody is invited twice at a time: 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20372,8 +20392,9 @@ func (c *ClientWithResponses) CreateInvitationWithBodyWithResponse(ctx context.C
 
 // CreateInvitationWithResponse Invite somebody
 //
-// The answer holds the token for the mail to the invited. It is shown here and
-// never again; only a hash of it is stored. Nobody is invited twice at a time: 409.
+// The invited get the token by mail. The answer holds it too, here and never
+// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
+// under which the answer would be kept. Nobody is invited twice at a time: 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -65,6 +67,7 @@ func (i Identity) Authenticate() (func(*http.Request, rest.Operation) (context.C
 	id := &authenticator{
 		routing:     newRouting(s, i.Resolver),
 		credentials: &credentials{tokens: verifier, members: i.Members, keys: i.Keys, db: i.DB, logger: slog.New(slog.DiscardHandler)},
+		opens:       limit.New("open-operations", limit.Policy{Quota: 1000, Window: time.Second}),
 	}
 	return id.authenticate, nil
 }

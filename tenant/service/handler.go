@@ -23,6 +23,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 			tokens: s.tokens, scoped: s.scopedTokens(), members: s.cfg.Members,
 			keys: s.backend.Keys, db: s.backend.DB, logger: s.cfg.Logger,
 		},
+		opens: limit.New("open-operations", s.settings.OpenLimit),
 	}
 	s.tlsAsk = id.routing.tlsAsk()
 	s.backend.Options = rest.Options{

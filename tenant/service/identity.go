@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -14,6 +15,8 @@ import (
 type authenticator struct {
 	routing     *routing
 	credentials *credentials
+	// opens bounds how often one address may ask tenants for what is open to all.
+	opens *limit.Limiter
 }
 
 // authenticate is rest.Options.Authenticate. The token comes before the tenant,
@@ -49,8 +52,12 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 
 // open finds the tenant of an operation that is open to all. Where there is none
 // the request is answered as one that finds nothing in a tenant is: not before
-// what else is wrong with it.
+// what else is wrong with it. How often is counted for all tenants together, and
+// for those that are not there.
 func (id *authenticator) open(ctx context.Context, names []tenant.Name) (context.Context, error) {
+	if err := id.opens.Take(limit.AddressKey(ctx)); err != nil {
+		return nil, err
+	}
 	route, none, err := id.routing.one(ctx, names)
 	switch {
 	case err != nil:

@@ -51,6 +51,7 @@ type settings struct {
 	TenantClaim  string        `env:"TENANT_CLAIM"  envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id; app.tenant is one within another"`
 	SubjectClaim string        `env:"SUBJECT_CLAIM" envDefault:"sub"                                                                                                                     help:"claim that holds the caller's subject"`
 	ScopeClaim   string        `env:"SCOPE_CLAIM"   help:"claim that holds scopes: what it lacks a token can't do, whatever its member may; unset: tokens have none"`
+	OpenLimit    limit.Policy  `env:"OPEN_LIMIT"    envDefault:"600/1m"                                                                                                                  help:"requests of one client address to what tenants leave open to all, such as accepting an invitation, for each server"`
 	SecretKeys   keyText       `env:"SECRET_KEYS"   help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
 
 	MailURL mailURL `env:"MAIL_URL" help:"smtp://user:password@host:587?from=service@app.example sends mail; unset in embedded mode: the log shows it"`

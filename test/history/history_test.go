@@ -42,10 +42,12 @@ func size(t *testing.T) int {
 }
 
 // firstRows are what every tenant begins with: users and roles with names of
-// their own.
+// their own, and one user who may do everything.
 const firstRows = `
 INSERT INTO users (email, display_name) SELECT format('user%s@%s.example', n, replace(current_schema(), '_', '-')), 'User ' || n FROM generate_series(1, 10) AS n;
 INSERT INTO roles (name, description) SELECT 'role ' || n, current_schema() || ' 0' FROM generate_series(1, 10) AS n;
+UPDATE roles SET permissions = enum_range(NULL::permission) WHERE name = 'role 10';
+INSERT INTO user_roles (user_id, role_id) SELECT u.id, r.id FROM users u, roles r WHERE u.email LIKE 'user1@%' AND r.name = 'role 10';
 `
 
 // history is the fleet, and how far its schema has come.
@@ -182,7 +184,7 @@ func (h *history) accounts(t *testing.T) []*account {
 
 func (h *history) account(t *testing.T, of tenant.Tenant) *account {
 	t.Helper()
-	a := &account{Tenant: of, token: h.issuer.Token(t, of, servicetest.Subject), users: seeded, roles: seeded, zone: "UTC", providers: map[string]int{}}
+	a := &account{Tenant: of, token: h.issuer.Token(t, of, "user1@"+strings.ReplaceAll(of.Schema(), "_", "-")+".example"), users: seeded, roles: seeded, zone: "UTC", providers: map[string]int{}}
 	err := h.pool.QueryRow(t.Context(), fmt.Sprintf(`SELECT (SELECT min(id) FROM %[1]s.roles), (SELECT id::text FROM %[1]s.users ORDER BY email LIMIT 1)`, of.Schema())).Scan(&a.role, &a.user)
 	if err != nil {
 		t.Fatal(err)
