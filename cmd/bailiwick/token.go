@@ -25,9 +25,10 @@ func newTokenCommand() *cobra.Command {
 		Use:   "token --tenant SLUG --user SUBJECT",
 		Short: "Print a token for the development instance",
 		Long: `token prints a token that "go run ./server" accepts when it runs on its own
-database, whether it runs now or not. A service with DATABASE_URL, ISSUER and
-JWKS_URL accepts only what its issuer signed; the claim "tenant" there is the id
-that "bailiwick tenant show" prints.
+database, whether it runs now or not. What it opens is for the project to say:
+where there are members, the subject has to be one. A service with DATABASE_URL and
+ISSUER accepts only what its issuer signed; the claim "tenant" there is the id that
+"bailiwick tenant show" prints.
 
 Exit status: 0 when the token is printed, 1 otherwise, 2 when the command line is
 wrong.`,

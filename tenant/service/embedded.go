@@ -112,7 +112,7 @@ func ensureTenant(ctx context.Context, cat *catalog.Catalog, d DemoTenant, keys 
 		}
 		logger.InfoContext(ctx, "creating demo tenant")
 		t, err := cat.Create(ctx, catalog.CreateParams{
-			Slug: d.Slug, Name: d.Name, Plan: d.Plan,
+			Slug: d.Slug, Name: d.Name, Plan: d.Plan, OwnerEmail: d.OwnerEmail,
 			Seed: func(ctx context.Context, tx pgx.Tx) error { return seed(ctx, tx, d, keys) },
 		})
 		if err == nil {

@@ -50,7 +50,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 			return err
 		}
 	}
-	api = withCORS(&s.settings.CORSOrigins, api)
+	api = withCORS(&s.settings.CORSOrigins, withDiscovery(s.settings, api))
 	if s.settings.TenantFrom.path {
 		api = tenant.PathPrefix(s.settings.TenantPath).Strip(api)
 	}

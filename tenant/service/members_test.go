@@ -182,3 +182,24 @@ func TestScopesNeedSomebodyWhoGivesThem(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The document may name the discovery of whichever issuer the service trusts.
+func TestDiscoveryLeadsToTheIssuer(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config())
+	c := s.Client()
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for host, want := range map[string]string{"acme.app.example": servicetest.IssuerName, "nobody.app.example": servicetest.IssuerName} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/.well-known/openid-configuration", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusFound || res.Header.Get("Location") != want+"/.well-known/openid-configuration" {
+			t.Errorf("%s: %d %v", host, res.StatusCode, res.Header)
+		}
+	}
+}

@@ -82,8 +82,9 @@ type Config struct {
 
 // DemoTenant is a tenant of the embedded database, made at its first start.
 type DemoTenant struct {
-	// Slug, Name and Plan are those of [catalog.CreateParams].
-	Slug, Name, Plan string
+	// Slug, Name, Plan and OwnerEmail are those of [catalog.CreateParams]. The token
+	// that is printed for the tenant is that of owner@SLUG.example.
+	Slug, Name, Plan, OwnerEmail string
 	// Seed fills the tenant's new schema, which is tx's search_path, in the
 	// transaction that makes it. Nil means that it starts empty.
 	Seed func(ctx context.Context, tx pgx.Tx, t tenant.Tenant, keys *keyring.Keyring) error

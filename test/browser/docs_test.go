@@ -162,6 +162,9 @@ func (p *page) try(t *testing.T) (status, answer string) {
 		chromedp.Click(operation+" .execute"),
 		chromedp.WaitVisible(operation+" .live-responses-table .highlight-code"),
 	)
+	if words := run(t, p, chromedp.TextContent(operation+" .opblock-description-wrapper")); !strings.Contains(words, "Wants view_findings.") {
+		t.Errorf("the page does not say what the operation wants: %s", words)
+	}
 	status = run(t, p, chromedp.TextContent(operation+" .live-responses-table tbody .response-col_status"))
 	answer = run(t, p, chromedp.TextContent(operation+" .live-responses-table .highlight-code code"))
 	return strings.TrimSpace(status), answer

@@ -184,13 +184,19 @@ func (h *history) accounts(t *testing.T) []*account {
 
 func (h *history) account(t *testing.T, of tenant.Tenant) *account {
 	t.Helper()
-	a := &account{Tenant: of, token: h.issuer.Token(t, of, "user1@"+strings.ReplaceAll(of.Schema(), "_", "-")+".example"), users: seeded, roles: seeded, zone: "UTC", providers: map[string]int{}}
+	a := &account{Tenant: of, token: h.token(t, of), users: seeded, roles: seeded, zone: "UTC", providers: map[string]int{}}
 	err := h.pool.QueryRow(t.Context(), fmt.Sprintf(`SELECT (SELECT min(id) FROM %[1]s.roles), (SELECT id::text FROM %[1]s.users ORDER BY email LIMIT 1)`, of.Schema())).Scan(&a.role, &a.user)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.purpose = of.Schema() + " 0"
 	return a
+}
+
+// token is one of the user who may do everything.
+func (h *history) token(t *testing.T, of tenant.Tenant) string {
+	t.Helper()
+	return h.issuer.Token(t, of, "user1@"+strings.ReplaceAll(of.Schema(), "_", "-")+".example")
 }
 
 func (h *history) exec(t *testing.T, sql string, args ...any) {

@@ -240,7 +240,7 @@ func (h *history) planFiles(t *testing.T) map[string]string {
 func (h *history) refusesAll(t *testing.T, s *server) {
 	t.Helper()
 	for _, one := range h.Tenants[:len(h.Tenants)-1] {
-		got := h.probe(t, s, &account{Tenant: one, token: h.issuer.Token(t, one, "probe@example.org")})
+		got := h.probe(t, s, &account{Tenant: one, token: h.token(t, one)})
 		if got.status != http.StatusServiceUnavailable {
 			t.Fatalf("%s at release %s: %d instead of 503: %s", one.Slug, s.release, got.status, got.body)
 		}
@@ -255,7 +255,7 @@ func (h *history) refusesAll(t *testing.T, s *server) {
 func (h *history) recovers(t *testing.T, s *server) {
 	t.Helper()
 	for _, one := range h.Tenants[:len(h.Tenants)-1] {
-		a := &account{Tenant: one, token: h.issuer.Token(t, one, "probe@example.org")}
+		a := &account{Tenant: one, token: h.token(t, one)}
 		await(t, "release "+s.release+" serves "+one.Slug, func() bool { return h.probe(t, s, a).status == http.StatusOK })
 	}
 	var longest time.Duration

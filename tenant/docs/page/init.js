@@ -28,12 +28,46 @@ function describeExamples(document) {
   }
 }
 
-const emptyParameters = () => ({
+// A scheme of type openIdConnect holds what a caller may do and is nothing to sign
+// in with here, where a token is pasted: Swagger UI would ask for its discovery.
+// What an operation wants of it becomes words.
+function takeOut(names, security) {
+  const wanted = [];
+  for (const requirement of security || []) {
+    const scopes = names.flatMap((name) => requirement[name] || []);
+    names.forEach((name) => delete requirement[name]);
+    if (scopes.length > 0) {
+      wanted.push(scopes.map((scope) => `\`${scope}\``).join(" and "));
+    }
+  }
+  return wanted.length > 0 && wanted.length === security.length ? `Wants ${wanted.join(", or ")}.` : "";
+}
+
+function describeScopes(document) {
+  const schemes = document.components?.securitySchemes || {};
+  const names = Object.keys(schemes).filter((name) => schemes[name]?.type === "openIdConnect");
+  names.forEach((name) => delete schemes[name]);
+  const forAll = takeOut(names, document.security);
+  for (const item of Object.values(document.paths || {})) {
+    for (const operation of Object.values(item)) {
+      if (operation?.responses === undefined) {
+        continue;
+      }
+      const words = operation.security === undefined ? forAll : takeOut(names, operation.security);
+      if (words) {
+        operation.description = `${operation.description || ""}\n\n${words}`.trim();
+      }
+    }
+  }
+}
+
+const plainDocument = () => ({
   statePlugins: {
     spec: {
       wrapActions: {
         updateJsonSpec: (update) => (document) => {
           describeExamples(document);
+          describeScopes(document);
           return update(document);
         },
       },
@@ -64,7 +98,7 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   persistAuthorization: false,
-  plugins: [emptyParameters],
+  plugins: [plainDocument],
   queryConfigEnabled: false,
   requestInterceptor: underBase,
   tryItOutEnabled: true,
