@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 200, "how many processes are killed in the midst of a rollout")
+	kills = flag.Int("kills", 200, "how many processes are killed, of rollouts and in the life of tenants each")
 	seed  = flag.Uint64("seed", 0, "repeats the moments of an earlier run, as far as the machine lets it; 0 takes new ones")
 )
 
@@ -43,11 +43,12 @@ const (
 // time the database's server too, and a tenant comes while all that goes on.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	if *seed == 0 {
-		*seed = rand.Uint64()
+	from := *seed
+	if from == 0 {
+		from = rand.Uint64()
 	}
-	t.Logf("-kills %d -seed %d", *kills, *seed)
-	r := &rig{random: rand.New(rand.NewPCG(*seed, 0)), options: instance(t)}
+	t.Logf("-kills %d -seed %d", *kills, from)
+	r := &rig{random: rand.New(rand.NewPCG(from, 0)), options: instance(t)}
 	r.start(t)
 	r.work = makeTemplate(t, r.server, "fleet")
 	rounds, restarts := 0, 0

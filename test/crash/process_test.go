@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// process is one that rolls out.
+// process is one that is killed.
 type process struct {
 	cmd    *exec.Cmd
 	stderr strings.Builder
@@ -26,13 +26,19 @@ type process struct {
 
 func launch(t *testing.T, file string) *process {
 	t.Helper()
+	return launchAs(t, workEnv, file)
+}
+
+// launchAs starts a process that finds in a file what it is to do.
+func launchAs(t *testing.T, env, file string) *process {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	p := &process{cmd: exec.CommandContext(ctx, self), begun: make(chan bool, 1), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), workEnv+"="+file)
+	p.cmd.Env = append(os.Environ(), env+"="+file)
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -32,8 +32,12 @@ type work struct {
 }
 
 func TestMain(m *testing.M) {
-	if file := os.Getenv(workEnv); file != "" {
-		if err := beWorker(context.Background(), file); err != nil {
+	for env, be := range map[string]func(context.Context, string) error{workEnv: beWorker, lifeEnv: beLife} {
+		file := os.Getenv(env)
+		if file == "" {
+			continue
+		}
+		if err := be(context.Background(), file); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
