@@ -41,6 +41,12 @@ func TestRollouts(t *testing.T) {
 	newBench(t).page(t, "rollouts.md", "")
 }
 
+// TestTenants does what the operators' page about the life of tenants says.
+func TestTenants(t *testing.T) {
+	t.Parallel()
+	newBench(t).page(t, "tenants.md", "")
+}
+
 // TestReadme does what README.md says, in a copy of the repository. Readers who
 // followed README in the repository itself have its blocks in their files already.
 func TestReadme(t *testing.T) {

@@ -6,6 +6,7 @@ package hook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +29,12 @@ const (
 // grace is what a command has to end after it was told to.
 const grace = 5 * time.Second
 
-// Commands makes a hook of each command of a project. What they print goes to say,
-// line by line, with the hook's name.
+// Commands makes a hook of each command of a project. A command finds the event on
+// its standard input, and in its environment what a script mostly needs of it:
+// BAILIWICK_ACTION, BAILIWICK_WHEN, and BAILIWICK_TENANT and BAILIWICK_SLUG, the
+// tenant's id and the slug that it had before the step.
+//
+// What a command prints goes to say, line by line, with the hook's name.
 func Commands(p *project.Project, say func(format string, args ...any)) []catalog.Hook {
 	hooks := make([]catalog.Hook, 0, len(p.Hooks))
 	for _, h := range p.Hooks {
@@ -66,7 +71,8 @@ func (c command) run(ctx context.Context, when string, e catalog.Event) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.hook.Command[0], c.hook.Command[1:]...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "BAILIWICK_ACTION="+e.Action, "BAILIWICK_WHEN="+when)
+	cmd.Env = append(os.Environ(), "BAILIWICK_ACTION="+e.Action, "BAILIWICK_WHEN="+when,
+		"BAILIWICK_TENANT="+e.Tenant.ID.String(), "BAILIWICK_SLUG="+cmp.Or(e.Was.Slug, e.Tenant.Slug))
 	cmd.Stdin = bytes.NewReader(append(event, '\n'))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -1,0 +1,159 @@
+package catalog_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
+)
+
+// newNotes is a database with two tenants that have notes.
+func newNotes(t *testing.T) *tenanttest.DB {
+	t.Helper()
+	return tenanttest.New(t, tenanttest.Options{
+		Schema:    catalog.Schema{Tenant: "CREATE TABLE notes (n integer CONSTRAINT notes_pkey PRIMARY KEY)"},
+		TenantSQL: "INSERT INTO notes VALUES (1), (2)",
+	})
+}
+
+// statement is work of one statement.
+func statement(sql string) func(context.Context, pgx.Tx) (any, error) {
+	return func(ctx context.Context, tx pgx.Tx) (any, error) {
+		tag, err := tx.Exec(ctx, sql)
+		return map[string]int64{"rows": tag.RowsAffected()}, err
+	}
+}
+
+func TestAsTenant(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	ref := catalog.Ref{ID: db.Tenants[0].ID}
+	ctx := catalog.WithActor(catalog.WithRun(t.Context(), "run-1"), "cli:ann")
+	var role, path string
+	work := func(ctx context.Context, tx pgx.Tx) (any, error) {
+		if err := tx.QueryRow(ctx, "SELECT current_user::text, current_setting('search_path')").Scan(&role, &path); err != nil {
+			return nil, err
+		}
+		return statement("DELETE FROM notes WHERE n = 1")(ctx, tx)
+	}
+	for i, want := range []bool{true, false} { // once in a run
+		done, err := db.Catalog.AsTenant(ctx, ref, catalog.ExecParams{Work: work})
+		if err != nil || done != want {
+			t.Errorf("%d: %t, %v", i, done, err)
+		}
+	}
+	if schema := db.Tenants[0].Schema(); role != schema || path != schema+", pg_temp" {
+		t.Errorf("worked as %s on %s", role, path)
+	}
+	entries, err := db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionExec})
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	var details map[string]int
+	if err := json.Unmarshal(entries[0].Details, &details); err != nil || details["rows"] != 1 ||
+		entries[0].Actor != "cli:ann" || entries[0].Run != "run-1" || entries[0].TenantID != db.Tenants[0].ID {
+		t.Errorf("%+v, %v", entries[0], err)
+	}
+	if done, err := db.Catalog.AsTenant(t.Context(), ref, catalog.ExecParams{Work: statement("SELECT 1"), DryRun: true}); !done || err != nil {
+		t.Error(done, err)
+	}
+	if entries, err = db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionExec}); err != nil || len(entries) != 1 {
+		t.Error("a dry run is in the audit", err)
+	}
+}
+
+// TestAsTenantKeepsToIt: what fails, or would leave the tenant, changes nothing.
+func TestAsTenantKeepsToIt(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	other := db.Tenants[1].Schema()
+	for sql, want := range map[string]tenant.Code{
+		"DELETE FROM notes; SELECT 1 / 0":                       tenant.CodeInvalid,
+		"DELETE FROM " + other + ".notes":                       tenant.CodeForbidden,
+		"DELETE FROM public.tenants":                            tenant.CodeForbidden,
+		"INSERT INTO bailiwick.audit (actor) VALUES ('nobody')": tenant.CodeForbidden,
+		"DELETE FROM notes; RESET ROLE":                         tenant.CodeRefused,
+		"DELETE FROM notes; SET search_path = public":           tenant.CodeRefused,
+		"SELECT pg_sleep(60)":                                   tenant.CodeTimeout,
+	} {
+		done, err := db.Catalog.AsTenant(t.Context(), catalog.Ref{ID: db.Tenants[0].ID}, catalog.ExecParams{
+			Timeout: 100 * time.Millisecond,
+			Work: func(ctx context.Context, tx pgx.Tx) (any, error) {
+				_, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+				return nil, err
+			},
+		})
+		if done || tenant.CodeOf(err) != want {
+			t.Errorf("%s: %t, %v, want %s", sql, done, err, want)
+		}
+	}
+	for _, tt := range db.Tenants {
+		q, err := db.DB.Bind(tt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := q.QueryRow(t.Context(), "SELECT count(*) FROM notes").Scan(&n); err != nil || n != 2 {
+			t.Errorf("%s has %d notes, %v", tt.Slug, n, err)
+		}
+		q.Close()
+	}
+	if entries, err := db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionExec}); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+func TestAsTenantNeedsOne(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	p := catalog.ExecParams{Work: func(context.Context, pgx.Tx) (any, error) { return nil, errors.New("never") }}
+	if _, err := db.Catalog.AsTenant(t.Context(), catalog.Ref{Slug: "nobody"}, p); tenant.CodeOf(err) != tenant.CodeNotFound {
+		t.Error(err)
+	}
+	made, err := db.Catalog.Create(t.Context(), catalog.CreateParams{Slug: "short-lived"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := catalog.Ref{ID: made.ID}
+	if _, err := db.Catalog.Offboard(t.Context(), ref, catalog.OffboardParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Catalog.Purge(t.Context(), ref, catalog.PurgeParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Catalog.AsTenant(t.Context(), ref, p); tenant.CodeOf(err) != tenant.CodeConflict || !strings.Contains(err.Error(), "is purged") {
+		t.Error(err)
+	}
+}
+
+func TestContents(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	analyse := statement("ANALYZE " + db.Tenants[0].Schema() + ".notes")
+	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		_, err := analyse(t.Context(), tx)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Catalog.Contents(t.Context(), catalog.Ref{Slug: "acme"})
+	if err != nil || got.Tables != 1 || got.Rows != 2 || got.Bytes < 8192 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := db.Catalog.Contents(t.Context(), catalog.Ref{Slug: "nobody"}); tenant.CodeOf(err) != tenant.CodeNotFound {
+		t.Error(err)
+	}
+}
