@@ -29,8 +29,9 @@ go. Use a service and a database whose data nobody needs, and tenants that have
 some: what B has not can't be stolen.
 
 Tokens may be given by the environment: ATTACK_TOKEN_A, ATTACK_TOKEN_B,
-ATTACK_TOKEN_LIMITED, ATTACK_TOKEN_REMOVED, ATTACK_TOKEN_SPARE. The tenants' hosts
-are those of --host-a and --host-b; the first label of one is the tenant's slug.
+ATTACK_TOKEN_LIMITED, ATTACK_TOKEN_REMOVED, ATTACK_TOKEN_SPARE, ATTACK_KEY_B. The
+tenants' hosts are those of --host-a and --host-b; the first label of one is the
+tenant's slug.
 
 With --database-url, the runtime role's, it attacks the database too, and with
 --owner-url it claims a domain, and suspends and offboards the tenant of
@@ -60,7 +61,8 @@ func targetFlags(flags *pflag.FlagSet, target *attack.Target) {
 	flags.StringVar(&target.A.Limited, "token-limited", "", "token of a member of A without permissions")
 	flags.StringVar(&target.A.Removed, "token-removed", "", "valid token for A of somebody who is no member")
 	flags.StringVar(&target.Spare.Token, "token-spare", "", "token of a member of the spare tenant")
-	flags.StringVar(&target.A.Key, "key-revoked", "", "an API key of A that was revoked")
+	flags.StringVar(&target.B.Key, "key-b", "", "an API key of B that is good")
+	flags.StringVar(&target.A.RevokedKey, "key-revoked", "", "an API key of A that was revoked")
 	flags.StringVar(&target.OperatorURL, "operator-url", "", "where the operator's endpoints listen")
 	flags.StringVar(&target.RuntimeURL, "database-url", "", "connection string of the runtime role")
 	flags.StringVar(&target.OwnerURL, "owner-url", "", "connection string of the owner role")
@@ -98,7 +100,7 @@ func runAttack(cmd *cobra.Command, target attack.Target, document string, asJSON
 func fromEnvironment(target *attack.Target) {
 	for name, to := range map[string]*string{
 		"ATTACK_TOKEN_A": &target.A.Token, "ATTACK_TOKEN_B": &target.B.Token, "ATTACK_TOKEN_LIMITED": &target.A.Limited,
-		"ATTACK_TOKEN_REMOVED": &target.A.Removed, "ATTACK_TOKEN_SPARE": &target.Spare.Token,
+		"ATTACK_TOKEN_REMOVED": &target.A.Removed, "ATTACK_TOKEN_SPARE": &target.Spare.Token, "ATTACK_KEY_B": &target.B.Key,
 	} {
 		if *to == "" {
 			*to = os.Getenv(name)

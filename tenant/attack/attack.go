@@ -75,8 +75,8 @@ type Party struct {
 	Limited string
 	// Removed is a valid token of somebody who is no member, or not any more.
 	Removed string
-	// Key is an API key that was revoked, or has expired.
-	Key string
+	// Key is an API key that is good, and RevokedKey one that is not any more.
+	Key, RevokedKey string
 }
 
 // family is attacks that need the same things and leave the same rows.
@@ -99,6 +99,7 @@ var families = []family{
 	{[]int{19, 21}, (*campaign).schemas},
 	{[]int{15, 20, 22, 23, 24, 27}, (*campaign).statements},
 	{[]int{25}, (*campaign).strangers},
+	{[]int{25}, (*campaign).signUp},
 	{[]int{4, 5, 6}, (*campaign).operations},
 	{[]int{26}, (*campaign).foreignIDs},
 	{[]int{28}, (*campaign).foreignKeys},

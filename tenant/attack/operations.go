@@ -80,6 +80,40 @@ func (c *campaign) strangers(ctx context.Context) error {
 	return nil
 }
 
+// signUp is attack 25 where people sign up: the answer does not tell whether a
+// tenant's name is taken.
+func (c *campaign) signUp(ctx context.Context) error {
+	tried, why := false, "nobody can sign up without a credential"
+	taken, _, _ := strings.Cut(c.B.Host, ".")
+	for _, op := range c.doc.operations {
+		slug := op.property("slug")
+		if op.secured || op.method != http.MethodPost || slug == nil {
+			continue
+		}
+		_, base, _ := strings.Cut(c.A.Host, ".")
+		ask := func(name string) answer {
+			r := op.call(base, "")
+			r.body = op.contentWith("slug", name, slug)
+			return c.send(ctx, r)
+		}
+		is, free := ask(taken), ask("attack-is-free")
+		if is.status >= 300 && is.same(free) {
+			why = op.String() + " takes none: " + is.String()
+			continue
+		}
+		tried = true
+		got := is.String()
+		if !is.same(free) {
+			got = "taken: " + got + ", free: " + free.String()
+		}
+		c.judge(25, "a sign-up with B's name and with a free one", op.String(), got, is.same(free), "the same status and body")
+	}
+	if !tried {
+		c.skip(25, "a sign-up with B's name and with a free one", why)
+	}
+	return nil
+}
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"time"
@@ -147,11 +148,11 @@ func (c *campaign) refused(ctx context.Context, attack int, name, host, token st
 	c.judge(attack, name, r.String(), got.String(), safe, want)
 }
 
-// members is attack 6.
+// members is attack 6: tokens and keys are good as long as their member is.
 func (c *campaign) members(ctx context.Context) error {
 	for _, who := range []struct{ name, token, needs string }{
 		{"a valid token of no member", c.A.Removed, "needs a token of somebody who is no member: Party.Removed"},
-		{"a revoked API key", c.A.Key, "needs an API key that was revoked: Party.Key"},
+		{"a revoked API key", c.A.RevokedKey, "needs an API key that was revoked: Party.RevokedKey"},
 	} {
 		if who.token == "" {
 			c.skip(6, who.name, who.needs)
@@ -159,5 +160,41 @@ func (c *campaign) members(ctx context.Context) error {
 		}
 		c.refused(ctx, 6, who.name, c.A.Host, who.token)
 	}
+	return c.apiKeys(ctx)
+}
+
+// apiKeys shows B's key at A's host, and keys that are made from it.
+func (c *campaign) apiKeys(ctx context.Context) error {
+	const needs = "needs a good API key of B's: Party.Key"
+	if c.B.Key == "" {
+		c.skip(4, "B's API key at A's host", needs)
+		c.skip(5, "API keys that are made up", needs)
+		return nil
+	}
+	if got := c.send(ctx, request{path: c.witness.target(nil), host: c.B.Host, token: c.B.Key}); got.is(401) {
+		return errors.New("B's API key is not taken at B's host: " + got.String())
+	}
+	c.refused(ctx, 4, "B's API key at A's host", c.A.Host, c.B.Key)
+	last := c.B.Key[len(c.B.Key)-1]
+	for _, made := range []struct{ name, key string }{
+		{"an API key with another secret", otherSecret(c.B.Key)},
+		{"an API key that is cut off", strings.TrimSuffix(c.B.Key, string(last))},
+		{"an API key with more behind it", c.B.Key + "A"},
+		{"an API key with another prefix", "x" + c.B.Key},
+	} {
+		c.refused(ctx, 5, made.name, c.B.Host, made.key)
+	}
 	return nil
+}
+
+// otherSecret changes letters in the second half of a key, where its secret is, and
+// keeps its form.
+func otherSecret(key string) string {
+	changed := []byte(key)
+	for i := len(key) * 3 / 4; i < len(key)*3/4+4; i++ {
+		if changed[i]++; changed[i] > 'y' || changed[i] < 'a' {
+			changed[i] = 'b'
+		}
+	}
+	return string(changed)
 }

@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"regexp"
@@ -10,11 +11,15 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick"
 	"github.com/bailiwick-dev/bailiwick/schema"
 	"github.com/bailiwick-dev/bailiwick/tenant/attack"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/identity"
+	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/operator"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
@@ -28,12 +33,9 @@ const startTimeout = time.Minute
 // rows are what each tenant has: something for every list. Numbers that count
 // from one in each tenant begin anywhere, so that B's are not A's as well.
 const rows = `
-INSERT INTO users (id, email, display_name) VALUES (gen_random_uuid(), 'alice@example.org', 'Alice'), (gen_random_uuid(), 'limited@example.org', 'Limited');
+INSERT INTO users (email, display_name) VALUES ('limited@example.org', 'Limited');
 INSERT INTO roles (id, name, permissions) OVERRIDING SYSTEM VALUE
 	VALUES (1000 + (random() * 1e9)::bigint, 'everything', enum_range(NULL::permission));
-INSERT INTO user_roles (user_id, role_id) SELECT u.id, r.id FROM users u, roles r WHERE u.email = 'alice@example.org' AND r.name = 'everything';
-INSERT INTO api_keys (id, user_id, name, prefix, secret_hash, permissions) OVERRIDING SYSTEM VALUE
-	SELECT 1000 + (random() * 1e9)::bigint, id, 'ci', left(md5(random()::text), 12), sha256(gen_random_uuid()::text::bytea), '{}' FROM users WHERE email = 'alice@example.org';
 INSERT INTO invitations (email, role_id, token_hash) SELECT 'bob@example.org', id, sha256(gen_random_uuid()::text::bytea) FROM roles WHERE name = 'everything';
 INSERT INTO providers (kind, uid) VALUES ('aws', substr(current_schema(), 3, 12)), ('gcp', substr(current_schema(), 3, 14));
 INSERT INTO scans (provider_id, trigger, state, progress, started_at, completed_at)
@@ -50,27 +52,47 @@ INSERT INTO reports (id, scan_id, title, format, requested_by, expires_at) OVERR
 type world struct {
 	*tenanttest.DB
 
-	issuer *servicetest.Issuer
-	addr   string
+	issuer         *servicetest.Issuer
+	ring           *keyring.Keyring
+	addr, operator string
+	// keys are a good API key of each tenant, revoked ones that are not any more.
+	keys, revoked []string
 }
 
-var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
+var (
+	listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
+	operating = regexp.MustCompile(`"msg":"listening","api":"operator","address":"([^"]+)"`)
+)
 
 // newWorld starts a server's binary on a database of its own with three tenants.
 func newWorld(t *testing.T, binary string) *world {
 	t.Helper()
 	w := &world{
 		DB: tenanttest.New(t, tenanttest.Options{
-			Schema:    catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
-			Tenants:   3,
-			TenantSQL: rows,
+			Schema:     catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, TenantSeed: schema.TenantSeed, Seed: schema.Seed},
+			Tenants:    3,
+			TenantSQL:  rows,
+			OwnerEmail: servicetest.Subject,
 		}),
 		issuer: servicetest.NewIssuer(t),
 	}
+	secret := keyring.Generate("test")
+	var err error
+	if w.ring, err = keyring.Parse(secret); err != nil {
+		t.Fatal(err)
+	}
+	w.makeKeys(t)
+	_, operators, err := operator.GenerateKey("ann")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.Env = append(os.Environ(), "PORT=", "DATABASE_OWNER_URL=", "LOG_FORMAT=json", "ADDR=127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "PORT=", "LOG_FORMAT=json", "ADDR=127.0.0.1:0")
 	cmd.Env = append(cmd.Env, servicetest.Settings(w.RuntimeURL, w.issuer)...)
+	cmd.Env = append(cmd.Env, "SECRET_KEYS="+secret, "DATABASE_OWNER_URL="+w.OwnerURL, "TENANT_FROM=subdomain,domain",
+		"OPERATOR_ADDR=127.0.0.1:0", "OPERATOR_KEYS="+operators,
+		"SIGNUP=on", "MAIL_URL=smtp://"+newMailbox(t)+"?from=service@app.example")
 	log := &servicetest.Output{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -87,8 +109,9 @@ func newWorld(t *testing.T, binary string) *world {
 		})
 	})
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
-		if found := listening.FindStringSubmatch(log.String()); found != nil {
-			w.addr = found[1]
+		found, also := listening.FindStringSubmatch(log.String()), operating.FindStringSubmatch(log.String())
+		if found != nil && also != nil {
+			w.addr, w.operator = found[1], also[1]
 			return w
 		}
 		select {
@@ -107,15 +130,51 @@ func newWorld(t *testing.T, binary string) *world {
 func (w *world) target(t *testing.T) attack.Target {
 	t.Helper()
 	party := func(i int) attack.Party {
-		return attack.Party{Host: w.Tenants[i].Slug + "." + servicetest.BaseDomain, Token: w.issuer.Token(t, w.Tenants[i], servicetest.Subject)}
+		return attack.Party{
+			Host:  w.Tenants[i].Slug + "." + servicetest.BaseDomain,
+			Token: w.issuer.Token(t, w.Tenants[i], servicetest.Subject),
+			Key:   w.keys[i], RevokedKey: w.revoked[i],
+		}
 	}
 	target := attack.Target{
 		URL: "http://" + w.addr, Document: bailiwick.OpenAPI,
-		A: party(0), B: party(1),
+		A: party(0), B: party(1), Spare: party(2), OperatorURL: "http://" + w.operator,
 		Sign: w.sign, RuntimeURL: w.RuntimeURL, OwnerURL: w.OwnerURL,
 	}
 	target.A.Limited = w.issuer.Token(t, w.Tenants[0], "limited@example.org")
+	target.A.Removed = w.issuer.Token(t, w.Tenants[0], "mallory@example.org")
 	return target
+}
+
+// makeKeys gives the owner of each tenant two API keys, of which one is revoked.
+func (w *world) makeKeys(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, of := range w.Tenants {
+		for _, revoked := range []bool{false, true} {
+			key := identity.NewAPIKey(w.ring, of.ID)
+			_, err := conn.Exec(t.Context(), `INSERT INTO `+of.Schema()+`.api_keys (id, user_id, name, prefix, secret_hash, permissions, revoked_at)
+				OVERRIDING SYSTEM VALUE
+				SELECT 1000 + (random() * 1e9)::bigint, id, 'ci', $1, $2, enum_range(NULL::`+of.Schema()+`.permission), CASE WHEN $3 THEN now() END
+				FROM `+of.Schema()+`.users WHERE email = $4`, key.Prefix, key.Hash(w.ring), revoked, servicetest.Subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if revoked {
+				w.revoked = append(w.revoked, key.String())
+			} else {
+				w.keys = append(w.keys, key.String())
+			}
+		}
+	}
 }
 
 // sign signs as the issuer does.
