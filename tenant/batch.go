@@ -23,7 +23,7 @@ func (q *Querier) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults 
 		r, _, err = q.startBatch(ctx, b)
 	}
 	if err != nil {
-		err = q.wrap(err)
+		err = q.wrap(ctx, err)
 		sp.end(0, err)
 		return &batchResults{err: err, closed: true}
 	}
@@ -85,7 +85,7 @@ func (b *batchResults) Exec() (pgconn.CommandTag, error) {
 	}
 	tag, err := reader.Close()
 	if err != nil {
-		return tag, b.q.wrap(b.x.fail(b.x.blame(err)))
+		return tag, b.q.wrap(b.ctx, b.x.fail(b.x.blame(err)))
 	}
 	b.rows += tag.RowsAffected()
 	return tag, nil
@@ -111,7 +111,7 @@ func (b *batchResults) query() (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newRows(b.q, b.s, b.x, reader)
+	r := newRows(b.ctx, b.q, b.s, b.x, reader)
 	r.batch, b.open = true, r
 	return r, nil
 }
@@ -129,7 +129,7 @@ func (b *batchResults) next() (*pgconn.ResultReader, error) {
 	b.closeOpen()
 	reader, err := b.x.result()
 	if err != nil {
-		return nil, b.q.wrap(err)
+		return nil, b.q.wrap(b.ctx, err)
 	}
 	return reader, nil
 }
@@ -161,7 +161,7 @@ func (b *batchResults) end(err error) {
 	if b.q.tx == nil {
 		b.q.again(b.ctx, b.p, err) // Too late for this batch, which had no effect, but not for the next.
 	}
-	b.err = b.q.wrap(err)
+	b.err = b.q.wrap(b.ctx, err)
 	b.span.end(b.rows, b.err)
 }
 

@@ -32,7 +32,7 @@ func (q *Querier) CopyFrom(ctx context.Context, table pgx.Identifier, columns []
 	}
 	ctx, sp := q.db.trace(ctx, q, "COPY")
 	n, err := q.copyFrom(ctx, table, columns, src)
-	err = q.wrap(err)
+	err = q.wrap(ctx, err)
 	sp.end(n, err)
 	return n, err
 }

@@ -3,6 +3,8 @@ package tenant
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -97,6 +99,26 @@ func wrap(tenant string, err error) error {
 		return &Error{Code: e.Code, Tenant: tenant, Err: e.Err}
 	}
 	return e
+}
+
+// gaveUp gives the context's error the say where a caller gave up and all that is
+// left of the work is a connection that was cut. Whether the driver tells of the one
+// or of the other depends on which of its goroutines was first. What the server
+// said stands.
+func gaveUp(ctx context.Context, err error) error {
+	over := ctx.Err()
+	if over == nil || errors.Is(err, over) || !cut(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", over, err)
+}
+
+// cut tells whether an error is that of a connection, and not of the server.
+func cut(err error) bool {
+	if _, ok := errors.AsType[*Error](err); ok || sqlState(err) != "" {
+		return false
+	}
+	return classify(err) == CodeUnavailable || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
 // classify is the one table from causes to codes. SQLSTATE classes are those of

@@ -90,7 +90,7 @@ func (q *Querier) gate(ctx context.Context, statements ...string) (*place, error
 	for range maxMoves {
 		var err error
 		if misfits, err = q.verdict(ctx, p); err != nil {
-			return nil, q.wrap(err)
+			return nil, q.wrap(ctx, err)
 		}
 		if now := q.at.Load(); now != p {
 			p = now // It was another version's schema that was asked.

@@ -70,12 +70,12 @@ func (q *Querier) id() string {
 	return ""
 }
 
-// wrap makes err an *Error of the querier's tenant.
-func (q *Querier) wrap(err error) error {
+// wrap makes err an *Error of the querier's tenant. ctx is that of the work which failed.
+func (q *Querier) wrap(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	return wrap(q.id(), err)
+	return wrap(q.id(), gaveUp(ctx, err))
 }
 
 // bindingToSend is nil inside a transaction block, which is bound already.
@@ -147,7 +147,7 @@ func (q *Querier) query(ctx context.Context, sql string, args []any) (*rows, err
 		r, p, err = q.start(ctx, sql, args)
 	}
 	if err != nil {
-		err = q.wrap(err)
+		err = q.wrap(ctx, err)
 		sp.end(0, err)
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (q *Querier) start(ctx context.Context, sql string, args []any) (r *rows, p
 	if err != nil {
 		return nil, p, joinDistinct(err, x.finish())
 	}
-	return newRows(q, s, x, reader), p, nil
+	return newRows(ctx, q, s, x, reader), p, nil
 }
 
 // open reads up to the first result.

@@ -1,6 +1,8 @@
 package tenant
 
 import (
+	"context"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -9,6 +11,7 @@ import (
 // rows streams one result. pgx decodes; rows adds what happens at the end: the
 // commit of the implicit transaction and the return of the connection.
 type rows struct {
+	ctx    context.Context //nolint:containedctx // The query's own, for what its end finds out.
 	inner  pgx.Rows
 	q      *Querier
 	s      *session
@@ -23,8 +26,8 @@ type rows struct {
 
 var _ pgx.Rows = (*rows)(nil)
 
-func newRows(q *Querier, s *session, x *pipeline, reader *pgconn.ResultReader) *rows {
-	return &rows{inner: pgx.RowsFromResultReader(s.types, reader), q: q, s: s, x: x}
+func newRows(ctx context.Context, q *Querier, s *session, x *pipeline, reader *pgconn.ResultReader) *rows {
+	return &rows{ctx: ctx, inner: pgx.RowsFromResultReader(s.types, reader), q: q, s: s, x: x}
 }
 
 // Close implements pgx.Rows.
@@ -43,7 +46,7 @@ func (r *rows) Close() {
 		r.x.err = err
 	}
 	if r.err == nil {
-		r.err = r.q.wrap(err)
+		r.err = r.q.wrap(r.ctx, err)
 	}
 	r.span.end(max(r.count, r.tag.RowsAffected()), r.err)
 	r.s, r.x = nil, nil
@@ -117,7 +120,7 @@ func (r *rows) Values() ([]any, error) {
 		return nil, r.closedError()
 	}
 	values, err := r.inner.Values()
-	return values, r.q.wrap(err)
+	return values, r.q.wrap(r.ctx, err)
 }
 
 // RawValues implements pgx.Rows.

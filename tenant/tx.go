@@ -67,7 +67,7 @@ func (q *Querier) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.
 		return err
 	}
 	if q.tx != nil {
-		return q.wrap(q.savepoint(ctx, opts, fn))
+		return q.wrap(ctx, q.savepoint(ctx, opts, fn))
 	}
 	if err := opts.validate(); err != nil {
 		return err
@@ -83,10 +83,10 @@ func (q *Querier) InTx(ctx context.Context, opts TxOptions, fn func(ctx context.
 		}
 		err = q.attempt(ctx, p, opts, fn)
 		if retry := q.worthRetry(ctx, p, err); n >= attempts || !retry {
-			return q.wrap(err)
+			return q.wrap(ctx, err)
 		}
 		if err := pause(ctx, n); err != nil {
-			return q.wrap(err)
+			return q.wrap(ctx, err)
 		}
 	}
 }

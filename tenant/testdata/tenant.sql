@@ -43,3 +43,12 @@ CREATE FUNCTION become(who text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM pg_catalog.set_config('role', who, false);
 END $$;
+
+-- A commit that takes its time.
+CREATE TABLE slow (id bigint GENERATED ALWAYS AS IDENTITY);
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_catalog.pg_sleep(20);
+	RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();
