@@ -28,7 +28,7 @@ func (c *campaign) foreignIDs(ctx context.Context) error {
 			}
 		}
 		if _, ok := values[last]; !ok && len(values) == 0 {
-			c.skip(26, "an id of B's at A", op.String()+": B has nothing that can be found by a list")
+			c.skipAt(op, 26, "an id of B's at A", op.String()+": no list shows something that only B has")
 			continue
 		}
 		tried++
@@ -80,7 +80,7 @@ func (c *campaign) reference(ctx context.Context, op *operation, name, id string
 		text += "; absent: " + absent.String()
 	}
 	safe := alike && (got.status >= 300 || op.method == http.MethodGet)
-	c.judge(26, "an id of B's within A's request", op.String()+" with "+name, text, safe, "the answer to an absent id")
+	c.judgeAt(op, 26, "an id of B's within A's request", op.String()+" with "+name, text, safe, "the answer to an absent id")
 }
 
 // absentLike is an id of the same form that nothing has.
@@ -106,7 +106,7 @@ func (c *campaign) foreignID(ctx context.Context, op *operation, values map[stri
 	if !alike {
 		text += "; absent: " + absent.String()
 	}
-	c.judge(26, "an id of B's at A", r.String(), text, safe, "the answer to an absent id, 404")
+	c.judgeAt(op, 26, "an id of B's at A", r.String(), text, safe, "the answer to an absent id, 404")
 }
 
 // without takes the ids out of a body that repeats them.

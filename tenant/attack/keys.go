@@ -51,7 +51,7 @@ func (c *campaign) cursor(ctx context.Context, op *operation) int {
 	}
 	r.host, r.token = c.A.Host, c.A.Token
 	got := c.send(ctx, r)
-	c.judge(28, "a cursor of B's at A", op.String(), got.String(), got.is(http.StatusBadRequest), "400")
+	c.judgeAt(op, 28, "a cursor of B's at A", op.String(), got.String(), got.is(http.StatusBadRequest), "400")
 	return 1
 }
 
@@ -69,7 +69,7 @@ func (c *campaign) idempotencyKey(ctx context.Context, op *operation) int {
 	r.host, r.token = c.A.Host, c.A.Token
 	got := c.send(ctx, r)
 	safe := got.header.Get("Idempotency-Replayed") == "" && got.body != made.body && got.status != http.StatusConflict
-	c.judge(28, "an idempotency key of B's at A", op.String(), got.String(), safe, "an answer of A's own: a key is its tenant's")
+	c.judgeAt(op, 28, "an idempotency key of B's at A", op.String(), got.String(), safe, "an answer of A's own: a key is its tenant's")
 	if c.Sign == nil {
 		return 1
 	}
@@ -77,7 +77,7 @@ func (c *campaign) idempotencyKey(ctx context.Context, op *operation) int {
 		r.host, r.token = c.B.Host, other
 		got = c.send(ctx, r)
 		safe = got.header.Get("Idempotency-Replayed") == "" && got.body != made.body
-		c.judge(28, "an idempotency key of another member's", op.String(), got.String(), safe, "an answer of one's own: a key is its member's")
+		c.judgeAt(op, 28, "an idempotency key of another member's", op.String(), got.String(), safe, "an answer of one's own: a key is its member's")
 	}
 	return 1
 }

@@ -1,9 +1,13 @@
 package attack
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // secrets are what no answer may hold.
@@ -43,7 +47,46 @@ func (c *campaign) leaks(context.Context) error {
 		c.judge(41, "an attack breaks the service", plural(len(c.seen), "answer", "answers"), "no status of 500", true, "")
 	}
 	c.theirWords(c.theirs.body)
+	return c.logged()
+}
+
+// logged is attack 41 in what the service has logged of all this.
+func (c *campaign) logged() error {
+	const name = "the service's log holds "
+	if c.Log == nil {
+		c.skip(41, name+"secrets", "needs the service's log: Target.Log")
+		return nil
+	}
+	log, err := c.Log()
+	if err != nil {
+		return fmt.Errorf("read the service's log: %w", err)
+	}
+	for _, s := range []struct{ name, secret string }{
+		{"A's token", c.A.Token}, {"B's token", c.B.Token}, {"B's API key", c.B.Key}, {"A's revoked key", c.A.RevokedKey},
+		{"the operator's key", c.OperatorKey}, {"the runtime role's password", password(c.RuntimeURL)}, {"the owner role's password", password(c.OwnerURL)},
+	} {
+		if s.secret == "" {
+			continue
+		}
+		got := "it does not"
+		if bytes.Contains(log, []byte(s.secret)) {
+			got = "it does"
+		}
+		c.judge(41, name+s.name, plural(bytes.Count(log, []byte("\n")), "line", "lines"), got, got == "it does not", "no secret in the log")
+	}
 	return nil
+}
+
+// password is that of a connection string; empty if it has none.
+func password(of string) string {
+	if of == "" {
+		return ""
+	}
+	config, err := pgx.ParseConfig(of)
+	if err != nil {
+		return ""
+	}
+	return config.Password
 }
 
 var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)

@@ -29,35 +29,74 @@ func (c *campaign) lifecycle(ctx context.Context) error {
 		c.skip(32, "a suspended and an offboarded tenant", "the spare tenant is not served in the first place: "+served.String())
 		return nil
 	}
+	doors, err := c.doors(ctx, cat, ref)
+	if err != nil {
+		return err
+	}
 	if _, err := cat.Suspend(ctx, ref, "attack suite"); err != nil {
 		return fmt.Errorf("suspend the spare tenant: %w", err)
 	}
-	c.refusedSoon(ctx, "a suspended tenant's token")
+	c.refusedSoon(ctx, "a suspended tenant's ", doors)
 	if _, err := cat.Resume(ctx, ref); err != nil {
 		return fmt.Errorf("resume the spare tenant: %w", err)
 	}
 	if _, err := cat.Offboard(ctx, ref, catalog.OffboardParams{Grace: time.Hour, Reason: "attack suite"}); err != nil {
 		return fmt.Errorf("offboard the spare tenant: %w", err)
 	}
-	c.refusedSoon(ctx, "an offboarded tenant's token")
+	c.refusedSoon(ctx, "an offboarded tenant's ", doors)
 	if _, err := cat.Restore(ctx, ref); err != nil {
 		return fmt.Errorf("restore the spare tenant: %w", err)
 	}
-	time.Sleep(c.Reaction)
-	got := c.as(ctx, c.Spare, c.witness)
-	c.judge(32, "a token from before the offboarding, once restored", c.witness.String(), got.String(), got.is(401, 403), "401: it is dead for good")
+	time.Sleep(c.Reaction) // So that every server knows of it.
+	for _, d := range doors {
+		got := c.through(ctx, d)
+		c.judge(32, "from before the offboarding, once restored: the "+d.name, c.witness.String()+" at "+d.host, got.String(), got.is(401, 403, 404), "401: it is dead for good")
+	}
 	return nil
 }
 
-// refusedSoon asks until the tenant is refused, for as long as that may take.
-func (c *campaign) refusedSoon(ctx context.Context, name string) {
-	begun := time.Now()
-	var got answer
-	for time.Since(begun) <= c.Reaction {
-		if got = c.as(ctx, c.Spare, c.witness); got.is(401, 403, 404) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
+// door is a way to the spare tenant that is open.
+type door struct{ name, host, token string }
+
+func (c *campaign) through(ctx context.Context, d door) answer {
+	return c.send(ctx, request{method: c.witness.method, path: c.witness.target(nil), host: d.host, token: d.token})
+}
+
+// doors are the ways to the spare tenant: its token, its API key, and a domain of
+// its own, where the service knows of these.
+func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.Ref) ([]door, error) {
+	domain := fmt.Sprintf("attack-%d.example.net", time.Now().UnixNano())
+	if _, err := cat.AddDomain(ctx, ref, domain); err != nil {
+		return nil, fmt.Errorf("claim a domain for the spare tenant: %w", err)
 	}
-	c.judge(32, name, c.witness.String()+" at "+c.Spare.Host, got.String(), got.is(401, 403, 404), fmt.Sprintf("403 or 404 within %s", c.Reaction))
+	if _, err := cat.VerifyDomain(ctx, ref, domain); err != nil {
+		return nil, fmt.Errorf("give the spare tenant a domain: %w", err)
+	}
+	time.Sleep(c.Reaction) // So that every server knows of it.
+	var open []door
+	for _, d := range []door{
+		{"token", c.Spare.Host, c.Spare.Token}, {"API key", c.Spare.Host, c.Spare.Key}, {"token at its own domain", domain, c.Spare.Token},
+	} {
+		if got := c.through(ctx, d); d.token != "" && got.status == http.StatusOK {
+			open = append(open, d)
+		} else {
+			c.skip(32, "a suspended and an offboarded tenant's "+d.name, "it opens nothing in the first place: "+got.String())
+		}
+	}
+	return open, nil
+}
+
+// refusedSoon asks until the tenant is refused, for as long as that may take.
+func (c *campaign) refusedSoon(ctx context.Context, whose string, doors []door) {
+	begun := time.Now()
+	for _, d := range doors {
+		var got answer
+		for {
+			if got = c.through(ctx, d); got.is(401, 403, 404) || time.Since(begun) > c.Reaction {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		c.judge(32, whose+d.name, c.witness.String()+" at "+d.host, got.String(), got.is(401, 403, 404), fmt.Sprintf("403 or 404 within %s", c.Reaction))
+	}
 }

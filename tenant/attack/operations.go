@@ -35,7 +35,7 @@ func (c *campaign) operations(ctx context.Context) error {
 				continue // It has nothing of a tenant's, whose token it may take.
 			}
 			got := c.send(ctx, op.call(try.host, try.token))
-			c.judge(try.attack, try.name, op.String(), got.String(), got.is(try.status), http.StatusText(try.status))
+			c.judgeAt(op, try.attack, try.name, op.String(), got.String(), got.is(try.status), http.StatusText(try.status))
 		}
 		c.permission(ctx, op)
 	}
@@ -53,11 +53,11 @@ func (c *campaign) permission(ctx context.Context, op *operation) {
 	case len(op.permissions) == 0:
 		return
 	case c.A.Limited == "":
-		c.skip(6, name, "needs a token of a member without permissions: Party.Limited")
+		c.skipAt(op, 6, name, "needs a token of a member without permissions: Party.Limited")
 		return
 	}
 	got := c.send(ctx, op.call(c.A.Host, c.A.Limited))
-	c.judge(6, name, op.String()+" needs "+strings.Join(op.permissions, ", "), got.String(), got.is(http.StatusForbidden), "403")
+	c.judgeAt(op, 6, name, op.String()+" needs "+strings.Join(op.permissions, ", "), got.String(), got.is(http.StatusForbidden), "403")
 }
 
 // strangers is attack 25: hosts are not told apart by who has no business there.
@@ -74,7 +74,7 @@ func (c *campaign) strangers(ctx context.Context) error {
 			if !there.same(not) {
 				got = "at B " + got + ", at nobody's host " + not.String()
 			}
-			c.judge(25, "B's host and nobody's, "+who.name, op.String(), got, there.same(not), "the same status and body")
+			c.judgeAt(op, 25, "B's host and nobody's, "+who.name, op.String(), got, there.same(not), "the same status and body")
 		}
 	}
 	return nil
@@ -106,7 +106,7 @@ func (c *campaign) signUp(ctx context.Context) error {
 		if !is.same(free) {
 			got = "taken: " + got + ", free: " + free.String()
 		}
-		c.judge(25, "a sign-up with B's name and with a free one", op.String(), got, is.same(free), "the same status and body")
+		c.judgeAt(op, 25, "a sign-up with B's name and with a free one", op.String(), got, is.same(free), "the same status and body")
 	}
 	if !tried {
 		c.skip(25, "a sign-up with B's name and with a free one", why)

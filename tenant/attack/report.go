@@ -3,6 +3,7 @@ package attack
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -26,6 +27,9 @@ type Result struct {
 	// Attack is the number in docs/attacks.md, and Case what of it was tried.
 	Attack int    `json:"attack"`
 	Case   string `json:"case"`
+	// Operation is which of the document's it was tried at, such as GET
+	// /v1/scans/{scan_id}; empty where that is no matter.
+	Operation string `json:"operation,omitempty"`
 	// Sent is what was sent, and Got what came back.
 	Sent string `json:"sent,omitempty"`
 	Got  string `json:"got,omitempty"`
@@ -43,6 +47,17 @@ type Report struct {
 
 // Unsafe returns the attempts that came through.
 func (r *Report) Unsafe() []Result { return r.of(Unsafe) }
+
+// Untried returns the numbers of the attacks of which nothing was tried. A check
+// that nobody gave what it needs must not pass for one that found nothing.
+func (r *Report) Untried() []int {
+	tried := map[int]bool{}
+	for _, x := range r.Results {
+		tried[x.Attack] = tried[x.Attack] || x.Outcome != NotTried
+	}
+	numbers := slices.Sorted(maps.Keys(tried))
+	return slices.DeleteFunc(numbers, func(n int) bool { return tried[n] })
+}
 
 func (r *Report) of(o Outcome) []Result {
 	return slices.DeleteFunc(slices.Clone(r.Results), func(x Result) bool { return x.Outcome != o })
@@ -65,14 +80,13 @@ func (r *Report) Write(w io.Writer) error {
 
 // Summary counts the outcomes.
 func (r *Report) Summary() string {
-	tried := map[int]bool{}
+	attacks := map[int]bool{}
 	for _, x := range r.Results {
-		if x.Outcome != NotTried {
-			tried[x.Attack] = true
-		}
+		attacks[x.Attack] = true
 	}
-	return fmt.Sprintf("%d attempts at %d attacks: %d safe, %d UNSAFE; %d not tried",
-		len(r.of(Safe))+len(r.of(Unsafe)), len(tried), len(r.of(Safe)), len(r.of(Unsafe)), len(r.of(NotTried)))
+	untried := len(r.Untried())
+	return fmt.Sprintf("%d attempts at %d attacks: %d safe, %d UNSAFE; %d attacks not tried",
+		len(r.of(Safe))+len(r.of(Unsafe)), len(attacks)-untried, len(r.of(Safe)), len(r.of(Unsafe)), untried)
 }
 
 func (r *Report) rows() []Result {
@@ -118,19 +132,31 @@ func oneLine(s string) string {
 
 // judge adds an attempt.
 func (c *campaign) judge(attack int, name, sent, got string, safe bool, want string) {
-	if !c.wants(attack) {
-		return
-	}
+	c.judgeAt(nil, attack, name, sent, got, safe, want)
+}
+
+// judgeAt adds an attempt at an operation.
+func (c *campaign) judgeAt(op *operation, attack int, name, sent, got string, safe bool, want string) {
 	r := Result{Attack: attack, Case: name, Sent: sent, Got: got, Outcome: Safe}
 	if !safe {
 		r.Outcome, r.Want = Unsafe, want
 	}
-	c.report.Results = append(c.report.Results, r)
+	c.add(op, r)
 }
 
 // skip says why an attack is not tried.
-func (c *campaign) skip(attack int, name, reason string) {
-	if c.wants(attack) {
-		c.report.Results = append(c.report.Results, Result{Attack: attack, Case: name, Outcome: NotTried, Reason: reason})
+func (c *campaign) skip(attack int, name, reason string) { c.skipAt(nil, attack, name, reason) }
+
+// skipAt says why an attack is not tried at an operation.
+func (c *campaign) skipAt(op *operation, attack int, name, reason string) {
+	c.add(op, Result{Attack: attack, Case: name, Outcome: NotTried, Reason: reason})
+}
+
+func (c *campaign) add(op *operation, r Result) {
+	if op != nil {
+		r.Operation = op.String()
+	}
+	if c.wants(r.Attack) {
+		c.report.Results = append(c.report.Results, r)
 	}
 }

@@ -97,6 +97,9 @@ func (c *campaign) tokens(ctx context.Context) error {
 	} {
 		c.refused(ctx, 5, forged.name, c.B.Host, forged.token)
 	}
+	if err := c.confusion(ctx, header, claims); err != nil {
+		return err
+	}
 	if c.Sign == nil {
 		c.skip(5, "signed tokens for another audience, issuer, time", "needs a way to sign: Target.Sign")
 		c.skip(4, "a token without the tenant's claim", "needs a way to sign: Target.Sign")
@@ -142,7 +145,7 @@ func (c *campaign) refused(ctx context.Context, attack int, name, host, token st
 	r := request{path: c.witness.target(nil), host: host, token: token}
 	got := c.send(ctx, r)
 	safe, want := got.is(401), want401
-	if attack == 4 || attack == 6 {
+	if attack != 5 {
 		safe, want = got.is(401, 403), "401 or 403"
 	}
 	c.judge(attack, name, r.String(), got.String(), safe, want)

@@ -160,12 +160,9 @@ func (c *campaign) raw(ctx context.Context, text string) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	conn, err := (&net.Dialer{Timeout: c.Timeout}).DialContext(ctx, "tcp", addressOf(at))
+	conn, err := c.dial(ctx, at)
 	if err != nil {
 		return answer{err: err}
-	}
-	if config := tlsConfig(at, at.Hostname()); config != nil {
-		conn = tls.Client(conn, config)
 	}
 	defer conn.Close() //nolint:errcheck // Everything has been read.
 	if err := conn.SetDeadline(time.Now().Add(c.Timeout)); err != nil {
@@ -177,4 +174,16 @@ func (c *campaign) raw(ctx context.Context, text string) answer {
 	got := read(http.ReadResponse(bufio.NewReader(conn), nil))
 	c.seen = append(c.seen, exchange{request{method: "raw", path: text}, got})
 	return got
+}
+
+// dial connects to the service.
+func (c *campaign) dial(ctx context.Context, at *url.URL) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: c.Timeout}).DialContext(ctx, "tcp", addressOf(at))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the service: %w", err)
+	}
+	if config := tlsConfig(at, at.Hostname()); config != nil {
+		return tls.Client(conn, config), nil
+	}
+	return conn, nil
 }

@@ -2,6 +2,7 @@ package attack_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"regexp"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick"
@@ -52,9 +52,11 @@ INSERT INTO reports (id, scan_id, title, format, requested_by, expires_at) OVERR
 type world struct {
 	*tenanttest.DB
 
-	issuer         *servicetest.Issuer
-	ring           *keyring.Keyring
-	addr, operator string
+	issuer *servicetest.Issuer
+	ring   *keyring.Keyring
+	log    *servicetest.Output
+	// addr and operator are where its listeners are, and operatorKey is good at the second.
+	addr, operator, operatorKey string
 	// keys are a good API key of each tenant, revoked ones that are not any more.
 	keys, revoked []string
 }
@@ -82,8 +84,8 @@ func newWorld(t *testing.T, binary string) *world {
 		t.Fatal(err)
 	}
 	w.makeKeys(t)
-	_, operators, err := operator.GenerateKey("ann")
-	if err != nil {
+	var operators string
+	if w.operatorKey, operators, err = operator.GenerateKey("ann"); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), binary)
@@ -94,6 +96,7 @@ func newWorld(t *testing.T, binary string) *world {
 		"OPERATOR_ADDR=127.0.0.1:0", "OPERATOR_KEYS="+operators,
 		"SIGNUP=on", "MAIL_URL=smtp://"+newMailbox(t)+"?from=service@app.example")
 	log := &servicetest.Output{}
+	w.log = log
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -139,7 +142,11 @@ func (w *world) target(t *testing.T) attack.Target {
 	target := attack.Target{
 		URL: "http://" + w.addr, Document: bailiwick.OpenAPI,
 		A: party(0), B: party(1), Spare: party(2), OperatorURL: "http://" + w.operator,
-		Sign: w.sign, RuntimeURL: w.RuntimeURL, OwnerURL: w.OwnerURL,
+		OperatorKey: w.operatorKey, KeysURL: w.issuer.URL,
+		Sign:       func(claims map[string]any) (string, error) { return w.issuer.Sign(t, jose.ES256, claims), nil },
+		Log:        func() ([]byte, error) { return []byte(w.log.String()), nil },
+		Sever:      w.sever,
+		RuntimeURL: w.RuntimeURL, OwnerURL: w.OwnerURL,
 	}
 	target.A.Limited = w.issuer.Token(t, w.Tenants[0], "limited@example.org")
 	target.A.Removed = w.issuer.Token(t, w.Tenants[0], "mallory@example.org")
@@ -177,14 +184,18 @@ func (w *world) makeKeys(t *testing.T) {
 	}
 }
 
-// sign signs as the issuer does.
-func (w *world) sign(claims map[string]any) (string, error) {
-	key := jose.JSONWebKey{Key: w.issuer.Keys[jose.ES256], KeyID: string(jose.ES256)}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
+// sever ends the server's connections, as when the database fails.
+func (w *world) sever(ctx context.Context) (n int, err error) {
+	runtime, err := pgx.ParseConfig(w.RuntimeURL)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	return jwt.Signed(signer).Claims(claims).Serialize()
+	conn, err := pgx.Connect(ctx, w.SuperURL)
+	if err != nil {
+		return 0, err
+	}
+	err = conn.QueryRow(ctx, attack.SeverSQL, runtime.User).Scan(&n)
+	return n, errors.Join(err, conn.Close(ctx))
 }
 
 // build builds the reference service, with the files of an overlay in the place

@@ -1,0 +1,238 @@
+package attack
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// clients is how many send at once, and rounds how often each one does.
+	clients, rounds = 8, 50
+	// halves is how many requests are begun and not ended.
+	halves = 64
+)
+
+// crowd is attacks 13, 17 and 38 over HTTP: nothing of one tenant is left for the
+// next, whoever sends at once, gives up in the middle or never ends.
+func (c *campaign) crowd(ctx context.Context) error {
+	w := c.watch(ctx)
+	w.trial(ctx, 17, "tenants who ask at once")
+	got := w.turns(ctx, func(i int) time.Duration { return time.Duration(i+1) * time.Millisecond })
+	c.judge(13, "requests that are given up", w.sent(), got.String(), got.crossed == "", "to each its own answer")
+	w.remain(ctx, 13, "the tenants after requests that were given up")
+	if err := c.severed(ctx, w); err != nil {
+		return err
+	}
+	return c.halfSent(ctx, w)
+}
+
+// watch knows what each tenant's answer is, until somebody writes.
+type watch struct {
+	*campaign
+
+	parties []Party
+	answers []answer
+}
+
+func (c *campaign) watch(ctx context.Context, more ...Party) *watch {
+	w := &watch{campaign: c, parties: append([]Party{c.A, c.B}, more...)}
+	for _, p := range w.parties {
+		w.answers = append(w.answers, c.as(ctx, p, c.witness))
+	}
+	return w
+}
+
+func (w *watch) sent() string { return fmt.Sprintf("%s, %d times", w.witness, clients*rounds) }
+
+// ask sends the witness for one of the parties; alien says whether what came back
+// is somebody else's.
+func (w *watch) ask(ctx context.Context, i int) (got answer, alien bool) {
+	p := w.parties[i]
+	got = w.sendTo(ctx, w.URL, request{method: w.witness.method, path: w.witness.target(nil), host: p.Host, token: p.Token})
+	return got, got.status == http.StatusOK && !got.same(w.answers[i])
+}
+
+// tally is what came back when all asked at once.
+type tally struct {
+	own, refused int
+	crossed      string // What came back to the wrong one.
+}
+
+func (t tally) String() string {
+	if t.crossed != "" {
+		return t.crossed
+	}
+	return fmt.Sprintf("%d own answers, %d errors, none crossed", t.own, t.refused)
+}
+
+// safe tells whether somebody was answered, and nobody by what is another's.
+func (t tally) safe() bool { return t.crossed == "" && t.own > 0 }
+
+// trial judges what comes back when all parties ask at once.
+func (w *watch) trial(ctx context.Context, attack int, name string) {
+	got := w.turns(ctx, w.patient)
+	w.judge(attack, name, w.sent(), got.String(), got.safe(), "to each its own answer")
+}
+
+// patient gives each request the time that requests have.
+func (w *watch) patient(int) time.Duration { return w.Timeout }
+
+// turns lets all parties ask at once; patience is how long the nth request of one
+// may take.
+func (w *watch) turns(ctx context.Context, patience func(n int) time.Duration) tally {
+	var wait sync.WaitGroup
+	found := make([]tally, clients)
+	for n := range clients {
+		wait.Go(func() {
+			for i := range rounds {
+				w.turn(ctx, (n+i)%len(w.parties), patience(i), &found[n])
+			}
+		})
+	}
+	wait.Wait()
+	var all tally
+	for _, t := range found {
+		all.own, all.refused, all.crossed = all.own+t.own, all.refused+t.refused, cmp.Or(all.crossed, t.crossed)
+	}
+	return all
+}
+
+func (w *watch) turn(ctx context.Context, party int, patience time.Duration, t *tally) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	switch got, alien := w.ask(ctx, party); {
+	case alien:
+		t.crossed = fmt.Sprintf("%s was answered otherwise: %.200s", w.parties[party].Host, got.body)
+	case got.status == http.StatusOK:
+		t.own++
+	default:
+		t.refused++
+	}
+}
+
+// remain asks for each party once more: all is as it was. A service that has just
+// lost its connections may say so with 503, for a while.
+func (w *watch) remain(ctx context.Context, attack int, name string) {
+	for i, p := range w.parties {
+		got, _ := w.ask(ctx, i)
+		for begun := time.Now(); got.is(http.StatusServiceUnavailable) && time.Since(begun) < w.Timeout; got, _ = w.ask(ctx, i) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.judge(attack, name, w.witness.String()+" at "+p.Host, got.String(), got.same(w.answers[i]), "the tenant's own answer")
+	}
+}
+
+// severed is attack 13 with connections that die while they are in use.
+func (c *campaign) severed(ctx context.Context, w *watch) error {
+	const name = "connections to the database that die in the middle"
+	sever := c.Sever
+	if sever == nil {
+		if c.OwnerURL == "" || c.RuntimeURL == "" {
+			c.skip(13, name, "needs the connection strings of both roles: Target.RuntimeURL and OwnerURL")
+			return nil
+		}
+		conn, err := c.asOwner(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // Nothing is open in it.
+		sever = func(ctx context.Context) (n int, err error) {
+			return n, conn.QueryRow(ctx, SeverSQL, c.runtimeRole()).Scan(&n)
+		}
+	}
+	if _, err := sever(ctx); err != nil {
+		c.skip(13, name, "the owner role may not end the runtime role's connections")
+		return nil
+	}
+	c.severedWhile(ctx, w, name, sever)
+	w.remain(ctx, 13, "the tenants after connections have died")
+	return nil
+}
+
+// SeverSQL ends the connections of a role to this database, and counts them.
+const SeverSQL = `SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
+	WHERE usename = $1 AND datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()`
+
+func (c *campaign) severedWhile(ctx context.Context, w *watch, name string, sever func(context.Context) (int, error)) {
+	done := make(chan tally, 1)
+	go func() { done <- w.turns(ctx, w.patient) }()
+	for ended := 0; ; {
+		select {
+		case got := <-done:
+			c.judge(13, name, fmt.Sprintf("%s ended, %s", plural(ended, "connection", "connections"), w.sent()), got.String(), got.safe() && ended > 0, "to each its own answer, or an error")
+			return
+		case <-time.After(50 * time.Millisecond):
+			n, err := sever(ctx)
+			if err == nil {
+				ended += n
+			}
+		}
+	}
+}
+
+// halfSent is attack 38: A's requests that never end keep nobody else waiting.
+func (c *campaign) halfSent(ctx context.Context, w *watch) error {
+	at, err := url.Parse(c.URL)
+	if err != nil {
+		return fmt.Errorf("read the service's URL: %w", err)
+	}
+	post := c.doc.withBody()
+	for _, half := range []struct{ name, text string }{
+		{"requests of A's whose headers never end", "GET " + c.witness.target(nil) + " HTTP/1.1\nHost: " + c.A.Host + "\n"},
+		{"requests of A's whose bodies never end", post.begin(c.A)},
+	} {
+		if half.text == "" {
+			continue // No operation takes a body.
+		}
+		held := c.hold(ctx, at, half.text)
+		got, _ := w.ask(ctx, 1)
+		c.judge(38, half.name, fmt.Sprint(len(held), " of them, and ", c.witness, " at ", c.B.Host), got.String(), got.same(w.answers[1]), "B's own answer")
+		for _, conn := range held {
+			_ = conn.Close() // The service may have closed it.
+		}
+	}
+	return nil
+}
+
+// hold begins requests and leaves them.
+func (c *campaign) hold(ctx context.Context, at *url.URL, text string) []net.Conn {
+	var held []net.Conn
+	for range halves {
+		conn, err := c.dial(ctx, at)
+		if err != nil {
+			break // The service takes no more of them, which is fine.
+		}
+		held = append(held, conn)
+		if _, err := io.WriteString(conn, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
+			break
+		}
+	}
+	return held
+}
+
+// withBody is an operation of a tenant's that takes a body; nil if there is none.
+func (d *document) withBody() *operation {
+	for _, op := range d.operations {
+		if op.secured && op.tenants && op.body != nil && len(op.pathParams()) == 0 {
+			return op
+		}
+	}
+	return nil
+}
+
+// begin is the start of a request whose body does not end.
+func (o *operation) begin(p Party) string {
+	if o == nil {
+		return ""
+	}
+	return o.method + " " + o.target(nil) + " HTTP/1.1\nHost: " + p.Host + "\nAuthorization: Bearer " + p.Token +
+		"\nContent-Type: " + o.bodyType + "\nContent-Length: 4096\n\n{"
+}
