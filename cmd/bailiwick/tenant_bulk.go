@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,7 +65,7 @@ func newRun() string {
 }
 
 type bulkOutcome struct {
-	who     string
+	at      int // in the tasks
 	changed bool
 	err     error
 }
@@ -87,19 +88,23 @@ func (b bulk) execute(ctx context.Context, cmd *cobra.Command) bulkReport {
 	}()
 	outcomes := b.work(ctx, cmd.Context().Done())
 	report := bulkReport{Action: b.action, Run: b.run, Total: len(b.tasks), Failures: []bulkFailure{}}
-	ended := 0
+	ended, failed := 0, []bulkOutcome{}
 	for o := range outcomes {
 		ended++
 		switch {
 		case o.err != nil:
-			report.Failures = append(report.Failures, bulkFailure{o.who, tenant.CodeOf(o.err), o.err.Error()})
-			p.sayf("%s failed: %v", o.who, o.err)
+			failed = append(failed, o)
+			p.sayf("%s failed: %v", b.tasks[o.at].who, o.err)
 		case o.changed:
 			report.Done++
 		default:
 			report.Already++
 		}
 		p.show(b.action, ended, len(b.tasks))
+	}
+	slices.SortFunc(failed, func(x, y bulkOutcome) int { return x.at - y.at }) // Which was done first is chance.
+	for _, o := range failed {
+		report.Failures = append(report.Failures, bulkFailure{b.tasks[o.at].who, tenant.CodeOf(o.err), o.err.Error()})
 	}
 	report.ToCome = len(b.tasks) - ended
 	if report.ToCome > 0 || len(report.Failures) > 0 {
@@ -110,10 +115,10 @@ func (b bulk) execute(ctx context.Context, cmd *cobra.Command) bulkReport {
 
 // work hands out the tasks until there are no more or somebody interrupts.
 func (b bulk) work(ctx context.Context, interrupted <-chan struct{}) <-chan bulkOutcome {
-	tasks, outcomes := make(chan bulkTask), make(chan bulkOutcome)
+	tasks, outcomes := make(chan int), make(chan bulkOutcome)
 	go func() {
 		defer close(tasks)
-		for _, task := range b.tasks {
+		for i := range b.tasks {
 			select { // where both are ready either is taken
 			case <-interrupted:
 				return
@@ -122,16 +127,16 @@ func (b bulk) work(ctx context.Context, interrupted <-chan struct{}) <-chan bulk
 			select {
 			case <-interrupted:
 				return
-			case tasks <- task:
+			case tasks <- i:
 			}
 		}
 	}()
 	var group sync.WaitGroup
 	for range min(b.parallel, len(b.tasks)) {
 		group.Go(func() {
-			for task := range tasks {
-				changed, err := task.do(ctx)
-				outcomes <- bulkOutcome{task.who, changed, err}
+			for i := range tasks {
+				changed, err := b.tasks[i].do(ctx)
+				outcomes <- bulkOutcome{i, changed, err}
 			}
 		})
 	}
