@@ -46,28 +46,55 @@ func TestPurgedSlug(t *testing.T) {
 }
 
 // FuzzSlug holds what is true of all slugs: they are DNS labels in their one form,
-// stay what they are below a base domain, and look like themselves.
+// stay what they are below a base domain, and neither look like a reserved name nor
+// like one another unless they share a skeleton.
 func FuzzSlug(f *testing.F) {
 	for _, seed := range []string{"acme", "a-b", "xn--a", "l0gin", "rnail", "0x1", "1", "purged-1", "a;b", "a\x00", strings.Repeat("vv", 20), "\u212aite"} {
-		f.Add(seed)
+		f.Add(seed, uint64(0))
 	}
-	f.Fuzz(func(t *testing.T, s string) {
+	f.Fuzz(func(t *testing.T, s string, bits uint64) {
 		slug, err := tenant.ParseSlug(s)
-		if err != nil {
-			if _, err := tenant.ParseNewSlug(s); err == nil {
-				t.Errorf("%q is no slug, and a new one", s)
-			}
+		_, newErr := tenant.ParseNewSlug(s)
+		formed := slugForm.MatchString(s) && !number.MatchString(s) && (len(s) < 4 || s[2:4] != "--")
+		switch {
+		case err == nil && (slug != s || !formed):
+			t.Fatalf("%q is a slug", s)
+		case err != nil && (slug != "" || tenant.CodeOf(err) != tenant.CodeInvalid || newErr == nil || formed && !strings.Contains(err.Error(), "reserved name")):
+			t.Fatalf("%q is refused: %q, %v, %v", s, slug, err, newErr)
+		case err != nil:
 			return
 		}
-		if slug != s || len(s) > 40 || strings.ToLower(s) != s || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			t.Errorf("%q is a slug", s)
+		if other := respelt(s, bits); other != s {
+			if _, err := tenant.ParseSlug(other); err == nil {
+				t.Fatalf("%q and %q are two slugs", s, other)
+			}
 		}
-		if again, err := tenant.SubdomainSlug(s+".app.example", "app.example"); err != nil || again != s {
-			t.Errorf("below a domain %q is %q, %v", s, again, err)
+		for _, host := range []string{s + ".app.example", respelt(s, bits) + ".APP.example.:443"} {
+			if again, err := tenant.SubdomainSlug(host, "app.example"); err != nil || again != s {
+				t.Fatalf("at %s %q is %q, %v", host, s, again, err)
+			}
 		}
-		skeleton := tenant.SlugSkeleton(s)
-		if again := tenant.SlugSkeleton(skeleton); again != skeleton {
-			t.Errorf("the skeleton of %q is %q, and that one's %q", s, skeleton, again)
-		}
+		alike(t, s, bits, newErr == nil)
 	})
+}
+
+// alike: what looks like a slug has its skeleton, and what is free to be given does
+// not look like a reserved name.
+func alike(t *testing.T, slug string, bits uint64, free bool) {
+	t.Helper()
+	twin := []byte(slug)
+	for i, c := range twin {
+		if other := strings.IndexByte("0o1l", c); other >= 0 && bits>>(i%64)&1 == 1 {
+			twin[i] = "o0l1"[other]
+		}
+	}
+	skeleton := tenant.SlugSkeleton(slug)
+	for _, same := range []string{string(twin), skeleton} {
+		if got := tenant.SlugSkeleton(same); got != skeleton {
+			t.Fatalf("the skeleton of %q is %q, and that of %q is %q", slug, skeleton, same, got)
+		}
+		if _, err := tenant.ParseSlug(same); free && err != nil && strings.Contains(err.Error(), "reserved name") {
+			t.Fatalf("%q is free, and %q is not: %v", slug, same, err)
+		}
+	}
 }

@@ -59,10 +59,11 @@ func Verify(header string, secrets []string, now time.Time, body []byte) error {
 
 // parse takes a header apart. Schemes other than v1 are of other times.
 func parse(header string) (seconds string, signatures [][]byte) {
+	times := 0
 	for part := range strings.SplitSeq(header, ",") {
 		switch key, value, _ := strings.Cut(strings.TrimSpace(part), "="); key {
 		case "t":
-			if seconds != "" {
+			if times++; times > 1 {
 				return "", nil // Which of the two was signed?
 			}
 			seconds = value

@@ -1,6 +1,10 @@
 package identity_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -14,8 +18,9 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 )
 
-// FuzzToken: nothing but what the issuer has signed is a token, and nothing makes
-// the reader of one fail otherwise.
+// FuzzToken: nothing but what the issuer has signed is a token, whether it is made
+// up as a whole or of a header and claims with a signature of something else, and
+// nothing makes the reader of one fail otherwise.
 func FuzzToken(f *testing.F) {
 	issuer := servicetest.NewIssuer(f)
 	good := issuer.Sign(f, jose.EdDSA, servicetest.Claims(acme.String()))
@@ -25,7 +30,15 @@ func FuzzToken(f *testing.F) {
 		"eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "eyJhbGciOiJFZERTQSIsImNyaXQiOlsieCJdfQ.e30.AAAA",
 		"eyJhbGciOiJFZERTQSIsImFsZyI6Im5vbmUifQ.e30.", good + "=", good + "\n", strings.Repeat("a.", 100),
 	} {
-		f.Add(seed)
+		f.Add(seed, `{"alg":"none"}`, string(decode(f, parts[1])))
+	}
+	for _, header := range []string{
+		string(decode(f, parts[0])), `{"alg":"HS256","kid":"EdDSA"}`, `{"alg":"HS256","kid":"RS256"}`, `{"alg":"RS256","kid":"EdDSA"}`,
+		`{"alg":"EdDSA","kid":"EdDSA","b64":false,"crit":["b64"]}`, `{"alg":"EdDSA","jku":"http://127.0.0.1/"}`,
+		`{"alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}`,
+	} {
+		f.Add(good, header, string(decode(f, parts[1])))
+		f.Add(good, header, `{"iss":"https://id.example","aud":"api","sub":"mallory","exp":9999999999,"tenant":"`+acme.String()+`"}`)
 	}
 	tokens, err := identity.NewTokens(identity.Config{
 		Issuer: servicetest.IssuerName, Audience: servicetest.Audience, JWKSURL: issuer.URL, ScopeClaim: "scope",
@@ -33,17 +46,35 @@ func FuzzToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		caller, err := tokens.Verify(t.Context(), raw)
-		switch {
-		case err == nil && (caller.Subject != servicetest.Subject || caller.Tenant != acme):
-			t.Errorf("%q is taken for %+v", raw, caller)
-		case err == nil && strings.Split(raw, ".")[1] != parts[1]:
-			t.Errorf("%q is not what was signed", raw)
-		case err != nil && !errors.Is(err, identity.ErrInvalid):
-			t.Errorf("%q: %v", raw, err)
+	public, err := x509.MarshalPKIXPublicKey(issuer.Keys[jose.RS256].Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw, header, claims string) {
+		signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		m := hmac.New(sha256.New, public)
+		m.Write([]byte(signed))
+		for _, token := range []string{raw, signed + "." + parts[2], signed + ".", signed + "." + base64.RawURLEncoding.EncodeToString(m.Sum(nil))} {
+			caller, err := tokens.Verify(t.Context(), token)
+			switch {
+			case err == nil && (caller.Subject != servicetest.Subject || caller.Tenant != acme):
+				t.Errorf("%q is taken for %+v", token, caller)
+			case err == nil && !strings.HasPrefix(token, parts[0]+"."+parts[1]+"."):
+				t.Errorf("%q is not what was signed", token)
+			case err != nil && !errors.Is(err, identity.ErrInvalid):
+				t.Errorf("%q: %v", token, err)
+			}
 		}
 	})
+}
+
+func decode(f *testing.F, part string) []byte {
+	f.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return text
 }
 
 // FuzzClaim: a path finds nothing that is not there.

@@ -87,3 +87,30 @@ func Serve(ctx context.Context, s *Settings, handler http.Handler) (net.Addr, <-
 
 // Allows tells whether pages of an origin may call.
 func (s *settings) Allows(origin string) bool { return s.CORSOrigins.allows(origin) }
+
+// Routing finds out which tenant a request is for, by all that may name one.
+type Routing struct{ ro *routing }
+
+// NewRouting takes the names of a service at app.example.
+func NewRouting(proxies []netip.Prefix, route func(tenant.Name) (tenant.Route, error)) Routing {
+	return Routing{newRouting(&settings{
+		BaseDomain: "app.example", APIHosts: hostNames{"api.app.example"}, TrustedProxies: proxies,
+		TenantHeader: "X-Tenant", TenantPath: "/t/",
+		TenantFrom: sources{subdomain: true, domain: true, header: true, path: true, token: true},
+	}, routeFunc(route))}
+}
+
+// Of gives what a request calls its tenant, and its tenant as long as that is the
+// one that its token is for. Paths are those that tenant.PathPrefix leaves.
+func (r Routing) Of(req *http.Request, claim tenant.ID) ([]tenant.Name, tenant.Route, error) {
+	names, err := r.ro.names(req, rest.Operation{Scope: rest.ScopeTenant, Secured: true})
+	if err != nil {
+		return nil, tenant.Route{}, err
+	}
+	route, err := r.ro.agreed(req.Context(), r.ro.claimed(names, claim), claim)
+	return names, route, err
+}
+
+type routeFunc func(tenant.Name) (tenant.Route, error)
+
+func (f routeFunc) Route(_ context.Context, name tenant.Name) (tenant.Route, error) { return f(name) }
