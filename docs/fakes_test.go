@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 }
 
 // devURL prints the connection string of the development instance that runs for
-// the project here: of the owner, or of the superuser. Pages for operators know
-// theirs.
+// the project here: of the owner, or of the superuser or the runtime role. Pages for
+// operators know theirs.
 func devURL(args []string) error {
 	here, err := os.Getwd()
 	if err != nil {
@@ -42,8 +42,11 @@ func devURL(args []string) error {
 		return err
 	}
 	url := instance.OwnerURL(devpg.Database)
-	if len(args) > 0 && args[0] == "super" {
+	switch {
+	case len(args) > 0 && args[0] == "super":
 		url = instance.SuperURL(devpg.Database)
+	case len(args) > 0 && args[0] == "runtime":
+		url = instance.RuntimeURL(devpg.Database)
 	}
 	fmt.Println(url)
 	return instance.Close()

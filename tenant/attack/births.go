@@ -120,45 +120,67 @@ func (b *nursery) member(id string) string {
 	return token
 }
 
-// renamed is attack 34: the tenant gets another name while its members ask.
+// renamed is attack 34: a tenant gets another name while its members ask. It is the
+// spare one, or else the new one.
 func (b *nursery) renamed(ctx context.Context, id string) {
 	const name = "requests while a tenant is renamed"
-	token := b.member(id)
-	own := b.send(ctx, request{path: b.witness.target(nil), host: b.host(b.slug), token: token})
-	if token == "" || own.status != http.StatusOK {
-		b.skip(34, name, "needs a token of the new tenant's owner, by Target.Sign: its answer is "+own.String())
+	slug, token := b.slug, b.member(id)
+	if b.Spare.Token != "" && b.Spare.Host != "" {
+		slug, _, _ = strings.Cut(b.Spare.Host, ".")
+		token = b.Spare.Token
+		id = b.operate(ctx, http.MethodGet, "/v1/tenants/"+slug, "").field("id")
+	}
+	r := &renaming{nursery: b, id: id, token: token, slugs: [2]string{slug, b.slug + "-b"}}
+	if r.own = r.ask(ctx, 0); token == "" || r.own.status != http.StatusOK {
+		b.skip(34, name, "needs a spare tenant, Target.Spare, --host-spare and --token-spare; what there is answers "+r.own.String())
 		return
 	}
-	old, other := b.slug, b.slug+"-b"
+	said := r.run(ctx)
+	b.judge(34, name, fmt.Sprintf("%d renames, %s", renames, plural(r.asked, "request", "requests")),
+		fmt.Sprintf("%s, %d served", said, r.served), said == "renamed" && r.served > 0, "the tenant's own answer, 403, 404, 503")
+}
+
+// renames is how often a tenant gets another name; the last one is that of before.
+const renames = 20
+
+// renaming is a tenant that is asked for by two names.
+type renaming struct {
+	*nursery
+
+	id, token     string
+	slugs         [2]string
+	own           answer
+	asked, served int
+}
+
+func (r *renaming) ask(ctx context.Context, i int) answer {
+	return r.sendTo(ctx, r.URL, request{path: r.witness.target(nil), host: r.host(r.slugs[i%2]), token: r.token})
+}
+
+// run renames while requests go on, and says what went wrong.
+func (r *renaming) run(ctx context.Context) string {
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
 	done := make(chan string)
-	asked, served, stop := 0, 0, make(chan struct{})
 	go func() {
-		for wrong := ""; ; asked++ {
-			select {
-			case <-stop:
-				done <- wrong
-				return
-			default:
-			}
-			got := b.sendTo(ctx, b.URL, request{path: b.witness.target(nil), host: b.host([]string{old, other}[asked%2]), token: token})
-			if got.same(own) {
-				served++
+		wrong := ""
+		for ; asking.Err() == nil; r.asked++ {
+			if got := r.ask(ctx, r.asked); got.same(r.own) {
+				r.served++
 			} else if !got.is(401, 403, 404, 503) {
-				wrong = got.String()
+				wrong = ", an answer is " + got.String()
 			}
 		}
+		done <- wrong
 	}()
 	said := "renamed"
-	for i := range 20 {
-		if got := b.operate(ctx, http.MethodPost, "/v1/tenants/"+id+"/rename", named([]string{other, old}[i%2])); got.status != http.StatusOK {
+	for i := range renames {
+		if got := r.operate(ctx, http.MethodPost, "/v1/tenants/"+r.id+"/rename", named(r.slugs[(i+1)%2])); got.status != http.StatusOK {
 			said = "not renamed: " + got.String()
 		}
 	}
-	close(stop)
-	if wrong := <-done; wrong != "" {
-		said += ", an answer is " + wrong
-	}
-	b.judge(34, name, "20 renames, "+plural(asked, "request", "requests"), fmt.Sprintf("%s, %d served", said, served), said == "renamed" && served > 0, "the tenant's own answer, 403, 404, 503")
+	stop()
+	return said + <-done
 }
 
 // again is attack 33: the slug goes to somebody else, and with it nothing.
@@ -205,7 +227,7 @@ func (b *nursery) things(ctx context.Context, id string) map[string]bool {
 func (b *nursery) leftBehind(ctx context.Context, remembered map[string]bool, second string) {
 	const name = "the data of who had the slug before"
 	if len(remembered) == 0 {
-		b.skip(33, name, "needs a token of the new tenant's owner, by Target.Sign, and a list in which something has a UUID")
+		b.skip(33, name, "needs a token of the new tenant's owner, for which a command has no way (Target.Sign), and a list in which something has a UUID")
 		return
 	}
 	got := "none of them"

@@ -54,7 +54,7 @@ func (c *campaign) leaks(context.Context) error {
 func (c *campaign) logged() error {
 	const name = "the service's log holds "
 	if c.Log == nil {
-		c.skip(41, name+"secrets", "needs the service's log: Target.Log")
+		c.skip(41, name+"secrets", "needs the service's log: Target.Log, --log")
 		return nil
 	}
 	log, err := c.Log()

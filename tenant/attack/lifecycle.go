@@ -14,7 +14,7 @@ import (
 // refused within the stated time, and what was issued before stays dead.
 func (c *campaign) lifecycle(ctx context.Context) error {
 	if c.OwnerURL == "" || c.Spare.Host == "" || c.Spare.Token == "" {
-		c.skip(32, "a suspended and an offboarded tenant", "needs a tenant to offboard and the owner role's connection string: Target.Spare and OwnerURL")
+		c.skip(32, "a suspended and an offboarded tenant", "needs a spare tenant and the owner role's connection string: Target.Spare and OwnerURL, --host-spare and --owner-url")
 		return nil
 	}
 	cat, err := c.catalog(ctx)
@@ -77,10 +77,13 @@ func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.
 	for _, d := range []door{
 		{"token", c.Spare.Host, c.Spare.Token}, {"API key", c.Spare.Host, c.Spare.Key}, {"token at its own domain", domain, c.Spare.Token},
 	} {
-		if got := c.through(ctx, d); d.token != "" && got.status == http.StatusOK {
+		name := "a suspended and an offboarded tenant's " + d.name
+		if d.token == "" {
+			c.skip(32, name, "needs a good one: Target.Spare, --key-spare")
+		} else if got := c.through(ctx, d); got.status == http.StatusOK {
 			open = append(open, d)
 		} else {
-			c.skip(32, "a suspended and an offboarded tenant's "+d.name, "it opens nothing in the first place: "+got.String())
+			c.skip(32, name, "it opens nothing in the first place: "+got.String())
 		}
 	}
 	return open, nil

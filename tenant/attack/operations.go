@@ -15,10 +15,10 @@ func (o *operation) call(host, token string) request {
 // credential, what must refuse: nobody, garbage, the other tenant's token (4), and
 // a member who lacks the permission (6).
 func (c *campaign) operations(ctx context.Context) error {
-	open := 0
+	var open []string
 	for _, op := range c.doc.operations {
 		if !op.secured {
-			open++
+			open = append(open, op.String())
 			continue
 		}
 		for _, try := range []struct {
@@ -39,8 +39,8 @@ func (c *campaign) operations(ctx context.Context) error {
 		}
 		c.permission(ctx, op)
 	}
-	if open > 0 && c.wants(5) {
-		c.skip(5, "operations without a token", plural(open, "operation wants", "operations want")+" no credential by the document")
+	if len(open) > 0 {
+		c.skip(5, "operations without a token", "by the document anybody may: "+strings.Join(open, ", "))
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (c *campaign) permission(ctx context.Context, op *operation) {
 	case len(op.permissions) == 0:
 		return
 	case c.A.Limited == "":
-		c.skipAt(op, 6, name, "needs a token of a member without permissions: Party.Limited")
+		c.skipAt(op, 6, name, "needs a token of a member without permissions: Party.Limited, --token-limited")
 		return
 	}
 	got := c.send(ctx, op.call(c.A.Host, c.A.Limited))

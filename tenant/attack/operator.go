@@ -35,7 +35,7 @@ func (c *campaign) operator(ctx context.Context) error {
 		}
 	}
 	if c.OperatorURL == "" {
-		c.skip(42, "an operator's endpoint with a tenant's token", "needs the operator's listener: Target.OperatorURL")
+		c.skip(42, "an operator's endpoint with a tenant's token", "needs the operator's listener: Target.OperatorURL, --operator-url")
 		return nil
 	}
 	c.operatorKey(ctx)
@@ -66,7 +66,7 @@ func (c *campaign) operatorKey(ctx context.Context) {
 	c.refused(ctx, 42, name, c.A.Host, c.OperatorKey)
 }
 
-const needsOperator = "needs the operator's listener and a key for it: Target.OperatorURL and OperatorKey"
+const needsOperator = "needs the operator's listener and a key for it: Target.OperatorURL and OperatorKey, --operator-url and --operator-key"
 
 // operate sends a request as an operator.
 func (c *campaign) operate(ctx context.Context, method, path, body string) answer {

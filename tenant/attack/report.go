@@ -67,9 +67,9 @@ func (r *Report) of(o Outcome) []Result {
 // answer, are one row.
 func (r *Report) Write(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "#\tattack\tsent\tcame back\tresult") //nolint:errcheck // Flush tells.
+	fmt.Fprintln(table, "#\tresult\tattack\tsent\tcame back") //nolint:errcheck // Flush tells.
 	for _, row := range r.rows() {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", row.Attack, row.Case, row.Sent, row.Got, row.Outcome) //nolint:errcheck // Flush tells.
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", row.Attack, row.Outcome, row.Case, row.Sent, row.Got) //nolint:errcheck // Flush tells.
 	}
 	fmt.Fprintf(table, "\n%s\n", r.Summary()) //nolint:errcheck // Flush tells.
 	if err := table.Flush(); err != nil {
@@ -116,16 +116,16 @@ func (r *Report) rows() []Result {
 		if more[i] > 0 {
 			rows[i].Sent += fmt.Sprintf(" and %d more", more[i])
 		}
-		rows[i].Sent, rows[i].Got = oneLine(rows[i].Sent), oneLine(rows[i].Got)
+		rows[i].Sent, rows[i].Got = oneLine(rows[i].Sent, 90), oneLine(rows[i].Got, 200)
 	}
 	return rows
 }
 
 // oneLine fits a text into a table.
-func oneLine(s string) string {
+func oneLine(s string, most int) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
-	if runes := []rune(s); len(runes) > 120 {
-		return string(runes[:117]) + "..."
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-3]) + "..."
 	}
 	return s
 }

@@ -1,0 +1,108 @@
+//go:build cgo
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/attack"
+)
+
+const notesDocument = `
+openapi: 3.0.3
+info: {title: Notes, version: 1.0.0}
+security: [{bearer: []}]
+paths: {/notes: {get: {responses: {'200': {description: all}}}}}
+components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}
+`
+
+// notesOf answers by the token, and, if it is careful, only where the host is the
+// token's.
+func notesOf(careful bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		of := map[string]string{"Bearer a": "acme", "Bearer b": "globex"}[r.Header.Get("Authorization")]
+		switch {
+		case of == "":
+			w.WriteHeader(http.StatusUnauthorized)
+		case careful && r.Host != of+".example":
+			w.WriteHeader(http.StatusForbidden)
+		case r.URL.Path != "/notes":
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			_, _ = w.Write([]byte(`{"items": [{"id": "` + of + `"}]}`))
+		}
+	}
+}
+
+// runAttackOn runs "bailiwick attack" and returns what it prints.
+func runAttackOn(t *testing.T, careful bool, args ...string) (string, error) {
+	t.Helper()
+	service := httptest.NewServer(notesOf(careful))
+	defer service.Close()
+	document := filepath.Join(t.TempDir(), "openapi.yaml")
+	if err := os.WriteFile(document, []byte(notesDocument), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := newRootCommand()
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(t.Output())
+	root.SetArgs(append([]string{
+		"attack", "--url", service.URL, "--openapi", document, "--only", "4,26,29",
+		"--host-a", "acme.example", "--token-a", "a", "--host-b", "globex.example",
+	}, args...))
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestAttack(t *testing.T) { // not parallel: it sets the environment
+	t.Setenv("ATTACK_TOKEN_B", "b")
+	for _, c := range []struct {
+		name          string
+		careful       bool
+		args          []string
+		status        int
+		prints, fails string
+	}{
+		{"a careless service", false, nil, 1, "UNSAFE", ""},
+		{"a careful service", true, nil, 0, "0 UNSAFE; 2 attacks not tried", ""},
+		{"not all was tried", true, []string{"--all-but", "29"}, 1, "not tried", "attacks [26] were not tried"},
+		{"what may be left out was", true, []string{"--all-but", "26,29"}, 0, "not tried", ""},
+		{"no document", true, []string{"--openapi", "absent.yaml"}, 1, "", "read the API's document"},
+		{"no token", true, []string{"--token-a", "c"}, 1, "", "are both tokens valid"},
+	} {
+		out, err := runAttackOn(t, c.careful, c.args...)
+		exit, isExit := errors.AsType[exitError](err)
+		if status := exit.status; (err == nil) != (c.status == 0) || (isExit && status != c.status) || !strings.Contains(out, c.prints) {
+			t.Errorf("%s: %v\n%s", c.name, err, out)
+		}
+		if c.fails != "" {
+			wantText(t, err, c.fails)
+		}
+	}
+}
+
+func TestAttackAsJSON(t *testing.T) { // not parallel: it sets the environment
+	t.Setenv("ATTACK_TOKEN_B", "b")
+	out, err := runAttackOn(t, false, "--json")
+	report := attack.Report{}
+	if exit, ok := errors.AsType[exitError](err); !ok || exit.status != 1 {
+		t.Error(err)
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+	unsafe := report.Unsafe()
+	if len(unsafe) == 0 || unsafe[0].Attack != 4 || unsafe[0].Operation != "GET /notes" || !slices.Equal(report.Untried(), []int{26, 29}) {
+		t.Errorf("%+v", report)
+	}
+}
