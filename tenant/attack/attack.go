@@ -63,7 +63,8 @@ type Target struct {
 	// Sever ends the service's connections to its database and returns how many;
 	// nil means that the owner role tries, which may lack the right.
 	Sever func(context.Context) (int, error) `json:"-"`
-	// Reaction is how soon a suspended tenant must be refused; zero means a second.
+	// Reaction is how soon servers must know of a change, such as that a tenant is
+	// suspended; zero means a second.
 	Reaction time.Duration
 	// Timeout bounds each request; zero means DefaultTimeout.
 	Timeout time.Duration
@@ -220,3 +221,12 @@ func (c *campaign) catalog(ctx context.Context) (*catalog.Catalog, error) {
 type credulous struct{}
 
 func (credulous) Prove(context.Context, string, string) error { return nil }
+
+// soon asks until the answer has a status, for as long as servers may take to know.
+func (c *campaign) soon(ctx context.Context, ask func() answer, statuses ...int) (got answer) {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if got = ask(); got.is(statuses...) || time.Since(begun) > c.Reaction || ctx.Err() != nil {
+			return got
+		}
+	}
+}

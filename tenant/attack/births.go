@@ -136,8 +136,12 @@ func (b *nursery) renamed(ctx context.Context, id string) {
 		return
 	}
 	said := r.run(ctx)
+	after := b.soon(ctx, func() answer { return r.ask(ctx, 0) }, http.StatusOK)
+	if !after.same(r.own) {
+		said += ", and after that: " + after.String()
+	}
 	b.judge(34, name, fmt.Sprintf("%d renames, %s", renames, plural(r.asked, "request", "requests")),
-		fmt.Sprintf("%s, %d served", said, r.served), said == "renamed" && r.served > 0, "the tenant's own answer, 403, 404, 503")
+		fmt.Sprintf("%s, %d served", said, r.served), said == "renamed", "the tenant's own answer, 403, 404, 503")
 }
 
 // renames is how often a tenant gets another name; the last one is that of before.

@@ -148,11 +148,12 @@ func (c *campaign) severed(ctx context.Context, w *watch) error {
 			return n, conn.QueryRow(ctx, SeverSQL, c.runtimeRole()).Scan(&n)
 		}
 	}
-	if _, err := sever(ctx); err != nil {
+	ended, err := sever(ctx)
+	if err != nil {
 		c.skip(13, name, "the owner role may not end the runtime role's connections")
 		return nil
 	}
-	c.severedWhile(ctx, w, name, sever)
+	c.severedWhile(ctx, w, name, ended, sever)
 	w.remain(ctx, 13, "the tenants after connections have died")
 	return nil
 }
@@ -161,10 +162,10 @@ func (c *campaign) severed(ctx context.Context, w *watch) error {
 const SeverSQL = `SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
 	WHERE usename = $1 AND datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()`
 
-func (c *campaign) severedWhile(ctx context.Context, w *watch, name string, sever func(context.Context) (int, error)) {
+func (c *campaign) severedWhile(ctx context.Context, w *watch, name string, ended int, sever func(context.Context) (int, error)) {
 	done := make(chan tally, 1)
 	go func() { done <- w.turns(ctx, w.patient) }()
-	for ended := 0; ; {
+	for {
 		select {
 		case got := <-done:
 			c.judge(13, name, fmt.Sprintf("%s ended, %s", plural(ended, "connection", "connections"), w.sent()), got.String(), got.safe() && ended > 0, "to each its own answer, or an error")

@@ -44,8 +44,8 @@ func (c *campaign) domains(ctx context.Context) (err error) {
 		return fmt.Errorf("verify B's domain: %w", err)
 	}
 	c.secondClaim(ctx, cat, a, host)
-	time.Sleep(c.Reaction) // So that every server knows of it.
-	if got := c.send(ctx, request{path: c.witness.target(nil), host: host, token: c.B.Token}); got.status != http.StatusOK {
+	open := request{path: c.witness.target(nil), host: host, token: c.B.Token}
+	if got := c.soon(ctx, func() answer { return c.send(ctx, open) }, http.StatusOK); got.status != http.StatusOK {
 		c.skip(7, "A's token at B's domain", "the service has no custom domains: a verified one is answered by "+got.String())
 		return nil
 	}

@@ -47,7 +47,7 @@ func (c *campaign) lifecycle(ctx context.Context) error {
 	if _, err := cat.Restore(ctx, ref); err != nil {
 		return fmt.Errorf("restore the spare tenant: %w", err)
 	}
-	time.Sleep(c.Reaction) // So that every server knows of it.
+	time.Sleep(min(c.Reaction, time.Second)) // So that servers have heard of it.
 	for _, d := range doors {
 		got := c.through(ctx, d)
 		c.judge(32, "from before the offboarding, once restored: the "+d.name, c.witness.String()+" at "+d.host, got.String(), got.is(401, 403, 404), "401: it is dead for good")
@@ -72,7 +72,6 @@ func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.
 	if _, err := cat.VerifyDomain(ctx, ref, domain); err != nil {
 		return nil, fmt.Errorf("give the spare tenant a domain: %w", err)
 	}
-	time.Sleep(c.Reaction) // So that every server knows of it.
 	var open []door
 	for _, d := range []door{
 		{"token", c.Spare.Host, c.Spare.Token}, {"API key", c.Spare.Host, c.Spare.Key}, {"token at its own domain", domain, c.Spare.Token},
@@ -80,7 +79,7 @@ func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.
 		name := "a suspended and an offboarded tenant's " + d.name
 		if d.token == "" {
 			c.skip(32, name, "needs a good one: Target.Spare, --key-spare")
-		} else if got := c.through(ctx, d); got.status == http.StatusOK {
+		} else if got := c.soon(ctx, func() answer { return c.through(ctx, d) }, http.StatusOK); got.status == http.StatusOK {
 			open = append(open, d)
 		} else {
 			c.skip(32, name, "it opens nothing in the first place: "+got.String())
@@ -91,15 +90,8 @@ func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.
 
 // refusedSoon asks until the tenant is refused, for as long as that may take.
 func (c *campaign) refusedSoon(ctx context.Context, whose string, doors []door) {
-	begun := time.Now()
 	for _, d := range doors {
-		var got answer
-		for {
-			if got = c.through(ctx, d); got.is(401, 403, 404) || time.Since(begun) > c.Reaction {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		got := c.soon(ctx, func() answer { return c.through(ctx, d) }, 401, 403, 404)
 		c.judge(32, whose+d.name, c.witness.String()+" at "+d.host, got.String(), got.is(401, 403, 404), fmt.Sprintf("403 or 404 within %s", c.Reaction))
 	}
 }

@@ -3,6 +3,7 @@ package attack_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -27,13 +28,17 @@ import (
 // repository is the module's root.
 const repository = "../.."
 
-// startTimeout bounds the start of a server.
-const startTimeout = time.Minute
+const (
+	// startTimeout bounds the start of a server.
+	startTimeout = time.Minute
+	// reaction is for machines that are busy; test/routing wants a second.
+	reaction = 20 * time.Second
+)
 
 // rows are what each tenant has: something for every list. Numbers that count
 // from one in each tenant begin anywhere, so that B's are not A's as well.
 const rows = `
-INSERT INTO users (email, display_name) VALUES ('limited@example.org', 'Limited');
+INSERT INTO users (email, display_name) VALUES ('limited@example.org', 'Limited'), ('removed@example.org', 'Removed');
 INSERT INTO roles (id, name, permissions) OVERRIDING SYSTEM VALUE
 	VALUES (1000 + (random() * 1e9)::bigint, 'everything', enum_range(NULL::permission));
 INSERT INTO invitations (email, role_id, token_hash) SELECT 'bob@example.org', id, sha256(gen_random_uuid()::text::bytea) FROM roles WHERE name = 'everything';
@@ -55,6 +60,8 @@ type world struct {
 	issuer *servicetest.Issuer
 	ring   *keyring.Keyring
 	log    *servicetest.Output
+	// removed is a token of somebody who was a member of the first tenant.
+	removed string
 	// addr and operator are where its listeners are, and operatorKey is good at the second.
 	addr, operator, operatorKey string
 	// keys are a good API key of each tenant, revoked ones that are not any more.
@@ -115,6 +122,7 @@ func newWorld(t *testing.T, binary string) *world {
 		found, also := listening.FindStringSubmatch(log.String()), operating.FindStringSubmatch(log.String())
 		if found != nil && also != nil {
 			w.addr, w.operator = found[1], also[1]
+			w.remove(t)
 			return w
 		}
 		select {
@@ -146,25 +154,57 @@ func (w *world) target(t *testing.T) attack.Target {
 		Sign:       func(claims map[string]any) (string, error) { return w.issuer.Sign(t, jose.ES256, claims), nil },
 		Log:        func() ([]byte, error) { return []byte(w.log.String()), nil },
 		Sever:      w.sever,
+		Reaction:   reaction,
 		RuntimeURL: w.RuntimeURL, OwnerURL: w.OwnerURL,
 	}
 	target.A.Limited = w.issuer.Token(t, w.Tenants[0], "limited@example.org")
-	target.A.Removed = w.issuer.Token(t, w.Tenants[0], "mallory@example.org")
+	target.A.Removed = w.removed
 	return target
 }
 
-// makeKeys gives the owner of each tenant two API keys, of which one is revoked.
-func (w *world) makeKeys(t *testing.T) {
+// remove makes a token of somebody who is a member, and then is none.
+func (w *world) remove(t *testing.T) {
+	t.Helper()
+	const email = "removed@example.org"
+	w.removed = w.issuer.Token(t, w.Tenants[0], email)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.addr+"/v1/me", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = w.Tenants[0].Slug + "." + servicetest.BaseDomain
+	req.Header.Set("Authorization", "Bearer "+w.removed)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("a member is answered with %s, %v", res.Status, err)
+	}
+	conn := w.asOwner(t)
+	if _, err := conn.Exec(t.Context(), `DELETE FROM `+w.Tenants[0].Schema()+`.users WHERE email = $1`, email); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asOwner is a connection that is closed when the test ends.
+func (w *world) asOwner(t *testing.T) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), w.OwnerURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return conn
+}
+
+// makeKeys gives the owner of each tenant two API keys, of which one is revoked.
+func (w *world) makeKeys(t *testing.T) {
+	t.Helper()
+	conn := w.asOwner(t)
 	for _, of := range w.Tenants {
 		for _, revoked := range []bool{false, true} {
 			key := identity.NewAPIKey(w.ring, of.ID)
