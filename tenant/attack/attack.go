@@ -99,7 +99,7 @@ var families = []family{
 	{[]int{2}, (*campaign).hostForms},
 	{[]int{3}, (*campaign).namedByClient},
 	{[]int{4, 5}, (*campaign).tokens},
-	{[]int{6}, (*campaign).members},
+	{[]int{4, 5, 6}, (*campaign).members},
 	{[]int{7}, (*campaign).domains},
 	{[]int{8, 9, 10, 11}, (*campaign).slugs},
 	{[]int{12, 13, 14, 15, 16, 17}, (*campaign).bound},

@@ -36,7 +36,7 @@ func (c *campaign) bound(ctx context.Context) (err error) {
 	}
 	defer db.Close()
 	s := &binding{c, at, db}
-	for _, try := range []func(context.Context) error{s.settings, s.turncoats, s.interrupted, s.strangers, s.closed, s.turns} {
+	for _, try := range []func(context.Context) error{s.settings, s.turncoats, s.interrupted, s.halves, s.strangers, s.closed, s.turns} {
 		if err := try(ctx); err != nil {
 			return err
 		}
@@ -75,13 +75,18 @@ func (s *binding) run(ctx context.Context, t tenant.Tenant, sql string) (got str
 	return got, rows.Err()
 }
 
-const whoAmI = "SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), ' ') || ' ' || current_user"
+const whoAmI = "SELECT current_user || ' with ' || pg_catalog.current_setting('search_path')"
+
+// binds is what whoAmI says when a tenant is bound as it should be.
+func binds(t tenant.Tenant) string {
+	return t.Schema() + " with " + tenant.QuoteIdent(t.Schema()) + ", pg_temp"
+}
 
 // intact tells what the next query runs as; it is empty when that is right.
 func (s *binding) intact(ctx context.Context) string {
 	for _, t := range []tenant.Tenant{s.a, s.b} {
 		got, err := s.run(ctx, t, whoAmI)
-		if want := t.Schema() + " " + t.Schema(); err != nil || got != want {
+		if err != nil || got != binds(t) {
 			return fmt.Sprintf("the next query runs as %q, %v", got, err)
 		}
 	}
@@ -136,6 +141,52 @@ func (s *binding) interrupted(ctx context.Context) error {
 	return nil
 }
 
+// errHalfway is what goes wrong in the middle of a transaction.
+var errHalfway = errors.New("halfway")
+
+// halves are transactions that end in the middle: nothing of them stays.
+func (s *binding) halves(ctx context.Context) error {
+	count, sql := s.fill("SELECT count(*)::text FROM {table}"), s.fill("DELETE FROM {table}")
+	for _, half := range []struct {
+		name string
+		end  func() error
+	}{
+		{"an error within a transaction", func() error { return errHalfway }},
+		{"a panic within a transaction", func() error { panic(errHalfway) }},
+	} {
+		before, errBefore := s.run(ctx, s.a, count)
+		err := s.half(ctx, sql, half.end)
+		after, errAfter := s.run(ctx, s.a, count)
+		got, left := fmt.Sprintf("%v; of %s rows %s are left", err, before, after), s.intact(ctx)
+		if trouble := errors.Join(errBefore, errAfter); trouble != nil {
+			got = string(tenant.CodeOf(trouble))
+		}
+		s.judge(13, half.name, sql, strings.TrimSuffix(got+"; "+left, "; "),
+			errors.Is(err, errHalfway) && errBefore == nil && errAfter == nil && after == before && left == "", "it is taken back, and nothing left behind")
+	}
+	return nil
+}
+
+// half runs a statement in a transaction of A that does not come to its end.
+func (s *binding) half(ctx context.Context, sql string, end func() error) (err error) {
+	q, err := s.db.Bind(s.a)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	defer func() {
+		if thrown, ok := recover().(error); ok {
+			err = thrown
+		}
+	}()
+	return q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenant.Querier) error {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
+		return end()
+	})
+}
+
 // strangers binds tenants that are not there.
 func (s *binding) strangers(ctx context.Context) error {
 	sql := s.fill("SELECT count(*)::text FROM {table}")
@@ -143,6 +194,8 @@ func (s *binding) strangers(ctx context.Context) error {
 	s.judge(12, "a tenant without a schema", sql, fmt.Sprint(got, tenant.CodeOf(err)), tenant.CodeOf(err) == tenant.CodeSchema && got == "", string(tenant.CodeSchema))
 	got, err = s.run(ctx, tenant.Tenant{}, sql)
 	s.judge(12, "no tenant", sql, fmt.Sprint(got, tenant.CodeOf(err)), tenant.CodeOf(err) == tenant.CodeNoTenant && got == "", string(tenant.CodeNoTenant))
+	got, err = s.run(ctx, s.a, whoAmI)
+	s.judge(12, "the role and the search_path of a query", whoAmI, fmt.Sprint(got, tenant.CodeOf(err)), err == nil && got == binds(s.a), binds(s.a))
 	sql = s.fill("SELECT name FROM plans")
 	got, err = s.run(ctx, s.a, sql)
 	s.judge(12, "a table of public by a bare name", sql, fmt.Sprint(got, tenant.CodeOf(err)), err != nil && got == "", string(tenant.CodeSchema))
@@ -164,6 +217,8 @@ func (s *binding) closed(ctx context.Context) error {
 			return err
 		}
 		defer other.Close()
+		ctx, cancel := context.WithTimeout(ctx, time.Second) // There is one connection: who does not refuse waits for it.
+		defer cancel()
 		_, err = other.Exec(ctx, "SELECT 1")
 		return err
 	})
@@ -180,11 +235,8 @@ func (s *binding) turns(ctx context.Context) error {
 	for i := range interleaved {
 		t := []tenant.Tenant{s.a, s.b}[i%2]
 		got, err := s.run(ctx, t, whoAmI)
-		if err != nil {
-			return fmt.Errorf("query %d of %d: %w", i, interleaved, err)
-		}
-		if got != t.Schema()+" "+t.Schema() {
-			crossed = fmt.Errorf("query %d ran as %s", i, got)
+		if err != nil || got != binds(t) {
+			crossed = fmt.Errorf("query %d ran as %s%s", i, got, tenant.CodeOf(err))
 			break
 		}
 	}

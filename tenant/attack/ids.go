@@ -32,6 +32,11 @@ func (c *campaign) foreignIDs(ctx context.Context) error {
 			continue
 		}
 		tried++
+		if op.method == http.MethodGet { // What B was answered may be remembered, and by the id alone.
+			r := op.call(c.B.Host, c.B.Token)
+			r.path = op.target(values)
+			c.send(ctx, r)
+		}
 		c.foreignID(ctx, op, values)
 		// A's own parent with B's child, which a careless join would find.
 		if own, ok := first(mine[params[0]]); ok && len(params) > 1 && values[last] != "" {

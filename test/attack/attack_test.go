@@ -10,7 +10,7 @@ import (
 func TestReferenceServiceIsSafe(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "server")
-	build(t, binary, "")
+	build(t, theServer, binary, "")
 	w := newWorld(t, binary)
 	report := tenanttest.Attack(t, w.target(t))
 	checkCoverage(t, report)

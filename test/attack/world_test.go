@@ -41,6 +41,8 @@ const rows = `
 INSERT INTO users (email, display_name) VALUES ('limited@example.org', 'Limited'), ('removed@example.org', 'Removed');
 INSERT INTO roles (id, name, permissions) OVERRIDING SYSTEM VALUE
 	VALUES (1000 + (random() * 1e9)::bigint, 'everything', enum_range(NULL::permission));
+INSERT INTO users (email, display_name, active) VALUES ('mallory@example.org', 'Mallory', false);
+INSERT INTO user_roles (user_id, role_id) SELECT u.id, r.id FROM users u, roles r WHERE u.email = 'mallory@example.org' AND r.name = 'everything';
 INSERT INTO invitations (email, role_id, token_hash) SELECT 'bob@example.org', id, sha256(gen_random_uuid()::text::bytea) FROM roles WHERE name = 'everything';
 INSERT INTO providers (kind, uid) VALUES ('aws', substr(current_schema(), 3, 12)), ('gcp', substr(current_schema(), 3, 14));
 INSERT INTO scans (provider_id, trigger, state, progress, started_at, completed_at)
@@ -238,18 +240,18 @@ func (w *world) sever(ctx context.Context) (n int, err error) {
 	return n, errors.Join(err, conn.Close(ctx))
 }
 
-// build builds the reference service, with the files of an overlay in the place
-// of their originals; an empty overlay is none.
-func build(t *testing.T, binary, overlay string) {
+// build builds a command of the repository, such as the reference service, with the
+// files of an overlay in the place of their originals; an empty overlay is none.
+func build(t *testing.T, command, binary, overlay string) {
 	t.Helper()
-	args := []string{"build", "-o", binary}
+	args := []string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", binary}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", append(args, "./server")...)
+	cmd := exec.CommandContext(t.Context(), "go", append(args, command)...)
 	cmd.Dir = repository
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the server: %v\n%s", err, out)
+		t.Fatalf("build %s: %v\n%s", command, err, out)
 	}
 }
