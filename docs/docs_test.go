@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -45,6 +46,12 @@ func TestRollouts(t *testing.T) {
 func TestTenants(t *testing.T) {
 	t.Parallel()
 	newBench(t).page(t, "tenants.md", "")
+}
+
+// TestAttacks attacks a new project's service, as the page about it says.
+func TestAttacks(t *testing.T) {
+	t.Parallel()
+	newBench(t).page(t, "attacks.md", "", replacement{"9090", strconv.Itoa(freePort(t))})
 }
 
 // TestReadme does what README.md says, in a copy of the repository. Readers who
