@@ -101,6 +101,10 @@ func (c *campaign) signUp(ctx context.Context) error {
 			why = op.String() + " takes none: " + is.String()
 			continue
 		}
+		if !is.is(http.StatusTooManyRequests) && free.is(http.StatusTooManyRequests) {
+			why = op.String() + " has begun to limit requests in between: try again later"
+			continue
+		}
 		tried = true
 		got := is.String()
 		if !is.same(free) {

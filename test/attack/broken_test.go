@@ -12,7 +12,8 @@ import (
 // and lint would refuse.
 type brokenDatabase struct {
 	name   string
-	sql    string // {a} and {b} are the tenants' schemas and roles.
+	sql    string // {a} and {b} are the tenants' schemas and roles, {runtime} is the runtime role.
+	super  bool   // The superuser does it, and not the owner.
 	unsafe []int
 	brief  bool
 }
@@ -31,6 +32,11 @@ func brokenDatabases() []brokenDatabase {
 			sql: `ALTER TABLE {a}.users ADD COLUMN theirs bigint, ADD FOREIGN KEY (theirs) REFERENCES {b}.roles (id)`},
 		{name: "a tenant may read another one's tables", unsafe: []int{22},
 			sql: `GRANT USAGE ON SCHEMA {b} TO {a}; GRANT SELECT ON ALL TABLES IN SCHEMA {b} TO {a}`},
+		{name: "the runtime role may read tables without becoming their tenant", unsafe: []int{22},
+			sql: `GRANT USAGE ON SCHEMA {a} TO {runtime}; GRANT SELECT ON ALL TABLES IN SCHEMA {a} TO {runtime}`},
+		{name: "what hardening has taken away is given back", unsafe: []int{15, 20, 27}, super: true,
+			sql: `GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean), pg_catalog.pg_notify(text, text) TO PUBLIC;
+				DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END $$`},
 		{name: "a tenant may read the list of tenants", unsafe: []int{24},
 			sql: `GRANT USAGE ON SCHEMA public TO {a}; GRANT SELECT ON public.tenants TO {a}`},
 	}
@@ -38,7 +44,15 @@ func brokenDatabases() []brokenDatabase {
 
 func (b brokenDatabase) breakIt(t *testing.T, w *world) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), w.OwnerURL)
+	url := w.OwnerURL
+	if b.super {
+		url = w.SuperURL
+	}
+	runtime, err := pgx.ParseConfig(w.RuntimeURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +61,7 @@ func (b brokenDatabase) breakIt(t *testing.T, w *world) {
 			t.Error(err)
 		}
 	}()
-	sql := strings.NewReplacer("{a}", w.Tenants[0].Schema(), "{b}", w.Tenants[1].Schema()).Replace(b.sql)
+	sql := strings.NewReplacer("{a}", w.Tenants[0].Schema(), "{b}", w.Tenants[1].Schema(), "{runtime}", runtime.User).Replace(b.sql)
 	if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}

@@ -90,5 +90,25 @@ func ofAnswers() []mutation {
 				"	if len(misfits) >= 0 {\n		return nil\n",
 			}},
 		},
+		{
+			name: "the token is in the log", unsafe: []int{41},
+			edits: []edit{{
+				"tenant/rest/middleware.go",
+				"ex.log(r.Context(), h.logger(), r.Method)",
+				`ex.log(r.Context(), h.logger(), r.Method+r.Header.Get("Authorization"))`,
+			}},
+		},
+		{
+			name: "a tenant's id, and so its schema, is made from its slug", unsafe: []int{33},
+			edits: []edit{{
+				"tenant/catalog/create.go",
+				"r := Record{ID: tenant.NewID(), ",
+				"named := sha256.Sum256([]byte(p.Slug))\n	r := Record{ID: tenant.ID(named[:16]), ",
+			}, {
+				"tenant/catalog/create.go",
+				"	\"context\"\n",
+				"	\"context\"\n	\"crypto/sha256\"\n",
+			}},
+		},
 	}
 }
