@@ -84,11 +84,15 @@ func ofRequests() []mutation {
 			}},
 		},
 		{
-			name: "what is remembered of a tenant is not forgotten when it changes", unsafe: []int{32},
+			name: "what is remembered of a tenant is kept when it changes", unsafe: []int{32},
 			edits: []edit{{
 				"tenant/catalog/listen.go",
 				"	e.resolver.ForgetTenant(id)\n",
 				"	_ = id\n",
+			}, {
+				"tenant/catalog/remember.go",
+				"	if age >= r.ttl {\n",
+				"	if r.ttl == 0 {\n",
 			}},
 		},
 	}

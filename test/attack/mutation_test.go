@@ -118,8 +118,10 @@ func wantSafe(t *testing.T, name string, report *attack.Report) {
 	t.Logf("%s: %s", name, report.Summary())
 }
 
-// target is the attacks that matter to a mutation.
+// target is the attacks that matter to a mutation. What is never refused is not
+// waited for.
 func (m mutation) target(target attack.Target) attack.Target {
+	target.Reaction = time.Second
 	target.Only = slices.Concat(m.unsafe, m.also)
 	return target
 }

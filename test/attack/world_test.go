@@ -41,8 +41,7 @@ const rows = `
 INSERT INTO users (email, display_name) VALUES ('limited@example.org', 'Limited'), ('removed@example.org', 'Removed');
 INSERT INTO roles (id, name, permissions) OVERRIDING SYSTEM VALUE
 	VALUES (1000 + (random() * 1e9)::bigint, 'everything', enum_range(NULL::permission));
-INSERT INTO users (email, display_name, active) VALUES ('mallory@example.org', 'Mallory', false);
-INSERT INTO user_roles (user_id, role_id) SELECT u.id, r.id FROM users u, roles r WHERE u.email = 'mallory@example.org' AND r.name = 'everything';
+INSERT INTO user_roles (user_id, role_id) SELECT u.id, r.id FROM users u, roles r WHERE u.email = 'removed@example.org' AND r.name = 'everything';
 INSERT INTO invitations (email, role_id, token_hash) SELECT 'bob@example.org', id, sha256(gen_random_uuid()::text::bytea) FROM roles WHERE name = 'everything';
 INSERT INTO providers (kind, uid) VALUES ('aws', substr(current_schema(), 3, 12)), ('gcp', substr(current_schema(), 3, 14));
 INSERT INTO scans (provider_id, trigger, state, progress, started_at, completed_at)
