@@ -12,17 +12,6 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
-// Work applies what has arrived and brings tenants in line. It returns how much
-// there was to do. A worker calls it again and again.
-func (b *Billing) Work(ctx context.Context) (done int, err error) {
-	applied, err := b.Apply(ctx)
-	if err != nil {
-		return applied, err
-	}
-	enforced, err := b.Enforce(ctx)
-	return applied + enforced, err
-}
-
 // Apply applies the events that are due, each in a transaction of its own with the
 // note that it is done, and returns how many. One that can't be applied, such as
 // for a tenant that there is not, stays with its error and is tried again later,
@@ -100,20 +89,23 @@ func apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
 	if err != nil || changed {
 		return explain(err, c)
 	}
-	var known bool
-	err = tx.QueryRow(ctx, "SELECT true FROM public.subscriptions WHERE external_id = $1", c.external).Scan(&known)
-	if err == nil {
-		return nil // What is stored is newer.
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
+	var holder string
+	err = tx.QueryRow(ctx, "SELECT tenant_id::text FROM public.subscriptions WHERE external_id = $1", c.external).Scan(&holder)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return explain(c.insert(ctx, tx), c)
+	case err != nil:
 		return err
+	case holder != c.tenant.String():
+		return fmt.Errorf("subscription %s is tenant %s's, and is said to be tenant %s's", c.external, holder, c.tenant)
 	}
-	return explain(c.insert(ctx, tx), c)
+	return nil // What is stored is newer.
 }
 
 // update changes the subscription that the event is about, or adopts one of ours
-// that the provider has not known, such as the trial that a tenant began with. It
-// changes nothing when that has been changed by a later event, or has ended.
+// that the provider has not known, such as the trial that a tenant began with: not
+// when all that the event tells is an end. It changes nothing when that has been
+// changed by a later event, or has ended.
 func (c change) update(ctx context.Context, tx pgx.Tx) (changed bool, err error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE public.subscriptions SET
@@ -121,7 +113,7 @@ func (c change) update(ctx context.Context, tx pgx.Tx) (changed bool, err error)
 			current_period_start = $6, current_period_end = $7, canceled_at = $9, event_at = $10,
 			state_since = CASE WHEN state::text = $4 THEN state_since ELSE $10 END,
 			state = $4::public.subscription_state
-		WHERE (external_id = $1 OR external_id IS NULL AND tenant_id = $2::uuid) AND state <> 'canceled'
+		WHERE tenant_id = $2::uuid AND (external_id = $1 OR external_id IS NULL AND $4 <> 'canceled') AND state <> 'canceled'
 		  AND (event_at IS NULL OR event_at <= $10)`, c.args()...)
 	return tag.RowsAffected() > 0, err
 }

@@ -213,6 +213,30 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestAdopted gives the provider's id to the trial that a tenant began with. An
+// event of one that has ended, and was never known, ends no other.
+func TestAdopted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.one(t, `INSERT INTO public.subscriptions (tenant_id, plan, current_period_start, current_period_end)
+		VALUES ($1, 'free', now() - interval '1 day', now() + interval '13 days') RETURNING state::text`, b.acme.ID.String())
+	b.told(t, map[string]string{"EVENT": "evt_1", "SUBSCRIPTION": "sub_old", "STATUS": "canceled", "CANCELED": unix(time.Now().Add(-time.Hour))})
+	b.wantTenant(t, "active", "free", "")
+	b.told(t, map[string]string{"EVENT": "evt_2"})
+	const all = "SELECT string_agg(external_id || ' ' || state, ', ' ORDER BY external_id) FROM public.subscriptions"
+	if got := b.one(t, all); got != "sub_1 active, sub_old canceled" {
+		t.Error(got)
+	}
+	b.wantTenant(t, "active", "team", "")
+	b.told(t, map[string]string{"EVENT": "evt_3", "PLAN": "business", "TENANT": b.Tenants[1].ID.String()})
+	if got := b.one(t, "SELECT error FROM bailiwick.inbox WHERE id = 'evt_3'"); !strings.Contains(got, "subscription sub_1 is tenant "+b.acme.ID.String()+"'s") {
+		t.Error(got)
+	}
+	if got := b.one(t, "SELECT string_agg(plan, ' ' ORDER BY slug) FROM public.tenants"); got != "team free" {
+		t.Errorf("the plans are %s", got)
+	}
+}
+
 // TestShapes reads the older form of the payload, and leaves alone what says
 // nothing of a subscription.
 func TestShapes(t *testing.T) {
@@ -281,6 +305,7 @@ func TestCannotApply(t *testing.T) {
 func TestWebhookRefuses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	b.webhook.Wake = func() { t.Error("a worker was woken for nothing") }
 	good := b.event(t, "subscription.json", nil)
 	sign := func(body string) string { return billing.Sign(secret, time.Now(), []byte(body)) }
 	for name, c := range map[string]struct {
@@ -289,6 +314,7 @@ func TestWebhookRefuses(t *testing.T) {
 	}{
 		"another body":  {good + " ", sign(good), http.StatusBadRequest},
 		"no signature":  {good, "", http.StatusBadRequest},
+		"two":           {good, sign(good) + "," + sign(good), http.StatusBadRequest},
 		"an old one":    {good, billing.Sign(secret, time.Now().Add(-time.Hour), []byte(good)), http.StatusBadRequest},
 		"not JSON":      {"{", sign("{"), http.StatusUnprocessableEntity},
 		"without an id": {`{"type":"customer.subscription.updated"}`, sign(`{"type":"customer.subscription.updated"}`), http.StatusUnprocessableEntity},

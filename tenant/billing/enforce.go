@@ -22,17 +22,15 @@ const reason = "billing: "
 const unequal = `
 	SELECT t.id::text, t.state::text, t.plan, s.plan, s.state <> 'canceled', coalesce(s.due, '')
 	FROM public.tenants AS t
-	JOIN LATERAL (
-		SELECT plan, state, CASE
+	JOIN (
+		SELECT DISTINCT ON (tenant_id) tenant_id, plan, state, CASE
 			WHEN state = 'canceled' AND current_period_end <= pg_catalog.now() THEN 'the subscription has ended'
 			WHEN state = 'past_due' AND state_since + $1::interval <= pg_catalog.now() THEN 'the payment is overdue'
 			WHEN state = 'trialing' AND trial_ends_on + $1::interval <= pg_catalog.now() THEN 'the trial has ended'
 		END AS due
 		FROM public.subscriptions
-		WHERE tenant_id = t.id
-		ORDER BY state = 'canceled', current_period_end DESC
-		LIMIT 1
-	) AS s ON true
+		ORDER BY tenant_id, state = 'canceled', current_period_end DESC
+	) AS s ON s.tenant_id = t.id
 	LEFT JOIN bailiwick.tenants AS life ON life.tenant_id = t.id
 	WHERE t.state = 'active' AND s.due IS NOT NULL
 	   OR t.state = 'suspended' AND life.reason LIKE $2 || '%' AND s.due IS NULL

@@ -1,9 +1,12 @@
 package billing
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -24,12 +27,17 @@ type Webhook struct {
 	DB *tenant.DB
 	// Secrets are those of the endpoint, at least one; two while one is replaced.
 	Secrets []string
+	// Wake is called when there is an event to apply. Nil means that a worker looks
+	// by itself.
+	Wake func()
+	// Logger gets why an event was not taken. Nil means slog.Default().
+	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// ServeHTTP implements http.Handler. Without a valid signature the answer is 400,
-// whatever the body.
+// ServeHTTP implements http.Handler. Without a valid signature the answer is 400
+// and the same, whatever the body; nothing of the body is read as JSON before.
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		rest.WriteError(w, r, &rest.StatusError{
@@ -38,6 +46,7 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.take(w, r); err != nil {
+		cmp.Or(h.Logger, slog.Default()).InfoContext(r.Context(), "an event of billing was not taken", slog.String("error", err.Error()))
 		rest.WriteError(w, r, err)
 		return
 	}
@@ -56,11 +65,8 @@ func (h *Webhook) take(w http.ResponseWriter, r *http.Request) error {
 	if h.Now != nil {
 		now = h.Now
 	}
-	signatures := r.Header.Values(SignatureHeader)
-	if len(signatures) != 1 {
-		return rest.Errorf(http.StatusBadRequest, "%s is wanted once", SignatureHeader)
-	}
-	if err := Verify(signatures[0], h.Secrets, now(), body); err != nil {
+	signature := strings.Join(r.Header.Values(SignatureHeader), ",") // Two of them have two times, and are none.
+	if err := Verify(signature, h.Secrets, now(), body); err != nil {
 		return rest.Errorf(http.StatusBadRequest, "%w", err)
 	}
 	id, keep, err := about(body)
@@ -72,5 +78,8 @@ func (h *Webhook) take(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, err = h.DB.Public().Exec(r.Context(), `
 		INSERT INTO bailiwick.inbox (source, id, payload) VALUES ($1, $2, $3::jsonb) ON CONFLICT DO NOTHING`, source, id, string(body))
+	if err == nil && h.Wake != nil {
+		h.Wake()
+	}
 	return err
 }

@@ -50,6 +50,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 			return err
 		}
 	}
+	api = s.withBilling(id.routing, api)
 	api = withCORS(&s.settings.CORSOrigins, withDiscovery(s.settings, api))
 	if s.settings.TenantFrom.path {
 		api = tenant.PathPrefix(s.settings.TenantPath).Strip(api)

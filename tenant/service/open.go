@@ -67,7 +67,9 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 	if err := s.openRelease(ctx, resolver.ForgetAll); err != nil {
 		return nil, err
 	}
-	s.startWorker(ctx)
+	if err := s.startWorker(ctx); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

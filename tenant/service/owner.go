@@ -92,9 +92,13 @@ func (s *Service) openOperator() (err error) {
 }
 
 // startWorker does what requests have written down, where the owner role is given.
-func (s *Service) startWorker(ctx context.Context) {
+func (s *Service) startWorker(ctx context.Context) error {
 	if s.owner == nil {
-		return
+		return nil
+	}
+	money, err := s.billingJobs(ctx)
+	if err != nil {
+		return err
 	}
 	jobs := []worker.Job{
 		signup.Job(s.cfg.Logger, s.owner.Pool, s.owner.Catalog),
@@ -104,6 +108,7 @@ func (s *Service) startWorker(ctx context.Context) {
 	if len(s.cfg.Hooks) > 0 {
 		jobs = append(jobs, worker.Job{Name: "hooks", Run: s.owner.Catalog.Deliver})
 	}
+	jobs = append(jobs, money...)
 	if s.settings.AutoPurge {
 		jobs = append(jobs, purges(s.owner))
 	}
@@ -112,6 +117,7 @@ func (s *Service) startWorker(ctx context.Context) {
 	}
 	s.worker = worker.Start(ctx, s.cfg.Logger, jobs...)
 	s.closers = append(s.closers, func() error { s.stopWorker(); return nil })
+	return nil
 }
 
 // stopWorker waits for the jobs to end, whoever else does.

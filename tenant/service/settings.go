@@ -65,6 +65,9 @@ type settings struct {
 	OperatorAddr string        `env:"OPERATOR_ADDR" help:"address of the operator API, such as 127.0.0.1:9090, which only operators should reach; unset: none"`
 	OperatorKeys operator.Keys `env:"OPERATOR_KEYS" help:"who may operate: entries of bailiwick operator-key NAME, separated by commas"`
 
+	BillingSecrets webhookSecrets `env:"BILLING_SECRETS" help:"secrets of the payment provider's webhook at /webhooks/billing, separated by commas: two while one is replaced; unset: no webhook"`
+	BillingGrace   time.Duration  `env:"BILLING_GRACE"   envDefault:"336h"                                                                                                                        help:"how long a tenant is served after a payment has failed or its trial has ended, where DATABASE_OWNER_URL is set"`
+
 	AutoPurge bool `env:"AUTO_PURGE" help:"true deletes offboarded tenants for good once their grace is over, where DATABASE_OWNER_URL is set"`
 
 	Release          string        `env:"RELEASE"           help:"version under which this build is registered for rollouts; unset: what the build knows of itself"`
@@ -113,6 +116,25 @@ type mailURL struct{ send mail.Sender }
 func (m *mailURL) UnmarshalText(text []byte) (err error) {
 	m.send, err = mail.SMTP(string(text))
 	return err
+}
+
+// webhookSecrets are BILLING_SECRETS.
+type webhookSecrets []string
+
+// minSecret is shorter than any secret that a payment provider makes.
+const minSecret = 16
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (w *webhookSecrets) UnmarshalText(text []byte) error {
+	*w = nil
+	for part := range strings.SplitSeq(string(text), ",") {
+		secret := strings.TrimSpace(part)
+		if len(secret) < minSecret {
+			return fmt.Errorf("each secret must have at least %d characters", minSecret)
+		}
+		*w = append(*w, secret)
+	}
+	return nil
 }
 
 // onOff is a switch.
@@ -198,6 +220,7 @@ func readSettings(environ []string) (*settings, error) {
 var explains = map[reflect.Type]bool{
 	reflect.TypeFor[keyText](): true, reflect.TypeFor[origins](): true, reflect.TypeFor[sources](): true, reflect.TypeFor[hostNames](): true,
 	reflect.TypeFor[algorithms](): true, reflect.TypeFor[mailURL](): true, reflect.TypeFor[limit.Policy](): true, reflect.TypeFor[operator.Keys](): true,
+	reflect.TypeFor[webhookSecrets](): true,
 }
 
 // settingErrors names the variable where the library names the field, and never shows the value.

@@ -126,7 +126,7 @@ func (s *settings) checkLimits() []error {
 		"STATEMENT_TIMEOUT": s.StatementTimeout, "READ_HEADER_TIMEOUT": s.ReadHeaderTimeout, "READ_TIMEOUT": s.ReadTimeout,
 		"WRITE_TIMEOUT": s.WriteTimeout, "IDLE_TIMEOUT": s.IdleTimeout, "SHUTDOWN_TIMEOUT": s.ShutdownTimeout,
 		"TENANT_CACHE_EXPIRY": s.TenantCacheExpiry, "RELEASE_HEARTBEAT": s.ReleaseHeartbeat, "RELEASE_EXPIRY": s.ReleaseExpiry,
-		"SIGNUP_EXPIRY": s.SignupExpiry,
+		"SIGNUP_EXPIRY": s.SignupExpiry, "BILLING_GRACE": s.BillingGrace,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s must be positive, such as 10s", name))

@@ -61,6 +61,7 @@ func TestEverySettingErrorIsReportedAtOnceWithoutItsValue(t *testing.T) {
 			[]string{"SIGNUP=s3cret", "SIGNUP_LINK=https://s3cret.example", "SIGNUP_EXPIRY=0s", "SIGNUP_ADDRESS_LIMIT=s3cret", "SIGNUP_EMAIL_LIMIT=3", "MAIL_URL=smtp://s3cret:s3cret@", "OPERATOR_KEYS=ann:s3cret", "AUTO_PURGE=s3cret"},
 			[]string{"SIGNUP can't be read as on or off", "SIGNUP_EXPIRY must", "SIGNUP_ADDRESS_LIMIT: limit: want times/duration", "SIGNUP_EMAIL_LIMIT", "MAIL_URL: want smtp://", "OPERATOR_KEYS: entry 1", "AUTO_PURGE can't be read as true or false"},
 		},
+		"billing":              {[]string{"BILLING_SECRETS=whsec_0123456789,s3cret", "BILLING_GRACE=0s"}, []string{"BILLING_SECRETS: each secret must have at least 16", "BILLING_GRACE must"}},
 		"a header from nobody": {[]string{"TENANT_FROM=header,path"}, []string{"TRUSTED_PROXIES must be set when TENANT_FROM has header"}},
 		"ways to name tenants": {
 			[]string{"TENANT_FROM=subdomain,s3cret", "API_HOSTS=api.example,s3cret:80", "TENANT_HEADER=Authorization", "TENANT_PATH=/", "TLS_ASK_ADDR=s3cret", "DOMAIN_RESOLVER=s3cret", "DOMAIN_PRIVATE=s3cret", "DATABASE_LISTEN_URL=mysql://s3cret@db"},
