@@ -37,6 +37,8 @@ func brokenDatabases() []brokenDatabase {
 		{name: "what hardening has taken away is given back", unsafe: []int{15, 20, 27}, super: true,
 			sql: `GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean), pg_catalog.pg_notify(text, text) TO PUBLIC;
 				DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END $$`},
+		{name: "neither slugs nor what looks like them need be unique", unsafe: []int{31},
+			sql: `ALTER TABLE public.tenants DROP CONSTRAINT tenants_slug_key; ALTER TABLE bailiwick.tenants DROP CONSTRAINT tenants_skeleton_key`},
 		{name: "a tenant may read the list of tenants", unsafe: []int{24},
 			sql: `GRANT USAGE ON SCHEMA public TO {a}; GRANT SELECT ON public.tenants TO {a}`},
 	}
