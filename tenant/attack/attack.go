@@ -149,6 +149,8 @@ type campaign struct {
 	witness *operation
 	// own and theirs are A's and B's answers to it.
 	own, theirs answer
+	// noDomains: a custom domain that B has proven leads nowhere.
+	noDomains bool
 	// seen are all answers of the service, for what must not be in them.
 	seen []exchange
 }

@@ -46,6 +46,7 @@ func (c *campaign) domains(ctx context.Context) (err error) {
 	c.secondClaim(ctx, cat, a, host)
 	open := request{path: c.witness.target(nil), host: host, token: c.B.Token}
 	if got := c.soon(ctx, func() answer { return c.send(ctx, open) }, http.StatusOK); got.status != http.StatusOK {
+		c.noDomains = true
 		c.skip(7, "A's token at B's domain", "the service has no custom domains: a verified one is answered by "+got.String())
 		return nil
 	}

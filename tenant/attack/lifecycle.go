@@ -79,6 +79,8 @@ func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.
 		name := "a suspended and an offboarded tenant's " + d.name
 		if d.token == "" {
 			c.skip(32, name, "needs a good one: Target.Spare, --key-spare")
+		} else if d.host == domain && c.noDomains {
+			c.skip(32, name, "the service has no custom domains")
 		} else if got := c.soon(ctx, func() answer { return c.through(ctx, d) }, http.StatusOK); got.status == http.StatusOK {
 			open = append(open, d)
 		} else {

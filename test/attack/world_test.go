@@ -2,7 +2,6 @@ package attack_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -154,7 +153,7 @@ func (w *world) target(t *testing.T) attack.Target {
 		OperatorKey: w.operatorKey, KeysURL: w.issuer.URL,
 		Sign:       func(claims map[string]any) (string, error) { return w.issuer.Sign(t, jose.ES256, claims), nil },
 		Log:        func() ([]byte, error) { return []byte(w.log.String()), nil },
-		Sever:      w.sever,
+		Sever:      func(ctx context.Context) (int, error) { return servicetest.Sever(ctx, w.URLs) },
 		Reaction:   reaction,
 		RuntimeURL: w.RuntimeURL, OwnerURL: w.OwnerURL,
 	}
@@ -223,20 +222,6 @@ func (w *world) makeKeys(t *testing.T) {
 			}
 		}
 	}
-}
-
-// sever ends the server's connections, as when the database fails.
-func (w *world) sever(ctx context.Context) (n int, err error) {
-	runtime, err := pgx.ParseConfig(w.RuntimeURL)
-	if err != nil {
-		return 0, err
-	}
-	conn, err := pgx.Connect(ctx, w.SuperURL)
-	if err != nil {
-		return 0, err
-	}
-	err = conn.QueryRow(ctx, attack.SeverSQL, runtime.User).Scan(&n)
-	return n, errors.Join(err, conn.Close(ctx))
 }
 
 // build builds a command of the repository, such as the reference service, with the

@@ -8,7 +8,7 @@
 //		...
 //	}
 //
-// It imports the standard library, go-jose, and packages below tenant/.
+// It imports the standard library, go-jose, pgx, and packages below tenant/.
 package servicetest
 
 import (
@@ -33,6 +33,8 @@ type Service struct {
 
 	// Issuer signs the tokens that the service accepts.
 	Issuer *Issuer
+
+	document []byte
 }
 
 // New runs a service on a database of its own with two tenants, acme and
@@ -40,7 +42,7 @@ type Service struct {
 // its owner of that. The settings are added to those that it needs.
 func New(t testing.TB, cfg service.Config, environ ...string) *Service {
 	t.Helper()
-	s := &Service{DB: tenanttest.New(t, tenanttest.Options{Schema: cfg.Schema, OwnerEmail: Subject}), Issuer: NewIssuer(t)}
+	s := &Service{DB: tenanttest.New(t, tenanttest.Options{Schema: cfg.Schema, OwnerEmail: Subject}), Issuer: NewIssuer(t), document: cfg.OpenAPI}
 	s.Process = Start(t, cfg, nil, append(Settings(s.RuntimeURL, s.Issuer), environ...)...)
 	t.Cleanup(func() { s.Stop(t) })
 	return s
