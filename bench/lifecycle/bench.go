@@ -7,10 +7,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bailiwick-dev/bailiwick/schema"
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -30,21 +29,26 @@ const (
 	create = "create"
 	ddl    = "bare DDL"
 	purge  = "purge"
-	drop   = "DROP SCHEMA"
+	drop   = "by hand"
 )
 
 // bench is a scratch database with the registry.
 type bench struct {
 	instance *devpg.Instance
-	owner    *pgx.Conn
+	owner    *pgxpool.Pool
 	catalog  *catalog.Catalog
-	ref      catalog.Ref
+	among    int // so many tenants
+	mu       sync.Mutex
+	schemas  map[string]string // by slug
 }
 
 func (b *bench) open(ctx context.Context, o options) (err error) {
+	b.schemas = map[string]string{}
+	sayf("starting PostgreSQL")
 	if b.instance, err = devpg.Start(ctx, devpg.Options{Name: "bench"}); err != nil {
 		return err
 	}
+	sayf("making database %s", database)
 	if err := errors.Join(b.admit(ctx, "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)"),
 		b.admit(ctx, "CREATE DATABASE "+database+" OWNER "+devpg.OwnerRole)); err != nil {
 		return err
@@ -58,12 +62,13 @@ func (b *bench) open(ctx context.Context, o options) (err error) {
 		return err
 	}
 	url := b.instance.OwnerURL(database)
-	if b.owner, err = pgx.Connect(ctx, url); err != nil {
+	pools := url + fmt.Sprintf("&pool_max_conns=%d", o.conns)
+	if b.owner, err = pgxpool.New(ctx, pools); err != nil {
 		return err
 	}
 	b.catalog, err = catalog.Open(ctx, catalog.Config{
-		URL: url + fmt.Sprintf("&pool_max_conns=%d", o.conns), RuntimeRole: devpg.RuntimeRole,
-		Schema: catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
+		URL: pools, RuntimeRole: devpg.RuntimeRole,
+		Schema: catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed, TenantSeed: schema.TenantSeed},
 	})
 	if err != nil {
 		return err
@@ -75,91 +80,79 @@ func (b *bench) open(ctx context.Context, o options) (err error) {
 	return err
 }
 
-// ways are the four things that take turns: two make what the other two remove.
-func (b *bench) ways(round int) []way {
-	ours := []way{{create, b.create}, {purge, b.purgeOne}}
-	theirs := []way{{ddl, b.makeBare}, {drop, b.dropBare}}
-	if round%2 == 0 {
-		return []way{ours[0], theirs[0], b.offboarded(), ours[1], theirs[1]}
-	}
-	return []way{theirs[0], ours[0], b.offboarded(), theirs[1], ours[1]}
-}
-
-// way is a thing that is measured.
+// way is a thing that is measured, or with no name one that is not.
 type way struct {
 	name string
 	run  func(ctx context.Context) error
 }
 
-func (b *bench) create(ctx context.Context) error {
-	t, err := b.catalog.Create(ctx, catalog.CreateParams{Slug: "one", Plan: plan, OwnerEmail: "owner@one.example"})
-	b.ref = catalog.Ref{ID: t.ID}
-	return err
-}
-
-func (b *bench) offboarded() way {
-	return way{"offboard", func(ctx context.Context) error {
-		_, err := b.catalog.Offboard(ctx, b.ref, catalog.OffboardParams{})
-		return err
+// ways are what takes turns: two that make something, and two that remove it.
+func (b *bench) ways(round int) []way {
+	theirs := fmt.Sprintf("theirs-%d-%d", b.among, round)
+	added := []way{
+		{create, func(ctx context.Context) error { return b.create(ctx, "ours") }},
+		{ddl, func(ctx context.Context) error { return b.send(ctx, makeSQL(bare)) }},
+	}
+	removed := []way{
+		{purge, func(ctx context.Context) error { return b.purge(ctx, "ours") }},
+		{drop, func(ctx context.Context) error { return b.dropByHand(ctx, theirs) }},
+	}
+	if round%2 == 1 {
+		slices.Reverse(added)
+		slices.Reverse(removed)
+	}
+	between := way{run: func(ctx context.Context) error {
+		return errors.Join(b.send(ctx, "DROP SCHEMA "+bare+" CASCADE"), b.create(ctx, theirs), b.leave(ctx, "ours"))
 	}}
+	return slices.Concat(added, []way{between}, removed)
 }
 
-func (b *bench) purgeOne(ctx context.Context) error {
-	_, err := b.catalog.Purge(ctx, b.ref, catalog.PurgeParams{})
+// create makes a tenant as the tool does for one of a file.
+func (b *bench) create(ctx context.Context, slug string) error {
+	t, err := b.catalog.Create(ctx, catalog.CreateParams{Slug: slug, Plan: plan, OwnerEmail: "owner@" + slug + ".example", Key: b.key(slug)})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.schemas[slug] = t.Schema()
 	return err
 }
 
-// makeBare sends what a tenant's schema is made of as one message.
-func (b *bench) makeBare(ctx context.Context) error {
-	return b.send(ctx, "BEGIN; CREATE SCHEMA "+bare+"; SET LOCAL search_path = "+bare+", pg_temp;\n"+schema.Tenant+"\n; COMMIT")
+// key is that of a tenant of a file, but for the one that is made again and again.
+func (b *bench) key(slug string) string {
+	if slug == "ours" {
+		return ""
+	}
+	return "file:" + slug
 }
 
-func (b *bench) dropBare(ctx context.Context) error {
-	return b.send(ctx, "DROP SCHEMA "+bare+" CASCADE")
-}
-
-func (b *bench) send(ctx context.Context, sql string) error {
-	_, err := b.owner.PgConn().Exec(ctx, sql).ReadAll()
-	return err
-}
-
-func (b *bench) onboard(ctx context.Context, slug string) error {
-	_, err := b.catalog.Create(ctx, catalog.CreateParams{Slug: slug, Plan: plan, OwnerEmail: "owner@" + slug + ".example"})
+func (b *bench) leave(ctx context.Context, slug string) error {
+	_, err := b.catalog.Offboard(ctx, catalog.Ref{Slug: slug}, catalog.OffboardParams{})
 	return err
 }
 
 func (b *bench) purge(ctx context.Context, slug string) error {
-	r, err := b.catalog.Offboard(ctx, catalog.Ref{Slug: slug}, catalog.OffboardParams{})
-	if err != nil {
-		return err
-	}
-	_, err = b.catalog.Purge(ctx, catalog.Ref{ID: r.ID}, catalog.PurgeParams{})
+	_, err := b.catalog.Purge(ctx, catalog.Ref{Slug: slug}, catalog.PurgeParams{})
 	return err
 }
 
-// bulk does something for all tenants, several at a time.
-func (b *bench) bulk(ctx context.Context, o options, do func(ctx context.Context, slug string) error) (result, error) {
-	var (
-		mu   sync.Mutex
-		done result
-	)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(o.conns)
-	begin := time.Now()
-	for i := range o.tenants {
-		group.Go(func() error {
-			if err := do(ctx, fmt.Sprintf("tenant-%d", i)); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			done = append(done, time.Since(begin))
-			return nil
-		})
+// dropByHand removes a tenant's schema and role, and nothing else.
+func (b *bench) dropByHand(ctx context.Context, slug string) error {
+	name := b.schemas[slug]
+	if name == "" {
+		return fmt.Errorf("no tenant %s was made", slug)
 	}
-	err := group.Wait()
-	slices.Sort(done)
-	return done, err
+	name = tenant.QuoteIdent(name)
+	return b.send(ctx, "BEGIN; DROP SCHEMA "+name+" CASCADE; DROP ROLE "+name+"; COMMIT")
+}
+
+// send sends statements as one message.
+func (b *bench) send(ctx context.Context, sql string) error {
+	conn, err := b.owner.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	_, err = conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
+	return err
 }
 
 // close leaves nothing, so that the next run begins where this one did.
@@ -168,11 +161,12 @@ func (b *bench) close(ctx context.Context) error {
 		b.catalog.Close()
 	}
 	if b.owner != nil {
-		_ = b.owner.Close(ctx) // the database is dropped anyway
+		b.owner.Close()
 	}
 	if b.instance == nil {
 		return nil
 	}
+	sayf("dropping database and roles")
 	err := errors.Join(b.admit(ctx, "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)"), b.dropRoles(ctx))
 	return errors.Join(err, b.instance.Close())
 }

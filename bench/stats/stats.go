@@ -4,6 +4,7 @@ package stats
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -12,8 +13,31 @@ import (
 
 // Median is the value in the middle of some, of which there must be one.
 func Median[T cmp.Ordered](values []T) T {
+	return at(values, 2)
+}
+
+// Quartiles are the values at a quarter, a half and three quarters of some, of
+// which there must be one.
+func Quartiles[T cmp.Ordered](values []T) [3]T {
+	return [3]T{at(values, 1), at(values, 2), at(values, 3)}
+}
+
+// at is the value at so many quarters.
+func at[T cmp.Ordered](values []T, quarters int) T {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	return sorted[len(sorted)*quarters/4]
+}
+
+// Ratio says how long one thing takes against another that takes turns with it:
+// the median of what each pair of turns says, with the quartiles around it, which
+// tell how far to trust it.
+func Ratio(times, of []time.Duration) string {
+	ratios := make([]float64, min(len(times), len(of)))
+	for i := range ratios {
+		ratios[i] = float64(times[i]) / float64(of[i])
+	}
+	q := Quartiles(ratios)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", q[1], q[0], q[2])
 }
 
 // Milliseconds is a duration in milliseconds.
