@@ -4,11 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 )
@@ -16,22 +12,17 @@ import (
 const (
 	// clients is how many send at once, and rounds how often each one does.
 	clients, rounds = 8, 50
-	// halves is how many requests are begun and not ended.
-	halves = 64
 )
 
-// crowd is attacks 13, 17 and 38 over HTTP: nothing of one tenant is left for the
-// next, whoever sends at once, gives up in the middle or never ends.
+// crowd is attacks 13 and 17 over HTTP: nothing of one tenant is left for the next,
+// whoever sends at once or gives up in the middle.
 func (c *campaign) crowd(ctx context.Context) error {
 	w := c.watch(ctx)
 	w.trial(ctx, 17, "tenants who ask at once")
 	got := w.turns(ctx, func(i int) time.Duration { return time.Duration(i+1) * time.Millisecond })
 	c.judge(13, "requests that are given up", w.sent(), got.String(), got.crossed == "", "to each its own answer")
 	w.remain(ctx, 13, "the tenants after requests that were given up")
-	if err := c.severed(ctx, w); err != nil {
-		return err
-	}
-	return c.halfSent(ctx, w)
+	return c.severed(ctx, w)
 }
 
 // watch knows what each tenant's answer is, until somebody writes.
@@ -177,63 +168,4 @@ func (c *campaign) severedWhile(ctx context.Context, w *watch, name string, ende
 			}
 		}
 	}
-}
-
-// halfSent is attack 38: A's requests that never end keep nobody else waiting.
-func (c *campaign) halfSent(ctx context.Context, w *watch) error {
-	at, err := url.Parse(c.URL)
-	if err != nil {
-		return fmt.Errorf("read the service's URL: %w", err)
-	}
-	post := c.doc.withBody()
-	for _, half := range []struct{ name, text string }{
-		{"requests of A's whose headers never end", "GET " + c.witness.target(nil) + " HTTP/1.1\nHost: " + c.A.Host + "\n"},
-		{"requests of A's whose bodies never end", post.begin(c.A)},
-	} {
-		if half.text == "" {
-			continue // No operation takes a body.
-		}
-		held := c.hold(ctx, at, half.text)
-		got, _ := w.ask(ctx, 1)
-		c.judge(38, half.name, fmt.Sprint(len(held), " of them, and ", c.witness, " at ", c.B.Host), got.String(), got.same(w.answers[1]), "B's own answer")
-		for _, conn := range held {
-			_ = conn.Close() // The service may have closed it.
-		}
-	}
-	return nil
-}
-
-// hold begins requests and leaves them.
-func (c *campaign) hold(ctx context.Context, at *url.URL, text string) []net.Conn {
-	var held []net.Conn
-	for range halves {
-		conn, err := c.dial(ctx, at)
-		if err != nil {
-			break // The service takes no more of them, which is fine.
-		}
-		held = append(held, conn)
-		if _, err := io.WriteString(conn, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
-			break
-		}
-	}
-	return held
-}
-
-// withBody is an operation of a tenant's that takes a body; nil if there is none.
-func (d *document) withBody() *operation {
-	for _, op := range d.operations {
-		if op.secured && op.tenants && op.body != nil && len(op.pathParams()) == 0 {
-			return op
-		}
-	}
-	return nil
-}
-
-// begin is the start of a request whose body does not end.
-func (o *operation) begin(p Party) string {
-	if o == nil {
-		return ""
-	}
-	return o.method + " " + o.target(nil) + " HTTP/1.1\nHost: " + p.Host + "\nAuthorization: Bearer " + p.Token +
-		"\nContent-Type: " + o.bodyType + "\nContent-Length: 4096\n\n{"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,6 @@ import (
 func (c *campaign) misplaced(ctx context.Context) (err error) {
 	numbers, why := []int{12, 18, 35}, ""
 	spare, idErr := tenant.ParseID(c.tenantOf(c.Spare))
-	theirs, _ := tenant.ParseID(c.tenantOf(c.B))
 	switch served := c.as(ctx, c.Spare, c.witness); {
 	case c.OwnerURL == "" || c.Spare.Host == "" || idErr != nil:
 		why = "needs a spare tenant and the owner role's connection string: Target.Spare and OwnerURL, --host-spare and --owner-url"
@@ -35,9 +35,7 @@ func (c *campaign) misplaced(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	m := &mover{campaign: c, conn: conn, names: map[string]any{
-		"spare": tenant.Tenant{ID: spare}.Schema(), "b": tenant.Tenant{ID: theirs}.Schema(),
-	}}
+	m := &mover{campaign: c, conn: conn, schema: tenant.Tenant{ID: spare}.Schema()}
 	for _, try := range []func(context.Context) error{m.ahead, m.unfit, m.gone} {
 		if err := try(ctx); err != nil {
 			return err
@@ -50,24 +48,31 @@ func (c *campaign) misplaced(ctx context.Context) (err error) {
 type mover struct {
 	*campaign
 
-	conn  *pgx.Conn
-	names map[string]any
+	conn *pgx.Conn
+	// schema is the spare tenant's.
+	schema string
 }
 
-// eachTable runs a statement for every table of the spare tenant's.
-const eachTable = `DO $do$ DECLARE t record; BEGIN
-	FOR t IN SELECT c.oid, c.relname FROM pg_catalog.pg_class c
-		WHERE c.relnamespace = '%[1]s'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition LOOP
-		%[2]s
-	END LOOP;
-END $do$`
+// eachTable runs {ddl} for each table of the spare tenant's, and eachColumn names
+// each of their columns {name}.
+const (
+	eachTable = `DO $do$ DECLARE c record; BEGIN
+		FOR c IN SELECT relname FROM pg_catalog.pg_class
+			WHERE relnamespace = '{schema}'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition LOOP
+			EXECUTE format('{ddl}', '{schema}', c.relname);
+		END LOOP;
+	END $do$`
+	eachColumn = `DO $do$ DECLARE c record; BEGIN
+		FOR c IN SELECT relname, attname FROM pg_catalog.pg_class t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid
+			WHERE relnamespace = '{schema}'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped LOOP
+			EXECUTE format('ALTER TABLE %I.%I RENAME COLUMN %I TO %I', '{schema}', c.relname, c.attname, {name});
+		END LOOP;
+	END $do$`
+)
 
-// eachColumn runs a statement for every column of a table.
-const eachColumn = `DECLARE a record; BEGIN
-	FOR a IN SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped LOOP
-		%s
-	END LOOP;
-END;`
+func (m *mover) ddl(each, what, is string) string {
+	return strings.NewReplacer("{schema}", m.schema, what, is).Replace(each)
+}
 
 // change runs SQL, does what is to be done meanwhile, and runs what takes it back.
 func (m *mover) change(ctx context.Context, there, back string, meanwhile func()) error {
@@ -96,8 +101,8 @@ func (m *mover) served(ctx context.Context) error {
 // columns, and one without.
 func (m *mover) ahead(ctx context.Context) error {
 	w := m.watch(ctx, m.Spare)
-	add := fmt.Sprintf(eachTable, m.names["spare"], fmt.Sprintf(`EXECUTE format('ALTER TABLE %%I.%%I ADD COLUMN attack_18 text DEFAULT ''x''', '%s', t.relname);`, m.names["spare"]))
-	drop := fmt.Sprintf(eachTable, m.names["spare"], fmt.Sprintf(`EXECUTE format('ALTER TABLE %%I.%%I DROP COLUMN attack_18', '%s', t.relname);`, m.names["spare"]))
+	add := m.ddl(eachTable, "{ddl}", "ALTER TABLE %I.%I ADD COLUMN attack_18 text DEFAULT ''x''")
+	drop := m.ddl(eachTable, "{ddl}", "ALTER TABLE %I.%I DROP COLUMN attack_18")
 	err := m.change(ctx, add, drop, func() { w.trial(ctx, 18, "tenants of two versions ask at once") })
 	if err != nil {
 		return err
@@ -109,33 +114,10 @@ func (m *mover) ahead(ctx context.Context) error {
 
 // unfit is attack 35: the schema is not the one that the code was made for.
 func (m *mover) unfit(ctx context.Context) error {
-	rename := func(from, to string) string {
-		return fmt.Sprintf(eachTable, m.names["spare"], fmt.Sprintf(eachColumn,
-			fmt.Sprintf(`IF a.attname LIKE '%s%%' THEN EXECUTE format('ALTER TABLE %%I.%%I RENAME COLUMN %%I TO %%I', '%s', t.relname, a.attname, %s); END IF;`, from, m.names["spare"], to)))
-	}
-	there, back := rename("", "left('attack_' || a.attname, 63)"), rename("attack_", "substr(a.attname, 8)")
+	there := m.ddl(eachColumn, "{name}", "'x' || left(c.attname, 62)")
+	back := m.ddl(eachColumn, "{name}", "substr(c.attname, 2)")
 	return m.change(ctx, there, back, func() {
 		m.lists(ctx, 35, "a schema that the code was not made for", "503")
-	})
-}
-
-// gone is attack 12: there is no schema, and public has tables of the same names,
-// which are B's.
-func (m *mover) gone(ctx context.Context) error {
-	schema, theirs := m.names["spare"], m.names["b"]
-	there := fmt.Sprintf(eachTable, theirs, fmt.Sprintf(`IF to_regclass(format('public.%%I', t.relname)) IS NULL THEN
-			EXECUTE format('CREATE VIEW public.%%I AS SELECT * FROM %%I.%%I', t.relname, '%[1]s', t.relname);
-			EXECUTE format('COMMENT ON VIEW public.%%I IS ''attack suite''', t.relname);
-			EXECUTE format('GRANT SELECT ON public.%%I TO PUBLIC', t.relname);
-		END IF;`, theirs)) + fmt.Sprintf("; ALTER SCHEMA %s RENAME TO attack_12", schema)
-	back := `DO $do$ DECLARE v record; BEGIN
-		FOR v IN SELECT oid::pg_catalog.regclass AS name FROM pg_catalog.pg_class
-			WHERE relnamespace = 'public'::pg_catalog.regnamespace AND relkind = 'v' AND pg_catalog.obj_description(oid, 'pg_class') = 'attack suite' LOOP
-			EXECUTE 'DROP VIEW ' || v.name;
-		END LOOP;
-	END $do$` + fmt.Sprintf("; ALTER SCHEMA attack_12 RENAME TO %s", schema)
-	return m.change(ctx, there, back, func() {
-		m.lists(ctx, 12, "a schema that is missing, and public has tables of the same names", "an error")
 	})
 }
 

@@ -12,6 +12,14 @@ func ofRequests() []mutation {
 			}},
 		},
 		{
+			name: "the search_path of requests has public in it", unsafe: []int{12},
+			edits: []edit{{
+				"tenant/db.go",
+				`[]byte(QuoteIdent(schema) + ", pg_temp")`,
+				`[]byte(QuoteIdent(schema) + ", public, pg_temp")`,
+			}},
+		},
+		{
 			name: "a target in absolute form has the say over the Host header", unsafe: []int{1},
 			edits: []edit{{
 				"tenant/resolve.go",
