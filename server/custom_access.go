@@ -40,17 +40,19 @@ func (c custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req a
 	if err := in.Invalid(); err != nil {
 		return nil, err
 	}
-	var created tenantdb.CurrentInvitation
-	err := q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-		if _, err := tx.ExpireInvitations(ctx); err != nil {
+	created, err := rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (created tenantdb.CurrentInvitation, err error) {
+		err = q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
+			if _, err := tx.ExpireInvitations(ctx); err != nil {
+				return err
+			}
+			id, err := tx.CreateInvitation(ctx, params)
+			if err != nil {
+				return err
+			}
+			created, err = tx.GetInvitation(ctx, id)
 			return err
-		}
-		id, err := tx.CreateInvitation(ctx, params)
-		if err != nil {
-			return err
-		}
-		created, err = tx.GetInvitation(ctx, id)
-		return err
+		})
+		return created, err
 	})
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 	"github.com/bailiwick-dev/bailiwick/tenant/signup"
@@ -102,7 +103,8 @@ func newExampleService(t *testing.T, db *tenanttest.DB, of tenant.Tenant) http.H
 	c := newCustom(demoKeys, newExampleDesk(t, db))
 	c.mail = mail.Log(slog.New(slog.DiscardHandler))
 	h, err := handlers.New(handlers.Config{DB: db.DB, Custom: c, Options: rest.Options{
-		Scoped: true,
+		PlanLimits: billing.Limits(db.DB, counts),
+		Scoped:     true,
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
 			ctx := rest.WithScopes(tenant.NewContext(r.Context(), of), labels[string](permissions))
 			return rest.WithSubject(ctx, "analyst@acme.example"), nil

@@ -13,6 +13,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb"
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
 )
@@ -65,8 +66,9 @@ func throughHandler(ctx context.Context, db *tenant.DB, t tenant.Tenant, inTx bo
 		return err
 	}}
 	api, newErr := handlers.New(handlers.Config{DB: db, Custom: custom, Options: rest.Options{
-		Logger: slog.New(slog.DiscardHandler),
-		Scoped: true,
+		PlanLimits: billing.Limits(db, counts),
+		Logger:     slog.New(slog.DiscardHandler),
+		Scoped:     true,
 		Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
 			return rest.WithScopes(tenant.NewContext(r.Context(), t), []string{"view_findings"}), nil
 		},

@@ -29,6 +29,7 @@ func config() service.Config {
 	return service.Config{
 		Schema:  catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, TenantSeed: schema.TenantSeed, Seed: schema.Seed},
 		Members: members{},
+		Counts:  counts,
 		OpenAPI: bailiwick.OpenAPI,
 		Demo: []service.DemoTenant{
 			{Slug: acme, Name: "Acme Corporation", Plan: "team", Seed: seedDemo},

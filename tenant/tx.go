@@ -44,6 +44,13 @@ func (o TxOptions) validate() error {
 	return errorf(CodeInvalid, "", "unknown isolation level %q", o.Isolation)
 }
 
+// cover tells whether a transaction has what one within it asks for. A
+// serializable one keeps what every other level promises.
+func (o TxOptions) cover(inner TxOptions) bool {
+	isolated := inner.Isolation == "" || inner.Isolation == o.Isolation || o.Isolation == pgx.Serializable
+	return isolated && (o.ReadOnly || !inner.ReadOnly)
+}
+
 // checkSQL fails with 22012 when the transaction is no longer that of its tenant.
 const checkSQL = `SELECT 1 / (pg_catalog.current_setting('role') = $1 AND pg_catalog.current_setting('search_path') = $2)::pg_catalog.int4`
 
@@ -221,7 +228,7 @@ func (s *session) run(ctx context.Context, sql string) error {
 }
 
 func (q *Querier) savepoint(ctx context.Context, opts TxOptions, fn func(context.Context, *Querier) error) (err error) {
-	if opts.Isolation != "" && opts.Isolation != q.opts.Isolation || opts.ReadOnly && !q.opts.ReadOnly {
+	if !q.opts.cover(opts) {
 		return errorf(CodeInternal, "", "a transaction within a transaction keeps the options of the outer one, and cannot begin with %q inside of %q", opts.begin(), q.opts.begin())
 	}
 	if err := q.tx.run(ctx, "SAVEPOINT bailiwick"); err != nil {

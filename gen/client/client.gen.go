@@ -1174,6 +1174,7 @@ type Problem struct {
 	// | `https://bailiwick.dev/problems/bad-request` | 400 | The request is malformed |
 	// | `https://bailiwick.dev/problems/unauthorized` | 401 | A valid token is required |
 	// | `https://bailiwick.dev/problems/forbidden` | 403 | This is not allowed |
+	// | `https://bailiwick.dev/problems/limit-reached` | 403 | The plan allows no more |
 	// | `https://bailiwick.dev/problems/insufficient-scope` | 403 | The caller lacks a permission |
 	// | `https://bailiwick.dev/problems/not-found` | 404 | There is no such thing |
 	// | `https://bailiwick.dev/problems/method-not-allowed` | 405 | The method is not allowed here |
@@ -2728,6 +2729,8 @@ type ClientInterface interface {
 	// The invited get the token by mail. The answer holds it too, here and never
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
+	// Who is invited takes a seat of the plan, as an active user does; when there is none
+	// left, the answer is 403 of type `limit-reached`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2739,6 +2742,8 @@ type ClientInterface interface {
 	// The invited get the token by mail. The answer holds it too, here and never
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
+	// Who is invited takes a seat of the plan, as an active user does; when there is none
+	// left, the answer is 403 of type `limit-reached`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2931,7 +2936,8 @@ type ClientInterface interface {
 
 	// CreateProviderWithBody Connect a provider
 	//
-	// The pair of kind and uid must be new, else the answer is 409.
+	// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+	// no more providers, it is 403 of type `limit-reached`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2940,7 +2946,8 @@ type ClientInterface interface {
 
 	// CreateProvider Connect a provider
 	//
-	// The pair of kind and uid must be new, else the answer is 409.
+	// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+	// no more providers, it is 403 of type `limit-reached`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3410,7 +3417,8 @@ type ClientInterface interface {
 
 	// UpdateUserWithBody Change a user
 	//
-	// A user who is not active cannot sign in.
+	// A user who is not active cannot sign in, and takes no seat of the plan. With no
+	// seat left nobody is made active again: 403 of type `limit-reached`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3419,7 +3427,8 @@ type ClientInterface interface {
 
 	// UpdateUserWithApplicationMergePatchPlusJSONBody Change a user
 	//
-	// A user who is not active cannot sign in.
+	// A user who is not active cannot sign in, and takes no seat of the plan. With no
+	// seat left nobody is made active again: 403 of type `limit-reached`.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -3834,6 +3843,8 @@ func (c *Client) ListInvitations(ctx context.Context, params *ListInvitationsPar
 // The invited get the token by mail. The answer holds it too, here and never
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
+// Who is invited takes a seat of the plan, as an active user does; when there is none
+// left, the answer is 403 of type `limit-reached`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3855,6 +3866,8 @@ func (c *Client) CreateInvitationWithBody(ctx context.Context, contentType strin
 // The invited get the token by mail. The answer holds it too, here and never
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
+// Who is invited takes a seat of the plan, as an active user does; when there is none
+// left, the answer is 403 of type `limit-reached`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4297,7 +4310,8 @@ func (c *Client) ListProviders(ctx context.Context, params *ListProvidersParams,
 
 // CreateProviderWithBody Connect a provider
 //
-// The pair of kind and uid must be new, else the answer is 409.
+// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+// no more providers, it is 403 of type `limit-reached`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4316,7 +4330,8 @@ func (c *Client) CreateProviderWithBody(ctx context.Context, params *CreateProvi
 
 // CreateProvider Connect a provider
 //
-// The pair of kind and uid must be new, else the answer is 409.
+// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+// no more providers, it is 403 of type `limit-reached`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5325,7 +5340,8 @@ func (c *Client) GetUser(ctx context.Context, userId UserID, params *GetUserPara
 
 // UpdateUserWithBody Change a user
 //
-// A user who is not active cannot sign in.
+// A user who is not active cannot sign in, and takes no seat of the plan. With no
+// seat left nobody is made active again: 403 of type `limit-reached`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5344,7 +5360,8 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userId UserID, params *
 
 // UpdateUserWithApplicationMergePatchPlusJSONBody Change a user
 //
-// A user who is not active cannot sign in.
+// A user who is not active cannot sign in, and takes no seat of the plan. With no
+// seat left nobody is made active again: 403 of type `limit-reached`.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -10424,6 +10441,8 @@ type ClientWithResponsesInterface interface {
 	// The invited get the token by mail. The answer holds it too, here and never
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
+	// Who is invited takes a seat of the plan, as an active user does; when there is none
+	// left, the answer is 403 of type `limit-reached`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10435,6 +10454,8 @@ type ClientWithResponsesInterface interface {
 	// The invited get the token by mail. The answer holds it too, here and never
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
+	// Who is invited takes a seat of the plan, as an active user does; when there is none
+	// left, the answer is 403 of type `limit-reached`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10667,7 +10688,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateProviderWithBodyWithResponse Connect a provider
 	//
-	// The pair of kind and uid must be new, else the answer is 409.
+	// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+	// no more providers, it is 403 of type `limit-reached`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10676,7 +10698,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateProviderWithResponse Connect a provider
 	//
-	// The pair of kind and uid must be new, else the answer is 409.
+	// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+	// no more providers, it is 403 of type `limit-reached`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11206,7 +11229,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateUserWithBodyWithResponse Change a user
 	//
-	// A user who is not active cannot sign in.
+	// A user who is not active cannot sign in, and takes no seat of the plan. With no
+	// seat left nobody is made active again: 403 of type `limit-reached`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11215,7 +11239,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse Change a user
 	//
-	// A user who is not active cannot sign in.
+	// A user who is not active cannot sign in, and takes no seat of the plan. With no
+	// seat left nobody is made active again: 403 of type `limit-reached`.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11273,6 +11298,8 @@ type AcceptInvitationResponse struct {
 	JSON200 *NewMember
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -11299,6 +11326,11 @@ func (r AcceptInvitationResponse) GetJSON200() *NewMember {
 // GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r AcceptInvitationResponse) GetApplicationproblemJSON400() *BadRequest {
 	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AcceptInvitationResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -20378,6 +20410,8 @@ func (c *ClientWithResponses) ListInvitationsWithResponse(ctx context.Context, p
 // The invited get the token by mail. The answer holds it too, here and never
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
+// Who is invited takes a seat of the plan, as an active user does; when there is none
+// left, the answer is 403 of type `limit-reached`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20395,6 +20429,8 @@ func (c *ClientWithResponses) CreateInvitationWithBodyWithResponse(ctx context.C
 // The invited get the token by mail. The answer holds it too, here and never
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
+// Who is invited takes a seat of the plan, as an active user does; when there is none
+// left, the answer is 403 of type `limit-reached`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20777,7 +20813,8 @@ func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, par
 
 // CreateProviderWithBodyWithResponse Connect a provider
 //
-// The pair of kind and uid must be new, else the answer is 409.
+// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+// no more providers, it is 403 of type `limit-reached`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20792,7 +20829,8 @@ func (c *ClientWithResponses) CreateProviderWithBodyWithResponse(ctx context.Con
 
 // CreateProviderWithResponse Connect a provider
 //
-// The pair of kind and uid must be new, else the answer is 409.
+// The pair of kind and uid must be new, else the answer is 409. When the plan allows
+// no more providers, it is 403 of type `limit-reached`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21646,7 +21684,8 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userId Us
 
 // UpdateUserWithBodyWithResponse Change a user
 //
-// A user who is not active cannot sign in.
+// A user who is not active cannot sign in, and takes no seat of the plan. With no
+// seat left nobody is made active again: 403 of type `limit-reached`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21661,7 +21700,8 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 
 // UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse Change a user
 //
-// A user who is not active cannot sign in.
+// A user who is not active cannot sign in, and takes no seat of the plan. With no
+// seat left nobody is made active again: 403 of type `limit-reached`.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21761,6 +21801,13 @@ func ParseAcceptInvitationResponse(rsp *http.Response) (*AcceptInvitationRespons
 			return nil, err
 		}
 		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound

@@ -255,10 +255,12 @@ func (s *server) UpdateUser(ctx context.Context, req api.UpdateUserRequestObject
 		return nil, err
 	}
 	defer done()
-	return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetUserResponseObject, error) {
-		return s.getUserWith(ctx, q, api.GetUserRequestObject{UserId: req.UserId})
-	}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateUserResponseObject, error) {
-		return s.updateUserWith(ctx, q, req)
+	return rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateUserResponseObject, error) {
+		return rest.Matched(ctx, q, req.Params.IfMatch, func(ctx context.Context, q *tenantdb.Queries) (api.GetUserResponseObject, error) {
+			return s.getUserWith(ctx, q, api.GetUserRequestObject{UserId: req.UserId})
+		}, func(ctx context.Context, q *tenantdb.Queries) (api.UpdateUserResponseObject, error) {
+			return s.updateUserWith(ctx, q, req)
+		})
 	})
 }
 
@@ -667,6 +669,12 @@ func (s *server) AcceptInvitation(ctx context.Context, req api.AcceptInvitationR
 		return nil, err
 	}
 	defer done()
+	return rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (api.AcceptInvitationResponseObject, error) {
+		return s.acceptInvitationWith(ctx, q, req)
+	})
+}
+
+func (s *server) acceptInvitationWith(ctx context.Context, q *tenantdb.Queries, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error) {
 	row, err := q.AcceptInvitation(ctx, tenantdb.AcceptInvitationParams{
 		Token:       req.Body.Token,
 		DisplayName: req.Body.DisplayName,
@@ -1060,14 +1068,16 @@ func (s *server) CreateProvider(ctx context.Context, req api.CreateProviderReque
 		return nil, err
 	}
 	defer done()
-	without := req
-	without.Params.IdempotencyKey = nil
-	return rest.Idempotent(ctx, q, rest.Once[api.CreateProviderResponseObject]{
-		Operation: "createProvider", Key: (*string)(req.Params.IdempotencyKey), Request: without,
-		Visit:  api.CreateProviderResponseObject.VisitCreateProviderResponse,
-		Stored: func(a rest.Stored) api.CreateProviderResponseObject { return stored{a} },
-	}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateProviderResponseObject, error) {
-		return s.createProviderWith(ctx, q, req)
+	return rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (api.CreateProviderResponseObject, error) {
+		without := req
+		without.Params.IdempotencyKey = nil
+		return rest.Idempotent(ctx, q, rest.Once[api.CreateProviderResponseObject]{
+			Operation: "createProvider", Key: (*string)(req.Params.IdempotencyKey), Request: without,
+			Visit:  api.CreateProviderResponseObject.VisitCreateProviderResponse,
+			Stored: func(a rest.Stored) api.CreateProviderResponseObject { return stored{a} },
+		}, func(ctx context.Context, q *tenantdb.Queries) (api.CreateProviderResponseObject, error) {
+			return s.createProviderWith(ctx, q, req)
+		})
 	})
 }
 
@@ -2252,7 +2262,8 @@ func (s *server) CreateInvitation(ctx context.Context, req api.CreateInvitationR
 		return nil, err
 	}
 	defer done()
-	return rest.Answer(s.custom.CreateInvitation(ctx, q, req))
+	answer, err := s.custom.CreateInvitation(ctx, q, req)
+	return rest.Answer(answer, rest.LimitAsked(ctx, err))
 }
 
 // CreateAPIKey answers POST /v1/api-keys: Create an API key.

@@ -163,6 +163,14 @@ func (q *Queries) CountScans(ctx context.Context, arg CountScansParams) (int64, 
 	return q.bound().CountScans(ctx, arg)
 }
 
+// CountSeats counts who takes a seat of the plan: active users, and those who are
+// invited and may still come.
+//
+// Query CountSeats (:one), queries/tenant/users.sql:33.
+func (q *Queries) CountSeats(ctx context.Context) (int64, error) {
+	return q.bound().CountSeats(ctx)
+}
+
 // CountUsers runs the query of this name.
 //
 // Query CountUsers (:one), queries/tenant/users.sql:26.
@@ -223,7 +231,7 @@ func (q *Queries) CreateScan(ctx context.Context, arg CreateScanParams) (Scan, e
 // DeactivateUser keeps the user, for the sake of what refers to them, and
 // revokes their keys.
 //
-// Query DeactivateUser (:execrows), queries/tenant/users.sql:59.
+// Query DeactivateUser (:execrows), queries/tenant/users.sql:67.
 func (q *Queries) DeactivateUser(ctx context.Context, userID uuid.UUID) (int64, error) {
 	return q.bound().DeactivateUser(ctx, userID)
 }
@@ -792,7 +800,7 @@ func (q *Queries) SummarizeScan(ctx context.Context, scanID uuid.UUID) (int64, e
 
 // TouchUserLogin runs the query of this name.
 //
-// Query TouchUserLogin (:exec), queries/tenant/users.sql:54.
+// Query TouchUserLogin (:exec), queries/tenant/users.sql:62.
 func (q *Queries) TouchUserLogin(ctx context.Context, id uuid.UUID) error {
 	return q.bound().TouchUserLogin(ctx, id)
 }
@@ -835,7 +843,7 @@ func (q *Queries) UpdateScan(ctx context.Context, arg UpdateScanParams) (Scan, e
 
 // UpdateUser changes what is given and leaves the rest.
 //
-// Query UpdateUser (:one), queries/tenant/users.sql:39.
+// Query UpdateUser (:one), queries/tenant/users.sql:47.
 func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UpdateUserRow, error) {
 	return q.bound().UpdateUser(ctx, arg)
 }
@@ -851,7 +859,7 @@ func (q *Queries) UpsertResources(ctx context.Context, arg UpsertResourcesParams
 
 // UpsertUser signs a user in for the first time, or takes over a new name.
 //
-// Query UpsertUser (:one), queries/tenant/users.sql:32.
+// Query UpsertUser (:one), queries/tenant/users.sql:40.
 func (q *Queries) UpsertUser(ctx context.Context, arg UpsertUserParams) (UpsertUserRow, error) {
 	return q.bound().UpsertUser(ctx, arg)
 }

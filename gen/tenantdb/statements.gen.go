@@ -253,6 +253,16 @@ WHERE ($1::uuid IS NULL OR s.provider_id = $1)
 		Columns: []string{"int8 NOT NULL"},
 	},
 	{
+		Name: "CountSeats",
+		SQL: `-- name: CountSeats :one
+SELECT (
+    (SELECT count(*) FROM users u WHERE u.active)
+    + (SELECT count(*) FROM invitations i WHERE i.state = 'pending' AND i.created_at + i.valid_for > now())
+)::bigint AS seats
+`,
+		Columns: []string{"int8 NOT NULL"},
+	},
+	{
 		Name: "CountUsers",
 		SQL: `-- name: CountUsers :one
 SELECT count(*)

@@ -28,6 +28,14 @@ SELECT count(*)
 FROM users u
 WHERE (sqlc.narg('active')::boolean IS NULL OR u.active = sqlc.narg('active'));
 
+-- CountSeats counts who takes a seat of the plan: active users, and those who are
+-- invited and may still come.
+-- name: CountSeats :one
+SELECT (
+    (SELECT count(*) FROM users u WHERE u.active)
+    + (SELECT count(*) FROM invitations i WHERE i.state = 'pending' AND i.created_at + i.valid_for > now())
+)::bigint AS seats;
+
 -- UpsertUser signs a user in for the first time, or takes over a new name.
 -- name: UpsertUser :one
 INSERT INTO users (email, display_name)

@@ -338,33 +338,23 @@ func TestWebhookRefuses(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	limits := &billing.Limits{DB: b.DB.DB, Counts: map[string]billing.Count{
-		"max_providers": func(ctx context.Context, q *tenant.Querier) (n int64, err error) {
-			err = q.QueryRow(ctx, "SELECT count(*) FROM providers").Scan(&n)
-			return n, err
-		},
-	}}
+	count := func(context.Context, *tenant.Querier) (int64, error) { return 1, nil }
+	limits := billing.Limits(b.DB.DB, map[string]billing.Count{"max_providers": count, "max_ships": count})
 	ctx := tenant.NewContext(t.Context(), b.Tenants[0])
-	if err := limits.Check(ctx, "max_providers"); err != nil {
-		t.Error(err)
-	}
-	if _, err := b.Bind(t, 0).Exec(ctx, "INSERT INTO providers (kind, uid) VALUES ('aws', '123456789012')"); err != nil {
-		t.Fatal(err)
-	}
-	err := limits.Check(ctx, "max_providers")
-	if err == nil || !strings.Contains(err.Error(), `403 the plan "free" allows 1 (max_providers), and 1 are in use`) {
-		t.Errorf("at the limit: %v", err)
-	}
-	if err := limits.Check(tenant.NewContext(t.Context(), b.Tenants[1]), "max_providers"); err != nil {
-		t.Errorf("another tenant: %v", err)
+	l, err := limits["max_providers"](ctx)
+	if err != nil || l == nil || l.Plan != "free" || l.Name != "max_providers" || l.Max != 1 {
+		t.Errorf("on free: %+v, %v", l, err)
 	}
 	if _, err := b.Catalog.SetPlan(t.Context(), b.acme, "enterprise"); err != nil {
 		t.Fatal(err)
 	}
-	if err := limits.Check(ctx, "max_providers"); err != nil {
-		t.Errorf("on a plan without limit: %v", err)
+	if l, err := limits["max_providers"](ctx); l != nil || err != nil {
+		t.Errorf("on a plan without limit: %+v, %v", l, err)
 	}
-	if limits.Check(ctx, "max_users") == nil || limits.Check(t.Context(), "max_providers") == nil {
-		t.Error("a limit that nobody counts, or of no tenant, holds nobody")
+	if _, err := limits["max_ships"](ctx); err == nil || !strings.Contains(err.Error(), "public.plans has no column max_ships") {
+		t.Errorf("a limit that no plan has: %v", err)
+	}
+	if _, err := limits["max_providers"](t.Context()); err == nil {
+		t.Error("a limit of no tenant holds nobody")
 	}
 }

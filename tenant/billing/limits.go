@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,53 +14,40 @@ import (
 // Count counts what a limit is about, as the tenant itself.
 type Count func(ctx context.Context, q *tenant.Querier) (int64, error)
 
-// LimitReached is the type of the problem that [Limits] answer with.
-const LimitReached = rest.ProblemBase + "limit-reached"
-
-// Limits hold a tenant to its plan: each limit is a column of public.plans, of
-// which NULL is no limit. The check comes before the request is carried out and
-// not in its transaction, so that two requests at the same moment may go one over.
-type Limits struct {
-	// DB works as the runtime role.
-	DB *tenant.DB
-	// Counts has the count of each limit, by the column's name.
-	Counts map[string]Count
+// Limits are those of the tenants' plans, for rest.Options: each is a column of
+// public.plans, of which NULL is no limit, with what counts towards it. db works as
+// the runtime role.
+func Limits(db *tenant.DB, counts map[string]Count) map[string]func(context.Context) (*rest.Limit, error) {
+	limits := map[string]func(context.Context) (*rest.Limit, error){}
+	for name, count := range counts {
+		limits[name] = func(ctx context.Context) (*rest.Limit, error) { return allowed(ctx, db, name, count) }
+	}
+	return limits
 }
 
-// Check refuses, by 403, what would go over a limit of the tenant in ctx.
-func (l *Limits) Check(ctx context.Context, name string) error {
-	count, known := l.Counts[name]
+// allowed reads a limit of the plan of the tenant in ctx: nil is none.
+func allowed(ctx context.Context, db *tenant.DB, name string, count Count) (*rest.Limit, error) {
 	of, bound := tenant.FromContext(ctx)
-	if !known || !bound {
-		return fmt.Errorf("limit %q: nobody counts it, or there is no tenant", name)
+	if !bound {
+		return nil, errors.New("there is no tenant whose plan could have a limit")
 	}
-	plan, limit, err := l.allowed(ctx, of, name)
-	if err != nil || limit == nil {
-		return err
+	l := &rest.Limit{Name: name, Count: count}
+	var limit *int64
+	var column bool
+	err := db.Public().QueryRow(ctx, `
+		SELECT p.name, (row ->> $2)::bigint, row ? $2
+		FROM public.tenants AS t JOIN public.plans AS p ON p.name = t.plan, pg_catalog.to_jsonb(p) AS row
+		WHERE t.id = $1::uuid`, of.ID.String(), name).Scan(&l.Plan, &limit, &column)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil //nolint:nilnil // A tenant without a plan has no limits.
+	case err != nil:
+		return nil, err
+	case !column:
+		return nil, fmt.Errorf("public.plans has no column %s", name)
+	case limit == nil:
+		return nil, nil //nolint:nilnil // The plan is without limit.
 	}
-	q, err := l.DB.Bind(of)
-	if err != nil {
-		return err
-	}
-	defer q.Close()
-	used, err := count(ctx, q)
-	if err != nil || used < *limit {
-		return err
-	}
-	return &rest.StatusError{Problem: rest.Problem{
-		Type: LimitReached, Title: "The plan allows no more", Status: http.StatusForbidden,
-		Detail: fmt.Sprintf("the plan %q allows %d (%s), and %d are in use", plan, *limit, name, used),
-	}}
-}
-
-// allowed reads a limit of a tenant's plan: nil is none.
-func (l *Limits) allowed(ctx context.Context, of tenant.Tenant, name string) (plan string, limit *int64, err error) {
-	err = l.DB.Public().QueryRow(ctx, `
-		SELECT p.name, (pg_catalog.to_jsonb(p) ->> $2)::bigint
-		FROM public.tenants AS t JOIN public.plans AS p ON p.name = t.plan
-		WHERE t.id = $1::uuid`, of.ID.String(), name).Scan(&plan, &limit)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil, nil // A tenant without a plan has no limits.
-	}
-	return plan, limit, err
+	l.Max = *limit
+	return l, nil
 }

@@ -42,6 +42,9 @@ type Operation struct {
 	// Scopes are what the document's `security` wants beside them: the caller must
 	// have all scopes of one of the lists. Without a list no scope is wanted.
 	Scopes [][]string
+	// PlanLimit is the x-plan-limit: what the tenant's plan limits, and the
+	// operation makes one more of. Empty is nothing.
+	PlanLimit string
 }
 
 // Options are what [Wrap] needs beside the document.
@@ -55,6 +58,9 @@ type Options struct {
 	// Scoped tells that Authenticate says what the caller may do, see WithScopes.
 	// Without it a document that wants scopes is refused.
 	Scoped bool
+	// PlanLimits find out what the plan of the tenant in ctx allows, by the names
+	// that x-plan-limit may have; nil is no limit. See [Limited].
+	PlanLimits map[string]func(ctx context.Context) (*Limit, error)
 	// MaxBody limits the body in bytes; zero means DefaultMaxBody. The x-max-body
 	// of an operation replaces it.
 	MaxBody int64
@@ -232,6 +238,9 @@ func (h *handler) serve(op Operation, limit int64, announced http.Header, valida
 			WriteError(w, r, err)
 			return
 		}
+		if op.PlanLimit != "" {
+			r = r.WithContext(withLimit(r.Context(), h.opts.PlanLimits[op.PlanLimit], op.PlanLimit)) //nolint:contextcheck // It derives it from the request's.
+		}
 		if r.ContentLength > limit {
 			w.Header().Set("Connection", "close")
 			WriteError(w, r, &http.MaxBytesError{Limit: limit})
@@ -293,17 +302,28 @@ func (h *handler) describe(doc *openapi3.T, op *openapi3.Operation) (Operation, 
 	if scope, ok := op.Extensions["x-scope"].(string); ok {
 		result.Scope = scope
 	}
-	err := result.demand(doc, op)
-	switch {
-	case err != nil:
+	if err := result.demand(doc, op); err != nil {
 		return Operation{}, err
+	}
+	if value, ok := op.Extensions[planLimitExtension]; ok {
+		result.PlanLimit, _ = value.(string)
+		if result.PlanLimit == "" || result.Scope != ScopeTenant {
+			return Operation{}, fmt.Errorf("%s %v has to name a limit, in an operation of a tenant", planLimitExtension, value)
+		}
+	}
+	switch {
 	case result.Secured && h.opts.Authenticate == nil:
 		return Operation{}, errors.New("the operation is secured, but Options.Authenticate is nil")
 	case result.Scopes != nil && !h.opts.Scoped:
 		return Operation{}, ErrUnscoped
+	case result.PlanLimit != "" && h.opts.PlanLimits[result.PlanLimit] == nil:
+		return Operation{}, fmt.Errorf("nobody counts what %s %s limits; add it to service.Config.Counts, or to Options.PlanLimits", planLimitExtension, result.PlanLimit)
 	}
 	return result, nil
 }
+
+// planLimitExtension names the limit of the plan that an operation counts towards.
+const planLimitExtension = "x-plan-limit"
 
 // ErrUnscoped is why [Wrap] fails on a document whose operations want scopes
 // where nothing ever says what a caller may do.

@@ -105,6 +105,7 @@ type ProblemType struct {
 func ProblemTypes() []ProblemType {
 	all := []ProblemType{
 		{ProblemBase + keyReused.name, keyReused.title, http.StatusConflict},
+		{ProblemBase + limitReached.name, limitReached.title, http.StatusForbidden},
 		{ProblemBase + insufficientScope.name, insufficientScope.title, http.StatusForbidden},
 		{ProblemBase + schemaMismatch.name, schemaMismatch.title, http.StatusServiceUnavailable},
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/docs"
 	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -29,6 +30,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 	s.backend.Options = rest.Options{
 		Authenticate: id.authenticate,
 		Scoped:       s.cfg.Members != nil || s.scopedTokens(),
+		PlanLimits:   billing.Limits(s.backend.DB, s.cfg.Counts),
 		MaxBody:      s.settings.MaxBody,
 		Logger:       s.cfg.Logger,
 		Keys:         s.backend.Keys,

@@ -35,6 +35,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
@@ -74,6 +75,9 @@ type Config struct {
 	// Jobs are the project's own work beside requests, done where
 	// DATABASE_OWNER_URL is set and in embedded mode. Nil means none.
 	Jobs func(Owner) []worker.Job
+	// Counts count what the plans of tenants limit, by the columns of public.plans
+	// that operations name as their x-plan-limit. Nil means no limits.
+	Counts map[string]billing.Count
 	// Handler builds the API once the database is open. It must not be nil.
 	Handler func(Backend) (http.Handler, error)
 	// Logger gets the log. Nil means one as LOG_LEVEL and LOG_FORMAT say.

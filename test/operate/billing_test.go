@@ -1,11 +1,14 @@
 package operate_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
@@ -108,5 +111,91 @@ func TestBilling(t *testing.T) {
 	}
 	if strings.Contains(p.log.String(), webhookSecret) {
 		t.Error("the log holds the secret")
+	}
+}
+
+// Of many requests for the last place that the plan has, one gets it. The answer of
+// that one can be had again, and who has too much after a change of plan may keep it.
+func TestPlanLimits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start(t)
+	defer p.stop(t)
+	const peter = "peter@initech.example"
+	r := send(t, p.operator, "POST", "http://operator/v1/tenants", `{"slug":"initech","plan":"free","owner_email":"`+peter+`"}`, "Authorization", "Bearer "+w.key)
+	if r.status != http.StatusCreated {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	record, err := w.Catalog.Get(t.Context(), "initech")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := "Bearer " + w.issuer.Token(t, record.Tenant(), peter)
+	ask := func(method, path, body string, headers ...string) reply {
+		if method == http.MethodPatch {
+			headers = append(headers, "Content-Type", "application/merge-patch+json")
+		}
+		return send(t, p.addr, method, "http://initech.app.example/v1"+path, body, append(headers, "Authorization", token)...)
+	}
+	// all sends them at the same time and counts the answers.
+	all := func(path string, body func(i int) string) (statuses map[int]int, created string) {
+		const several = 8
+		statuses = map[int]int{}
+		replies := make(chan reply, several)
+		for i := range several {
+			go func() { replies <- ask(http.MethodPost, path, body(i), "Idempotency-Key", fmt.Sprint("key-", i)) }()
+		}
+		for range several {
+			r := <-replies
+			statuses[r.status]++
+			if r.status == http.StatusCreated {
+				created = r.body
+			} else if !strings.Contains(r.body, `"type":"https://bailiwick.dev/problems/limit-reached"`) || !strings.Contains(r.body, `the plan \"free\" allows`) {
+				t.Errorf("%s: %d %s", path, r.status, r.body)
+			}
+		}
+		return statuses, created
+	}
+	provider := func(i int) string { return fmt.Sprintf(`{"kind":"aws","uid":"10000000000%d"}`, i) }
+	statuses, created := all("/providers", provider)
+	if diff := cmp.Diff(map[int]int{201: 1, 403: 7}, statuses); diff != "" {
+		t.Error("providers:", diff)
+	}
+	replays := 0
+	for i := range 8 {
+		if r := ask(http.MethodPost, "/providers", provider(i), "Idempotency-Key", fmt.Sprint("key-", i)); r.status == http.StatusCreated && r.body == created {
+			replays++
+		}
+	}
+	if replays != 1 {
+		t.Errorf("%d answers were given again", replays)
+	}
+	// Three seats: Peter's and two more.
+	statuses, invited := all("/invitations", func(i int) string { return fmt.Sprintf(`{"email":"p%d@initech.example","role_id":2}`, i) })
+	if diff := cmp.Diff(map[int]int{201: 2, 403: 6}, statuses); diff != "" {
+		t.Error("invitations:", diff)
+	}
+	var invitation struct{ Token string }
+	if err := json.Unmarshal([]byte(invited), &invitation); err != nil {
+		t.Fatal(err)
+	}
+	r = send(t, p.addr, "POST", "http://initech.app.example/v1/accepted-invitations", fmt.Sprintf(`{"token":%q,"display_name":"P"}`, invitation.Token))
+	var user struct{ ID string }
+	if err := json.Unmarshal([]byte(r.body), &user); err != nil || r.status != http.StatusOK {
+		t.Fatalf("accept: %d %s", r.status, r.body)
+	}
+	// A seat that is given up is the next one's, and can't be taken back.
+	for _, step := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"PATCH", "/users/" + user.ID, `{"active":false}`, http.StatusOK},
+		{"POST", "/invitations", `{"email":"next@initech.example","role_id":2}`, http.StatusCreated},
+		{"PATCH", "/users/" + user.ID, `{"active":true}`, http.StatusForbidden},
+		{"PATCH", "/users/" + user.ID, `{"display_name":"Q"}`, http.StatusOK},
+	} {
+		if r := ask(step.method, step.path, step.body); r.status != step.want {
+			t.Errorf("%s %s %s: %d %s", step.method, step.path, step.body, r.status, r.body)
+		}
 	}
 }

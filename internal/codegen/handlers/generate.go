@@ -109,7 +109,7 @@ const (
 var locals = []string{
 	"rest", "tenant", "context", "http", "errors", "fmt",
 	"s", "f", "q", "ctx", "req", "err", "done", "in", "out", "arg", rowName, "rows", bodyName, "limit", "cursor", "next", "count", "total",
-	"without", "stored", "doc", "strict", "cfg", "server", "New", "Config", "Custom",
+	"without", "stored", "answer", "doc", "strict", "cfg", "server", "New", "Config", "Custom",
 }
 
 func newGenerator(in Input, api *gosrc.Package) *generator {
@@ -254,8 +254,11 @@ func (g *generator) handWritten(op *openapi.Operation, name string) {
 	g.interfaceText = append(g.interfaceText, fmt.Sprintf("%s%s(ctx context.Context, q *%s.Queries, %s) %s\n", comment, name, sc.facade, request, results))
 	call := fmt.Sprintf("rest.Answer(s.custom.%s(ctx, q, req))", name)
 	text := "\treturn " + call + "\n"
-	if keyParameter(op) != nil {
-		text = g.idempotent(op, name, call)
+	switch {
+	case keyParameter(op) != nil:
+		text = g.limited(op, name, g.idempotent(op, name, call))
+	case planLimited(op):
+		text = fmt.Sprintf("\tanswer, err := s.custom.%s(ctx, q, req)\n\treturn rest.Answer(answer, rest.LimitAsked(ctx, err))\n", name)
 	}
 	g.custom = append(g.custom, fmt.Sprintf("\n%sfunc (s *server) %s(ctx context.Context, %s) %s {\n%s%s}\n",
 		comment, name, request, results, acquireFor(op), text))

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/bailiwick-dev/bailiwick/internal/codegen/openapi"
 )
 
 // with is the name of the part of a handler that has its queries in hand, so
@@ -16,7 +18,7 @@ func with(name string) string {
 
 // split is true when the handler has such a part.
 func (b *binding) split() bool {
-	return b.guard != nil || keyParameter(b.op) != nil || b.g.isGuarding(b.op)
+	return planLimited(b.op) || b.guard != nil || keyParameter(b.op) != nil || b.g.isGuarding(b.op)
 }
 
 // outer writes the handler in front of that part.
@@ -25,13 +27,24 @@ func (b *binding) outer(t *strings.Builder) {
 	fmt.Fprintf(t, "func (s *server) %s(ctx context.Context, req %s.%sRequestObject) (%s.%sResponseObject, error) {\n", b.name, qual, b.name, qual, b.name)
 	t.WriteString(acquire(b.op.Scope))
 	run := "s." + with(b.name) + "(ctx, q, req)"
+	text := "\treturn " + run + "\n"
 	switch {
 	case b.guard != nil:
-		t.WriteString(b.matched())
+		text = b.matched()
 	case keyParameter(b.op) != nil:
-		t.WriteString(b.g.idempotent(b.op, b.name, run))
-	default:
-		t.WriteString("\treturn " + run + "\n")
+		text = b.g.idempotent(b.op, b.name, run)
 	}
-	t.WriteString("}\n")
+	t.WriteString(b.g.limited(b.op, b.name, text) + "}\n")
+}
+
+// planLimited is true for an operation that makes more of what plans limit.
+func planLimited(op *openapi.Operation) bool { return op.Op.Extensions["x-plan-limit"] != nil }
+
+// limited holds what a handler does to the plan's limit.
+func (g *generator) limited(op *openapi.Operation, name, text string) string {
+	if !planLimited(op) {
+		return text
+	}
+	return fmt.Sprintf("\treturn rest.Limited(ctx, q, func(ctx context.Context, q *%s.Queries) (%s.%sResponseObject, error) {\n%s\t})\n",
+		g.scopes[op.Scope].facade, g.api.Qualifier, name, text)
 }

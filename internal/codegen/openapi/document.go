@@ -27,6 +27,9 @@ const (
 	mendFile = "mend the file"
 )
 
+// scopeTenant is the x-scope of operations that have none.
+const scopeTenant = "tenant"
+
 // Document is a valid API document.
 type Document struct {
 	// File is the document's path in the project.
@@ -127,7 +130,7 @@ func (d *Document) collect(doc *openapi3.T) diag.List {
 }
 
 func (d *Document) readScope(o *Operation) diag.List {
-	o.Scope = "tenant"
+	o.Scope = scopeTenant
 	raw, ok := o.Op.Extensions["x-scope"]
 	if !ok {
 		return nil

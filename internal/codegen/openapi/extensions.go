@@ -17,6 +17,7 @@ import (
 // The extensions that package tenant/rest obeys, each the rule of its findings.
 const (
 	maxBody         = "x-max-body"
+	planLimit       = "x-plan-limit"
 	itemSchema      = "x-item-schema"
 	sunset          = "x-sunset"
 	deprecatedSince = "x-deprecated-since"
@@ -26,7 +27,7 @@ const (
 // checkExtensions reports what the runtime would refuse when the service
 // starts, or clients would be misled by.
 func (d *Document) checkExtensions(o *Operation) diag.List {
-	return slices.Concat(d.checkMaxBody(o), d.checkItemSchemas(o), d.checkDeprecation(o), d.checkHeaders(o))
+	return slices.Concat(d.checkMaxBody(o), d.checkPlanLimit(o), d.checkItemSchemas(o), d.checkDeprecation(o), d.checkHeaders(o))
 }
 
 func (d *Document) checkMaxBody(o *Operation) diag.List {
@@ -40,6 +41,21 @@ func (d *Document) checkMaxBody(o *Operation) diag.List {
 	}
 	if o.Op.RequestBody == nil {
 		return diag.List{d.At(at, maxBody, o.ID, "remove it", "the operation has no request body")}
+	}
+	return nil
+}
+
+func (d *Document) checkPlanLimit(o *Operation) diag.List {
+	value, ok := o.Op.Extensions[planLimit]
+	if !ok {
+		return nil
+	}
+	at := d.operationLine(o, planLimit)
+	if name, isText := value.(string); !isText || name == "" {
+		return diag.List{d.At(at, planLimit, o.ID, "name a column of public.plans, such as `x-plan-limit: max_users`", "x-plan-limit %v is no name", value)}
+	}
+	if o.Scope != scopeTenant {
+		return diag.List{d.At(at, planLimit, o.ID, "remove it", "only tenants have plans, and the operation has x-scope %s", o.Scope)}
 	}
 	return nil
 }

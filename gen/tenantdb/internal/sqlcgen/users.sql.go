@@ -12,6 +12,22 @@ import (
 	"github.com/google/uuid"
 )
 
+const countSeats = `-- name: CountSeats :one
+SELECT (
+    (SELECT count(*) FROM users u WHERE u.active)
+    + (SELECT count(*) FROM invitations i WHERE i.state = 'pending' AND i.created_at + i.valid_for > now())
+)::bigint AS seats
+`
+
+// CountSeats counts who takes a seat of the plan: active users, and those who are
+// invited and may still come.
+func (q *Queries) CountSeats(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, countSeats)
+	var seats int64
+	err := row.Scan(&seats)
+	return seats, err
+}
+
 const countUsers = `-- name: CountUsers :one
 SELECT count(*)
 FROM users u
