@@ -12,7 +12,7 @@
 // would otherwise prove to anybody who asks first that the name is theirs. From then
 // on that answer shows that the name has not been pointed elsewhere.
 //
-// It imports the standard library and nothing else.
+// It imports the standard library and package tenant/outbound.
 package domains
 
 import (
