@@ -246,7 +246,7 @@ func TestScopesOfTokens(t *testing.T) {
 // A tenant's own issuer speaks for it alone, without a claim that names it.
 func TestIssuerOfOneTenant(t *testing.T) {
 	t.Parallel()
-	s := servicetest.New(t, config())
+	s := servicetest.New(t, config(), "ISSUER_PRIVATE=true")
 	own := servicetest.NewIssuer(t)
 	claims := servicetest.Claims("")
 	claims["iss"], claims["aud"] = own.URL, "acme"

@@ -106,7 +106,7 @@ func (i Issuer) check() error {
 	if i.JWKSURL == "" {
 		return nil
 	}
-	if err := identity.CheckURL(i.JWKSURL); err != nil {
+	if err := identity.CheckKeysURL(i.Issuer, i.JWKSURL); err != nil {
 		return failf(tenant.CodeInvalid, "the address of its keys %q %w", i.JWKSURL, err)
 	}
 	return nil

@@ -6,8 +6,8 @@
 // of a token against that of the request, asks the project's [Members], and
 // leaves to tenant/rest what an operation wants.
 //
-// It imports the standard library, go-jose, golang.org/x/sync, and packages tenant and
-// tenant/keyring.
+// It imports the standard library, go-jose, golang.org/x/sync, and packages tenant,
+// tenant/keyring and tenant/outbound.
 package identity
 
 import (

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -31,8 +30,8 @@ const (
 
 // keys are those of one issuer.
 type keys interface {
-	// get returns the keys that are known. With anew they are fetched first, unless
-	// that was just done. It fails with ErrUnavailable.
+	// get returns the keys that are known, of which there may be none. With anew they
+	// are fetched first, unless that was just done. It fails with ErrUnavailable.
 	get(ctx context.Context, anew bool) ([]jose.JSONWebKey, error)
 }
 
@@ -57,7 +56,7 @@ type keySet struct {
 
 	mu      sync.Mutex
 	known   []jose.JSONWebKey
-	fetched time.Time // when known was
+	fetched time.Time // when known was; zero: never
 	tried   time.Time // when the issuer was asked last
 	failed  error     // what came of that
 }
@@ -70,10 +69,10 @@ func newKeySet(client *http.Client, issuer, jwksURL string) *keySet {
 // get implements keys.
 func (s *keySet) get(ctx context.Context, anew bool) ([]jose.JSONWebKey, error) {
 	s.mu.Lock()
-	known, age := s.known, s.now().Sub(s.fetched)
+	known, never, age := s.known, s.fetched.IsZero(), s.now().Sub(s.fetched)
 	s.mu.Unlock()
 	switch {
-	case known == nil || age > keyLife || anew:
+	case never || age > keyLife || anew:
 	case age > keyAge:
 		s.refresh(context.WithoutCancel(ctx)) // Nobody waits for it.
 		return known, nil
@@ -108,9 +107,6 @@ func (s *keySet) refresh(ctx context.Context) <-chan singleflight.Result {
 			return known, failed
 		}
 		fresh, err := s.fetch(ctx)
-		if err == nil && fresh == nil {
-			err = errors.New("the issuer publishes no key that verifies signatures")
-		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.tried, s.failed = s.now(), err

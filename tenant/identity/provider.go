@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -14,13 +15,19 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/outbound"
 )
 
 const (
 	// maxAnswer bounds what an issuer may answer, in bytes.
-	maxAnswer = 1 << 20
+	maxAnswer = 256 << 10
 	// answerTimeout bounds each request to an issuer.
 	answerTimeout = 5 * time.Second
+	// maxHeader bounds the header of such an answer, in bytes.
+	maxHeader = 16 << 10
+	// idleTimeout is how long a connection to an issuer is kept.
+	idleTimeout = 30 * time.Second
 	// discoveryAge is for how long an issuer's keys are where discovery said.
 	discoveryAge = time.Hour
 	// discoveryPath is below the issuer's URL, as of OpenID Connect Discovery.
@@ -31,15 +38,33 @@ const (
 // change on the way what it answers can make tokens.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
-		return errors.New("must be an https URL (http only for a loopback address): whoever can change the keys can make tokens")
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+		return errors.New("must be an https URL without a user (http only for a loopback address): whoever can change the keys can make tokens")
 	}
 	return nil
 }
 
+// CheckKeysURL is CheckURL for the keys of an issuer. They are on this machine only
+// if the issuer is: else it could have the service ask what is for this machine alone.
+func CheckKeysURL(issuer, text string) error {
+	if err := CheckURL(text); err != nil {
+		return err
+	}
+	if onLoopback(text) && !onLoopback(issuer) {
+		return errors.New("must not be a loopback address, since the issuer is at none")
+	}
+	return nil
+}
+
+func onLoopback(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && loopback(u.Hostname())
+}
+
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && addr.IsLoopback())
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || (err == nil && addr.Unmap().IsLoopback())
 }
 
 // newClient asks issuers. A redirect could lead from https to http, or to where
@@ -49,6 +74,20 @@ func newClient() *http.Client {
 		Timeout:       answerTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// newPublicClient asks issuers whose addresses others have chosen. It goes past
+// any proxy, which would connect in its place to whatever it is told.
+func newPublicClient() *http.Client {
+	client := newClient()
+	client.Transport = &http.Transport{
+		DialContext:            (&net.Dialer{ControlContext: outbound.OnlyPublic}).DialContext,
+		TLSHandshakeTimeout:    answerTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		ForceAttemptHTTP2:      true,
+	}
+	return client
 }
 
 // provider is where an issuer's keys are found.
@@ -62,8 +101,8 @@ type provider struct {
 	at         time.Time
 }
 
-// keys fetches the keys by which the issuer's tokens are verified. What is no
-// public key for signatures is left out.
+// keys fetches the keys by which the issuer's tokens are verified; there may be
+// none. What is no such key is left out.
 func (p *provider) keys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	from, err := p.url(ctx)
 	if err != nil {
@@ -75,10 +114,15 @@ func (p *provider) keys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err := p.get(ctx, from, &set); err != nil {
 		return nil, fmt.Errorf("keys of issuer %s: %w", p.issuer, err)
 	}
-	var all []jose.JSONWebKey
+	switch {
+	case set.Keys == nil:
+		return nil, fmt.Errorf("keys of issuer %s: what %s answers is no set of keys", p.issuer, from)
+	case len(set.Keys) > maxKeys:
+		return nil, fmt.Errorf("keys of issuer %s: %s answers %d keys, and more than %d are not looked at", p.issuer, from, len(set.Keys), maxKeys)
+	}
+	all := []jose.JSONWebKey{}
 	for _, raw := range set.Keys {
-		var key jose.JSONWebKey
-		if key.UnmarshalJSON(raw) == nil && key.Valid() && key.IsPublic() && (key.Use == "" || key.Use == "sig") {
+		if key, ok := readKey(raw); ok {
 			all = append(all, key)
 		}
 	}
@@ -105,7 +149,7 @@ func (p *provider) url(ctx context.Context) (string, error) {
 	if said.Issuer != p.issuer {
 		return "", fmt.Errorf("discovery of issuer %s: it calls itself %q", p.issuer, said.Issuer)
 	}
-	if err := CheckURL(said.JWKSURL); err != nil {
+	if err := CheckKeysURL(p.issuer, said.JWKSURL); err != nil {
 		return "", fmt.Errorf("discovery of issuer %s: jwks_uri %w", p.issuer, err)
 	}
 	p.discovered, p.at = said.JWKSURL, time.Now()

@@ -61,6 +61,10 @@ type Config struct {
 	Keys []crypto.PublicKey
 	// Issuers finds issuers of single tenants. Nil means that there are none.
 	Issuers Issuers
+	// PrivateIssuers lets issuers of single tenants have addresses that are not
+	// public: private, loopback, of the link. Whoever chooses such an issuer has
+	// this process ask what only it can reach.
+	PrivateIssuers bool
 	// Algorithms are those accepted; empty means DefaultAlgorithms. Each must pass
 	// CheckAlgorithm.
 	Algorithms []string
@@ -122,14 +126,17 @@ func NewTokens(c Config) (*Tokens, error) {
 	if c.SubjectClaim == "" {
 		c.SubjectClaim = "sub"
 	}
-	t := &Tokens{config: c, own: sets{client: newClient()}}
+	t := &Tokens{config: c, own: sets{client: newPublicClient()}}
+	if c.PrivateIssuers {
+		t.own.client = newClient()
+	}
 	for _, name := range c.Algorithms {
 		if err := CheckAlgorithm(name); err != nil {
 			return nil, err
 		}
 		t.algorithms = append(t.algorithms, jose.SignatureAlgorithm(name))
 	}
-	t.shared = newKeySet(t.own.client, c.Issuer, c.JWKSURL)
+	t.shared = newKeySet(newClient(), c.Issuer, c.JWKSURL)
 	if c.Keys != nil {
 		t.shared = fixedKeys(c.Keys)
 	}
@@ -225,27 +232,4 @@ func (t *Tokens) caller(from source, standard jwt.Claims, all map[string]any) (C
 	}
 	c.Tenant = id
 	return c, nil // Who has a token for no tenant is known, and refused later.
-}
-
-// verify reads the claims of a token by the keys of its source. A token that none
-// of them has signed may be by a new one: then they are fetched anew, unless they
-// just were.
-func verify(ctx context.Context, from keys, token *jwt.JSONWebToken, claims ...any) error {
-	if len(token.Headers) != 1 {
-		return ErrInvalid
-	}
-	header := token.Headers[0]
-	for _, anew := range []bool{false, true} {
-		candidates, err := from.get(ctx, anew)
-		if err != nil {
-			return err
-		}
-		for _, key := range candidates {
-			if (header.KeyID == "" || key.KeyID == "" || key.KeyID == header.KeyID) &&
-				(key.Algorithm == "" || key.Algorithm == header.Algorithm) && token.Claims(key.Key, claims...) == nil {
-				return nil
-			}
-		}
-	}
-	return ErrInvalid
 }

@@ -187,7 +187,7 @@ func TestIssuersOfTenants(t *testing.T) {
 		{shared.URL, servicetest.Audience}: {Tenant: globex}, // It does not stand in for the shared one.
 	}}
 	config := discovered(shared)
-	config.Issuers = reg
+	config.Issuers, config.PrivateIssuers = reg, true
 	tokens := newTokens(t, config)
 	base := with(claimsOf(own, acme), map[string]any{"tenant": nil, "aud": "acme-api"})
 	for name, c := range map[string]struct {
@@ -333,7 +333,7 @@ func TestCheckURL(t *testing.T) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	for _, url := range []string{"", "id.example", "http://id.example", "ftp://id.example", "https://", "http://localhost.evil.example", "file:///etc/keys", "https:id.example", "http://127.0.0.1.evil.example/"} {
+	for _, url := range []string{"", "id.example", "http://id.example", "ftp://id.example", "https://", "http://localhost.evil.example", "file:///etc/keys", "https:id.example", "http://127.0.0.1.evil.example/", "https://user:pass@id.example/"} {
 		if err := identity.CheckURL(url); err == nil || !strings.Contains(err.Error(), "must be an https URL") {
 			t.Errorf("%s: %v", url, err)
 		}

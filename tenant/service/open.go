@@ -77,7 +77,8 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 // mode's own key, and those of single tenants' issuers.
 func (s *Service) newTokens(issuers identity.Issuers) (*identity.Tokens, error) {
 	c := identity.Config{
-		Issuer: s.settings.Issuer, Audience: s.settings.Audience, JWKSURL: s.settings.JWKSURL, Issuers: issuers,
+		Issuer: s.settings.Issuer, Audience: s.settings.Audience, JWKSURL: s.settings.JWKSURL,
+		Issuers: issuers, PrivateIssuers: s.settings.IssuerPrivate,
 		Algorithms: s.settings.TokenAlgs, Skew: s.settings.ClockSkew,
 		TenantClaim: s.settings.TenantClaim, SubjectClaim: s.settings.SubjectClaim, ScopeClaim: s.settings.ScopeClaim,
 	}

@@ -43,16 +43,17 @@ type settings struct {
 	CORSOrigins    origins   `env:"CORS_ORIGINS"    help:"origins whose pages may call the API, such as https://app.example,https://*.app.example; * is all; unset: none"`
 	Docs           *bool     `env:"DOCS"            help:"whether /docs/, /openapi.yaml and /openapi.json are served; unset: true unless DATABASE_URL is set"`
 
-	Issuer       string        `env:"ISSUER"        help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
-	Audience     string        `env:"AUDIENCE"      help:"aud of the tokens"`
-	JWKSURL      string        `env:"JWKS_URL"      help:"where the issuer's public keys are; unset: where its discovery says (ISSUER/.well-known/openid-configuration)"`
-	TokenAlgs    algorithms    `env:"TOKEN_ALGS"    envDefault:"EdDSA,ES256,RS256"                                                                                                       help:"algorithms of tokens that are accepted; of key pairs alone"`
-	ClockSkew    time.Duration `env:"CLOCK_SKEW"    envDefault:"30s"                                                                                                                     help:"how far an issuer's clock may be from this one"`
-	TenantClaim  string        `env:"TENANT_CLAIM"  envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id; app.tenant is one within another"`
-	SubjectClaim string        `env:"SUBJECT_CLAIM" envDefault:"sub"                                                                                                                     help:"claim that holds the caller's subject"`
-	ScopeClaim   string        `env:"SCOPE_CLAIM"   help:"claim that holds scopes: what it lacks a token can't do, whatever its member may; unset: tokens have none"`
-	OpenLimit    limit.Policy  `env:"OPEN_LIMIT"    envDefault:"600/1m"                                                                                                                  help:"requests of one client address to what tenants leave open to all, such as accepting an invitation, for each server"`
-	SecretKeys   keyText       `env:"SECRET_KEYS"   help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
+	Issuer        string        `env:"ISSUER"         help:"iss of the tokens; unset in embedded mode: tokens of a local key"`
+	Audience      string        `env:"AUDIENCE"       help:"aud of the tokens"`
+	JWKSURL       string        `env:"JWKS_URL"       help:"where the issuer's public keys are; unset: where its discovery says (ISSUER/.well-known/openid-configuration)"`
+	IssuerPrivate bool          `env:"ISSUER_PRIVATE" help:"true where issuers of single tenants may have private addresses; ISSUER may in any case"`
+	TokenAlgs     algorithms    `env:"TOKEN_ALGS"     envDefault:"EdDSA,ES256,RS256"                                                                                                       help:"algorithms of tokens that are accepted; of key pairs alone"`
+	ClockSkew     time.Duration `env:"CLOCK_SKEW"     envDefault:"30s"                                                                                                                     help:"how far an issuer's clock may be from this one"`
+	TenantClaim   string        `env:"TENANT_CLAIM"   envDefault:"tenant"                                                                                                                  help:"claim that holds the tenant's id; app.tenant is one within another"`
+	SubjectClaim  string        `env:"SUBJECT_CLAIM"  envDefault:"sub"                                                                                                                     help:"claim that holds the caller's subject"`
+	ScopeClaim    string        `env:"SCOPE_CLAIM"    help:"claim that holds scopes: what it lacks a token can't do, whatever its member may; unset: tokens have none"`
+	OpenLimit     limit.Policy  `env:"OPEN_LIMIT"     envDefault:"600/1m"                                                                                                                  help:"requests of one client address to what tenants leave open to all, such as accepting an invitation, for each server"`
+	SecretKeys    keyText       `env:"SECRET_KEYS"    help:"id:base64 of 32 bytes, more after commas; the first seals and signs, all open and verify; unset in embedded mode: a local key"`
 
 	MailURL mailURL `env:"MAIL_URL" help:"smtp://user:password@host:587?from=service@app.example sends mail; unset in embedded mode: the log shows it"`
 

@@ -64,8 +64,8 @@ func TestEverySettingErrorIsReportedAtOnceWithoutItsValue(t *testing.T) {
 		"billing":              {[]string{"BILLING_SECRETS=whsec_0123456789,s3cret", "BILLING_GRACE=0s"}, []string{"BILLING_SECRETS: each secret must have at least 16", "BILLING_GRACE must"}},
 		"a header from nobody": {[]string{"TENANT_FROM=header,path"}, []string{"TRUSTED_PROXIES must be set when TENANT_FROM has header"}},
 		"ways to name tenants": {
-			[]string{"TENANT_FROM=subdomain,s3cret", "API_HOSTS=api.example,s3cret:80", "TENANT_HEADER=Authorization", "TENANT_PATH=/", "TLS_ASK_ADDR=s3cret", "DOMAIN_RESOLVER=s3cret", "DOMAIN_PRIVATE=s3cret", "DATABASE_LISTEN_URL=mysql://s3cret@db"},
-			[]string{"TENANT_FROM: each must be one of", "API_HOSTS: each must be a DNS name", "TENANT_HEADER must", "TENANT_PATH must", "TLS_ASK_ADDR must", "DOMAIN_RESOLVER must", "DOMAIN_PRIVATE can't be read as true or false", "DATABASE_LISTEN_URL must", "DATABASE_LISTEN_URL is set, but"},
+			[]string{"TENANT_FROM=subdomain,s3cret", "API_HOSTS=api.example,s3cret:80", "TENANT_HEADER=Authorization", "TENANT_PATH=/", "TLS_ASK_ADDR=s3cret", "DOMAIN_RESOLVER=s3cret", "DOMAIN_PRIVATE=s3cret", "ISSUER_PRIVATE=s3cret", "DATABASE_LISTEN_URL=mysql://s3cret@db"},
+			[]string{"TENANT_FROM: each must be one of", "API_HOSTS: each must be a DNS name", "TENANT_HEADER must", "TENANT_PATH must", "TLS_ASK_ADDR must", "DOMAIN_RESOLVER must", "DOMAIN_PRIVATE can't be read as true or false", "ISSUER_PRIVATE can't be read as true or false", "DATABASE_LISTEN_URL must", "DATABASE_LISTEN_URL is set, but"},
 		},
 		"a link that leads nowhere": {[]string{"SIGNUP_LINK=https://app.example"}, []string{"SIGNUP_LINK must hold {token}"}},
 		"owner alone":               {[]string{"DATABASE_OWNER_URL=postgres://own@db/main"}, []string{"DATABASE_URL is not"}},

@@ -6,7 +6,7 @@ func ofCredentials() []mutation {
 		{
 			name: "a token's signature is not verified", unsafe: []int{5}, brief: true,
 			edits: []edit{{
-				"tenant/identity/tokens.go",
+				"tenant/identity/candidates.go",
 				"token.Claims(key.Key, claims...) == nil {",
 				"token.UnsafeClaimsWithoutVerification(claims...) == nil {",
 			}},
