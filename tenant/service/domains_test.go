@@ -132,6 +132,23 @@ func TestServiceShowsProvenTokens(t *testing.T) {
 
 var askAddress = regexp.MustCompile(`"api":"tls-ask","address":"([^"]+)"`)
 
+// What a proxy asks is no business of strangers.
+func TestProxyAsksWithin(t *testing.T) {
+	t.Parallel()
+	const warning = "TLS_ASK_ADDR may be reached from outside"
+	for address, warns := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true, ":0": true} {
+		s := servicetest.New(t, config(), "TENANT_FROM=subdomain,domain", "TLS_ASK_ADDR="+address)
+		eventually(t, "it listens for the proxy", func() bool { return askAddress.MatchString(s.Log.String()) })
+		eventually(t, "it serves", func() bool {
+			status, _ := s.Send(t, 0, http.MethodGet, "/notes", "")
+			return status == http.StatusOK
+		})
+		if got := strings.Contains(s.Log.String(), warning); got != warns {
+			t.Errorf("%s: it warns: %t\n%s", address, got, s.Log.String())
+		}
+	}
+}
+
 // TestProxyAsksForCertificates on a listener that is not the public one.
 func TestProxyAsksForCertificates(t *testing.T) {
 	t.Parallel()

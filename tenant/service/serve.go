@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"syscall"
 )
@@ -87,6 +88,10 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger, endpoints ...e
 			attrs = []any{"api", e.name, "address", e.listener.Addr().String()}
 		}
 		logger.InfoContext(ctx, "listening", attrs...)
+		if e.name == tlsAskEndpoint && !inside(e.listener.Addr()) {
+			logger.WarnContext(ctx, "TLS_ASK_ADDR may be reached from outside: whoever asks it learns which tenants there are; set it to a loopback or private address",
+				"address", e.listener.Addr().String())
+		}
 	}
 	var failure error
 	select {
@@ -96,6 +101,17 @@ func serve(ctx context.Context, s *settings, logger *slog.Logger, endpoints ...e
 		logger.Info("shutting down", "timeout", s.ShutdownTimeout.String())
 	}
 	return errors.Join(failure, shutDown(context.WithoutCancel(ctx), s, servers))
+}
+
+// inside tells whether an address is of this machine or a private network. One that
+// stands for all addresses is not.
+func inside(address net.Addr) bool {
+	at, err := netip.ParseAddrPort(address.String())
+	if err != nil {
+		return false
+	}
+	ip := at.Addr().Unmap()
+	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
 }
 
 func newServer(s *settings, handler http.Handler, logger *slog.Logger) *http.Server {
