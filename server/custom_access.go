@@ -42,7 +42,7 @@ func (c custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req a
 	}
 	created, err := rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (created tenantdb.CurrentInvitation, err error) {
 		err = q.InTx(ctx, tenant.TxOptions{}, func(ctx context.Context, tx *tenantdb.Queries) error {
-			if _, err := tx.ExpireInvitations(ctx); err != nil {
+			if _, err := tx.ExpireInvitations(ctx, rest.NotBefore(ctx)); err != nil {
 				return err
 			}
 			id, err := tx.CreateInvitation(ctx, params)
@@ -66,6 +66,25 @@ func (c custom) CreateInvitation(ctx context.Context, q *tenantdb.Queries, req a
 		Body:    body,
 		Headers: api.CreateInvitation201ResponseHeaders{Location: new("/v1/invitations/" + created.ID.String())},
 	}, nil
+}
+
+// AcceptInvitation makes a member of somebody invited. An invitation from before
+// the tenant's credentials began that count is as dead as a token from then.
+func (c custom) AcceptInvitation(ctx context.Context, q *tenantdb.Queries, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error) {
+	row, err := rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (tenantdb.AcceptInvitationRow, error) {
+		return q.AcceptInvitation(ctx, tenantdb.AcceptInvitationParams{
+			Token: req.Body.Token, DisplayName: req.Body.DisplayName, NotBefore: rest.NotBefore(ctx),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out rest.Fields
+	body := handlers.ToNewMemberFromAcceptInvitationRow(&out, row)
+	if err := out.Unanswerable(); err != nil {
+		return nil, err
+	}
+	return api.AcceptInvitation200JSONResponse(body), nil
 }
 
 // mailInvitation tells whether the mail to the invited was taken. Nothing depends

@@ -38,7 +38,7 @@ func asks(t *testing.T, s *servicetest.Service, slug, credential, method, path, 
 		r.Header.Set("Authorization", "Bearer "+credential)
 	}
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", map[bool]string{true: "application/merge-patch+json", false: "application/json"}[method == "PATCH"])
 	}
 	res, err := s.Client().Do(r)
 	if err != nil {

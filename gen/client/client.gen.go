@@ -3402,8 +3402,10 @@ type ClientInterface interface {
 
 	// DeactivateUser Deactivate a user
 	//
-	// The user cannot sign in any more and their API keys are revoked; what refers
-	// to them stays. The answer is 404 when they are not active already.
+	// The user cannot sign in any more and loses their roles, their API keys and
+	// invitations to their address; what refers to them stays. Invited anew they have
+	// the role of that invitation alone. The answer is 404 when they are not active
+	// already.
 	//
 	// Corresponds with DELETE /v1/users/{user_id} (the `DeactivateUser` operationId).
 	DeactivateUser(ctx context.Context, userId UserID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3418,7 +3420,8 @@ type ClientInterface interface {
 	// UpdateUserWithBody Change a user
 	//
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
-	// seat left nobody is made active again: 403 of type `limit-reached`.
+	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+	// deactivated loses their roles, their API keys and invitations to their address.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3428,7 +3431,8 @@ type ClientInterface interface {
 	// UpdateUserWithApplicationMergePatchPlusJSONBody Change a user
 	//
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
-	// seat left nobody is made active again: 403 of type `limit-reached`.
+	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+	// deactivated loses their roles, their API keys and invitations to their address.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -5305,8 +5309,10 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 
 // DeactivateUser Deactivate a user
 //
-// The user cannot sign in any more and their API keys are revoked; what refers
-// to them stays. The answer is 404 when they are not active already.
+// The user cannot sign in any more and loses their roles, their API keys and
+// invitations to their address; what refers to them stays. Invited anew they have
+// the role of that invitation alone. The answer is 404 when they are not active
+// already.
 //
 // Corresponds with DELETE /v1/users/{user_id} (the `DeactivateUser` operationId).
 func (c *Client) DeactivateUser(ctx context.Context, userId UserID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5341,7 +5347,8 @@ func (c *Client) GetUser(ctx context.Context, userId UserID, params *GetUserPara
 // UpdateUserWithBody Change a user
 //
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
-// seat left nobody is made active again: 403 of type `limit-reached`.
+// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+// deactivated loses their roles, their API keys and invitations to their address.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5361,7 +5368,8 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userId UserID, params *
 // UpdateUserWithApplicationMergePatchPlusJSONBody Change a user
 //
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
-// seat left nobody is made active again: 403 of type `limit-reached`.
+// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+// deactivated loses their roles, their API keys and invitations to their address.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -11210,8 +11218,10 @@ type ClientWithResponsesInterface interface {
 
 	// DeactivateUserWithResponse Deactivate a user
 	//
-	// The user cannot sign in any more and their API keys are revoked; what refers
-	// to them stays. The answer is 404 when they are not active already.
+	// The user cannot sign in any more and loses their roles, their API keys and
+	// invitations to their address; what refers to them stays. Invited anew they have
+	// the role of that invitation alone. The answer is 404 when they are not active
+	// already.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11230,7 +11240,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateUserWithBodyWithResponse Change a user
 	//
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
-	// seat left nobody is made active again: 403 of type `limit-reached`.
+	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+	// deactivated loses their roles, their API keys and invitations to their address.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11240,7 +11251,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse Change a user
 	//
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
-	// seat left nobody is made active again: 403 of type `limit-reached`.
+	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+	// deactivated loses their roles, their API keys and invitations to their address.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -21653,8 +21665,10 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 
 // DeactivateUserWithResponse Deactivate a user
 //
-// The user cannot sign in any more and their API keys are revoked; what refers
-// to them stays. The answer is 404 when they are not active already.
+// The user cannot sign in any more and loses their roles, their API keys and
+// invitations to their address; what refers to them stays. Invited anew they have
+// the role of that invitation alone. The answer is 404 when they are not active
+// already.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21685,7 +21699,8 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userId Us
 // UpdateUserWithBodyWithResponse Change a user
 //
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
-// seat left nobody is made active again: 403 of type `limit-reached`.
+// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+// deactivated loses their roles, their API keys and invitations to their address.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21701,7 +21716,8 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse Change a user
 //
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
-// seat left nobody is made active again: 403 of type `limit-reached`.
+// seat left nobody is made active again: 403 of type `limit-reached`. One who is
+// deactivated loses their roles, their API keys and invitations to their address.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -33,6 +33,8 @@ type Custom interface {
 	GetSubscription(ctx context.Context, q *publicdb.Queries, req api.GetSubscriptionRequestObject) (api.GetSubscriptionResponseObject, error)
 	// CreateInvitation answers POST /v1/invitations: Invite somebody.
 	CreateInvitation(ctx context.Context, q *tenantdb.Queries, req api.CreateInvitationRequestObject) (api.CreateInvitationResponseObject, error)
+	// AcceptInvitation answers POST /v1/accepted-invitations: Accept an invitation.
+	AcceptInvitation(ctx context.Context, q *tenantdb.Queries, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error)
 	// CreateAPIKey answers POST /v1/api-keys: Create an API key.
 	CreateAPIKey(ctx context.Context, q *tenantdb.Queries, req api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error)
 	// PutProviderSecret answers PUT /v1/providers/{provider_id}/secret: Store the credentials of a provider.
@@ -660,34 +662,6 @@ func (s *server) revokeInvitationWith(ctx context.Context, q *tenantdb.Queries, 
 		return nil, err
 	}
 	return api.RevokeInvitation204Response{}, nil
-}
-
-// AcceptInvitation answers POST /v1/accepted-invitations with the query AcceptInvitation of queries/tenant/access.sql.
-func (s *server) AcceptInvitation(ctx context.Context, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error) {
-	q, done, err := s.tenant(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return rest.Limited(ctx, q, func(ctx context.Context, q *tenantdb.Queries) (api.AcceptInvitationResponseObject, error) {
-		return s.acceptInvitationWith(ctx, q, req)
-	})
-}
-
-func (s *server) acceptInvitationWith(ctx context.Context, q *tenantdb.Queries, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error) {
-	row, err := q.AcceptInvitation(ctx, tenantdb.AcceptInvitationParams{
-		Token:       req.Body.Token,
-		DisplayName: req.Body.DisplayName,
-	})
-	if err != nil {
-		return nil, err
-	}
-	var out rest.Fields
-	body := ToNewMemberFromAcceptInvitationRow(&out, row)
-	if err := out.Unanswerable(); err != nil {
-		return nil, err
-	}
-	return api.AcceptInvitation200JSONResponse(body), nil
 }
 
 // ListAPIKeys answers GET /v1/api-keys with the query ListAPIKeys of queries/tenant/access.sql.
@@ -2266,6 +2240,17 @@ func (s *server) CreateInvitation(ctx context.Context, req api.CreateInvitationR
 	return rest.Answer(answer, rest.LimitAsked(ctx, err))
 }
 
+// AcceptInvitation answers POST /v1/accepted-invitations: Accept an invitation.
+func (s *server) AcceptInvitation(ctx context.Context, req api.AcceptInvitationRequestObject) (api.AcceptInvitationResponseObject, error) {
+	q, done, err := s.tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	answer, err := s.custom.AcceptInvitation(ctx, q, req)
+	return rest.Answer(answer, rest.LimitAsked(ctx, err))
+}
+
 // CreateAPIKey answers POST /v1/api-keys: Create an API key.
 func (s *server) CreateAPIKey(ctx context.Context, req api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error) {
 	q, done, err := s.tenant(ctx)
@@ -2564,16 +2549,6 @@ func ToInvitationFromCurrentInvitation(f *rest.Fields, row tenantdb.CurrentInvit
 		Role:       row.Role,
 		RoleId:     row.RoleID,
 		State:      rest.Take(f, "items.state", rest.String[tenantdb.InvitationState, api.InvitationState], row.State),
-	}
-}
-
-// ToNewMemberFromAcceptInvitationRow makes an object of the API of a tenantdb.AcceptInvitationRow.
-func ToNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvitationRow) api.NewMember {
-	return api.NewMember{
-		DisplayName: row.DisplayName,
-		Email:       row.Email,
-		Id:          rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
-		Role:        row.Role,
 	}
 }
 
@@ -3079,6 +3054,16 @@ func ToAPIKeyFromCreateAPIKeyRow(f *rest.Fields, row tenantdb.CreateAPIKeyRow) a
 		Prefix:      row.Prefix,
 		RevokedAt:   rest.Take(f, "revoked_at", rest.Null(rest.OpenPointer[time.Time], rest.UTC, rest.BuildNullable[time.Time]), row.RevokedAt),
 		UserId:      rest.Take(f, "user_id", rest.UUID[uuid.UUID, openapi_types.UUID], row.UserID),
+	}
+}
+
+// ToNewMemberFromAcceptInvitationRow makes an object of the API of a tenantdb.AcceptInvitationRow.
+func ToNewMemberFromAcceptInvitationRow(f *rest.Fields, row tenantdb.AcceptInvitationRow) api.NewMember {
+	return api.NewMember{
+		DisplayName: row.DisplayName,
+		Email:       row.Email,
+		Id:          rest.Take(f, "id", rest.UUID[uuid.UUID, openapi_types.UUID], row.ID),
+		Role:        row.Role,
 	}
 }
 

@@ -7,6 +7,7 @@ package tenantdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/bailiwick-dev/bailiwick/gen/tenantdb/internal/sqlcgen"
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -55,9 +56,11 @@ func (q *Queries) bound() *sqlcgen.Queries {
 }
 
 // AcceptInvitation turns a pending invitation into a user with the role, all
-// in one statement: without a pending invitation nothing happens.
+// in one statement: without a pending invitation nothing happens. Whoever was
+// deactivated comes back with what they are invited to, and with nothing of before.
+// not_before is when the tenant's credentials began that count.
 //
-// Query AcceptInvitation (:one), queries/tenant/access.sql:77.
+// Query AcceptInvitation (:one), queries/tenant/access.sql:79.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (AcceptInvitationRow, error) {
 	return q.bound().AcceptInvitation(ctx, arg)
 }
@@ -228,10 +231,11 @@ func (q *Queries) CreateScan(ctx context.Context, arg CreateScanParams) (Scan, e
 	return q.bound().CreateScan(ctx, arg)
 }
 
-// DeactivateUser keeps the user, for the sake of what refers to them, and
-// revokes their keys.
+// DeactivateUser keeps the user, for the sake of what refers to them, and takes
+// what could bring them back as they were: their roles, their keys, and the
+// invitations to their address.
 //
-// Query DeactivateUser (:execrows), queries/tenant/users.sql:67.
+// Query DeactivateUser (:execrows), queries/tenant/users.sql:80.
 func (q *Queries) DeactivateUser(ctx context.Context, userID uuid.UUID) (int64, error) {
 	return q.bound().DeactivateUser(ctx, userID)
 }
@@ -287,11 +291,12 @@ func (q *Queries) DeleteScanSummaries(ctx context.Context, scanID uuid.UUID) err
 	return q.bound().DeleteScanSummaries(ctx, scanID)
 }
 
-// ExpireInvitations runs the query of this name.
+// ExpireInvitations makes way for new ones: those whose time has passed, and those
+// from before the tenant's credentials began that count, go.
 //
-// Query ExpireInvitations (:execrows), queries/tenant/access.sql:99.
-func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
-	return q.bound().ExpireInvitations(ctx)
+// Query ExpireInvitations (:execrows), queries/tenant/access.sql:110.
+func (q *Queries) ExpireInvitations(ctx context.Context, notBefore *time.Time) (int64, error) {
+	return q.bound().ExpireInvitations(ctx, notBefore)
 }
 
 // FailScan runs the query of this name.
@@ -800,7 +805,7 @@ func (q *Queries) SummarizeScan(ctx context.Context, scanID uuid.UUID) (int64, e
 
 // TouchUserLogin runs the query of this name.
 //
-// Query TouchUserLogin (:exec), queries/tenant/users.sql:62.
+// Query TouchUserLogin (:exec), queries/tenant/users.sql:74.
 func (q *Queries) TouchUserLogin(ctx context.Context, id uuid.UUID) error {
 	return q.bound().TouchUserLogin(ctx, id)
 }
@@ -841,9 +846,10 @@ func (q *Queries) UpdateScan(ctx context.Context, arg UpdateScanParams) (Scan, e
 	return q.bound().UpdateScan(ctx, arg)
 }
 
-// UpdateUser changes what is given and leaves the rest.
+// UpdateUser changes what is given and leaves the rest. Who is deactivated by it
+// loses what DeactivateUser takes.
 //
-// Query UpdateUser (:one), queries/tenant/users.sql:47.
+// Query UpdateUser (:one), queries/tenant/users.sql:49.
 func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UpdateUserRow, error) {
 	return q.bound().UpdateUser(ctx, arg)
 }
@@ -857,9 +863,10 @@ func (q *Queries) UpsertResources(ctx context.Context, arg UpsertResourcesParams
 	return q.bound().UpsertResources(ctx, arg)
 }
 
-// UpsertUser signs a user in for the first time, or takes over a new name.
+// UpsertUser signs a user in for the first time, or takes over a new name. Who was
+// deactivated stays so.
 //
-// Query UpsertUser (:one), queries/tenant/users.sql:40.
+// Query UpsertUser (:one), queries/tenant/users.sql:41.
 func (q *Queries) UpsertUser(ctx context.Context, arg UpsertUserParams) (UpsertUserRow, error) {
 	return q.bound().UpsertUser(ctx, arg)
 }

@@ -20,10 +20,17 @@ WITH accepted AS (
     WHERE i.token_hash = sha256(convert_to($1::text, 'UTF8'))
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
+      AND ($2::timestamptz IS NULL OR i.created_at >= $2)
     RETURNING i.email, i.role_id, i.invited_by
+), former AS (
+    SELECT u.id, a.role_id FROM users u JOIN accepted a ON lower(a.email) = lower(u.email) WHERE NOT u.active
+), dropped AS (
+    DELETE FROM user_roles ur USING former f WHERE ur.user_id = f.id AND ur.role_id <> f.role_id
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now() FROM former f WHERE k.user_id = f.id AND k.revoked_at IS NULL
 ), member AS (
     INSERT INTO users (email, display_name)
-    SELECT a.email, $2::text FROM accepted a
+    SELECT a.email, $3::text FROM accepted a
     ON CONFLICT (lower(email)) DO UPDATE SET active = true
     RETURNING id, email, display_name
 ), granted AS (
@@ -35,7 +42,7 @@ SELECT m.id, m.email, m.display_name, r.name AS role
 FROM member m, accepted a
 JOIN roles r ON r.id = a.role_id
 `,
-		Params:  []string{"text NOT NULL", "text NOT NULL"},
+		Params:  []string{"text NOT NULL", "timestamptz", "text NOT NULL"},
 		Columns: []string{"uuid NOT NULL", "text NOT NULL", "text NOT NULL", "text NOT NULL"},
 	},
 	{
@@ -374,8 +381,14 @@ RETURNING id, provider_id, name, trigger, state, progress, unique_resource_count
 	{
 		Name: "DeactivateUser",
 		SQL: `-- name: DeactivateUser :execrows
-WITH revoked AS (
+WITH dropped AS (
+    DELETE FROM user_roles ur WHERE ur.user_id = $1
+), revoked AS (
     UPDATE api_keys k SET revoked_at = now() WHERE k.user_id = $1 AND k.revoked_at IS NULL
+), uninvited AS (
+    UPDATE invitations i SET state = 'revoked'
+    FROM users u
+    WHERE u.id = $1 AND lower(i.email) = lower(u.email) AND i.state = 'pending'
 )
 UPDATE users u SET active = false WHERE u.id = $1 AND u.active
 `,
@@ -436,8 +449,10 @@ DELETE FROM scan_summaries WHERE scan_id = $1
 		Name: "ExpireInvitations",
 		SQL: `-- name: ExpireInvitations :execrows
 UPDATE invitations SET state = 'expired'
-WHERE state = 'pending' AND created_at + valid_for <= now()
+WHERE state = 'pending'
+  AND (created_at + valid_for <= now() OR created_at < $1::timestamptz)
 `,
+		Params: []string{"timestamptz"},
 	},
 	{
 		Name: "FailScan",
@@ -1432,9 +1447,19 @@ WITH changed AS (
         time_zone    = CASE WHEN $5::boolean THEN coalesce($6::text, 'UTC') ELSE u.time_zone END
     WHERE u.id = $7
     RETURNING u.id, u.email, u.display_name, u.active, u.time_zone, u.last_login_at, u.created_at, u.updated_at
+), removed AS (
+    SELECT c.id, c.email FROM changed c WHERE $3::boolean AND NOT c.active
+), dropped AS (
+    DELETE FROM user_roles ur USING removed r WHERE ur.user_id = r.id
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now() FROM removed r WHERE k.user_id = r.id AND k.revoked_at IS NULL
+), uninvited AS (
+    UPDATE invitations i SET state = 'revoked' FROM removed r WHERE lower(i.email) = lower(r.email) AND i.state = 'pending'
 )
 SELECT
-    c.id, c.email, c.display_name, c.active, c.time_zone, m.roles, m.permissions,
+    c.id, c.email, c.display_name, c.active, c.time_zone,
+    (CASE WHEN EXISTS (SELECT FROM removed) THEN '{}' ELSE m.roles END)::text[] AS roles,
+    (CASE WHEN EXISTS (SELECT FROM removed) THEN '{}' ELSE m.permissions END)::permission[] AS permissions,
     c.last_login_at, c.created_at, c.updated_at
 FROM changed c
 JOIN members m ON m.id = c.id
@@ -1467,7 +1492,7 @@ RETURNING r.id, r.uid
 		SQL: `-- name: UpsertUser :one
 INSERT INTO users (email, display_name)
 VALUES ($1, $2)
-ON CONFLICT (lower(email)) DO UPDATE SET display_name = excluded.display_name, active = true
+ON CONFLICT (lower(email)) DO UPDATE SET display_name = excluded.display_name
 RETURNING id, email, display_name, active, time_zone, last_login_at, created_at, updated_at, (xmax = 0)::boolean AS created
 `,
 		Params:  []string{"text NOT NULL", "text NOT NULL"},

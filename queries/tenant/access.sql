@@ -73,7 +73,9 @@ LIMIT sqlc.arg('page_limit');
 UPDATE invitations SET state = 'revoked' WHERE id = sqlc.arg('invitation_id') AND state = 'pending';
 
 -- AcceptInvitation turns a pending invitation into a user with the role, all
--- in one statement: without a pending invitation nothing happens.
+-- in one statement: without a pending invitation nothing happens. Whoever was
+-- deactivated comes back with what they are invited to, and with nothing of before.
+-- not_before is when the tenant's credentials began that count.
 -- name: AcceptInvitation :one
 WITH accepted AS (
     UPDATE invitations i
@@ -81,7 +83,14 @@ WITH accepted AS (
     WHERE i.token_hash = sha256(convert_to(sqlc.arg('token')::text, 'UTF8'))
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
+      AND (sqlc.narg('not_before')::timestamptz IS NULL OR i.created_at >= sqlc.narg('not_before'))
     RETURNING i.email, i.role_id, i.invited_by
+), former AS (
+    SELECT u.id, a.role_id FROM users u JOIN accepted a ON lower(a.email) = lower(u.email) WHERE NOT u.active
+), dropped AS (
+    DELETE FROM user_roles ur USING former f WHERE ur.user_id = f.id AND ur.role_id <> f.role_id
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now() FROM former f WHERE k.user_id = f.id AND k.revoked_at IS NULL
 ), member AS (
     INSERT INTO users (email, display_name)
     SELECT a.email, sqlc.arg('display_name')::text FROM accepted a
@@ -96,6 +105,9 @@ SELECT m.id, m.email, m.display_name, r.name AS role
 FROM member m, accepted a
 JOIN roles r ON r.id = a.role_id;
 
+-- ExpireInvitations makes way for new ones: those whose time has passed, and those
+-- from before the tenant's credentials began that count, go.
 -- name: ExpireInvitations :execrows
 UPDATE invitations SET state = 'expired'
-WHERE state = 'pending' AND created_at + valid_for <= now();
+WHERE state = 'pending'
+  AND (created_at + valid_for <= now() OR created_at < sqlc.narg('not_before')::timestamptz);

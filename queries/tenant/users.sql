@@ -36,14 +36,16 @@ SELECT (
     + (SELECT count(*) FROM invitations i WHERE i.state = 'pending' AND i.created_at + i.valid_for > now())
 )::bigint AS seats;
 
--- UpsertUser signs a user in for the first time, or takes over a new name.
+-- UpsertUser signs a user in for the first time, or takes over a new name. Who was
+-- deactivated stays so.
 -- name: UpsertUser :one
 INSERT INTO users (email, display_name)
 VALUES (sqlc.arg('email'), sqlc.arg('display_name'))
-ON CONFLICT (lower(email)) DO UPDATE SET display_name = excluded.display_name, active = true
+ON CONFLICT (lower(email)) DO UPDATE SET display_name = excluded.display_name
 RETURNING *, (xmax = 0)::boolean AS created;
 
--- UpdateUser changes what is given and leaves the rest.
+-- UpdateUser changes what is given and leaves the rest. Who is deactivated by it
+-- loses what DeactivateUser takes.
 -- name: UpdateUser :one
 WITH changed AS (
     UPDATE users u
@@ -52,9 +54,19 @@ WITH changed AS (
         time_zone    = CASE WHEN sqlc.arg('set_time_zone')::boolean THEN coalesce(sqlc.narg('time_zone')::text, 'UTC') ELSE u.time_zone END
     WHERE u.id = sqlc.arg('user_id')
     RETURNING u.*
+), removed AS (
+    SELECT c.id, c.email FROM changed c WHERE sqlc.arg('set_active')::boolean AND NOT c.active
+), dropped AS (
+    DELETE FROM user_roles ur USING removed r WHERE ur.user_id = r.id
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now() FROM removed r WHERE k.user_id = r.id AND k.revoked_at IS NULL
+), uninvited AS (
+    UPDATE invitations i SET state = 'revoked' FROM removed r WHERE lower(i.email) = lower(r.email) AND i.state = 'pending'
 )
 SELECT
-    c.id, c.email, c.display_name, c.active, c.time_zone, m.roles, m.permissions,
+    c.id, c.email, c.display_name, c.active, c.time_zone,
+    (CASE WHEN EXISTS (SELECT FROM removed) THEN '{}' ELSE m.roles END)::text[] AS roles,
+    (CASE WHEN EXISTS (SELECT FROM removed) THEN '{}' ELSE m.permissions END)::permission[] AS permissions,
     c.last_login_at, c.created_at, c.updated_at
 FROM changed c
 JOIN members m ON m.id = c.id;
@@ -62,10 +74,17 @@ JOIN members m ON m.id = c.id;
 -- name: TouchUserLogin :exec
 UPDATE users SET last_login_at = now() WHERE id = $1;
 
--- DeactivateUser keeps the user, for the sake of what refers to them, and
--- revokes their keys.
+-- DeactivateUser keeps the user, for the sake of what refers to them, and takes
+-- what could bring them back as they were: their roles, their keys, and the
+-- invitations to their address.
 -- name: DeactivateUser :execrows
-WITH revoked AS (
+WITH dropped AS (
+    DELETE FROM user_roles ur WHERE ur.user_id = sqlc.arg('user_id')
+), revoked AS (
     UPDATE api_keys k SET revoked_at = now() WHERE k.user_id = sqlc.arg('user_id') AND k.revoked_at IS NULL
+), uninvited AS (
+    UPDATE invitations i SET state = 'revoked'
+    FROM users u
+    WHERE u.id = sqlc.arg('user_id') AND lower(i.email) = lower(u.email) AND i.state = 'pending'
 )
 UPDATE users u SET active = false WHERE u.id = sqlc.arg('user_id') AND u.active;

@@ -22,6 +22,7 @@ type (
 	scopesKey   struct{}
 	refusalKey  struct{}
 	headerKey   struct{}
+	beganKey    struct{}
 )
 
 // WithSubject returns a context of the authenticated user: the token's subject.
@@ -36,6 +37,25 @@ func Subject(ctx context.Context) string {
 		return ""
 	}
 	return subject
+}
+
+// WithNotBefore returns a context of a tenant whose credentials from before a time are dead.
+func WithNotBefore(ctx context.Context, began time.Time) context.Context {
+	if began.IsZero() {
+		return ctx
+	}
+	return context.WithValue(ctx, beganKey{}, began)
+}
+
+// NotBefore is when the credentials of the request's tenant began that count; nil
+// for a tenant that was never offboarded. The service holds tokens and API keys to
+// it. What a project gives out itself and stores with the tenant, such as
+// invitations, sessions and links in mails, is the project's to hold to it.
+func NotBefore(ctx context.Context) *time.Time {
+	if began, ok := ctx.Value(beganKey{}).(time.Time); ok {
+		return &began
+	}
+	return nil
 }
 
 // RequestID is the id of the request: the client's X-Request-ID if that is 8 to

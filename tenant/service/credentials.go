@@ -72,7 +72,7 @@ func (c *credentials) verify(r *http.Request) (caller, error) {
 // the tenant's credentials began, and the caller is a member. The context that it
 // returns has the tenant, the subject and the scopes.
 func (c *credentials) admit(ctx context.Context, route tenant.Route, who caller) (context.Context, error) {
-	ctx = tenant.NewContext(ctx, route.Tenant)
+	ctx = inTenant(ctx, route)
 	member := identity.Member{Subject: who.Subject, Scopes: who.Scopes}
 	var err error
 	switch {

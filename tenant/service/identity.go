@@ -65,7 +65,12 @@ func (id *authenticator) open(ctx context.Context, names []tenant.Name) (context
 	case none != nil:
 		return rest.WithRefusal(ctx, notFound(none)), nil
 	}
-	return tenant.NewContext(ctx, route.Tenant), nil
+	return inTenant(ctx, route), nil
+}
+
+// inTenant is a context for work on behalf of the tenant of a route.
+func inTenant(ctx context.Context, route tenant.Route) context.Context {
+	return rest.WithNotBefore(tenant.NewContext(ctx, route.Tenant), route.NotBefore)
 }
 
 // agreed is the one tenant that the request names and that the credential is for.

@@ -20,10 +20,17 @@ WITH accepted AS (
     WHERE i.token_hash = sha256(convert_to($1::text, 'UTF8'))
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
+      AND ($2::timestamptz IS NULL OR i.created_at >= $2)
     RETURNING i.email, i.role_id, i.invited_by
+), former AS (
+    SELECT u.id, a.role_id FROM users u JOIN accepted a ON lower(a.email) = lower(u.email) WHERE NOT u.active
+), dropped AS (
+    DELETE FROM user_roles ur USING former f WHERE ur.user_id = f.id AND ur.role_id <> f.role_id
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now() FROM former f WHERE k.user_id = f.id AND k.revoked_at IS NULL
 ), member AS (
     INSERT INTO users (email, display_name)
-    SELECT a.email, $2::text FROM accepted a
+    SELECT a.email, $3::text FROM accepted a
     ON CONFLICT (lower(email)) DO UPDATE SET active = true
     RETURNING id, email, display_name
 ), granted AS (
@@ -38,6 +45,7 @@ JOIN roles r ON r.id = a.role_id
 
 type AcceptInvitationParams struct {
 	Token       string
+	NotBefore   *time.Time
 	DisplayName string
 }
 
@@ -49,9 +57,11 @@ type AcceptInvitationRow struct {
 }
 
 // AcceptInvitation turns a pending invitation into a user with the role, all
-// in one statement: without a pending invitation nothing happens.
+// in one statement: without a pending invitation nothing happens. Whoever was
+// deactivated comes back with what they are invited to, and with nothing of before.
+// not_before is when the tenant's credentials began that count.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (AcceptInvitationRow, error) {
-	row := q.db.QueryRow(ctx, acceptInvitation, arg.Token, arg.DisplayName)
+	row := q.db.QueryRow(ctx, acceptInvitation, arg.Token, arg.NotBefore, arg.DisplayName)
 	var i AcceptInvitationRow
 	err := row.Scan(
 		&i.ID,
@@ -155,11 +165,14 @@ func (q *Queries) CreateInvitation(ctx context.Context, arg CreateInvitationPara
 
 const expireInvitations = `-- name: ExpireInvitations :execrows
 UPDATE invitations SET state = 'expired'
-WHERE state = 'pending' AND created_at + valid_for <= now()
+WHERE state = 'pending'
+  AND (created_at + valid_for <= now() OR created_at < $1::timestamptz)
 `
 
-func (q *Queries) ExpireInvitations(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, expireInvitations)
+// ExpireInvitations makes way for new ones: those whose time has passed, and those
+// from before the tenant's credentials began that count, go.
+func (q *Queries) ExpireInvitations(ctx context.Context, notBefore *time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, expireInvitations, notBefore)
 	if err != nil {
 		return 0, err
 	}

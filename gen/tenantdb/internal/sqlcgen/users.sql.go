@@ -42,14 +42,21 @@ func (q *Queries) CountUsers(ctx context.Context, active *bool) (int64, error) {
 }
 
 const deactivateUser = `-- name: DeactivateUser :execrows
-WITH revoked AS (
+WITH dropped AS (
+    DELETE FROM user_roles ur WHERE ur.user_id = $1
+), revoked AS (
     UPDATE api_keys k SET revoked_at = now() WHERE k.user_id = $1 AND k.revoked_at IS NULL
+), uninvited AS (
+    UPDATE invitations i SET state = 'revoked'
+    FROM users u
+    WHERE u.id = $1 AND lower(i.email) = lower(u.email) AND i.state = 'pending'
 )
 UPDATE users u SET active = false WHERE u.id = $1 AND u.active
 `
 
-// DeactivateUser keeps the user, for the sake of what refers to them, and
-// revokes their keys.
+// DeactivateUser keeps the user, for the sake of what refers to them, and takes
+// what could bring them back as they were: their roles, their keys, and the
+// invitations to their address.
 func (q *Queries) DeactivateUser(ctx context.Context, userID uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, deactivateUser, userID)
 	if err != nil {
@@ -206,9 +213,19 @@ WITH changed AS (
         time_zone    = CASE WHEN $5::boolean THEN coalesce($6::text, 'UTC') ELSE u.time_zone END
     WHERE u.id = $7
     RETURNING u.id, u.email, u.display_name, u.active, u.time_zone, u.last_login_at, u.created_at, u.updated_at
+), removed AS (
+    SELECT c.id, c.email FROM changed c WHERE $3::boolean AND NOT c.active
+), dropped AS (
+    DELETE FROM user_roles ur USING removed r WHERE ur.user_id = r.id
+), revoked AS (
+    UPDATE api_keys k SET revoked_at = now() FROM removed r WHERE k.user_id = r.id AND k.revoked_at IS NULL
+), uninvited AS (
+    UPDATE invitations i SET state = 'revoked' FROM removed r WHERE lower(i.email) = lower(r.email) AND i.state = 'pending'
 )
 SELECT
-    c.id, c.email, c.display_name, c.active, c.time_zone, m.roles, m.permissions,
+    c.id, c.email, c.display_name, c.active, c.time_zone,
+    (CASE WHEN EXISTS (SELECT FROM removed) THEN '{}' ELSE m.roles END)::text[] AS roles,
+    (CASE WHEN EXISTS (SELECT FROM removed) THEN '{}' ELSE m.permissions END)::permission[] AS permissions,
     c.last_login_at, c.created_at, c.updated_at
 FROM changed c
 JOIN members m ON m.id = c.id
@@ -237,7 +254,8 @@ type UpdateUserRow struct {
 	UpdatedAt   time.Time
 }
 
-// UpdateUser changes what is given and leaves the rest.
+// UpdateUser changes what is given and leaves the rest. Who is deactivated by it
+// loses what DeactivateUser takes.
 func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UpdateUserRow, error) {
 	row := q.db.QueryRow(ctx, updateUser,
 		arg.SetDisplayName,
@@ -267,7 +285,7 @@ func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) (UpdateU
 const upsertUser = `-- name: UpsertUser :one
 INSERT INTO users (email, display_name)
 VALUES ($1, $2)
-ON CONFLICT (lower(email)) DO UPDATE SET display_name = excluded.display_name, active = true
+ON CONFLICT (lower(email)) DO UPDATE SET display_name = excluded.display_name
 RETURNING id, email, display_name, active, time_zone, last_login_at, created_at, updated_at, (xmax = 0)::boolean AS created
 `
 
@@ -288,7 +306,8 @@ type UpsertUserRow struct {
 	Created     bool
 }
 
-// UpsertUser signs a user in for the first time, or takes over a new name.
+// UpsertUser signs a user in for the first time, or takes over a new name. Who was
+// deactivated stays so.
 func (q *Queries) UpsertUser(ctx context.Context, arg UpsertUserParams) (UpsertUserRow, error) {
 	row := q.db.QueryRow(ctx, upsertUser, arg.Email, arg.DisplayName)
 	var i UpsertUserRow
