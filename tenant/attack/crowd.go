@@ -20,7 +20,7 @@ func (c *campaign) crowd(ctx context.Context) error {
 	w := c.watch(ctx)
 	w.trial(ctx, 17, "tenants who ask at once")
 	got := w.turns(ctx, func(i int) time.Duration { return time.Duration(i+1) * time.Millisecond })
-	c.judge(13, "requests that are given up", w.sent(), got.String(), got.crossed == "", "to each its own answer")
+	c.judge(13, "requests that are given up", w.sent(), got.String(), got.crossed == "", "to each its own answer, or 503")
 	w.remain(ctx, 13, "the tenants after requests that were given up")
 	return c.severed(ctx, w)
 }
@@ -53,24 +53,30 @@ func (w *watch) ask(ctx context.Context, i int) (got answer, alien bool) {
 
 // tally is what came back when all asked at once.
 type tally struct {
-	own, refused int
-	crossed      string // What came back to the wrong one.
+	own, busy, other int    // Busy are 503 and 429; other are errors, and no answer.
+	last             string // Of the others.
+	crossed          string // What came back to the wrong one.
 }
 
 func (t tally) String() string {
 	if t.crossed != "" {
 		return t.crossed
 	}
-	return fmt.Sprintf("%d own answers, %d errors, none crossed", t.own, t.refused)
+	text := fmt.Sprintf("%d own answers, %d times busy, none crossed", t.own, t.busy)
+	if t.other > 0 {
+		text += fmt.Sprintf(", %d others: %s", t.other, t.last)
+	}
+	return text
 }
 
-// safe tells whether somebody was answered, and nobody by what is another's.
-func (t tally) safe() bool { return t.crossed == "" && t.own > 0 }
+// safe tells whether somebody was answered, and nobody by what is another's or by
+// an error of the service's own.
+func (t tally) safe() bool { return t.crossed == "" && t.own > 0 && t.other == 0 }
 
 // trial judges what comes back when all parties ask at once.
 func (w *watch) trial(ctx context.Context, attack int, name string) {
 	got := w.turns(ctx, w.patient)
-	w.judge(attack, name, w.sent(), got.String(), got.safe(), "to each its own answer")
+	w.judge(attack, name, w.sent(), got.String(), got.safe(), "to each its own answer, or 503")
 }
 
 // patient gives each request the time that requests have.
@@ -91,7 +97,8 @@ func (w *watch) turns(ctx context.Context, patience func(n int) time.Duration) t
 	wait.Wait()
 	var all tally
 	for _, t := range found {
-		all.own, all.refused, all.crossed = all.own+t.own, all.refused+t.refused, cmp.Or(all.crossed, t.crossed)
+		all.own, all.busy, all.other = all.own+t.own, all.busy+t.busy, all.other+t.other
+		all.last, all.crossed = cmp.Or(all.last, t.last), cmp.Or(all.crossed, t.crossed)
 	}
 	return all
 }
@@ -104,8 +111,10 @@ func (w *watch) turn(ctx context.Context, party int, patience time.Duration, t *
 		t.crossed = fmt.Sprintf("%s was answered otherwise: %.200s", w.parties[party].Host, got.body)
 	case got.status == http.StatusOK:
 		t.own++
+	case got.is(http.StatusServiceUnavailable, http.StatusTooManyRequests):
+		t.busy++
 	default:
-		t.refused++
+		t.other, t.last = t.other+1, got.String()
 	}
 }
 
@@ -159,7 +168,7 @@ func (c *campaign) severedWhile(ctx context.Context, w *watch, name string, ende
 	for {
 		select {
 		case got := <-done:
-			c.judge(13, name, fmt.Sprintf("%s ended, %s", plural(ended, "connection", "connections"), w.sent()), got.String(), got.safe() && ended > 0, "to each its own answer, or an error")
+			c.judge(13, name, fmt.Sprintf("%s ended, %s", plural(ended, "connection", "connections"), w.sent()), got.String(), got.safe() && ended > 0, "to each its own answer, or 503")
 			return
 		case <-time.After(50 * time.Millisecond):
 			n, err := sever(ctx)
