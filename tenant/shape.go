@@ -135,6 +135,9 @@ func (s *shape) adapt(actual []pgconn.FieldDescription) ([]pgconn.FieldDescripti
 				return nil, &staleShapeError{ran: true}
 			}
 			fields[i].DataTypeOID = pgtype.TextOID
+			if s.local[i] { // It is one still, and was known to be an array, or a domain.
+				fields[i].DataTypeOID = s.fields[i].DataTypeOID
+			}
 		}
 	}
 	return fields, nil

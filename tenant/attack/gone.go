@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -18,7 +19,11 @@ func (m *mover) gone(ctx context.Context) error {
 	if err := m.move(ctx, moved, "public", "ALTER SCHEMA "+m.schema+" RENAME TO attack_12"); err != nil {
 		return fmt.Errorf("take the spare tenant's schema away: %w", err)
 	}
-	m.lists(ctx, 12, "a schema that is missing, and public has what was in it", "an error")
+	m.lists(func(op *operation) {
+		got := m.as(ctx, m.Spare, op)
+		m.judgeAt(op, 12, "a schema that is missing, and public has what was in it", op.String()+" at "+m.Spare.Host, got.String(),
+			got.status >= http.StatusBadRequest && got.status != http.StatusInternalServerError, "an error, 503")
+	})
 	if err := m.move(context.WithoutCancel(ctx), moved, "attack_12", "ALTER SCHEMA attack_12 RENAME TO "+m.schema); err != nil {
 		return fmt.Errorf("put the spare tenant's schema back: %w", err)
 	}
