@@ -158,6 +158,31 @@ func TestAPIKeysOpenTheAPI(t *testing.T) {
 	}
 }
 
+// Who manages users makes no key that can do more than they can themselves,
+// whosever it is to be; what counts is the credential that is shown.
+func TestAPIKeysGiveNoMoreThanTheirMaker(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config(), "SCOPE_CLAIM="+servicetest.ScopeClaim)
+	all := []string{"manage_users", "manage_providers", "manage_scans", "manage_findings", "view_findings", "export_reports"}
+	user := mia(t, s, "owner")
+	body := func(permissions ...string) string {
+		return `{"user_id":"` + user + `","name":"ci","permissions":["` + strings.Join(permissions, `","`) + `"]}`
+	}
+	made := asks(t, s, "acme", s.Token(t, 0, all...), "POST", "/v1/api-keys", body("manage_users", "view_findings"))
+	want(t, "the owner makes a key", made, 201)
+	for what, credential := range map[string]string{
+		"a key that may manage users":   propertyOf(t, made.Body, "key"),
+		"a token that may manage users": s.Token(t, 0, "manage_users", "view_findings"),
+	} {
+		refused := asks(t, s, "acme", credential, "POST", "/v1/api-keys", body("view_findings", "manage_providers"))
+		want(t, what+" makes a key that may do more", refused, 422)
+		if !strings.Contains(refused.Body, "must be permitted to the caller") {
+			t.Errorf("%s: %s", what, refused.Body)
+		}
+		want(t, what+" makes a key that may do as much", asks(t, s, "acme", credential, "POST", "/v1/api-keys", body("manage_users", "view_findings")), 201)
+	}
+}
+
 func TestAPIKeysEnd(t *testing.T) {
 	t.Parallel()
 	s := servicetest.New(t, config())

@@ -2583,8 +2583,8 @@ type ClientInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user: 422, and at each request no more than its user
-	// can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user, nor than who makes it: 422, and at each request
+	// no more than its user can do then. For a user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2595,8 +2595,8 @@ type ClientInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user: 422, and at each request no more than its user
-	// can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user, nor than who makes it: 422, and at each request
+	// no more than its user can do then. For a user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3531,8 +3531,8 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user: 422, and at each request no more than its user
-// can do then. For a user who is not active the answer is 409.
+// key can do no more than its user, nor than who makes it: 422, and at each request
+// no more than its user can do then. For a user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3553,8 +3553,8 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user: 422, and at each request no more than its user
-// can do then. For a user who is not active the answer is 409.
+// key can do no more than its user, nor than who makes it: 422, and at each request
+// no more than its user can do then. For a user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10281,8 +10281,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user: 422, and at each request no more than its user
-	// can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user, nor than who makes it: 422, and at each request
+	// no more than its user can do then. For a user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10293,8 +10293,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user: 422, and at each request no more than its user
-	// can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user, nor than who makes it: 422, and at each request
+	// no more than its user can do then. For a user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20152,8 +20152,8 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user: 422, and at each request no more than its user
-// can do then. For a user who is not active the answer is 409.
+// key can do no more than its user, nor than who makes it: 422, and at each request
+// no more than its user can do then. For a user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20170,8 +20170,8 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user: 422, and at each request no more than its user
-// can do then. For a user who is not active the answer is 409.
+// key can do no more than its user, nor than who makes it: 422, and at each request
+// no more than its user can do then. For a user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
