@@ -101,6 +101,7 @@ func TestSubdomainSlug(t *testing.T) {
 var (
 	hostForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+	idForm   = regexp.MustCompile(`^[0-9a-f]{32}$`)
 	number   = regexp.MustCompile(`^([0-9]*|0x[0-9a-f]*)$`)
 	portForm = regexp.MustCompile(`^([^:]*):0*([1-9][0-9]{0,4})$`)
 )

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -49,12 +50,15 @@ func ParseSlug(slug string) (string, error) {
 }
 
 // ParseNewSlug is ParseSlug for a slug that is yet to be given: it also refuses
-// what looks like a reserved name, such as l0gin and rnail, and the form that the
-// slugs of purged tenants have. Slugs that were given before live on. It fails
-// with CodeInvalid.
+// what looks like a reserved name, such as l0gin and rnail, the form of an ID, with
+// or without its hyphens, and the one that the slugs of purged tenants have. Slugs
+// that were given before live on. It fails with CodeInvalid.
 func ParseNewSlug(slug string) (string, error) {
 	if _, err := ParseSlug(slug); err != nil {
 		return "", err
+	}
+	if hasIDForm(slug) {
+		return "", errorf(CodeInvalid, "", "slug %q has the form of a tenant's id, and would be taken for one", slug)
 	}
 	if strings.HasPrefix(slug, purgedPrefix) {
 		return "", errorf(CodeInvalid, "", "slug %q: %s begins the slugs of tenants that are gone", slug, purgedPrefix)
@@ -65,6 +69,12 @@ func ParseNewSlug(slug string) (string, error) {
 		}
 	}
 	return slug, nil
+}
+
+// hasIDForm tells whether a text could be meant as an ID, wherever its hyphens are.
+func hasIDForm(text string) bool {
+	digits, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	return err == nil && len(digits) == len(ID{})
 }
 
 // purgedPrefix begins the slug that a tenant has once it is purged.

@@ -9,7 +9,9 @@ import (
 
 func TestParseNewSlug(t *testing.T) {
 	t.Parallel()
-	for _, slug := range []string{"acme", "mall", "ali", "all", "tenant-1", "tenant-10", "e1", "purged", "apl"} {
+	for _, slug := range []string{
+		"acme", "mall", "ali", "all", "tenant-1", "tenant-10", "e1", "purged", "apl", "cafe", "abcdefabcdefabcdefabcdefabcdefa", "abcdefabcdefabcdefabcdefabcdefag",
+	} {
 		if got, err := tenant.ParseNewSlug(slug); err != nil || got != slug {
 			t.Errorf("ParseNewSlug(%q) = %q, %v", slug, got, err)
 		}
@@ -17,6 +19,8 @@ func TestParseNewSlug(t *testing.T) {
 	for _, slug := range []string{
 		"", "Acme", "admin", "l0gin", "log1n", "adm1n", "rnail", "rna1l", "vvvvw", "vvww", "supp0rt", "bil1ing", "bi1ling",
 		"purged-x", tenant.PurgedSlug(tenant.NewID()),
+		"0190b2c4-7d3e-7f00-8a11-3b5c9d7e1f20", tenant.NewID().String(), strings.ReplaceAll(tenant.NewID().String(), "-", ""),
+		"abcdefab-cdef-abcd-efab-cdefabcdefab", "abcdefabcdefabcdefabcdefabcdefab", "a-b-c-d-efabcdefabcdefabcdefabcdefab",
 	} {
 		if got, err := tenant.ParseNewSlug(slug); tenant.CodeOf(err) != tenant.CodeInvalid || got != "" {
 			t.Errorf("ParseNewSlug(%q) = %q, %v; want %s", slug, got, err, tenant.CodeInvalid)
@@ -49,7 +53,9 @@ func TestPurgedSlug(t *testing.T) {
 // stay what they are below a base domain, and neither look like a reserved name nor
 // like one another unless they share a skeleton.
 func FuzzSlug(f *testing.F) {
-	for _, seed := range []string{"acme", "a-b", "xn--a", "l0gin", "rnail", "0x1", "1", "purged-1", "a;b", "a\x00", strings.Repeat("vv", 20), "\u212aite"} {
+	for _, seed := range []string{"acme", "a-b", "xn--a", "l0gin", "rnail", "0x1", "1", "purged-1", "a;b", "a\x00", strings.Repeat("vv", 20), "\u212aite",
+		"0190b2c4-7d3e-7f00-8a11-3b5c9d7e1f20", "abcdefabcdefabcdefabcdefabcdefab",
+	} {
 		f.Add(seed, uint64(0))
 	}
 	f.Fuzz(func(t *testing.T, s string, bits uint64) {
@@ -63,6 +69,8 @@ func FuzzSlug(f *testing.F) {
 			t.Fatalf("%q is refused: %q, %v, %v", s, slug, err, newErr)
 		case err != nil:
 			return
+		case newErr == nil && idForm.MatchString(strings.ReplaceAll(s, "-", "")):
+			t.Fatalf("%q is free, and has the form of an id", s)
 		}
 		if other := respelt(s, bits); other != s {
 			if _, err := tenant.ParseSlug(other); err == nil {

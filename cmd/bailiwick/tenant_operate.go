@@ -80,7 +80,8 @@ func completeLedger(ctx context.Context, c *catalog.Catalog) error {
 	return c.InstallLedger(ctx)
 }
 
-// refOf reads what the user calls a tenant: its id, or its slug.
+// refOf reads what the user calls a tenant: its id, or its slug. No new slug has the
+// form of an id; a tenant that has such a slug from before is named by its own id.
 func refOf(given string, revision int64) catalog.Ref {
 	if id, err := tenant.ParseID(given); err == nil {
 		return catalog.Ref{ID: id, Revision: revision}

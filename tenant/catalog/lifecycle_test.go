@@ -199,6 +199,7 @@ func TestRefused(t *testing.T) {
 	}{
 		"taken":    {func() (catalog.Record, error) { return c.Rename(ctx, acme, "globex") }, tenant.CodeConflict, "is taken"},
 		"twin":     {func() (catalog.Record, error) { return c.Rename(ctx, acme, "g1obex") }, tenant.CodeConflict, "looks like"},
+		"an id":    {func() (catalog.Record, error) { return c.Rename(ctx, acme, tenant.NewID().String()) }, tenant.CodeInvalid, "has the form of a tenant's id"},
 		"reserved": {func() (catalog.Record, error) { return c.Rename(ctx, acme, "l0gin") }, tenant.CodeInvalid, `looks like the reserved name "login"`},
 		"slug":     {func() (catalog.Record, error) { return c.Rename(ctx, acme, "a;b") }, tenant.CodeInvalid, "only a-z"},
 		"name":     {func() (catalog.Record, error) { return c.SetName(ctx, acme, " ") }, tenant.CodeInvalid, "can't be empty"},

@@ -41,7 +41,8 @@ func (a *api) operations() map[string]operation {
 	}
 }
 
-// ref is the tenant that a text names.
+// ref is the tenant that a text names. No new slug has the form of an id; a tenant
+// that has such a slug from before is named by its own id.
 func ref(text string) catalog.Ref {
 	if id, err := tenant.ParseID(text); err == nil {
 		return catalog.Ref{ID: id}
