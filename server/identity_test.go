@@ -206,7 +206,7 @@ func TestAPIKeysEnd(t *testing.T) {
 // the tenant is back.
 func TestAttack32CredentialsFromBeforeAreDead(t *testing.T) {
 	t.Parallel()
-	s := servicetest.New(t, config())
+	s := servicetest.New(t, config(), "CLOCK_SKEW=0s")
 	old, id := s.Token(t, 0), mia(t, s, "owner")
 	made := asks(t, s, "acme", old, "POST", "/v1/api-keys", `{"user_id":"`+id+`","name":"ci","permissions":[]}`)
 	want(t, "make a key", made, 201)
@@ -228,11 +228,43 @@ func TestAttack32CredentialsFromBeforeAreDead(t *testing.T) {
 	if _, err := s.Catalog.Restore(t.Context(), catalog.Ref{Slug: "acme"}); err != nil {
 		t.Fatal(err)
 	}
-	claims["iat"] = time.Now().Add(time.Second).Unix() // Of a clock that is a little ahead.
+	claims["iat"] = time.Now().Add(time.Second).Unix() // Good from then on.
 	fresh := s.Issuer.Sign(t, jose.ES256, claims)
 	eventually(t, "restored", func() bool { return asks(t, s, "acme", fresh, "GET", "/v1/me", "").Status == 200 })
 	for what, credential := range map[string]string{"the old token": old, "the token without iat": undated, "the old key": key} {
 		want(t, what, asks(t, s, "acme", credential, "GET", "/v1/me", ""), 401)
+	}
+}
+
+// Attack 32: the clock of an issuer may be ahead by CLOCK_SKEW, and what it dated
+// then is from before all the same. Keys are dated by the database.
+func TestAttack32TokensOfAClockThatIsAhead(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config(), "CLOCK_SKEW=2m")
+	dated := func(ahead time.Duration) string {
+		claims := servicetest.Claims(s.Tenants[0].ID.String())
+		claims["iat"] = time.Now().Add(ahead).Unix()
+		return s.Issuer.Sign(t, jose.ES256, claims)
+	}
+	me := func(credential string) int { return asks(t, s, "acme", credential, "GET", "/v1/me", "").Status }
+	ahead := dated(100 * time.Second)
+	made := asks(t, s, "acme", ahead, "POST", "/v1/api-keys", `{"user_id":"`+mia(t, s, "owner")+`","name":"ci","permissions":[]}`)
+	want(t, "make a key", made, 201)
+	key, acme := propertyOf(t, made.Body, "key"), catalog.Ref{Slug: "acme"}
+	if _, err := s.Catalog.Offboard(t.Context(), acme, catalog.OffboardParams{Grace: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Catalog.Restore(t.Context(), acme); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "restored", func() bool { return me(ahead) == 401 && me(key) == 401 })
+	execOwner(t, s.DB, "UPDATE bailiwick.tenants SET not_before = now() - interval '1 minute'")
+	execOwner(t, s.DB, "SELECT pg_notify('"+catalog.Channel+"', tenant_id::text) FROM bailiwick.tenants")
+	eventually(t, "restored a minute ago", func() bool { return me(key) == 200 })
+	for want, credential := range map[int]string{200: dated(90 * time.Second), 401: dated(30 * time.Second)} {
+		if got := me(credential); got != want {
+			t.Errorf("a token is answered %d, want %d", got, want)
+		}
 	}
 }
 

@@ -31,13 +31,17 @@ one of them is not, 2 when the command line is wrong.`
 func newTenantSuspendCommand() *cobra.Command {
 	var reason string
 	ch := change{
-		action: catalog.ActionSuspend, from: []string{catalog.StateActive}, done: inState(catalog.StateSuspended),
+		action: catalog.ActionSuspend, from: []string{catalog.StateActive},
+		done: func(r catalog.Record, _ tenantRow) bool {
+			return r.State == catalog.StateSuspended && (reason == "" || reason == r.Reason)
+		},
 		manyRisk: "Suspend",
 		command: &cobra.Command{
 			Use:   "suspend [SLUG]",
 			Short: "Take tenants out of service, until they are resumed",
 			Long: `suspend takes a tenant out of service: no server serves it any more. Its data stay,
-and so do its keys and domains, for when it is resumed.` + manyHelp + stepStatus,
+and so do its keys and domains, for when it is resumed. With another reason it
+changes that of a tenant that is suspended already.` + manyHelp + stepStatus,
 			Example: `  bailiwick tenant suspend acme --reason "unpaid since May"
   bailiwick tenant suspend --all --plan free --yes`,
 		},
@@ -72,7 +76,11 @@ func newTenantOffboardCommand() *cobra.Command {
 	grace := days{text: defaultGrace}
 	ch := change{
 		action: catalog.ActionOffboard, from: []string{catalog.StateActive, catalog.StateSuspended},
-		done: inState(catalog.StateOffboarding, catalog.StatePurged), manyRisk: "Offboard",
+		done: func(r catalog.Record, _ tenantRow) bool {
+			return r.State == catalog.StatePurged || r.State == catalog.StateOffboarding &&
+				(reason == "" || reason == r.Reason) && r.PurgeAfter.Equal(r.OffboardedAt.Add(grace.duration()))
+		},
+		manyRisk: "Offboard",
 		risk: func(_ context.Context, _ *catalog.Catalog, r catalog.Record) (string, error) {
 			return fmt.Sprintf("%s is not served from now on, its keys and tokens end for good, and its data may be purged in %s.", r.Slug, grace.text), nil
 		},
@@ -82,7 +90,8 @@ func newTenantOffboardCommand() *cobra.Command {
 			Long: `offboard takes a tenant out of service for good: it is not served any more, and its
 keys, tokens and domains are dead at once. Its data stay. Until the grace is over
 "bailiwick tenant restore" brings it back; after it "bailiwick tenant purge" may
-remove the data.
+remove the data. With another grace it moves that end, which counts from the first
+time.
 
 It asks for the slug on a terminal, and elsewhere wants --yes.` + manyHelp + stepStatus,
 			Example: `  bailiwick tenant offboard acme --grace 30d --reason "contract ended"
@@ -104,9 +113,11 @@ func newTenantRestoreCommand() *cobra.Command {
 		command: &cobra.Command{
 			Use:   "restore [SLUG]",
 			Short: "Bring offboarded tenants back, with all their data",
-			Long: `restore brings a tenant that was offboarded back into service, as long as it is not
-purged. Keys and tokens from before stay dead: its people sign in anew. A tenant
-that has missed a rollout meanwhile is brought there by "bailiwick schema apply".` + manyHelp + stepStatus,
+			Long: `restore brings a tenant that was offboarded back to where it was, in service or
+suspended, as long as it is not purged. Keys and tokens from before stay dead: its
+people sign in anew, and where an issuer dates tokens, CLOCK_SKEW later at the
+earliest. A tenant that has missed a rollout meanwhile is brought there by
+"bailiwick schema apply".` + manyHelp + stepStatus,
 			Example: `  bailiwick tenant restore acme
   bailiwick tenant restore --file mistaken.csv`,
 		},

@@ -183,6 +183,28 @@ func TestSuspendedBySomebody(t *testing.T) {
 	b.wantTenant(t, "suspended", "team", "abuse")
 }
 
+// TestSuspendedBySomebodyToo is of a tenant that is suspended for money already:
+// that it has paid then does not bring it back, nor does money take the reason away.
+func TestSuspendedBySomebodyToo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ago := func(d time.Duration) string { return unix(time.Now().Add(-d)) }
+	const day = 24 * time.Hour
+	b.told(t, map[string]string{"EVENT": "evt_1", "STATUS": "trialing", "CREATED": ago(90 * day), "TRIAL_END": ago(60 * day)})
+	b.wantTenant(t, "suspended", "team", "billing: the trial has ended")
+	if _, err := b.Catalog.Suspend(t.Context(), b.acme, "abuse"); err != nil {
+		t.Fatal(err)
+	}
+	for i, status := range []string{"past_due", "active"} {
+		b.told(t, map[string]string{"EVENT": "evt_then_" + status, "STATUS": status, "CREATED": ago(time.Duration(50-i) * day)})
+		b.wantTenant(t, "suspended", "team", "abuse")
+	}
+	if _, err := b.Catalog.Resume(t.Context(), b.acme); err != nil {
+		t.Fatal(err)
+	}
+	b.wantTenant(t, "active", "team", "")
+}
+
 // TestOrder sends events late, twice, and at the same time.
 func TestOrder(t *testing.T) {
 	t.Parallel()

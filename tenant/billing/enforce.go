@@ -90,11 +90,21 @@ func (b *Billing) align(ctx context.Context, d difference) (steps int, err error
 	}
 	switch {
 	case d.due != "" && d.state == catalog.StateActive:
-		take(func() (catalog.Record, error) { return b.catalog.Suspend(ctx, catalog.Ref{ID: id}, reason+d.due) })
+		take(func() (catalog.Record, error) { return b.suspend(ctx, id, reason+d.due) })
 	case d.due == "" && d.state == catalog.StateSuspended:
 		take(func() (catalog.Record, error) { return b.resume(ctx, id) })
 	}
 	return steps, err
+}
+
+// suspend suspends a tenant that is still in service. Whoever has suspended it
+// meanwhile has a reason that stays.
+func (b *Billing) suspend(ctx context.Context, id tenant.ID, why string) (catalog.Record, error) {
+	r, err := b.catalog.Find(ctx, catalog.Ref{ID: id})
+	if err != nil || r.State != catalog.StateActive {
+		return r, errors.Join(err)
+	}
+	return b.catalog.Suspend(ctx, catalog.Ref{ID: id, Revision: r.Revision}, why)
 }
 
 // resume resumes a tenant if it is still money that it is suspended for.

@@ -88,6 +88,8 @@ CREATE TABLE IF NOT EXISTS bailiwick.tenants (
     request_key   text, -- the idempotency key that it was made with
     request_hash  text, -- of what was asked for under that key
     reason        text, -- why it is suspended or offboarded
+    left_state    text, -- where an offboarded tenant is restored to, if that is not into service
+    left_reason   text, -- why it was suspended
     not_before    timestamptz, -- credentials from before are dead
     offboarded_at timestamptz,
     purge_after   timestamptz,
@@ -98,6 +100,14 @@ CREATE TABLE IF NOT EXISTS bailiwick.tenants (
     CONSTRAINT tenants_request_key_key UNIQUE (request_key),
     CONSTRAINT tenants_skeleton_key UNIQUE (skeleton)
 );
+-- ALTER TABLE would wait for whoever creates a tenant, also when there is nothing to add.
+DO $left$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'bailiwick.tenants'::pg_catalog.regclass AND attname = 'left_reason') THEN
+        ALTER TABLE bailiwick.tenants ADD COLUMN left_state text, ADD COLUMN left_reason text;
+    END IF;
+END
+$left$;
 
 -- What was done to tenants, by whom. Rows are added and never changed.
 CREATE TABLE IF NOT EXISTS bailiwick.audit (

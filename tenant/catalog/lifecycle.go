@@ -57,7 +57,8 @@ type OffboardParams struct {
 // The methods below take one step each, in one transaction with the row of the
 // audit and what hooks are to be told. A step that is not possible in the
 // tenant's state is CodeConflict; one whose outcome is there already changes
-// nothing and returns the tenant as it is, so that each can be repeated.
+// nothing and returns the tenant as it is, so that each can be repeated. To suspend
+// or offboard for another reason, or with another grace, is a change.
 
 // Rename gives a tenant another slug, which is its host name. The schema stays
 // where it is, and the old slug is free at once. A slug that is taken, or looks
@@ -74,6 +75,9 @@ func (c *Catalog) SetName(ctx context.Context, ref Ref, name string) (Record, er
 	if strings.TrimSpace(name) == "" {
 		return Record{}, failf(tenant.CodeInvalid, "the name of a tenant can't be empty")
 	}
+	if err := checkText("name", name); err != nil {
+		return Record{}, err
+	}
 	return c.take(ctx, step{action: ActionSetName, ref: ref, change: func(r *Record, _ time.Time) { r.Name = name }})
 }
 
@@ -83,12 +87,23 @@ func (c *Catalog) SetPlan(ctx context.Context, ref Ref, plan string) (Record, er
 	if plan == "" {
 		return Record{}, failf(tenant.CodeInvalid, "the plan of a tenant can't be empty")
 	}
+	if err := checkText("plan", plan); err != nil {
+		return Record{}, err
+	}
 	return c.take(ctx, step{action: ActionSetPlan, ref: ref, change: func(r *Record, _ time.Time) { r.Plan = plan }})
 }
 
-// Suspend takes a tenant out of service until Resume. Its tokens and keys live.
+// Suspend takes a tenant out of service until Resume. Its tokens and keys live. Of
+// a tenant that is suspended it changes the reason, when it has another one.
 func (c *Catalog) Suspend(ctx context.Context, ref Ref, reason string) (Record, error) {
-	return c.take(ctx, step{action: ActionSuspend, ref: ref, change: func(r *Record, _ time.Time) { r.Reason = reason }})
+	if err := checkText("reason", reason); err != nil {
+		return Record{}, err
+	}
+	return c.take(ctx, step{
+		action: ActionSuspend, ref: ref,
+		change: func(r *Record, _ time.Time) { r.Reason = reason },
+		again:  func(r *Record, _ time.Time) { r.Reason = cmp.Or(reason, r.Reason) },
+	})
 }
 
 // Resume puts a suspended tenant back into service, or one in provisioning that
@@ -102,25 +117,49 @@ func (c *Catalog) Resume(ctx context.Context, ref Ref) (Record, error) {
 
 // Offboard takes a tenant out of service for good: it is not routed any more, and
 // tokens and keys from before are dead, also when it is restored. Its data stay
-// until they are purged.
+// until they are purged. Of a tenant that is offboarded it changes the reason and
+// the grace, which counts from the first time.
 func (c *Catalog) Offboard(ctx context.Context, ref Ref, p OffboardParams) (Record, error) {
 	if p.Grace < 0 {
 		return Record{}, failf(tenant.CodeInvalid, "a grace of %s: it can't be negative", p.Grace)
 	}
-	return c.take(ctx, step{action: ActionOffboard, ref: ref, change: func(r *Record, at time.Time) {
-		r.Reason = p.Reason
-		r.NotBefore, r.OffboardedAt, r.PurgeAfter = at, at, at.Add(p.Grace).Truncate(time.Microsecond)
-	}})
+	if err := checkText("reason", p.Reason); err != nil {
+		return Record{}, err
+	}
+	return c.take(ctx, step{
+		action: ActionOffboard, ref: ref,
+		change: func(r *Record, at time.Time) {
+			if r.State == StateSuspended {
+				r.LeftState, r.LeftReason = r.State, r.Reason
+			}
+			r.Reason, r.NotBefore = p.Reason, at
+			r.grace(at, p.Grace)
+		},
+		again: func(r *Record, at time.Time) {
+			r.Reason, r.NotBefore = cmp.Or(p.Reason, r.Reason), cmp.Or(r.NotBefore, at)
+			r.grace(cmp.Or(r.OffboardedAt, at), p.Grace) // Unset where another hand has set the state.
+		},
+	})
 }
 
-// Restore brings an offboarded tenant back into service, until it is purged. Its
-// people have to sign in anew. A tenant that has missed rollouts needs
-// `bailiwick schema apply`; until then its requests are answered with 503 where
-// its schema does not fit.
+// grace sets from when and for how long a tenant is offboarded.
+func (r *Record) grace(from time.Time, grace time.Duration) {
+	r.OffboardedAt, r.PurgeAfter = from, from.Add(grace).Truncate(time.Microsecond)
+}
+
+// Restore brings back an offboarded tenant that is not purged, into service or, if
+// it was suspended, into that, with the reason that it had. What was given out while
+// it was away is dead as well, so its people have to sign in anew, by the issuer's
+// clock. A tenant that has missed rollouts needs `bailiwick schema apply`; until then
+// its requests are answered with 503 where its schema does not fit.
 func (c *Catalog) Restore(ctx context.Context, ref Ref) (Record, error) {
 	return c.take(ctx, step{
 		action: ActionRestore, ref: ref, work: complete,
-		change: func(r *Record, _ time.Time) { r.Reason, r.OffboardedAt, r.PurgeAfter = "", time.Time{}, time.Time{} },
+		change: func(r *Record, at time.Time) {
+			r.State, r.Reason = cmp.Or(r.LeftState, StateActive), r.LeftReason
+			r.NotBefore, r.OffboardedAt, r.PurgeAfter = at, time.Time{}, time.Time{}
+			r.LeftState, r.LeftReason = "", ""
+		},
 	})
 }
 
@@ -131,8 +170,15 @@ type step struct {
 	// work may refuse the step, and does what there is to do in the database
 	// beside the registry, within the transaction. Nil is nothing.
 	work func(ctx context.Context, tx pgx.Tx, r Record, at time.Time) error
-	// change is what becomes of the tenant, but for its state.
+	// check may refuse the step by what the registry has of the tenant. Nil refuses
+	// nothing.
+	check func(r Record, at time.Time) error
+	// change is what becomes of the tenant. Where the step leads to one state, that
+	// is set afterwards.
 	change func(r *Record, at time.Time)
+	// again is what the step changes of a tenant on which it was taken before. Nil
+	// changes nothing.
+	again func(r *Record, at time.Time)
 }
 
 // take takes a step: hooks are asked, the registry is changed, hooks are told.
@@ -148,7 +194,7 @@ func (c *Catalog) taken(ctx context.Context, s step) (r Record, err error) {
 	if err := c.register(ctx); err != nil {
 		return r, err
 	}
-	if s.ref.Revision, err = c.ask(ctx, s); err != nil {
+	if s.ref, err = c.ask(ctx, s); err != nil {
 		return r, err
 	}
 	deadline := time.Now().Add(c.config.LockTimeout)
@@ -195,39 +241,61 @@ func (c *Catalog) commit(ctx context.Context, s step) (after Record, changed boo
 // outcome is what the step makes of a tenant: the same record when it has been
 // taken before.
 func (s step) outcome(before Record, at time.Time) (Record, error) {
-	to := transitions[s.action].to
-	if to != "" && before.State == to {
-		return before, nil
+	after := before
+	if s.taken(before) {
+		if s.again != nil {
+			s.again(&after, at)
+		}
+		return after, nil
 	}
 	if err := legal(s.action, before); err != nil {
 		return Record{}, err
 	}
-	after := before
-	after.State = cmp.Or(to, before.State)
+	if s.check != nil {
+		if err := s.check(before, at); err != nil {
+			return Record{}, err
+		}
+	}
 	s.change(&after, at)
+	after.State = cmp.Or(transitions[s.action].to, after.State)
 	return after, nil
 }
 
-// ask asks the hooks, and returns the revision of the tenant that they were
-// asked about. A tenant that changes meanwhile is a conflict.
-func (c *Catalog) ask(ctx context.Context, s step) (revision int64, err error) {
+// taken tells whether a tenant is where the step leads. One that was restored is
+// suspended if it was so before.
+func (s step) taken(r Record) bool {
+	if s.action == ActionRestore {
+		return r.State == StateActive || r.State == StateSuspended && !r.NotBefore.IsZero()
+	}
+	return r.State == transitions[s.action].to
+}
+
+// ask asks the hooks, and returns the one tenant and the revision of it that they
+// were asked about: a slug may be another tenant's by the time of the step. A tenant
+// that changes meanwhile is a conflict.
+func (c *Catalog) ask(ctx context.Context, s step) (Ref, error) {
 	if !c.asks() {
-		return s.ref.Revision, nil
+		return s.ref, nil
 	}
 	was, err := c.Find(ctx, s.ref)
 	if err != nil {
-		return 0, err
+		return s.ref, err
 	}
-	at := time.Now().UTC()
+	at, err := clock(ctx, c.pool)
+	if err != nil {
+		return s.ref, err
+	}
+	pinned := Ref{ID: was.ID, Revision: was.Revision}
 	after, err := s.outcome(was, at)
 	if err != nil || after == was {
-		return was.Revision, err
+		return pinned, err
 	}
-	return was.Revision, c.before(ctx, Event{Action: s.action, Tenant: after, Was: was, At: at})
+	return pinned, c.before(ctx, Event{Action: s.action, Tenant: after, Was: was, At: at})
 }
 
 // lockRecord keeps others from changing a tenant until the transaction ends, and
-// returns it with the time of the transaction.
+// returns it with the time from which it is locked: what was given out while the
+// transaction waited is from before the step.
 func lockRecord(ctx context.Context, tx pgx.Tx, ref Ref) (r Record, at time.Time, err error) {
 	condition, args, err := ref.condition()
 	if err != nil {
@@ -235,7 +303,7 @@ func lockRecord(ctx context.Context, tx pgx.Tx, ref Ref) (r Record, at time.Time
 	}
 	// Locked first and read then: who has waited sees what was waited for.
 	var id string
-	err = tx.QueryRow(ctx, "SELECT t.id::text, pg_catalog.now() FROM public.tenants AS t WHERE "+condition+" FOR UPDATE", args...).Scan(&id, &at)
+	err = tx.QueryRow(ctx, "SELECT t.id::text FROM public.tenants AS t WHERE "+condition+" FOR UPDATE", args...).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, at, failf(tenant.CodeNotFound, "there is no %s", ref)
 	}
@@ -245,7 +313,20 @@ func lockRecord(ctx context.Context, tx pgx.Tx, ref Ref) (r Record, at time.Time
 	if r, err = readRecord(ctx, tx, "t.id = $1::uuid", id); err != nil {
 		return r, at, err
 	}
-	return r, at.UTC(), ref.unchanged(r)
+	if at, err = clock(ctx, tx); err != nil {
+		return r, at, err
+	}
+	return r, at, ref.unchanged(r)
+}
+
+// clock is the database's, which all times of the registry are by.
+func clock(ctx context.Context, q querier) (time.Time, error) {
+	rows, err := q.Query(ctx, "SELECT pg_catalog.clock_timestamp()")
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[time.Time])
+	return at.UTC(), err
 }
 
 // unchanged compares the revision.

@@ -33,21 +33,22 @@ type PurgeParams struct {
 func (c *Catalog) Purge(ctx context.Context, ref Ref, p PurgeParams) (Record, error) {
 	return c.take(ctx, step{
 		action: ActionPurge, ref: ref,
-		work: func(ctx context.Context, tx pgx.Tx, r Record, at time.Time) error {
+		check: func(r Record, at time.Time) error {
 			if !p.Early && at.Before(r.PurgeAfter) {
 				return failf(tenant.CodeConflict, "the grace of tenant %s ends at %s; it is purged earlier only where that is asked for", r.Slug, r.PurgeAfter.Format(time.RFC3339))
 			}
-			return removeTenant(ctx, tx, r)
+			return nil
 		},
+		work: removeTenant,
 		change: func(r *Record, at time.Time) {
-			r.FormerSlug, r.PurgedAt = r.Slug, at
+			r.FormerSlug, r.PurgedAt, r.LeftState, r.LeftReason = r.Slug, at, "", ""
 			r.Slug, r.Name = tenant.PurgedSlug(r.ID), tenant.PurgedSlug(r.ID)
 		},
 	})
 }
 
 // removeTenant drops what a tenant has.
-func removeTenant(ctx context.Context, tx pgx.Tx, r Record) error {
+func removeTenant(ctx context.Context, tx pgx.Tx, r Record, _ time.Time) error {
 	// Not waited for: who waits has a snapshot, which CREATE INDEX CONCURRENTLY
 	// of the rollout that holds the lock may wait for.
 	var free bool

@@ -30,8 +30,12 @@ type Record struct {
 	Revision int64 `json:"revision,omitempty"`
 	// Reason is why the tenant is suspended or offboarded.
 	Reason string `json:"reason,omitempty"`
-	// NotBefore is set once the tenant was offboarded: tokens and keys from
-	// before are dead.
+	// LeftState and LeftReason are where an offboarded tenant is restored to, if
+	// that is not into service: it was suspended, for that reason.
+	LeftState  string `json:"left_state,omitempty"`
+	LeftReason string `json:"left_reason,omitempty"`
+	// NotBefore is set once the tenant was offboarded, and again when it is restored:
+	// tokens and keys from before are dead.
 	NotBefore    time.Time `json:"not_before,omitzero"`
 	OffboardedAt time.Time `json:"offboarded_at,omitzero"`
 	// PurgeAfter is when the grace of an offboarded tenant ends.
@@ -51,8 +55,8 @@ func (r Record) Tenant() tenant.Tenant {
 const selectRecords = `
 	SELECT t.id::text, t.slug, t.name, t.state::text, t.schema_fingerprint, t.node,
 	       coalesce(j ->> 'ring', ''), coalesce(j ->> 'plan', ''), (j ->> 'created_at')::timestamptz,
-	       coalesce(b.revision, 1), coalesce(b.reason, ''), b.not_before, b.offboarded_at, b.purge_after, b.purged_at,
-	       coalesce(b.former_slug, '')
+	       coalesce(b.revision, 1), coalesce(b.reason, ''), coalesce(b.left_state, ''), coalesce(b.left_reason, ''),
+	       b.not_before, b.offboarded_at, b.purge_after, b.purged_at, coalesce(b.former_slug, '')
 	FROM public.tenants AS t LEFT JOIN bailiwick.tenants AS b ON b.tenant_id = t.id, LATERAL to_jsonb(t) AS j`
 
 // List returns all tenants, in the order of their slugs.
@@ -123,7 +127,7 @@ func scanRecord(row pgx.CollectableRow) (Record, error) {
 		times [5]*time.Time
 	)
 	err := row.Scan(&id, &r.Slug, &r.Name, &r.State, &r.Version, &r.Node, &r.Ring, &r.Plan, &times[0],
-		&r.Revision, &r.Reason, &times[1], &times[2], &times[3], &times[4], &r.FormerSlug)
+		&r.Revision, &r.Reason, &r.LeftState, &r.LeftReason, &times[1], &times[2], &times[3], &times[4], &r.FormerSlug)
 	if err != nil {
 		return Record{}, err
 	}

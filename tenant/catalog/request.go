@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,12 +29,23 @@ func (p CreateParams) check() error {
 	if len(p.Key) > maxKey {
 		return failf(tenant.CodeInvalid, "an idempotency key of %d bytes; at most %d are allowed", len(p.Key), maxKey)
 	}
+	if err := errors.Join(checkText("name", p.Name), checkText("plan", p.Plan), checkText("idempotency key", p.Key)); err != nil {
+		return &tenant.Error{Code: tenant.CodeInvalid, Err: err}
+	}
 	if p.OwnerEmail == "" {
 		return nil
 	}
 	address, err := mail.ParseAddress(p.OwnerEmail)
 	if err != nil || address.Address != p.OwnerEmail || len(p.OwnerEmail) > maxEmail {
 		return failf(tenant.CodeInvalid, "%q is no e-mail address", p.OwnerEmail)
+	}
+	return nil
+}
+
+// checkText refuses what would break the lines of a log, a list or a mail.
+func checkText(what, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return failf(tenant.CodeInvalid, "the %s %q has control characters, such as a line's end, or is not UTF-8", what, text)
 	}
 	return nil
 }

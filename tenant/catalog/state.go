@@ -37,7 +37,7 @@ const (
 // transition is a step: from which states it may be taken, and where it leads.
 type transition struct {
 	from []string
-	to   string // empty: the state stays
+	to   string // empty: what the step itself makes of it, or the state stays
 }
 
 // transitions are all steps but the first one, which is Create. Nothing else
@@ -49,7 +49,7 @@ var transitions = map[string]transition{
 	ActionSuspend:  {from: []string{StateActive}, to: StateSuspended},
 	ActionResume:   {from: []string{StateSuspended, StateProvisioning}, to: StateActive},
 	ActionOffboard: {from: []string{StateProvisioning, StateActive, StateSuspended}, to: StateOffboarding},
-	ActionRestore:  {from: []string{StateOffboarding}, to: StateActive},
+	ActionRestore:  {from: []string{StateOffboarding}}, // to active, or to suspended if it came from there
 	ActionPurge:    {from: []string{StateOffboarding}, to: StatePurged},
 }
 

@@ -24,7 +24,9 @@ const keyUseEvery = time.Minute
 type credentials struct {
 	tokens *identity.Tokens
 	// scoped tells that tokens bring scopes.
-	scoped  bool
+	scoped bool
+	// skew is how far the clock that dates tokens may be ahead of the database's.
+	skew    time.Duration
 	members identity.Members // nil: every valid token is a member's
 	keys    *keyring.Keyring
 	db      *tenant.DB
@@ -78,7 +80,7 @@ func (c *credentials) admit(ctx context.Context, route tenant.Route, who caller)
 	switch {
 	case who.key != nil:
 		member, err = c.keyed(ctx, route, *who.key)
-	case dead(route, who.IssuedAt):
+	case dead(route, who.IssuedAt.Add(-c.skew)): // Keys are dated by the database itself.
 		err = refused("the token is from before the tenant's credentials began")
 	case c.members != nil:
 		member, err = c.member(ctx, route, who)

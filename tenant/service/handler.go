@@ -21,7 +21,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 	id := &authenticator{
 		routing: newRouting(s.settings, r),
 		credentials: &credentials{
-			tokens: s.tokens, scoped: s.scopedTokens(), members: s.cfg.Members,
+			tokens: s.tokens, scoped: s.scopedTokens(), skew: s.tokenSkew(), members: s.cfg.Members,
 			keys: s.backend.Keys, db: s.backend.DB, logger: s.cfg.Logger,
 		},
 		opens: limit.New("open-operations", s.settings.OpenLimit),

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
@@ -87,6 +88,15 @@ func (s *Service) newTokens(issuers identity.Issuers) (*identity.Tokens, error) 
 		c.TenantClaim, c.SubjectClaim, c.ScopeClaim = devauth.TenantClaim, "", ""
 	}
 	return identity.NewTokens(c)
+}
+
+// tokenSkew is how far the clock that dates tokens may be ahead. The embedded mode
+// makes its own on the database's machine.
+func (s *Service) tokenSkew() time.Duration {
+	if s.settings.localKey() {
+		return 0
+	}
+	return s.settings.ClockSkew
 }
 
 // openDatabase opens the connections that the tenants share.
