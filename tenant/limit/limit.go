@@ -100,6 +100,9 @@ func (l *Limiter) Take(key string) error {
 	}
 }
 
+// Spent tells whether Take would refuse, and counts nothing.
+func (l *Limiter) Spent(key string) bool { return l.bucket(key).TokensAt(time.Now()) < 1 }
+
 // take returns how long to wait, or zero.
 func (l *Limiter) take(key string, now time.Time) time.Duration {
 	reserved := l.bucket(key).ReserveN(now, 1)

@@ -40,6 +40,25 @@ func TestQuota(t *testing.T) {
 	})
 }
 
+// To look is not to count.
+func TestSpent(t *testing.T) {
+	t.Parallel()
+	l := limit.New("test", limit.Policy{Quota: 2, Window: time.Hour})
+	for i := range 4 {
+		for range 5 {
+			if got, want := l.Spent("a"), i >= 2; got != want {
+				t.Errorf("after %d: spent: %t", i, got)
+			}
+		}
+		if err := l.Take("a"); (err != nil) != (i >= 2) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if l.Spent("b") {
+		t.Error("another key is spent")
+	}
+}
+
 // What is refused says when to come again, by the headers that the reference
 // document reserves.
 func TestRefusal(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/domains"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -29,16 +30,24 @@ type registry interface {
 }
 
 // withProofs shows the tokens of custom domains that are proven, so that they can
-// be proven anew.
-func (ro *routing) withProofs(r registry, api http.Handler) http.Handler {
-	proofs := domains.Answer(func(req *http.Request, token string) bool {
+// be proven anew. Since anybody may ask, and each time is a query, an address may be
+// wrong only so often, and right so often for each host: what one asks in vain, or
+// of another host, takes nothing from who proves a domain.
+func (ro *routing) withProofs(r registry, asked *limit.Limiter, api http.Handler) http.Handler {
+	shows := func(req *http.Request, token string) bool {
+		ctx := req.Context()
+		address := limit.AddressKey(ctx)
 		name, err := ro.hosts.CustomDomain().Resolve(req)
-		if err != nil || name.Domain == "" {
+		if err != nil || name.Domain == "" || asked.Spent(address) || asked.Spent(address+" "+name.Domain) {
 			return false
 		}
-		shown, err := r.Shows(req.Context(), name.Domain, token)
-		return err == nil && shown
-	}, api)
+		shown, err := r.Shows(ctx, name.Domain, token)
+		if err == nil && shown {
+			address += " " + name.Domain
+		}
+		return asked.Take(address) == nil && err == nil && shown
+	}
+	proofs := limit.Addresses(ro.hosts.Proxies, domains.Answer(shows, api))
 	mux := http.NewServeMux()
 	mux.Handle("GET "+domains.Path+"{token}", proofs)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

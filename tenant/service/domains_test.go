@@ -132,6 +132,45 @@ func TestServiceShowsProvenTokens(t *testing.T) {
 
 var askAddress = regexp.MustCompile(`"api":"tls-ask","address":"([^"]+)"`)
 
+// Who asks for tokens at random soon asks the database nothing any more. That does
+// not keep the service from showing them to others who ask at the same time.
+func TestAskingForProofsIsBounded(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config(), "TENANT_FROM=subdomain,domain", "OPEN_LIMIT=5/1h", "TRUSTED_PROXIES=127.0.0.0/8,::1/128")
+	token, _ := withDomain(t, s)
+	ask := func(from, host, token string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+domains.Path+token, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", from)
+		res, err := s.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode
+	}
+	const host = "security.acme.example"
+	for range 4 {
+		ask("8.8.8.8", "unknown.example", domains.NewToken())
+	}
+	if status := ask("8.8.8.8", host, token); status != http.StatusOK {
+		t.Errorf("before it was wrong too often: %d", status)
+	}
+	ask("8.8.8.8", "unknown.example", domains.NewToken())
+	if status := ask("8.8.8.8", host, token); status == http.StatusOK {
+		t.Error("the registry is asked for one who was wrong too often")
+	}
+	for i := range 7 {
+		if status := ask("8.8.4.4", host, token); (status == http.StatusOK) != (i < 5) {
+			t.Errorf("another address, time %d: %d", i, status)
+		}
+	}
+}
+
 // What a proxy asks is no business of strangers.
 func TestProxyAsksWithin(t *testing.T) {
 	t.Parallel()

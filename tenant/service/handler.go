@@ -58,7 +58,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 		api = tenant.PathPrefix(s.settings.TenantPath).Strip(api)
 	}
 	if s.settings.TenantFrom.domain {
-		api = id.routing.withProofs(r, api)
+		api = id.routing.withProofs(r, limit.New("domain-proofs", s.settings.OpenLimit), api)
 	}
 	s.handler = withHealth(probe, s.cfg.Logger, api)
 	return nil
