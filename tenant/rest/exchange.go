@@ -222,6 +222,11 @@ type response struct {
 	bytes  int64
 	// head: the request's method is HEAD, so no body is sent.
 	head bool
+	// recheck tells whether a long answer may go on, checked is when it was asked
+	// last, and ended why it may not.
+	recheck func() error
+	checked time.Time
+	ended   error
 	// server's timeouts are what extend gives anew; extended is when it last did.
 	server   *http.Server
 	extended time.Time

@@ -14,7 +14,8 @@ const flushEvery = time.Second
 // whole: write is called with the response when its turn comes. An error of
 // write cuts the connection, since the status has been sent; whatever may fail
 // before the first byte is better done before, by the handler itself. When the
-// client has gone, w returns errors and the request's context ends.
+// client has gone, w returns errors and the request's context ends; it also returns
+// errors once the client may not have the answer any more, see [Recheck].
 //
 // The result is an io.WriterTo, which is how oapi-codegen's responses send it.
 // Read is there for other uses, such as tests, and does hold everything.
@@ -32,6 +33,9 @@ func (s *stream) WriteTo(w io.Writer) (int64, error) {
 		return 0, nil
 	}
 	err := s.write(out)
+	if err == nil && out.response != nil {
+		err = out.response.ended // Though write did not mind: half an answer must not look whole.
+	}
 	return out.written, err // write's errors are the handler's own.
 }
 
@@ -58,6 +62,9 @@ type flow struct {
 // Write implements io.Writer.
 func (f *flow) Write(p []byte) (int, error) {
 	if f.response != nil {
+		if err := f.response.goesOn(); err != nil {
+			return 0, err
+		}
 		f.response.extend(false)
 	}
 	n, err := f.to.Write(p)

@@ -2,12 +2,21 @@ package service
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
+
+// watchTimeout is how long the writing of a long answer waits for the registry,
+// whose answer is remembered for the next time when it comes later.
+const watchTimeout = 100 * time.Millisecond
+
+// errNotServed cuts an answer that is under way.
+var errNotServed = errors.New("the tenant was suspended or offboarded while the answer was written")
 
 // authenticator finds out which tenant a request is for and whom it comes from, and
 // holds the one against the other. Names, routes and their agreement are
@@ -47,7 +56,26 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 	if err != nil {
 		return nil, err
 	}
-	return id.credentials.admit(ctx, route, who)
+	if ctx, err = id.credentials.admit(ctx, route, who); err != nil {
+		return nil, err
+	}
+	id.watch(ctx, route)
+	return ctx, nil
+}
+
+// watch has the tenant looked at while a long answer is written, which ends when the
+// tenant is not served any more or its credentials from before are dead. A registry
+// that can't be asked ends nothing: then the answer's own queries fail.
+func (id *authenticator) watch(ctx context.Context, route tenant.Route) {
+	rest.Recheck(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+		defer cancel()
+		now, err := id.routing.router.Route(ctx, tenant.Name{ID: route.ID})
+		if tenant.CodeOf(err) == tenant.CodeNotFound || err == nil && !now.NotBefore.Equal(route.NotBefore) {
+			return errNotServed
+		}
+		return nil
+	})
 }
 
 // open finds the tenant of an operation that is open to all. Where there is none
@@ -65,6 +93,7 @@ func (id *authenticator) open(ctx context.Context, names []tenant.Name) (context
 	case none != nil:
 		return rest.WithRefusal(ctx, notFound(none)), nil
 	}
+	id.watch(ctx, route)
 	return inTenant(ctx, route), nil
 }
 
