@@ -33,7 +33,7 @@ func run() int {
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.status
 	}
-	fmt.Fprintln(os.Stderr, "bailiwick: "+err.Error())
+	fmt.Fprintln(os.Stderr, "bailiwick: "+printableLines(err.Error()))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return statusUsage
 	}

@@ -141,7 +141,7 @@ func writeRecords(w io.Writer, records []catalog.Record, chosen bool) error {
 	fmt.Fprintln(t, "SLUG\tNAME\tSTATE\tPLAN\tVERSION\tSCHEMA") //nolint:errcheck // tabwriter reports it at Flush
 	for _, r := range records {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", //nolint:errcheck // likewise
-			cmp.Or(r.FormerSlug, r.Slug), r.Name, r.State, cmp.Or(r.Plan, "-"), r.Version, r.Schema)
+			printable(cmp.Or(r.FormerSlug, r.Slug)), printable(r.Name), r.State, printable(cmp.Or(r.Plan, "-")), r.Version, r.Schema)
 	}
 	return wrapPrint(t.Flush())
 }

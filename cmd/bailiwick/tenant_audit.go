@@ -105,7 +105,7 @@ func writeAudit(w io.Writer, entries []catalog.AuditEntry, index tenantIndex) er
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "AT\tTENANT\tACTION\tACTOR\tWHAT") //nolint:errcheck // a builder has no errors
 		for _, e := range entries {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", e.At.UTC().Format(time.DateTime), auditWho(e.TenantID, index), e.Action, e.Actor, auditWhat(e)) //nolint:errcheck // likewise
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", e.At.UTC().Format(time.DateTime), printable(auditWho(e.TenantID, index)), printable(e.Action), printable(e.Actor), printable(auditWhat(e))) //nolint:errcheck // likewise
 		}
 		_ = t.Flush()
 	}

@@ -206,7 +206,7 @@ func writeDomains(w io.Writer, all []catalog.Domain, index tenantIndex) error {
 	fmt.Fprintln(t, "HOST\tTENANT\tVERIFIED\tCHECKED\tERROR") //nolint:errcheck // tabwriter reports it at Flush
 	for _, d := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", d.Host, auditWho(d.Tenant, index), //nolint:errcheck // likewise
-			orDash(momentText(d.VerifiedAt)), orDash(momentText(d.CheckedAt)), orDash(d.Error))
+			orDash(momentText(d.VerifiedAt)), orDash(momentText(d.CheckedAt)), orDash(printable(d.Error)))
 	}
 	return wrapPrint(t.Flush())
 }

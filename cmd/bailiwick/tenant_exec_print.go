@@ -64,7 +64,7 @@ func writeRows(b *strings.Builder, rows []maintenance.Row) {
 	for _, row := range rows {
 		texts := make([]string, len(row.Columns()))
 		for i := range texts {
-			texts[i] = strings.Join(strings.Fields(row.Text(i)), " ") // a row is a line
+			texts[i] = printable(strings.Join(strings.Fields(row.Text(i)), " ")) // a row is a line
 		}
 		fmt.Fprintln(t, "  "+strings.Join(texts, "\t")) //nolint:errcheck // likewise
 	}

@@ -135,7 +135,7 @@ func writeIssuers(w io.Writer, all []catalog.Issuer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ISSUER\tAUDIENCE\tKEYS") //nolint:errcheck // tabwriter reports it at Flush
 	for _, i := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", i.Issuer, i.Audience, orDash(i.JWKSURL)) //nolint:errcheck // likewise
+		fmt.Fprintf(t, "%s\t%s\t%s\n", printable(i.Issuer), printable(i.Audience), orDash(printable(i.JWKSURL))) //nolint:errcheck // likewise
 	}
 	return wrapPrint(t.Flush())
 }

@@ -103,6 +103,6 @@ func sayTo(cmd *cobra.Command) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		cmd.PrintErrf(format+"\n", args...)
+		cmd.PrintErr(printableLines(fmt.Sprintf(format, args...)) + "\n")
 	}
 }
