@@ -133,7 +133,7 @@ func changeMany(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, ch 
 			case ch.done(t.record, t.row):
 				return false, nil
 			}
-			_, err := ch.apply(ctx, c, catalog.Ref{ID: t.record.ID}, t.row)
+			_, err := ch.apply(ctx, c, t.ref(), t.row)
 			return err == nil, err
 		}})
 	}
@@ -186,7 +186,7 @@ func writeRecord(w io.Writer, r catalog.Record) error {
 		{"purge after", momentText(r.PurgeAfter), false}, {"purged", momentText(r.PurgedAt), false},
 	} {
 		if line.always || line.value != "" {
-			fmt.Fprintf(&b, "%-11s  %s\n", line.name, line.value)
+			fmt.Fprintf(&b, "%-11s  %s\n", line.name, printable(line.value))
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -41,9 +41,10 @@ tenant's role, so that the service can work for the tenant.
 made with has to be the same.
 
 --file creates many, several at once. It is CSV whose first line names the columns
-slug, name, plan, email and key, or one JSON object a line. Those without a key get
-one of their slug, so that the same command again makes what is missing: after a
-failure, or after Ctrl-C, which finishes those in hand. Progress is told on stderr.
+slug, name, plan, email and key, or one JSON object a line. Those without a key are
+told by their slug, so that the same command again makes what is missing: after a
+failure, or after Ctrl-C, which finishes those in hand; and also where the tenant
+that it has made was renamed or purged since. Progress is told on stderr.
 
 Exit status: 0 when the tenant is there, 1 when nothing was made, of many when one
 of them is missing, 2 when the command line is wrong.`,
@@ -125,6 +126,9 @@ func createMany(cmd *cobra.Command, o createOptions) error {
 	}
 	var wrong []error
 	for _, r := range rows {
+		if r.ID != "" {
+			wrong = append(wrong, fmt.Errorf("%s: line %d: a new tenant has no id", o.file, r.line))
+		}
 		if _, err := tenant.ParseNewSlug(r.Slug); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: line %d: %w", o.file, r.line, err))
 		}
@@ -149,15 +153,40 @@ func createMany(cmd *cobra.Command, o createOptions) error {
 }
 
 func createRow(ctx context.Context, c *catalog.Catalog, index tenantIndex, row tenantRow, plan string) (made bool, err error) {
+	key := row.Key
+	if key == "" {
+		if key, err = keyOf(ctx, c, row.Slug); err != nil {
+			return false, err
+		}
+	}
 	t, err := c.Create(ctx, catalog.CreateParams{
-		Slug: row.Slug, Name: row.Name, Plan: cmp.Or(row.Plan, plan), OwnerEmail: row.Email,
-		Key: cmp.Or(row.Key, "file:"+row.Slug),
+		Slug: row.Slug, Name: row.Name, Plan: cmp.Or(row.Plan, plan), OwnerEmail: row.Email, Key: key,
 	})
 	if err != nil {
 		return false, mendCreate(ctx, c, row.Slug, err)
 	}
 	_, before := index.ids[t.ID]
 	return !before, nil
+}
+
+// keyOf is the idempotency key of a row that has none. It is of the slug; where the
+// tenant that was made by that one is purged or has another slug by now, it is of
+// the slug and that tenant, and so on. So whoever asks at the same time, or again
+// after a crash, comes to the same key.
+func keyOf(ctx context.Context, c *catalog.Catalog, slug string) (string, error) {
+	key := "file:" + slug
+	for {
+		r, err := c.MadeBy(ctx, key)
+		switch {
+		case tenant.CodeOf(err) == tenant.CodeNotFound:
+			return key, nil
+		case err != nil:
+			return "", err
+		case r.State != catalog.StatePurged && r.Slug == slug:
+			return key, nil
+		}
+		key = "file:" + slug + ":after:" + r.ID.String()
+	}
 }
 
 // installed opens the registry with the project's schema, and installs the shared

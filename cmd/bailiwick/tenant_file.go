@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
 // tenantRow is one tenant of a file.
@@ -92,6 +94,9 @@ func readTenantCSV(in io.Reader) (rows []tenantRow, err error) {
 		if !slices.Contains(tenantColumns, header[i]) {
 			return nil, fmt.Errorf("line 1: there is no column %q\n\tmend: the columns are %s", column, strings.Join(tenantColumns, ", "))
 		}
+		if slices.Contains(header[:i], header[i]) {
+			return nil, fmt.Errorf("line 1: the column %s is there twice\n\tmend: leave one of them out", header[i])
+		}
 	}
 	if !slices.Contains(header, "slug") && !slices.Contains(header, "id") {
 		return nil, errors.New("line 1: there is no column slug\n\tmend: name the columns in the first line, such as slug,name,plan,email")
@@ -120,8 +125,8 @@ func readTenantLines(in io.Reader) (rows []tenantRow, err error) {
 		if len(text) == 0 {
 			continue
 		}
-		var object map[string]string
-		if err := json.Unmarshal(text, &object); err != nil {
+		object, err := readObject(text)
+		if err != nil {
 			return nil, fmt.Errorf("line %d: %w\n\tmend: write one object of strings a line, such as {\"slug\": \"acme\", \"plan\": \"free\"}", line, err)
 		}
 		row := tenantRow{line: line}
@@ -136,22 +141,50 @@ func readTenantLines(in io.Reader) (rows []tenantRow, err error) {
 	return rows, s.Err()
 }
 
-// checkRows refuses tenants without a name, and those that stand there twice.
+// readObject reads an object of strings. Of two values of one key, which package
+// json would take the last of, none is taken.
+func readObject(text []byte) (object map[string]string, err error) {
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	_, err = d.Token()
+	for seen := map[json.Token]bool{}; err == nil && d.More(); {
+		key, _ := d.Token()
+		if seen[key] {
+			return nil, fmt.Errorf("the key %q is there twice", key)
+		}
+		seen[key] = true
+		_, err = d.Token()
+	}
+	return object, err
+}
+
+// checkRows refuses tenants without a name, ids that are none, and tenants that
+// stand there twice.
 func checkRows(rows []tenantRow) error {
 	var wrong []error
 	seen := map[string]int{}
-	for _, r := range rows {
-		who := r.ID + r.Slug
+	for i := range rows {
+		r := &rows[i]
 		if r.ID != "" {
-			who = r.ID
+			id, err := tenant.ParseID(r.ID)
+			if err != nil {
+				wrong = append(wrong, fmt.Errorf("line %d: %q is no id of a tenant", r.line, r.ID))
+				continue
+			}
+			r.ID = id.String() // as it is compared
 		}
-		switch before := seen[who]; {
-		case who == "":
+		if r.ID+r.Slug == "" {
 			wrong = append(wrong, fmt.Errorf("line %d: it names no tenant", r.line))
-		case before > 0:
-			wrong = append(wrong, fmt.Errorf("line %d: %s is in line %d already", r.line, who, before))
 		}
-		seen[who] = r.line
+		for kind, name := range map[string]string{"id ": r.ID, "slug ": r.Slug} {
+			before := seen[kind+name]
+			if name != "" && before > 0 {
+				wrong = append(wrong, fmt.Errorf("line %d: %s is in line %d already", r.line, name, before))
+			}
+			seen[kind+name] = r.line
+		}
 	}
 	if len(rows) == 0 {
 		wrong = append(wrong, errors.New("it names no tenant"))

@@ -5,6 +5,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -89,6 +91,16 @@ type target struct {
 // who is what the user calls the tenant.
 func (t target) who() string { return cmp.Or(t.row.Slug, t.row.ID, t.record.Slug) }
 
+// ref is how the tenant is named to the catalog: by all that the user has said of
+// it, so that one who was renamed since is not taken for it.
+func (t target) ref() catalog.Ref {
+	ref := catalog.Ref{ID: t.record.ID}
+	if t.row.Slug == t.record.Slug {
+		ref.Slug = t.row.Slug
+	}
+	return ref
+}
+
 // targets finds the tenants that a step is for.
 func (o *bulkFlags) targets(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, ch change) ([]target, error) {
 	var rows []tenantRow
@@ -111,12 +123,43 @@ func (o *bulkFlags) targets(ctx context.Context, cmd *cobra.Command, c *catalog.
 		}
 		return list, nil
 	}
-	index := newTenantIndex(records)
-	for _, row := range rows {
-		record, ok := index.find(cmp.Or(row.ID, row.Slug))
-		list = append(list, target{row: row, record: record, missing: !ok})
+	list, err = newTenantIndex(records).targets(rows)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n\tmend: correct the file; nothing was done", o.file, err)
 	}
 	return list, nil
+}
+
+// targets finds the tenants of a file. A row whose id and slug are not one
+// tenant's, and a tenant that two rows name, are mistakes that nobody should pay for.
+func (x tenantIndex) targets(rows []tenantRow) (list []target, err error) {
+	var wrong []error
+	lines := map[tenant.ID]int{}
+	for _, row := range rows {
+		t := target{row: row}
+		record, found := x.find(cmp.Or(row.ID, row.Slug))
+		t.record, t.missing = record, !found
+		if row.ID != "" && row.Slug != "" {
+			named, known := x.find(row.Slug)
+			if agree := found && (row.Slug == record.Slug || row.Slug == record.FormerSlug); !agree && (found || known) {
+				wrong = append(wrong, fmt.Errorf("line %d: the id %s is %s, and the slug %s %s", row.line, row.ID, whose(record, found), row.Slug, whose(named, known)))
+			}
+		}
+		if before := lines[record.ID]; found && before > 0 {
+			wrong = append(wrong, fmt.Errorf("line %d: tenant %s is in line %d already", row.line, record.Slug, before))
+		}
+		lines[record.ID] = row.line
+		list = append(list, t)
+	}
+	return list, errors.Join(wrong...)
+}
+
+// whose says which tenant a name is of.
+func whose(r catalog.Record, found bool) string {
+	if !found {
+		return "nobody's"
+	}
+	return "that of " + r.Slug + " (" + r.ID.String() + ")"
 }
 
 func (o *bulkFlags) chosen(r catalog.Record, ch change) bool {
