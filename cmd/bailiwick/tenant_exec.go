@@ -5,9 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bailiwick-dev/bailiwick/internal/maintenance"
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
@@ -53,8 +51,10 @@ tenant, and are written like this:
 
 --all is for all active and suspended tenants. Each run has an id: --run goes on
 with one that was interrupted or failed for some, and does each tenant once,
-whoever runs it how often. --dry-run does all of it, and undoes it: nothing stays
-but numbers of sequences. Arguments are not written to the audit.
+whoever runs it how often; a run of another query, or of other arguments, is
+refused. --dry-run does all of it, and undoes it: nothing stays but numbers of
+sequences, and an entry in the audit, dry-exec, for it may have read. Arguments are
+not written to the audit.
 
 Exit status: 0 when it is done, 1 when it is not for one of them, 2 when the
 command line is wrong.`,
@@ -187,55 +187,39 @@ func (x *execution) targets(ctx context.Context, cmd *cobra.Command, c *catalog.
 	return x.options.targets(ctx, cmd, c, change{from: from})
 }
 
-// noted is what the audit has of a query. Arguments may be personal, so they are
-// only told apart.
+// noted is what the audit has of a query. Arguments may be personal: the catalog
+// keeps what tells them apart, and nothing else.
 type noted struct {
-	Query     string `json:"query"`
-	Arguments string `json:"arguments,omitempty"`
-	Rows      int64  `json:"rows"`
+	Query string `json:"query"`
+	Rows  int64  `json:"rows"`
 }
 
-func (x *execution) note(rows int64) noted {
-	n := noted{Query: x.query.Name, Rows: rows}
-	if len(x.values) > 0 {
-		sum := sha256.Sum256([]byte(strings.Join(x.values, "\x00")))
-		n.Arguments = "sha256:" + hex.EncodeToString(sum[:8])
-	}
-	return n
+// identity is what a run is of.
+func (x *execution) identity() string {
+	return x.query.Name + "\x00" + strings.Join(x.values, "\x00") // of which PostgreSQL has none in a text
 }
 
 // sameRun refuses to go on with a run of another query, or of other arguments.
 func (x *execution) sameRun(ctx context.Context, c *catalog.Catalog) error {
-	run := x.options.run
-	if run == "" {
+	if x.options.run == "" {
 		return nil
 	}
-	entries, err := c.Audit(ctx, catalog.AuditFilter{Run: run, Action: catalog.ActionExec, Limit: 1})
-	if err != nil {
-		return err
+	err := c.SameRun(catalog.WithRun(ctx, x.options.run), x.identity())
+	if tenant.CodeOf(err) == tenant.CodeConflict {
+		return fmt.Errorf("%w\n\tmend: give the query and --arg as then, or leave --run out to begin anew", err)
 	}
-	if len(entries) == 0 {
-		return nil // it was interrupted before its first tenant was done
-	}
-	var before noted
-	if err := json.Unmarshal(entries[0].Details, &before); err != nil {
-		return fmt.Errorf("read what run %s has done: %w", run, err)
-	}
-	if now := x.note(before.Rows); before != now {
-		return fmt.Errorf("run %s is of query %s with other arguments, or of another query\n\tmend: give --arg as then, or leave --run out to begin anew", run, before.Query)
-	}
-	return nil
+	return err
 }
 
 // do runs the query for one tenant.
 func (x *execution) do(ctx context.Context, c *catalog.Catalog, t target) (bool, error) {
 	var r maintenance.Result
-	done, err := c.AsTenant(ctx, catalog.Ref{ID: t.record.ID}, catalog.ExecParams{
-		Timeout: x.options.timeout, DryRun: x.options.dryRun,
+	done, err := c.AsTenant(ctx, t.ref(), catalog.ExecParams{
+		Timeout: x.options.timeout, DryRun: x.options.dryRun, Identity: x.identity(),
 		Work: func(ctx context.Context, tx pgx.Tx) (any, error) {
 			var err error
 			r, err = x.query.Run(ctx, tx, x.values, x.options.maxRows)
-			return x.note(r.Affected), err
+			return noted{Query: x.query.Name, Rows: r.Affected}, err
 		},
 	})
 	if tooMany, ok := errors.AsType[*maintenance.TooManyRowsError](err); ok {

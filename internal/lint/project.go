@@ -28,13 +28,16 @@ func Project(p *project.Project) (diag.List, error) {
 	return list, nil
 }
 
-// Maintenance lints a project's maintenance queries alone.
+// Maintenance lints a project's maintenance queries, and the tenant's schema, whose
+// functions and views they may use.
 func Maintenance(p *project.Project) (diag.List, error) {
 	in, err := load(p)
 	if err != nil {
 		return nil, err
 	}
-	list := maintenance(newModelOf(splitAll(in.PublicSchema), splitAll(in.TenantSchema)), in)
+	schema := splitAll(in.TenantSchema)
+	m := newModelOf(splitAll(in.PublicSchema), schema)
+	list := append(lintAll(m, scope{tenant: true, schema: true}, schema), maintenance(m, in)...)
 	list.Sort()
 	return list, nil
 }

@@ -12,8 +12,12 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
-// ActionExec is what [Catalog.AsTenant] writes to the audit.
-const ActionExec = "exec"
+// What [Catalog.AsTenant] writes to the audit: work that was done, and work that
+// was undone again, but may have read.
+const (
+	ActionExec    = "exec"
+	ActionDryExec = "dry-exec"
+)
 
 // defaultExecTimeout bounds statements that nobody has bounded.
 const defaultExecTimeout = 30 * time.Second
@@ -22,21 +26,24 @@ const defaultExecTimeout = 30 * time.Second
 type ExecParams struct {
 	// Timeout bounds each statement. Zero means 30 seconds.
 	Timeout time.Duration
-	// DryRun undoes the work when it is done, and writes nothing to the audit.
+	// DryRun undoes the work when it is done. What it has read cannot be undone, so
+	// that the audit has it too, as [ActionDryExec].
 	DryRun bool
+	// Identity tells the work from any other, such as by the name of a query and its
+	// arguments: a run is of one. The audit has a keyed hash of it.
+	Identity string
 	// Work does it, as the tenant's role and with the tenant's schema alone in the
-	// search_path, and returns what the audit is to say of it. See [Catalog.Note]
+	// search_path, and returns what the audit is to say of it: what JSON makes an
+	// object of, or nil. See [Catalog.Note]
 	// for what that must not be. It must not end the transaction.
 	Work func(ctx context.Context, tx pgx.Tx) (details any, err error)
 }
 
-// errDryRun undoes what was done.
-var errDryRun = errors.New("dry run")
-
 // AsTenant does work in a tenant's place, for maintenance: in one transaction with
 // its entry in the audit, so that what is written there has happened. Within a run
 // (see [WithRun]) it is done once for each tenant, however often it is asked for;
-// whether it was done now is what AsTenant returns.
+// whether it was done now is what AsTenant returns. A run that is of anything else,
+// see [Catalog.SameRun], is CodeConflict. Dry runs are of no run.
 //
 // The tenant must be active, suspended or offboarding. Work that leaves another
 // role or search_path behind is CodeRefused, and undone. AsTenant does not look at
@@ -51,44 +58,48 @@ func (c *Catalog) AsTenant(ctx context.Context, ref Ref, p ExecParams) (done boo
 	if !slices.Contains([]string{StateActive, StateSuspended, StateOffboarding}, r.State) {
 		return false, failf(tenant.CodeConflict, "exec is not possible: tenant %s is %s", r.Slug, r.State)
 	}
+	mark, err := c.workMark(ctx, p.Identity)
+	if err != nil {
+		return false, wrap(err, "exec for "+ref.String())
+	}
 	err = c.inTx(ctx, func(tx pgx.Tx) error {
-		before, err := ranBefore(ctx, tx, r.ID)
+		if p.DryRun {
+			details, err := undone(ctx, tx, r, p)
+			if err != nil {
+				return err
+			}
+			done = true
+			return c.Note(ctx, tx, ActionDryExec, r.ID, details)
+		}
+		before, err := ranBefore(ctx, tx, r.ID, mark)
 		if err != nil || before {
 			return err
 		}
 		details, err := inPlace(ctx, tx, r, p)
+		if err == nil {
+			details, err = marked(details, mark)
+		}
 		if err != nil {
 			return err
 		}
 		done = true
-		if p.DryRun {
-			return errDryRun
-		}
 		return c.Note(ctx, tx, ActionExec, r.ID, details)
 	})
-	if errors.Is(err, errDryRun) {
-		err = nil
-	}
 	if err != nil {
 		return false, wrap(err, "exec for "+ref.String())
 	}
 	return done, nil
 }
 
-// ranBefore tells whether the run has done its work for the tenant, and keeps
-// others of the run from doing it until the transaction ends.
-func ranBefore(ctx context.Context, tx pgx.Tx, id tenant.ID) (before bool, err error) {
-	run := runOf(ctx)
-	if run == "" {
-		return false, nil
-	}
-	_, err = tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('bailiwick run ' || $1 || $2, 0))", run, id.String())
+// undone does the work and undoes it, within a transaction that goes on, so that
+// nothing is read without an entry in the audit.
+func undone(ctx context.Context, tx pgx.Tx, r Record, p ExecParams) (details any, err error) {
+	inner, err := tx.Begin(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM bailiwick.audit WHERE run = $1 AND tenant_id = $2::uuid AND action = $3)",
-		run, id.String(), ActionExec).Scan(&before)
-	return before, err
+	details, err = inPlace(ctx, inner, r, p)
+	return details, errors.Join(err, inner.Rollback(ctx))
 }
 
 // inPlace does the work as the tenant's role, and comes back.

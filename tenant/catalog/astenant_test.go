@@ -57,8 +57,8 @@ func TestAsTenant(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Fatal(entries, err)
 	}
-	var details map[string]int
-	if err := json.Unmarshal(entries[0].Details, &details); err != nil || details["rows"] != 1 ||
+	var details struct{ Rows int }
+	if err := json.Unmarshal(entries[0].Details, &details); err != nil || details.Rows != 1 ||
 		entries[0].Actor != "cli:ann" || entries[0].Run != "run-1" || entries[0].TenantID != db.Tenants[0].ID {
 		t.Errorf("%+v, %v", entries[0], err)
 	}
@@ -66,7 +66,80 @@ func TestAsTenant(t *testing.T) {
 		t.Error(done, err)
 	}
 	if entries, err = db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionExec}); err != nil || len(entries) != 1 {
-		t.Error("a dry run is in the audit", err)
+		t.Error("a dry run is in the audit as what was done", err)
+	}
+}
+
+// A dry run may have read all that there is: it is undone, but not unseen.
+func TestDryRunsAreAudited(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	ctx := catalog.WithActor(catalog.WithRun(t.Context(), "dry-1"), "cli:ann")
+	p := catalog.ExecParams{Work: statement("DELETE FROM notes"), DryRun: true}
+	for _, of := range db.Tenants {
+		if done, err := db.Catalog.AsTenant(ctx, catalog.Ref{ID: of.ID}, p); !done || err != nil {
+			t.Error(done, err)
+		}
+	}
+	p.Work = statement("SELECT 1 / 0")
+	if done, err := db.Catalog.AsTenant(ctx, catalog.Ref{ID: db.Tenants[0].ID}, p); done || tenant.CodeOf(err) != tenant.CodeInvalid {
+		t.Error(done, err)
+	}
+	entries, err := db.Catalog.Audit(t.Context(), catalog.AuditFilter{Run: "dry-1", Action: catalog.ActionDryExec})
+	if err != nil || len(entries) != 2 || string(entries[0].Details) != `{"rows": 2}` || entries[0].Actor != "cli:ann" {
+		t.Errorf("%+v, %v", entries, err)
+	}
+	left := catalog.ExecParams{Work: statement("DELETE FROM notes")}
+	if done, err := db.Catalog.AsTenant(t.Context(), catalog.Ref{ID: db.Tenants[0].ID}, left); !done || err != nil {
+		t.Error(done, err)
+	}
+	if entries, err = db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionExec}); err != nil || len(entries) != 1 || string(entries[0].Details) != `{"rows": 2}` {
+		t.Errorf("after the dry run: %+v, %v", entries, err)
+	}
+}
+
+// A run is of one work: any other is refused, and passes for done nowhere.
+func TestRunsAreOfOneWork(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	ctx := catalog.WithRun(t.Context(), "spring")
+	do := func(ctx context.Context, of int, identity string) (bool, error) {
+		return db.Catalog.AsTenant(ctx, catalog.Ref{ID: db.Tenants[of].ID}, catalog.ExecParams{Work: statement("SELECT 1"), Identity: identity})
+	}
+	if done, err := do(ctx, 0, "Drop\x00ann@example.com"); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	for of := range db.Tenants {
+		for _, identity := range []string{"", "Drop", "Drop\x00bob@example.com", "Other\x00ann@example.com"} {
+			if done, err := do(ctx, of, identity); done || tenant.CodeOf(err) != tenant.CodeConflict || !strings.Contains(err.Error(), "run spring is of something else") {
+				t.Errorf("%d %q: %t, %v", of, identity, done, err)
+			}
+		}
+	}
+	if err := db.Catalog.SameRun(ctx, "Drop\x00bob@example.com"); tenant.CodeOf(err) != tenant.CodeConflict {
+		t.Error(err)
+	}
+	if err := db.Catalog.SameRun(ctx, "Drop\x00ann@example.com"); err != nil {
+		t.Error(err)
+	}
+	for of, want := range []bool{false, true} {
+		if done, err := do(ctx, of, "Drop\x00ann@example.com"); done != want || err != nil {
+			t.Errorf("%d: %t, %v", of, done, err)
+		}
+	}
+	// A run of a step is of no work at all, and equal arguments look alike in no two runs.
+	if _, err := db.Catalog.Suspend(catalog.WithRun(t.Context(), "steps"), catalog.Ref{ID: db.Tenants[1].ID}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := do(catalog.WithRun(t.Context(), "steps"), 0, "Drop"); done || tenant.CodeOf(err) != tenant.CodeConflict {
+		t.Error(done, err)
+	}
+	if done, err := do(catalog.WithRun(t.Context(), "summer"), 0, "Drop\x00ann@example.com"); !done || err != nil {
+		t.Error(done, err)
+	}
+	entries, err := db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionExec})
+	if err != nil || len(entries) != 3 || string(entries[0].Details) == string(entries[1].Details) || string(entries[1].Details) != string(entries[2].Details) {
+		t.Errorf("%+v, %v", entries, err)
 	}
 }
 
