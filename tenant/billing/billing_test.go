@@ -205,6 +205,43 @@ func TestSuspendedBySomebodyToo(t *testing.T) {
 	b.wantTenant(t, "active", "team", "")
 }
 
+// TestNothingIsKeptForEver deletes events once a purged tenant's, applied or not, and
+// all of them after a while.
+func TestNothingIsKeptForEver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	made, err := b.Catalog.Create(t.Context(), catalog.CreateParams{Slug: "initech", Plan: "free"}) // Its role is in no template.
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.acme = catalog.Ref{ID: made.ID}
+	b.told(t, map[string]string{"EVENT": "evt_mine"})
+	b.told(t, map[string]string{"EVENT": "evt_mine_too", "PLAN": "none", "TENANT": strings.ToUpper(b.acme.ID.String())})
+	for _, id := range []string{"evt_theirs", "evt_theirs_old", "evt_theirs_failed", "evt_theirs_failed_old"} {
+		set := map[string]string{"EVENT": id, "TENANT": b.Tenants[1].ID.String(), "SUBSCRIPTION": "sub_2"}
+		if strings.Contains(id, "failed") {
+			set["PLAN"] = "none"
+		}
+		b.told(t, set)
+	}
+	b.one(t, "UPDATE bailiwick.inbox SET done_at = now() - interval '31 days' WHERE id = 'evt_theirs_old' RETURNING id")
+	b.one(t, "UPDATE bailiwick.inbox SET received_at = now() - interval '91 days' WHERE id = 'evt_theirs_failed_old' RETURNING id")
+	if _, err := b.Catalog.Offboard(t.Context(), b.acme, catalog.OffboardParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Catalog.Purge(t.Context(), b.acme, catalog.PurgeParams{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range b.billing.Jobs() {
+		if _, err := job.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := b.one(t, "SELECT string_agg(id, ' ' ORDER BY id) FROM bailiwick.inbox"); got != "evt_theirs evt_theirs_failed" {
+		t.Errorf("kept: %s", got)
+	}
+}
+
 // TestOrder sends events late, twice, and at the same time.
 func TestOrder(t *testing.T) {
 	t.Parallel()

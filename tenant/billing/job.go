@@ -14,6 +14,8 @@ const (
 	// keepFor is how long an event is kept that was applied. What is sent once more
 	// after that is older than what is stored, and changes nothing.
 	keepFor = 30 * 24 * time.Hour
+	// keepFailed is how long one is kept that can't be applied, and tried again.
+	keepFailed = 3 * keepFor
 )
 
 // Jobs are what a worker does for billing. Any number of workers may.
@@ -36,10 +38,13 @@ func (b *Billing) Work(ctx context.Context) (done int, err error) {
 	return applied + enforced, err
 }
 
-// clean deletes what was applied long ago.
+// clean deletes what was applied long ago, and what could not be for far longer: it
+// is about people.
 func (b *Billing) clean(ctx context.Context) (int, error) {
 	_, err := b.pool.Exec(ctx, `
-		DELETE FROM bailiwick.inbox WHERE source = $1 AND done_at < pg_catalog.now() - pg_catalog.make_interval(secs => $2)`,
-		source, keepFor.Seconds())
+		DELETE FROM bailiwick.inbox WHERE source = $1 AND (
+			done_at < pg_catalog.now() - pg_catalog.make_interval(secs => $2)
+			OR received_at < pg_catalog.now() - pg_catalog.make_interval(secs => $3))`,
+		source, keepFor.Seconds(), keepFailed.Seconds())
 	return 0, err
 }

@@ -26,6 +26,13 @@ type Prover interface {
 	Prove(ctx context.Context, host, token string) error
 }
 
+// DNSProver is a Prover that can look in DNS alone. With it a host that has changed
+// hands follows its owner; with another Prover it stays until it is released.
+type DNSProver interface {
+	Prover
+	ProveDNS(ctx context.Context, host, token string) error
+}
+
 // Domain is a tenant's claim to a host name of its own. It counts, and the host
 // leads to the tenant, once it is verified. Several tenants may claim a host, and
 // the first to prove it has it.
@@ -95,16 +102,29 @@ func (c *Catalog) AddDomain(ctx context.Context, ref Ref, host string) (Domain, 
 
 // VerifyDomain looks whether the host shows the token, and routes it to the tenant
 // from then on. Without the proof it fails with CodeInvalid, and with CodeConflict
-// when another tenant has proven the host before; both change nothing.
+// when another tenant has proven the host before; both change nothing. Another tenant
+// whose token DNS shows no more, where it shows this one's, loses the host.
 func (c *Catalog) VerifyDomain(ctx context.Context, ref Ref, host string) (Domain, error) {
 	d, err := c.claimOf(ctx, ref, host)
 	if err != nil {
 		return Domain{}, wrap(notInstalled(err), "verify domain "+host)
 	}
 	proof := c.config.Domains.Prover.Prove(ctx, d.Host, d.Token)
+	var former Domain
+	var outlived bool
+	if proof == nil {
+		if former, outlived, err = c.outlived(ctx, d); err != nil {
+			return d, wrap(notInstalled(err), "verify domain "+host)
+		}
+	}
 	err = c.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := lockLiving(ctx, tx, Ref{ID: d.Tenant, Revision: ref.Revision}); err != nil {
 			return err
+		}
+		if outlived {
+			if err := c.release(ctx, tx, former); err != nil {
+				return err
+			}
 		}
 		was := d.VerifiedAt
 		if d, err = settleDomain(ctx, tx, d, proof, false); err != nil || was.Equal(d.VerifiedAt) {
@@ -232,7 +252,7 @@ func settleDomain(ctx context.Context, tx pgx.Tx, d Domain, proof error, counts 
 	}
 	switch {
 	case stateOf(err) == "23505":
-		return d, failf(tenant.CodeConflict, "another tenant has proven domain %s before: it has to be removed there first: %w", d.Host, err)
+		return d, failf(tenant.CodeConflict, "another tenant has proven domain %s before: it has to be removed there first, or its TXT record from DNS: %w", d.Host, err)
 	case errors.Is(err, pgx.ErrNoRows):
 		return d, failf(tenant.CodeNotFound, "the claim to domain %s was removed meanwhile: %w", d.Host, err)
 	}

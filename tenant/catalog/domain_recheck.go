@@ -99,13 +99,45 @@ func (c *Catalog) recheck(ctx context.Context, d Domain) error {
 		if err != nil || now.Failures < c.config.Domains.MaxFailures || now.VerifiedAt.IsZero() {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE bailiwick.domains SET verified_at = NULL WHERE tenant_id = $1::uuid AND host = $2", d.Tenant.String(), d.Host); err != nil {
-			return err
-		}
-		return c.noteDomain(ctx, tx, ActionReleaseDomain, now)
+		return c.release(ctx, tx, now)
 	})
 	if tenant.CodeOf(err) == tenant.CodeNotFound {
 		return nil // It was removed meanwhile.
 	}
 	return err
+}
+
+// release takes a host from a tenant whose claim is proven no more. The claim stays.
+func (c *Catalog) release(ctx context.Context, tx pgx.Tx, d Domain) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE bailiwick.domains SET verified_at = NULL
+		WHERE tenant_id = $1::uuid AND host = $2 AND token = $3 AND verified_at IS NOT NULL`, d.Tenant.String(), d.Host, d.Token)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	return c.noteDomain(ctx, tx, ActionReleaseDomain, d)
+}
+
+// outlived finds the claim of another tenant to the host of a claim that is proven,
+// when the host has changed hands since: DNS, which is its owner's, shows the token of
+// this claim and that of the other one no more. What the host itself answers does not
+// count, for that may be this service.
+func (c *Catalog) outlived(ctx context.Context, d Domain) (other Domain, found bool, err error) {
+	prover, ok := c.config.Domains.Prover.(DNSProver)
+	if !ok {
+		return other, false, nil
+	}
+	rows, err := c.pool.Query(ctx, "SELECT "+domainColumns+" FROM bailiwick.domains WHERE host = $1 AND tenant_id <> $2::uuid AND verified_at IS NOT NULL",
+		d.Host, d.Tenant.String())
+	if err != nil {
+		return other, false, err
+	}
+	other, err = pgx.CollectExactlyOneRow(rows, scanDomain)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return other, false, nil
+	}
+	if err != nil || prover.ProveDNS(ctx, d.Host, d.Token) != nil || !errors.Is(prover.ProveDNS(ctx, d.Host, other.Token), domains.ErrNotProven) {
+		return other, false, err
+	}
+	return other, true, nil
 }

@@ -35,6 +35,24 @@ func (s *shown) Prove(_ context.Context, host, token string) error {
 	return nil
 }
 
+// inDNS is shown with DNS apart from the rest.
+type inDNS struct {
+	*shown
+
+	texts map[string][]string
+	down  error
+}
+
+func (s *inDNS) ProveDNS(_ context.Context, host, token string) error {
+	switch {
+	case s.down != nil:
+		return s.down
+	case !slices.Contains(s.texts[host], token):
+		return fmt.Errorf("%w: %s", domains.ErrNotProven, host)
+	}
+	return nil
+}
+
 func (s *shown) set(host, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -317,4 +335,63 @@ func all(t *testing.T, c *claims) []catalog.Domain {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// Attack 7: a domain that was sold is the buyer's, who has DNS, whatever the seller
+// still shows, and once the seller's token is out of it.
+func TestAttack7DomainChangesHands(t *testing.T) {
+	t.Parallel()
+	c := newClaims(t)
+	dns := &inDNS{shown: c.shown, texts: map[string][]string{}}
+	cat, err := catalog.Open(t.Context(), catalog.Config{URL: c.db.OwnerURL, Domains: catalog.DomainConfig{Prover: dns}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cat.Close)
+	const host = "shop.example.org"
+	seller, buyer := c.add(t, c.acme, host), c.add(t, c.other, host)
+	c.set(host, seller.Token)
+	if _, err := cat.VerifyDomain(t.Context(), c.acme, host); err != nil {
+		t.Fatal(err)
+	}
+	shows := func() bool {
+		t.Helper()
+		shown, err := c.asks.Shows(t.Context(), host, seller.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shown
+	}
+	if !shows() {
+		t.Error("a proven claim is not shown")
+	}
+	c.set(host, buyer.Token)
+	for name, texts := range map[string][]string{"both": {seller.Token, buyer.Token}, "the host alone": nil, "the seller": {seller.Token}} {
+		dns.texts[host] = texts
+		_, err := cat.VerifyDomain(t.Context(), c.other, host)
+		if wantCode(t, err, tenant.CodeConflict, "another tenant has proven"); c.routed(t, host) != "acme" {
+			t.Errorf("%s: routed to %q", name, c.routed(t, host))
+		}
+	}
+	dns.texts[host], dns.down = []string{buyer.Token}, errors.New("DNS does not answer")
+	_, err = cat.VerifyDomain(t.Context(), c.other, host)
+	wantCode(t, err, tenant.CodeConflict, "another tenant has proven")
+	dns.down = nil
+	if _, err := c.Offboard(t.Context(), c.acme, catalog.OffboardParams{Grace: time.Hour}); err != nil || shows() {
+		t.Errorf("the token of a tenant that has left is shown: %v, %v", shows(), err)
+	}
+	if _, err := cat.VerifyDomain(t.Context(), c.other, host); err != nil || c.routed(t, host) != "globex" {
+		t.Errorf("the buyer: %v, routed to %q", err, c.routed(t, host))
+	}
+	if got := c.actions(t); !slices.Equal(got[:2], []string{"verify-domain", "release-domain"}) {
+		t.Errorf("the audit: %v", got)
+	}
+	if all, err := cat.Domains(t.Context(), c.acme); err != nil || len(all) != 1 || !all[0].VerifiedAt.IsZero() {
+		t.Errorf("the seller's claim: %+v, %v", all, err)
+	}
+	if _, err := cat.Restore(t.Context(), c.acme); err != nil {
+		t.Fatal(err)
+	}
+	_, err = cat.VerifyDomain(t.Context(), c.acme, host) // Nobody takes it back without DNS.
+	wantCode(t, err, tenant.CodeInvalid, seller.Token)
 }

@@ -25,7 +25,7 @@ type PurgeParams struct {
 }
 
 // Purge removes an offboarded tenant for good, in one transaction: its schema and
-// role, custom domains, issuers and sign-up. The row of public.tenants stays for
+// role, custom domains, issuers, sign-up and what a payment provider has sent. The row of public.tenants stays for
 // those that refer to it, with a slug that is made of the id; the former slug is
 // free. It is refused with CodeConflict before the grace has ended, as long as an
 // object outside of the schema depends on it, and as long as the role has rights
@@ -66,7 +66,9 @@ func removeTenant(ctx context.Context, tx pgx.Tx, r Record, _ time.Time) error {
 			return err
 		}
 	}
-	return nil
+	// What others have sent of the tenant names it, wherever in their payload.
+	_, err := tx.Exec(ctx, "DELETE FROM bailiwick.inbox WHERE pg_catalog.strpos(pg_catalog.lower(payload::text), $1) > 0", r.ID.String())
+	return err
 }
 
 // dropSchema drops a tenant's schema and role, unless anything outside would go

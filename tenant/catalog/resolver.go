@@ -212,12 +212,13 @@ func (r *Resolver) read(ctx context.Context, query, arg string) (route tenant.Ro
 	return route, err
 }
 
-// Shows tells whether a token is that of a host's proven claim, whatever the state
-// of its tenant. It asks each time.
+// Shows tells whether a token is that of a host's proven claim, of a tenant that is
+// served or suspended: who has left has no claim to prove anew. It asks each time.
 func (r *Resolver) Shows(ctx context.Context, host, token string) (bool, error) {
 	var shown bool
 	err := r.db.Public().QueryRow(ctx, `SELECT EXISTS (
-		SELECT FROM bailiwick.domains d WHERE d.host = $1 AND d.token = $2 AND d.verified_at IS NOT NULL)`, host, token).Scan(&shown)
+		SELECT FROM bailiwick.domains d JOIN public.tenants t ON t.id = d.tenant_id
+		WHERE d.host = $1 AND d.token = $2 AND d.verified_at IS NOT NULL AND t.state IN ('active', 'suspended'))`, host, token).Scan(&shown)
 	return shown, wrap(err, "look for the claim to "+host)
 }
 

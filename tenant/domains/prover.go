@@ -77,6 +77,17 @@ func (p *Prover) Prove(ctx context.Context, host, token string) error {
 	return fmt.Errorf("%w: %w", ErrNotProven, err)
 }
 
+// ProveDNS looks in DNS alone, which only who owns the name now can write to. It fails
+// with ErrNotProven when DNS has other texts or none, and with something else when it
+// could not be asked.
+func (p *Prover) ProveDNS(ctx context.Context, host, token string) error {
+	err := p.look(ctx, host, token, p.byDNS)
+	if err == nil || temporary(err) {
+		return err
+	}
+	return fmt.Errorf("%w: DNS: %w", ErrNotProven, err)
+}
+
 func (p *Prover) look(ctx context.Context, host, token string, by func(ctx context.Context, host, token string) error) error {
 	timeout := p.Timeout
 	if timeout == 0 {
