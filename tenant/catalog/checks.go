@@ -23,7 +23,10 @@ type check struct {
 // common is what all checks begin with: the tenants, the schemas and roles that
 // Bailiwick has made, and who may work for whom.
 const common = `
-WITH given AS (SELECT $1::text AS runtime, $2::text[] AS hooks, $3::double precision AS late),
+WITH given AS (
+	SELECT $1::text AS runtime, $2::text[] AS hooks, $3::double precision AS late,
+	       coalesce((SELECT value FROM bailiwick.meta WHERE key = $4), $1) = $1 AS own -- It is the runtime role that is kept.
+),
 registry AS (
 	SELECT t.id, t.slug, t.state::text AS state, t.schema_fingerprint AS version, 't_' || replace(t.id::text, '-', '') AS schema
 	FROM public.tenants AS t
@@ -41,6 +44,9 @@ members AS (
 life AS (SELECT b.* FROM bailiwick.tenants AS b),
 found (schema, slug, message, mendable) AS (
 `
+
+// byRuntime is for what only the service's own runtime role is to get.
+const byRuntime = "it is not the runtime role of this database, which bailiwick.meta has: give DATABASE_URL of the service"
 
 // checks are all that Doctor looks for.
 var checks = []check{
@@ -83,11 +89,15 @@ var checks = []check{
 	},
 	{
 		kind: TroubleNoRole,
-		sql: `SELECT t.schema, t.slug, format('tenant %s has a schema and no role %s', t.slug, t.schema), true
-			FROM registry AS t JOIN schemas AS s USING (schema)
+		sql: `SELECT t.schema, t.slug, format('tenant %s has a schema and no role %s', t.slug, t.schema), given.own
+			FROM registry AS t JOIN schemas AS s USING (schema), given
 			WHERE t.state <> 'purged' AND NOT EXISTS (SELECT FROM roles AS r WHERE r.schema = t.schema)`,
-		mend: "make the role, with its rights on the schema",
+		byHand: byRuntime,
+		mend:   "make the role, with its rights on the schema",
 		heal: func(ctx context.Context, c *Catalog, tx pgx.Tx, id tenant.ID) error {
+			if _, err := c.checkRuntime(ctx, tx); err != nil {
+				return err
+			}
 			schema := id.SchemaName()
 			return execAll(ctx, tx, "CREATE ROLE "+tenant.QuoteIdent(schema)+" NOLOGIN NOINHERIT",
 				membership(serverVersion(tx), schema, c.config.RuntimeRole), grantsOf(schema))
@@ -95,11 +105,15 @@ var checks = []check{
 	},
 	{
 		kind: TroubleNoMembership,
-		sql: `SELECT t.schema, t.slug, format('role %s may not work for tenant %s', given.runtime, t.slug), true
+		sql: `SELECT t.schema, t.slug, format('role %s may not work for tenant %s', given.runtime, t.slug), given.own
 			FROM registry AS t JOIN roles AS r USING (schema), given
 			WHERE t.state <> 'purged' AND NOT EXISTS (SELECT FROM members AS m WHERE m.roleid = r.oid)`,
-		mend: "make it a member of role {schema}",
+		byHand: byRuntime,
+		mend:   "make it a member of role {schema}",
 		heal: func(ctx context.Context, c *Catalog, tx pgx.Tx, id tenant.ID) error {
+			if _, err := c.checkRuntime(ctx, tx); err != nil {
+				return err
+			}
 			return execAll(ctx, tx, membership(serverVersion(tx), id.SchemaName(), c.config.RuntimeRole))
 		},
 	},

@@ -87,6 +87,9 @@ func (c *Catalog) create(ctx context.Context, p CreateParams) (tenant.Tenant, er
 // statement: should a text of the project end the transaction, what is left of it
 // is not routed.
 func (c *Catalog) make(ctx context.Context, tx pgx.Tx, r *Record, p CreateParams) error {
+	if _, err := c.checkRuntime(ctx, tx); err != nil {
+		return err
+	}
 	desired, err := c.forCreate(ctx, tx)
 	if err != nil {
 		return err

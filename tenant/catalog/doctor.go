@@ -78,7 +78,7 @@ func (c *Catalog) Doctor(ctx context.Context) ([]Trouble, error) {
 
 func (c *Catalog) find(ctx context.Context, q querier, check check) ([]Trouble, error) {
 	rows, err := q.Query(ctx, common+check.sql+"\n) SELECT schema, slug, message, mendable FROM found ORDER BY slug, schema, message",
-		c.config.RuntimeRole, c.told(), late.Seconds())
+		c.config.RuntimeRole, c.told(), late.Seconds(), metaRuntime)
 	if err != nil {
 		return nil, err
 	}

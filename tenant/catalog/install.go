@@ -52,8 +52,9 @@ func LedgerGrants(runtime string) []string {
 
 // Keys of bailiwick.meta.
 const (
-	metaPublic = "public_version"
-	metaSeed   = "seed_version"
+	metaPublic  = "public_version"
+	metaSeed    = "seed_version"
+	metaRuntime = "runtime_role"
 )
 
 // Install makes the shared schema in one transaction, or does nothing when it
@@ -145,6 +146,9 @@ func (c *Catalog) InstallLedger(ctx context.Context) error {
 // installLedger makes what is missing of Bailiwick's own schema.
 func (c *Catalog) installLedger(ctx context.Context, tx pgx.Tx) error {
 	if err := script(ctx, tx, "ledger", "pg_catalog", ledger); err != nil {
+		return err
+	}
+	if err := c.keepRuntime(ctx, tx); err != nil {
 		return err
 	}
 	return execAll(ctx, tx, append(LedgerGrants(c.config.RuntimeRole), moveMeta)...)
