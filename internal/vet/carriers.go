@@ -3,6 +3,7 @@ package vet
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 	"strings"
 )
 
@@ -30,11 +31,20 @@ func (c *carriers) learn(list []*ast.File) {
 func (c *carriers) declared(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.AssignStmt:
-		if len(n.Lhs) == len(n.Rhs) {
+		switch {
+		case len(n.Lhs) == len(n.Rhs):
 			for i, lhs := range n.Lhs {
 				c.given(lhs, n.Rhs[i])
 			}
+		case len(n.Rhs) == 1: // Of v, ok := x.(T) it is the first.
+			if _, ok := ast.Unparen(n.Rhs[0]).(*ast.TypeAssertExpr); ok {
+				c.given(n.Lhs[0], n.Rhs[0])
+			}
 		}
+	case *ast.RangeStmt:
+		c.ranged(n)
+	case *ast.TypeSwitchStmt:
+		c.switched(n)
 	case *ast.ValueSpec:
 		if len(n.Names) == len(n.Values) {
 			for i, name := range n.Names {
@@ -51,6 +61,9 @@ func (c *carriers) given(to, value ast.Expr) {
 		return
 	}
 	obj := c.info.ObjectOf(id)
+	if obj != nil && obj.Pkg() != nil && obj.Parent() == obj.Pkg().Scope() {
+		return // That is told of where it is given one.
+	}
 	if obj != nil && !c.typ(obj.Type()) && c.expr(value) {
 		c.holding[obj] = true
 	}
@@ -73,18 +86,18 @@ func (c *carriers) expr(e ast.Expr) bool {
 		return c.captures(e)
 	case *ast.SelectorExpr:
 		s := c.info.Selections[e]
-		return s != nil && s.Kind() == types.MethodVal && c.typ(s.Recv())
+		return s != nil && s.Kind() == types.MethodVal && (c.typ(s.Recv()) || hides(s.Recv()) && c.expr(e.X))
 	case *ast.CallExpr:
-		return c.info.Types[e.Fun].IsType() && len(e.Args) == 1 && c.expr(e.Args[0])
+		return c.called(e)
+	case *ast.TypeAssertExpr:
+		return c.asserted(e)
 	case *ast.CompositeLit:
-		for _, element := range e.Elts {
+		return slices.ContainsFunc(e.Elts, func(element ast.Expr) bool {
 			if pair, ok := element.(*ast.KeyValueExpr); ok {
 				element = pair.Value
 			}
-			if c.expr(element) {
-				return true
-			}
-		}
+			return c.expr(element)
+		})
 	case *ast.UnaryExpr:
 		return c.expr(e.X)
 	}

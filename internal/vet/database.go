@@ -71,26 +71,68 @@ func runDatabase(pass *analysis.Pass, more []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	others, err := otherBuilds(pass, p)
+	if err != nil {
+		return nil, err
+	}
 	patterns := more
 	if p.Project != nil {
 		patterns = slices.Concat(p.Database, more)
 	}
 	var found []finding
-	for _, file := range list {
-		if p.listed(filepath.Dir(pass.Fset.Position(file.Package).Filename), patterns) {
-			continue
-		}
-		for _, spec := range file.Imports {
-			if message := refusedImport(pass, file, spec); message != "" {
-				found = append(found, finding{spec.Pos(), lint.RuleGoDatabase, message, mendDatabase})
+	look := func(files []*ast.File, refused func(*ast.File, *ast.ImportSpec) string) {
+		for _, file := range files {
+			if p.listed(filepath.Dir(pass.Fset.Position(file.Package).Filename), patterns) {
+				continue
+			}
+			for _, spec := range file.Imports {
+				if message := refused(file, spec); message != "" {
+					found = append(found, finding{spec.Pos(), lint.RuleGoDatabase, message, mendDatabase})
+				}
 			}
 		}
 	}
-	return settle(pass, found, lint.RuleGoDatabase), nil
+	look(list, func(file *ast.File, spec *ast.ImportSpec) string {
+		return refusedImport(file, spec, func(id *ast.Ident, path string) bool { return taken(pass.TypesInfo.Uses[id], path) })
+	})
+	look(others, refusedUntyped)
+	return settle(pass, found, slices.Concat(pass.Files, others), lint.RuleGoDatabase), nil
 }
 
-// refusedImport says what is wrong with an import; it is empty when nothing is.
-func refusedImport(pass *analysis.Pass, file *ast.File, spec *ast.ImportSpec) string {
+// refusedUntyped is refusedImport for a file whose types are not known: whatever is
+// selected from a name that an import has is taken for its own.
+func refusedUntyped(file *ast.File, spec *ast.ImportSpec) string {
+	selected := map[*ast.Ident]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok {
+				selected[s.Sel] = x.Name
+			}
+		}
+		return true
+	})
+	return refusedImport(file, spec, func(id *ast.Ident, path string) bool {
+		name := packageName(path)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		return selected[id] == name
+	})
+}
+
+// packageName is what a package of this path is called, as those of drivers are.
+func packageName(importPath string) string {
+	parts := strings.Split(importPath, "/")
+	last := len(parts) - 1
+	if version, ok := strings.CutPrefix(parts[last], "v"); ok && last > 0 && strings.Trim(version, "0123456789") == "" {
+		last--
+	}
+	return parts[last]
+}
+
+// refusedImport says what is wrong with an import; it is empty when nothing is. from
+// tells whether an identifier is one that a package exports.
+func refusedImport(file *ast.File, spec *ast.ImportSpec, from func(id *ast.Ident, path string) bool) string {
 	path, err := strconv.Unquote(spec.Path.Value)
 	if err != nil {
 		return "" // The compiler refuses it.
@@ -106,7 +148,7 @@ func refusedImport(pass *analysis.Pass, file *ast.File, spec *ast.ImportSpec) st
 	}
 	var refused string
 	ast.Inspect(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && refused == "" && taken(pass.TypesInfo.Uses[id], path) && !slices.Contains(harmless, id.Name) {
+		if id, ok := n.(*ast.Ident); ok && refused == "" && from(id, path) && !slices.Contains(harmless, id.Name) {
 			refused = id.Name
 		}
 		return true

@@ -33,12 +33,18 @@ func (k *keeper) call(call *ast.CallExpr) {
 		k.started(call, call.Pos(), "an HTTP handler")
 		return
 	}
+	if k.isBuiltin(call, "copy") {
+		k.copied(call, "copy")
+		return
+	}
 	f, ok := typeutil.Callee(k.info, call).(*types.Func)
 	if !ok {
 		return
 	}
 	name := f.FullName()
 	switch {
+	case f.Origin().FullName() == "maps.Copy":
+		k.copied(call, name)
 	case slices.Contains(starters, name):
 		for _, arg := range call.Args {
 			if k.expr(arg) {
@@ -51,6 +57,13 @@ func (k *keeper) call(call *ast.CallExpr) {
 				k.keptf(call.Pos(), "%s is given a querier", name)
 			}
 		}
+	}
+}
+
+// copied looks at what is copied into something that others have as well.
+func (k *keeper) copied(call *ast.CallExpr, name string) {
+	if len(call.Args) == 2 && k.expr(call.Args[1]) && !k.local(call.Args[0]) {
+		k.keptf(call.Pos(), "%s is given a querier by %s", types.ExprString(call.Args[0]), name)
 	}
 }
 

@@ -23,7 +23,7 @@ func querier() *analysis.Analyzer {
 
 func runQuerier(pass *analysis.Pass) (any, error) {
 	if pass.Pkg.Path() == runtimePath {
-		return settle(pass, nil), nil // It makes queriers and ends them.
+		return settle(pass, nil, nil), nil // It makes queriers and ends them.
 	}
 	list, err := shipped(pass)
 	if err != nil {
@@ -35,7 +35,7 @@ func runQuerier(pass *analysis.Pass) (any, error) {
 	for _, file := range list {
 		ast.Inspect(file, k.visit)
 	}
-	return settle(pass, k.found, lint.RuleGoKept, lint.RuleGoGoroutine), nil
+	return settle(pass, k.found, pass.Files, lint.RuleGoKept, lint.RuleGoGoroutine), nil
 }
 
 // keeper looks for places where a querier stays.

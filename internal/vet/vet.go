@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"fmt"
 	"go/ast"
+	"go/parser"
 	"go/token"
 	"path/filepath"
 	"reflect"
@@ -45,10 +46,10 @@ type finding struct {
 	rule, message, mend string
 }
 
-// settle reports the findings that no comment allows, and the comments of the
-// given rules that allow nothing. It returns all of it.
-func settle(pass *analysis.Pass, found []finding, rules ...string) diag.List {
-	allows := allowsOf(pass)
+// settle reports the findings that no comment in the files allows, and the comments
+// of the given rules that allow nothing. It returns all of it.
+func settle(pass *analysis.Pass, found []finding, in []*ast.File, rules ...string) diag.List {
+	allows := allowsOf(pass, in)
 	slices.SortFunc(found, func(a, b finding) int { return cmp.Compare(a.pos, b.pos) })
 	found = slices.Compact(found)
 	list := make(diag.List, 0, len(found))
@@ -91,10 +92,10 @@ type allow struct {
 	used bool
 }
 
-// allowsOf gathers a package's comments that speak of vet's rules.
-func allowsOf(pass *analysis.Pass) []*allow {
+// allowsOf gathers the comments in files that speak of vet's rules.
+func allowsOf(pass *analysis.Pass, in []*ast.File) []*allow {
 	var list []*allow
-	for _, file := range pass.Files {
+	for _, file := range in {
 		for _, a := range lint.VetAllows(pass.Fset, file) {
 			a.File = pass.Fset.Position(file.Package).Filename
 			list = append(list, &allow{Allow: a, pos: pass.Fset.File(file.Package).LineStart(a.Line)})
@@ -116,6 +117,23 @@ func shipped(pass *analysis.Pass) ([]*ast.File, error) {
 		if !isTest(name) && !p.generated(filepath.Dir(name)) {
 			list = append(list, file)
 		}
+	}
+	return list, nil
+}
+
+// otherBuilds are the files like those of shipped that are for other platforms or
+// build tags. Nobody has looked at their types.
+func otherBuilds(pass *analysis.Pass, p place) ([]*ast.File, error) {
+	var list []*ast.File
+	for _, name := range pass.IgnoredFiles {
+		if filepath.Ext(name) != ".go" || isTest(name) || p.generated(filepath.Dir(name)) {
+			continue
+		}
+		file, err := parser.ParseFile(pass.Fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil, fmt.Errorf("read a file of another build: %w", err)
+		}
+		list = append(list, file)
 	}
 	return list, nil
 }

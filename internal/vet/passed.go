@@ -1,0 +1,100 @@
+package vet
+
+import (
+	"go/ast"
+	"go/types"
+	"slices"
+
+	"golang.org/x/tools/go/types/typeutil"
+)
+
+// ranged looks at the variables of a loop over what holds.
+func (c *carriers) ranged(r *ast.RangeStmt) {
+	t := c.info.TypeOf(r.X)
+	if t == nil || !c.expr(r.X) {
+		return
+	}
+	switch types.Unalias(deref(t)).Underlying().(type) {
+	case *types.Slice, *types.Array, *types.Map, *types.Chan:
+	default:
+		return // What a func yields is not what it uses.
+	}
+	for _, e := range []ast.Expr{r.Key, r.Value} {
+		if id, ok := e.(*ast.Ident); ok {
+			c.hold(c.info.ObjectOf(id))
+		}
+	}
+}
+
+// switched looks at the variables that a type switch declares, one for each clause.
+func (c *carriers) switched(s *ast.TypeSwitchStmt) {
+	assign, ok := s.Assign.(*ast.AssignStmt)
+	if !ok || len(assign.Rhs) != 1 {
+		return
+	}
+	assert, ok := ast.Unparen(assign.Rhs[0]).(*ast.TypeAssertExpr)
+	if !ok || !c.expr(assert.X) {
+		return
+	}
+	for _, clause := range s.Body.List {
+		c.hold(c.info.Implicits[clause])
+	}
+}
+
+// asserted tells whether what a type assertion gives has a querier in it.
+func (c *carriers) asserted(e *ast.TypeAssertExpr) bool {
+	t := c.info.TypeOf(e)
+	if tuple, ok := t.(*types.Tuple); ok && tuple.Len() > 0 { // With ok beside it.
+		t = tuple.At(0).Type()
+	}
+	return t != nil && hides(t) && c.expr(e.X)
+}
+
+// hold notes a variable that was given a querier, if its type can have one in it
+// and does not tell.
+func (c *carriers) hold(obj types.Object) {
+	if obj != nil && !c.typ(obj.Type()) && hides(obj.Type()) {
+		c.holding[obj] = true
+	}
+}
+
+// hides tells whether a value of a type can be a querier, or use one, without the
+// type telling.
+func hides(t types.Type) bool {
+	switch t := types.Unalias(t).Underlying().(type) {
+	case *types.Interface:
+		return !types.Implements(t, errorType)
+	case *types.Signature:
+		return true
+	}
+	return false
+}
+
+var errorType, _ = types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
+
+// passers give back what they are given, or something that has it.
+var passers = []string{
+	"context.WithValue", "sync.OnceFunc", "sync.OnceValue", "sync.OnceValues",
+	"slices.Clone", "slices.Concat", "slices.Insert", "maps.Clone",
+}
+
+// called tells whether what a call gives has a querier in it: a conversion, append,
+// and functions of the standard library of which it is known.
+func (c *carriers) called(call *ast.CallExpr) bool {
+	fun := c.info.Types[call.Fun]
+	if fun.IsType() {
+		return len(call.Args) == 1 && c.expr(call.Args[0])
+	}
+	if !c.isBuiltin(call, "append") {
+		f, ok := typeutil.Callee(c.info, call).(*types.Func)
+		if !ok || !slices.Contains(passers, f.Origin().FullName()) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(call.Args, c.expr)
+}
+
+func (c *carriers) isBuiltin(call *ast.CallExpr, name string) bool {
+	b, ok := typeutil.Callee(c.info, call).(*types.Builtin)
+	return ok && b.Name() == name
+}
