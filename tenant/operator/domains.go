@@ -26,16 +26,28 @@ func (a *api) addDomain(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	d, err := a.catalog.AddDomain(r.Context(), ref(r.PathValue("tenant")), body.Host)
+	meant, _, err := a.meant(r)
+	if err != nil {
+		return answer{}, err
+	}
+	d, err := a.catalog.AddDomain(r.Context(), meant, body.Host)
 	return answer{http.StatusCreated, d}, err
 }
 
 func (a *api) verifyDomain(r *http.Request) (answer, error) {
-	d, err := a.catalog.VerifyDomain(r.Context(), ref(r.PathValue("tenant")), r.PathValue("host"))
+	meant, _, err := a.meant(r)
+	if err != nil {
+		return answer{}, err
+	}
+	d, err := a.catalog.VerifyDomain(r.Context(), meant, r.PathValue("host"))
 	return answer{http.StatusOK, d}, err
 }
 
 func (a *api) removeDomain(r *http.Request) (answer, error) {
-	err := a.catalog.RemoveDomain(r.Context(), ref(r.PathValue("tenant")), r.PathValue("host"))
+	meant, _, err := a.meant(r)
+	if err != nil {
+		return answer{}, err
+	}
+	err = a.catalog.RemoveDomain(r.Context(), meant, r.PathValue("host"))
 	return answer{status: http.StatusNoContent}, err
 }

@@ -24,7 +24,11 @@ func (a *api) addIssuer(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	added, err := a.catalog.AddIssuer(r.Context(), ref(r.PathValue("tenant")), catalog.Issuer{
+	meant, _, err := a.meant(r)
+	if err != nil {
+		return answer{}, err
+	}
+	added, err := a.catalog.AddIssuer(r.Context(), meant, catalog.Issuer{
 		Issuer: body.Issuer, Audience: body.Audience, JWKSURL: body.JWKSURL,
 	})
 	return answer{http.StatusCreated, added}, err
@@ -32,6 +36,10 @@ func (a *api) addIssuer(r *http.Request) (answer, error) {
 
 func (a *api) removeIssuer(r *http.Request) (answer, error) {
 	query := r.URL.Query()
-	err := a.catalog.RemoveIssuer(r.Context(), ref(r.PathValue("tenant")), query.Get("issuer"), query.Get("audience"))
+	meant, _, err := a.meant(r)
+	if err != nil {
+		return answer{}, err
+	}
+	err = a.catalog.RemoveIssuer(r.Context(), meant, query.Get("issuer"), query.Get("audience"))
 	return answer{status: http.StatusNoContent}, err
 }

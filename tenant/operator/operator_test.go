@@ -198,6 +198,23 @@ func TestIfMatch(t *testing.T) {
 	a.want(t, 200, "POST", "/v1/tenants/acme/set-name", `{"name":"Acme 2"}`, "If-Match", "*")
 	a.want(t, 400, "POST", "/v1/tenants/acme/set-name", `{"name":"Acme 3"}`, "If-Match", "acme")
 	a.want(t, 304, "GET", "/v1/tenants/globex", "", "If-None-Match", "*")
+	// What belongs to the tenant is no different.
+	const domain, issuer = `{"host":"www.acme-inc.com"}`, `{"issuer":"https://id.acme-inc.com","audience":"x"}`
+	const issuers = "/v1/tenants/acme/issuers"
+	header, _ = a.want(t, 200, "GET", "/v1/tenants/acme", "")
+	for _, c := range []struct {
+		status               int
+		method, target, body string
+	}{
+		{201, "POST", "/v1/tenants/acme/domains", domain},
+		{422, "POST", "/v1/tenants/acme/domains/www.acme-inc.com/verify", ""},
+		{204, "DELETE", "/v1/tenants/acme/domains/www.acme-inc.com", ""},
+		{201, "POST", issuers, issuer},
+		{204, "DELETE", issuers + "?issuer=https%3A%2F%2Fid.acme-inc.com&audience=x", ""},
+	} {
+		a.want(t, 412, c.method, c.target, c.body, "If-Match", tag)
+		a.want(t, c.status, c.method, c.target, c.body, "If-Match", header.Get("ETag"))
+	}
 }
 
 func TestList(t *testing.T) {

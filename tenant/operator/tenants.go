@@ -58,20 +58,31 @@ func one(ctx context.Context, status int, r catalog.Record) (answer, error) {
 	return answer{status, r}, nil
 }
 
+// meant is the tenant that the path names, unless it is not any more what If-Match
+// says: then it is no tenant that anything is to be done to.
+func (a *api) meant(r *http.Request) (meant catalog.Ref, now catalog.Record, err error) {
+	now, err = a.catalog.Find(r.Context(), ref(r.PathValue("tenant")))
+	if err != nil {
+		return meant, now, err
+	}
+	condition := r.Header.Get("If-Match")
+	if err := rest.IfMatch(condition, now); err != nil {
+		return meant, now, err
+	}
+	meant.ID = now.ID
+	if condition != "" && condition != "*" {
+		meant.Revision = now.Revision
+	}
+	return meant, now, nil
+}
+
 // step takes a step in the life of the tenant that the path names, unless that is
 // not any more what If-Match says.
 func (a *api) step(r *http.Request, take func(ctx context.Context, ref catalog.Ref, now catalog.Record) (catalog.Record, error)) (answer, error) {
-	ctx, condition := r.Context(), r.Header.Get("If-Match")
-	now, err := a.catalog.Find(ctx, ref(r.PathValue("tenant")))
+	ctx := r.Context()
+	meant, now, err := a.meant(r)
 	if err != nil {
 		return answer{}, err
-	}
-	if err := rest.IfMatch(condition, now); err != nil {
-		return answer{}, err
-	}
-	meant := catalog.Ref{ID: now.ID}
-	if condition != "" && condition != "*" {
-		meant.Revision = now.Revision
 	}
 	after, err := take(ctx, meant, now)
 	if err != nil {
