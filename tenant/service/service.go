@@ -70,6 +70,8 @@ type Config struct {
 	// service sends nothing.
 	Mail mail.Sender
 	// Hooks are the project's own code around the steps in the life of tenants.
+	// They, and not the commands of bailiwick.yaml, are asked before the steps that
+	// the service takes: by the operator API, sign-ups, billing and AUTO_PURGE.
 	// They are told of steps taken elsewhere where DATABASE_OWNER_URL is set.
 	Hooks []catalog.Hook
 	// Jobs are the project's own work beside requests, done where
