@@ -1,6 +1,7 @@
 package domains_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -106,10 +107,21 @@ const host = "security.acme.example"
 
 func TestProofByDNS(t *testing.T) {
 	t.Parallel()
-	z, address := newZone(t)
-	p := &domains.Prover{Resolver: address, Timeout: 2 * time.Second}
-	token := domains.NewToken()
-	prove := func() error { return p.Prove(t.Context(), host, token) }
+	for name, look := range map[string]func(*domains.Prover, context.Context, string, string) error{
+		"first": (*domains.Prover).Prove, "alone": (*domains.Prover).ProveDNS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			z, address := newZone(t)
+			p := &domains.Prover{Resolver: address, Timeout: 2 * time.Second}
+			token := domains.NewToken()
+			proofByDNS(t, z, token, func() error { return look(p, t.Context(), host, token) })
+		})
+	}
+}
+
+func proofByDNS(t *testing.T, z *zone, token string, prove func() error) {
+	t.Helper()
 	if err := prove(); !errors.Is(err, domains.ErrNotProven) || !strings.Contains(err.Error(), "_bailiwick."+host+" has no TXT record") {
 		t.Errorf("no record: %v", err)
 	}
