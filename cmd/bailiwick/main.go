@@ -69,7 +69,7 @@ as they should be.`,
 	root.AddCommand(newInitCommand(), newGenerateCommand(), newSQLCCommand())
 	root.AddCommand(newLintCommand(), newVetCommand(), newCheckCommand())
 	root.AddCommand(newTenantCommand(), newSchemaCommand(), newHardenCommand())
-	root.AddCommand(newTokenCommand(), newOperatorKeyCommand(), newDoctorCommand(), newAttackCommand(), newVersionCommand())
+	root.AddCommand(newTokenCommand(), newDevURLCommand(), newOperatorKeyCommand(), newDoctorCommand(), newAttackCommand(), newVersionCommand())
 	finish(root)
 	return root
 }
