@@ -85,6 +85,9 @@ func apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := c.remember(ctx, tx); err != nil {
+		return err
+	}
 	changed, err := c.update(ctx, tx)
 	if err != nil || changed {
 		return explain(err, c)
@@ -100,6 +103,25 @@ func apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
 		return fmt.Errorf("subscription %s is tenant %s's, and is said to be tenant %s's", c.external, holder, c.tenant)
 	}
 	return nil // What is stored is newer.
+}
+
+// remember notes what a subscription was that has not ended, also when that is told
+// after its end: a period that nobody has paid for is not served because of the end.
+// What was before it was last paid, or tried, is forgotten.
+func (c change) remember(ctx context.Context, tx pgx.Tx) error {
+	if c.state == stateCanceled {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO bailiwick.subscription_states (subscription, state, at) VALUES ($1, $2, $3)", c.external, c.state, c.at)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		DELETE FROM bailiwick.subscription_states
+		WHERE subscription = $1 AND (at, id) < (
+			SELECT h.at, h.id FROM bailiwick.subscription_states AS h
+			WHERE h.subscription = $1 AND h.state <> 'past_due' ORDER BY h.at DESC, h.id DESC LIMIT 1)`, c.external)
+	return err
 }
 
 // update changes the subscription that the event is about, or adopts one of ours

@@ -17,19 +17,30 @@ import (
 // somebody has suspended for another reason are left alone.
 const reason = "billing: "
 
+// billed says of each subscription why its tenant is not to be served, if it is not.
+// One that was canceled is judged by what it was before, too: its period is paid for
+// only if it was active then, and a grace that has begun goes on.
+const billed = `
+	SELECT s.tenant_id, s.plan, s.state, s.current_period_end, CASE
+		WHEN s.state = 'canceled' AND s.current_period_end <= pg_catalog.now() THEN 'the subscription has ended'
+		WHEN h.was = 'past_due' AND h.since + $1::interval <= pg_catalog.now() THEN 'the payment is overdue'
+		WHEN h.was = 'trialing' AND s.trial_ends_on + $1::interval <= pg_catalog.now() THEN 'the trial has ended'
+	END AS due
+	FROM public.subscriptions AS s, LATERAL (
+		SELECT CASE WHEN s.state <> 'canceled' THEN s.state::text ELSE (
+				SELECT state FROM bailiwick.subscription_states WHERE subscription = s.external_id ORDER BY at DESC, id DESC LIMIT 1) END AS was,
+			coalesce((SELECT min(at) FROM bailiwick.subscription_states WHERE subscription = s.external_id AND state = 'past_due'), s.state_since) AS since
+	) AS h`
+
 // unequal finds tenants that are not as their subscription says: the live one, or
-// else the one that ended last. Tenants without any are not billed.
+// else, of those that have ended, the one that still pays, or ended last. Tenants
+// without any are not billed.
 const unequal = `
 	SELECT t.id::text, t.state::text, t.plan, s.plan, s.state <> 'canceled', coalesce(s.due, '')
 	FROM public.tenants AS t
 	JOIN (
-		SELECT DISTINCT ON (tenant_id) tenant_id, plan, state, CASE
-			WHEN state = 'canceled' AND current_period_end <= pg_catalog.now() THEN 'the subscription has ended'
-			WHEN state = 'past_due' AND state_since + $1::interval <= pg_catalog.now() THEN 'the payment is overdue'
-			WHEN state = 'trialing' AND trial_ends_on + $1::interval <= pg_catalog.now() THEN 'the trial has ended'
-		END AS due
-		FROM public.subscriptions
-		ORDER BY tenant_id, state = 'canceled', current_period_end DESC
+		SELECT DISTINCT ON (tenant_id) tenant_id, plan, state, due FROM (` + billed + `) AS billed
+		ORDER BY tenant_id, state = 'canceled', due IS NOT NULL, current_period_end DESC
 	) AS s ON s.tenant_id = t.id
 	LEFT JOIN bailiwick.tenants AS life ON life.tenant_id = t.id
 	WHERE t.state = 'active' AND s.due IS NOT NULL

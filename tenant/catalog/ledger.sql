@@ -211,3 +211,14 @@ CREATE TABLE IF NOT EXISTS bailiwick.inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (source, id)
 );
 CREATE INDEX IF NOT EXISTS inbox_due_idx ON bailiwick.inbox (due_at) WHERE done_at IS NULL;
+
+-- What each subscription has been, told in any order: from the last time that it was
+-- paid or tried, and before it ended.
+CREATE TABLE IF NOT EXISTS bailiwick.subscription_states (
+    id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    subscription text        NOT NULL, -- the provider's id
+    state        text        NOT NULL, -- trialing, active or past_due
+    at           timestamptz NOT NULL,
+    CONSTRAINT subscription_states_pkey PRIMARY KEY (id)
+);
+CREATE INDEX IF NOT EXISTS subscription_states_subscription_idx ON bailiwick.subscription_states (subscription, at, id);
