@@ -200,7 +200,19 @@ func (r *run) do(ctx context.Context) {
 	if api == nil || doc == nil {
 		return
 	}
+	r.add(doc.CheckPlanLimits(plans(packages)).Err())
 	r.add(r.handlers(doc, api, packages))
+}
+
+// plans are the columns of public.plans with their types, where a scope's schema has it.
+func plans(packages map[string]*queries.Package) map[string]string {
+	columns := map[string]string{}
+	for _, pkg := range packages {
+		for _, c := range pkg.Tables["plans"] {
+			columns[c.Name] = c.SQL
+		}
+	}
+	return columns
 }
 
 // checkNames is what can be said of operations when sqlc refuses the queries.

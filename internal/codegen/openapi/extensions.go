@@ -45,21 +45,6 @@ func (d *Document) checkMaxBody(o *Operation) diag.List {
 	return nil
 }
 
-func (d *Document) checkPlanLimit(o *Operation) diag.List {
-	value, ok := o.Op.Extensions[planLimit]
-	if !ok {
-		return nil
-	}
-	at := d.operationLine(o, planLimit)
-	if name, isText := value.(string); !isText || name == "" {
-		return diag.List{d.At(at, planLimit, o.ID, "name a column of public.plans, such as `x-plan-limit: max_users`", "x-plan-limit %v is no name", value)}
-	}
-	if o.Scope != scopeTenant {
-		return diag.List{d.At(at, planLimit, o.ID, "remove it", "only tenants have plans, and the operation has x-scope %s", o.Scope)}
-	}
-	return nil
-}
-
 // checkItemSchemas looks at the media types of the request and all responses.
 func (d *Document) checkItemSchemas(o *Operation) diag.List {
 	var found diag.List

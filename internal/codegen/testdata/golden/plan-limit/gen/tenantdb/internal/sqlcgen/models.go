@@ -4,8 +4,17 @@
 
 package sqlcgen
 
+import (
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
 type Desk struct {
 	ID   int64
 	Name string
 	Used bool
+}
+
+type Plan struct {
+	Name     string
+	MaxDesks pgtype.Int4
 }
