@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -44,14 +45,17 @@ and offboarded. With an operator's key tenants are made and purged. --all-but ma
 it a failure that anything else was not tried, for where nobody reads the table.
 
 Exit status: 0 when all that was tried is safe, 1 when something is not, or was not
-tried and had to be, or the service can't be attacked, 2 when the command line is
-wrong.`,
+tried and had to be, or nothing was, or the service can't be attacked, such as when
+a credential is not what its flag says, 2 when the command line is wrong.`,
 		Example: `  bailiwick attack --url http://127.0.0.1:8080 --host-a acme.localhost --token-a "$A" --host-b globex.localhost --token-b "$B"
   bailiwick attack --url https://staging.example --openapi openapi.yaml --host-a acme.staging.example --host-b globex.staging.example
   bailiwick attack --url http://127.0.0.1:8080 --host-a a.localhost --host-b b.localhost --json | jq '.results[] | select(.outcome != "safe")'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fromEnvironment(&target)
+			if err := attackUsage(cmd, target, mayMiss); err != nil {
+				return err
+			}
 			if err := fromFiles(&target, document, logFile); err != nil {
 				return err
 			}
@@ -96,7 +100,10 @@ func targetFlags(flags *pflag.FlagSet, target *attack.Target) {
 func runAttack(cmd *cobra.Command, target attack.Target, asJSON bool, missing func(*attack.Report) []int) error {
 	report, err := attack.Run(cmd.Context(), target)
 	if err != nil {
-		return err
+		return errors.New(inFlags.Replace(err.Error()))
+	}
+	for i := range report.Results {
+		report.Results[i].Reason = inFlags.Replace(report.Results[i].Reason)
 	}
 	if asJSON {
 		err = writeJSON(cmd.OutOrStdout(), report)
@@ -108,6 +115,9 @@ func runAttack(cmd *cobra.Command, target attack.Target, asJSON bool, missing fu
 	}
 	if left := missing(report); len(left) > 0 {
 		return fmt.Errorf("attacks %v were not tried, and --all-but does not name them; the table says what they need", left)
+	}
+	if report.Attempts() == 0 {
+		return errors.New("nothing was tried; the table says what the attacks need")
 	}
 	if len(report.Unsafe()) > 0 {
 		return exitError{status: 1}
@@ -131,19 +141,4 @@ func fromFiles(target *attack.Target, document, logFile string) (err error) {
 		target.Log = func() ([]byte, error) { return os.ReadFile(logFile) }
 	}
 	return nil
-}
-
-// fromEnvironment takes credentials that no flag gives from where no list of
-// processes shows them.
-func fromEnvironment(target *attack.Target) {
-	for name, to := range map[string]*string{
-		"ATTACK_TOKEN_A": &target.A.Token, "ATTACK_TOKEN_B": &target.B.Token, "ATTACK_TOKEN_LIMITED": &target.A.Limited,
-		"ATTACK_TOKEN_REMOVED": &target.A.Removed, "ATTACK_TOKEN_SPARE": &target.Spare.Token,
-		"ATTACK_KEY_B": &target.B.Key, "ATTACK_KEY_REVOKED": &target.A.RevokedKey, "ATTACK_KEY_SPARE": &target.Spare.Key,
-		"ATTACK_OPERATOR_KEY": &target.OperatorKey, "ATTACK_DATABASE_URL": &target.RuntimeURL, "ATTACK_OWNER_URL": &target.OwnerURL,
-	} {
-		if *to == "" {
-			*to = os.Getenv(name)
-		}
-	}
 }

@@ -52,12 +52,15 @@ func runAttackOn(t *testing.T, careful bool, args ...string) (string, error) {
 	if err := os.WriteFile(document, []byte(notesDocument), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if !slices.Contains(args, "--only") {
+		args = append(args, "--only", "4,26,29")
+	}
 	root := newRootCommand()
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(t.Output())
 	root.SetArgs(append([]string{
-		"attack", "--url", service.URL, "--openapi", document, "--only", "4,26,29",
+		"attack", "--url", service.URL, "--openapi", document,
 		"--host-a", "acme.example", "--token-a", "a", "--host-b", "globex.example",
 	}, args...))
 	err := root.ExecuteContext(t.Context())
@@ -78,17 +81,38 @@ func TestAttack(t *testing.T) { // not parallel: it sets the environment
 		{"not all was tried", true, []string{"--all-but", "29"}, 1, "not tried", "attacks [26] were not tried"},
 		{"what may be left out was", true, []string{"--all-but", "26,29"}, 0, "not tried", ""},
 		{"no document", true, []string{"--openapi", "absent.yaml"}, 1, "", "read the API's document"},
-		{"no token", true, []string{"--token-a", "c"}, 1, "", "are both tokens valid"},
+		{"a bad token", true, []string{"--token-a", "c"}, 1, "", "--token-a at acme.example with 401 Unauthorized"},
+		{"another host for B", true, []string{"--host-b", "acme2.example"}, 1, "", "--token-b at acme2.example with 403 Forbidden"},
+		{"one host", true, []string{"--host-b", "acme.example"}, 1, "", "--host-a and --host-b are one host"},
+		{"nothing is tried", true, []string{"--only", "26,29"}, 1, "0 attempts at 0 attacks", "nothing was tried"},
+		{"no such attack", true, []string{"--only", "99"}, 2, "", "there is no attack 99"},
+		{"one that is, one that is not", true, []string{"--only", "4,99"}, 2, "", "there is no attack 99"},
+		{"no such attack to leave out", true, []string{"--all-but", "99"}, 2, "", "there is no attack 99"},
+		{"a removed member's token that is none", true, []string{"--token-removed", "b"}, 1, "", "--token-removed"},
+		{"a revoked key that is none", true, []string{"--key-revoked", "garbage"}, 1, "", "--key-revoked has not the form"},
+		{"an operator's key for nothing", true, []string{"--operator-key", "garbage"}, 2, "", "without --operator-url"},
+		{"an operator that is down", true, []string{"--operator-url", "http://127.0.0.1:1"}, 1, "", "--operator-url, can't be reached"},
+		{"a service that is down", true, []string{"--url", "http://127.0.0.1:1"}, 1, "", "http://127.0.0.1:1 can't be reached"},
 	} {
 		out, err := runAttackOn(t, c.careful, c.args...)
 		exit, isExit := errors.AsType[exitError](err)
-		if status := exit.status; (err == nil) != (c.status == 0) || (isExit && status != c.status) || !strings.Contains(out, c.prints) {
+		_, isUsage := errors.AsType[usageError](err)
+		if status := exit.status; (err == nil) != (c.status == 0) || isUsage != (c.status == statusUsage) || (isExit && status != c.status) || !strings.Contains(out, c.prints) {
 			t.Errorf("%s: %v\n%s", c.name, err, out)
 		}
 		if c.fails != "" {
 			wantText(t, err, c.fails)
 		}
 	}
+}
+
+func TestAttackWithoutAToken(t *testing.T) { // not parallel: it sets the environment
+	t.Setenv("ATTACK_TOKEN_B", "")
+	out, err := runAttackOn(t, true)
+	if _, isUsage := errors.AsType[usageError](err); !isUsage || out != "" {
+		t.Errorf("%v, %s", err, out)
+	}
+	wantText(t, err, "give --token-b, or ATTACK_TOKEN_B in the environment")
 }
 
 func TestAttackAsJSON(t *testing.T) { // not parallel: it sets the environment

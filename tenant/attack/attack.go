@@ -12,21 +12,23 @@
 // deleted. Give it a service whose data nobody needs.
 //
 // The package imports the standard library, kin-openapi, pgx, go-jose, and the
-// packages tenant, tenant/catalog and, for its document, tenant/operator.
+// packages tenant, tenant/catalog, tenant/identity, for the form of API keys, and
+// tenant/operator, for its document.
 package attack
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
+
+// Attacks is how many there are: their numbers are 1 to Attacks.
+const Attacks = 43
 
 // DefaultTimeout bounds one request where the target says nothing.
 const DefaultTimeout = 30 * time.Second
@@ -120,7 +122,9 @@ var families = []family{
 }
 
 // Run attacks the target. What it finds is in the report; the error is about a
-// target that can't be attacked: no answer, tokens that are not valid.
+// target that can't be attacked: no answer, credentials that are not what the
+// target says they are, numbers that no attack has. It names the field that is to
+// be mended, such as Target.B.Token.
 func Run(ctx context.Context, target Target) (*Report, error) {
 	c, err := newCampaign(ctx, target)
 	if err != nil {
@@ -154,54 +158,6 @@ type campaign struct {
 	noDomains bool
 	// seen are all answers of the service, for what must not be in them.
 	seen []exchange
-}
-
-func newCampaign(ctx context.Context, target Target) (*campaign, error) {
-	target.Timeout = cmp.Or(target.Timeout, DefaultTimeout)
-	target.TenantClaim = cmp.Or(target.TenantClaim, "tenant")
-	target.Reaction = cmp.Or(target.Reaction, time.Second)
-	for _, required := range []struct{ name, value string }{
-		{"URL", target.URL}, {"A.Host", target.A.Host}, {"A.Token", target.A.Token}, {"B.Host", target.B.Host}, {"B.Token", target.B.Token},
-	} {
-		if required.value == "" {
-			return nil, fmt.Errorf("attack: the target has no %s", required.name)
-		}
-	}
-	at, err := url.Parse(target.URL)
-	if err != nil || at.Host == "" {
-		return nil, fmt.Errorf("attack: %q is no URL with a host, such as http://127.0.0.1:8080", target.URL)
-	}
-	c := &campaign{Target: target, client: newClient(at, target.Timeout), report: &Report{}}
-	if len(target.Document) == 0 {
-		got := c.send(ctx, request{path: "/openapi.yaml", host: target.A.Host})
-		if got.status != http.StatusOK {
-			return nil, fmt.Errorf("attack: the service has no document at /openapi.yaml (%s): give it", got)
-		}
-		target.Document = []byte(got.body)
-	}
-	if c.doc, err = readDocument(target.Document); err != nil {
-		return nil, err
-	}
-	return c, c.findWitness(ctx)
-}
-
-// findWitness looks for the operation by whose answer A and B are told apart.
-func (c *campaign) findWitness(ctx context.Context) error {
-	var last answer
-	for _, op := range c.doc.operations {
-		if op.method != http.MethodGet || !op.secured || !op.tenants || len(op.pathParams()) > 0 {
-			continue
-		}
-		a, b := c.as(ctx, c.A, op), c.as(ctx, c.B, op)
-		if last = a; a.status == http.StatusOK && b.status == http.StatusOK && a.body != b.body {
-			c.witness, c.own, c.theirs = op, a, b
-			return nil
-		}
-	}
-	if last.err != nil {
-		return fmt.Errorf("attack: %w", last.err)
-	}
-	return errors.New("attack: no GET of the document answers A and B each with something of its own: are both tokens valid and do both tenants have data? The last answer was " + last.String())
 }
 
 // as sends an operation as a tenant's member would.

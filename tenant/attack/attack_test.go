@@ -96,12 +96,19 @@ func TestTargetsThatCannotBeAttacked(t *testing.T) {
 		change func(*attack.Target)
 		want   string
 	}{
-		"no token":     {func(t *attack.Target) { t.B.Token = "" }, "the target has no B.Token"},
+		"no token":     {func(t *attack.Target) { t.B.Token = "" }, "the target has no Target.B.Token"},
+		"no attack":    {func(t *attack.Target) { t.Only = []int{4, 99} }, "there is no attack 99"},
 		"no URL":       {func(t *attack.Target) { t.URL = "localhost" }, "is no URL with a host"},
 		"bad document": {func(t *attack.Target) { t.Document = []byte("x: y") }, "the document has no operations"},
-		"no answer":    {func(t *attack.Target) { t.URL = "http://127.0.0.1:1" }, "connection refused"},
-		"bad tokens":   {func(t *attack.Target) { t.A.Token = "x" }, "are both tokens valid"},
-		"one tenant":   {func(t *attack.Target) { t.B.Token = "a" }, "something of its own"},
+		"no answer":    {func(t *attack.Target) { t.URL = "http://127.0.0.1:1" }, "http://127.0.0.1:1 can't be reached"},
+		"bad tokens":   {func(t *attack.Target) { t.A.Token = "x" }, "Target.A.Token at acme.example with 401 Unauthorized"},
+		"one token":    {func(t *attack.Target) { t.B.Token = "a" }, "Target.A.Token and Target.B.Token are one token"},
+		"one host":     {func(t *attack.Target) { t.B.Host = "ACME.example.:80" }, "are one host"},
+		"one to spare": {func(t *attack.Target) { t.Spare.Host = "globex.example" }, "Target.Spare.Host and Target.B.Host are one host"},
+		"no key":       {func(t *attack.Target) { t.A.RevokedKey = "garbage" }, "Target.A.RevokedKey has not the form of an API key"},
+		"B's token":    {func(t *attack.Target) { t.B.Key = "b" }, "Target.B.Key has not the form of an API key"},
+		"one listener": {func(t *attack.Target) { t.OperatorURL = t.URL }, "the tenants' own listener"},
+		"no operator":  {func(t *attack.Target) { t.OperatorURL = "http://127.0.0.1:1" }, "the operator's listener, Target.OperatorURL, can't be reached"},
 		"no database":  {func(t *attack.Target) { t.RuntimeURL = "postgres://u:s3cret@127.0.0.1:1/x" }, "connect as the runtime role"},
 	} {
 		target := parties(s.URL)

@@ -132,7 +132,7 @@ func (b *nursery) renamed(ctx context.Context, id string) {
 	}
 	r := &renaming{nursery: b, id: id, token: token, slugs: [2]string{slug, b.slug + "-b"}}
 	if r.own = r.ask(ctx, 0); token == "" || r.own.status != http.StatusOK {
-		b.skip(34, name, "needs a spare tenant, Target.Spare, --host-spare and --token-spare; what there is answers "+r.own.String())
+		b.skip(34, name, "needs a spare tenant, Target.Spare.Host and Target.Spare.Token; what there is answers "+r.own.String())
 		return
 	}
 	said := r.run(ctx)
@@ -231,7 +231,7 @@ func (b *nursery) things(ctx context.Context, id string) map[string]bool {
 func (b *nursery) leftBehind(ctx context.Context, remembered map[string]bool, second string) {
 	const name = "the data of who had the slug before"
 	if len(remembered) == 0 {
-		b.skip(33, name, "needs a token of the new tenant's owner, for which a command has no way (Target.Sign), and a list in which something has a UUID")
+		b.skip(33, name, "needs a token of the new tenant's owner, Target.Sign, and a list in which something has a UUID")
 		return
 	}
 	got := "none of them"

@@ -19,7 +19,7 @@ func (c *campaign) bound(ctx context.Context) (err error) {
 	numbers := []int{12, 13, 14, 15, 16, 17}
 	if c.RuntimeURL == "" {
 		for _, n := range numbers {
-			c.skip(n, "SQL by a bound querier", "needs the runtime role's connection string: Target.RuntimeURL, --database-url")
+			c.skip(n, "SQL by a bound querier", "needs the runtime role's connection string: Target.RuntimeURL")
 		}
 		return nil
 	}

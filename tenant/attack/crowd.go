@@ -136,7 +136,7 @@ func (c *campaign) severed(ctx context.Context, w *watch) error {
 	sever := c.Sever
 	if sever == nil {
 		if c.OwnerURL == "" || c.RuntimeURL == "" {
-			c.skip(13, name, "needs the connection strings of both roles: Target.RuntimeURL and OwnerURL, --database-url and --owner-url")
+			c.skip(13, name, "needs the connection strings of both roles: Target.RuntimeURL and Target.OwnerURL")
 			return nil
 		}
 		conn, err := c.asOwner(ctx)

@@ -41,7 +41,7 @@ func (s Statement) Try(ctx context.Context, conn *pgx.Conn) (err error) {
 func (c *campaign) statements(ctx context.Context) (err error) {
 	if c.RuntimeURL == "" {
 		for _, n := range []int{15, 20, 22, 23, 24, 27} {
-			c.skip(n, "SQL by the runtime role", "needs its connection string: Target.RuntimeURL, --database-url")
+			c.skip(n, "SQL by the runtime role", "needs its connection string: Target.RuntimeURL")
 		}
 		return nil
 	}

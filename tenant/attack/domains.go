@@ -20,7 +20,7 @@ func (c *campaign) domains(ctx context.Context) (err error) {
 	theirs, idErr := tenant.ParseID(c.tenantOf(c.B))
 	mine, _ := tenant.ParseID(c.tenantOf(c.A))
 	if c.OwnerURL == "" || idErr != nil {
-		c.skip(7, name, "needs the owner role's connection string, to claim a domain: Target.OwnerURL, --owner-url")
+		c.skip(7, name, "needs the owner role's connection string, to claim a domain: Target.OwnerURL")
 		return nil
 	}
 	cat, err := c.catalog(ctx)

@@ -23,7 +23,7 @@ func (c *campaign) confusion(ctx context.Context, header, claims map[string]any)
 	const name = "HS256 by the issuer's public key"
 	keys, err := c.publicKeys(ctx, claims)
 	if err != nil {
-		c.skip(5, name, "needs the issuer's keys (Target.KeysURL, --jwks-url): "+err.Error())
+		c.skip(5, name, "needs the issuer's keys (Target.KeysURL): "+err.Error())
 	}
 	for _, key := range keys {
 		for form, secret := range secretsOf(key) {

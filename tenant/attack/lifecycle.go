@@ -14,7 +14,7 @@ import (
 // refused within the stated time, and what was issued before stays dead.
 func (c *campaign) lifecycle(ctx context.Context) error {
 	if c.OwnerURL == "" || c.Spare.Host == "" || c.Spare.Token == "" {
-		c.skip(32, "a suspended and an offboarded tenant", "needs a spare tenant and the owner role's connection string: Target.Spare and OwnerURL, --host-spare and --owner-url")
+		c.skip(32, "a suspended and an offboarded tenant", "needs a spare tenant and the owner role's connection string: Target.Spare.Host, Target.Spare.Token and Target.OwnerURL")
 		return nil
 	}
 	cat, err := c.catalog(ctx)
@@ -78,7 +78,7 @@ func (c *campaign) doors(ctx context.Context, cat *catalog.Catalog, ref catalog.
 	} {
 		name := "a suspended and an offboarded tenant's " + d.name
 		if d.token == "" {
-			c.skip(32, name, "needs a good one: Target.Spare, --key-spare")
+			c.skip(32, name, "needs a good one: Target.Spare.Key")
 		} else if d.host == domain && c.noDomains {
 			c.skip(32, name, "the service has no custom domains")
 		} else if got := c.soon(ctx, func() answer { return c.through(ctx, d) }, http.StatusOK); got.status == http.StatusOK {

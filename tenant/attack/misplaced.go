@@ -20,7 +20,7 @@ func (c *campaign) misplaced(ctx context.Context) (err error) {
 	spare, idErr := tenant.ParseID(c.tenantOf(c.Spare))
 	switch served := c.as(ctx, c.Spare, c.witness); {
 	case c.OwnerURL == "" || c.Spare.Host == "" || idErr != nil:
-		why = "needs a spare tenant and the owner role's connection string: Target.Spare and OwnerURL, --host-spare and --owner-url"
+		why = "needs a spare tenant and the owner role's connection string: Target.Spare.Host, Target.Spare.Token and Target.OwnerURL"
 	case served.status != http.StatusOK:
 		why = "the spare tenant is not served in the first place: " + served.String()
 	}

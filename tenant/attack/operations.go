@@ -53,7 +53,7 @@ func (c *campaign) permission(ctx context.Context, op *operation) {
 	case len(op.permissions) == 0:
 		return
 	case c.A.Limited == "":
-		c.skipAt(op, 6, name, "needs a token of a member without permissions: Party.Limited, --token-limited")
+		c.skipAt(op, 6, name, "needs a token of a member without permissions: Target.A.Limited")
 		return
 	}
 	got := c.send(ctx, op.call(c.A.Host, c.A.Limited))

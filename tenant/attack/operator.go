@@ -35,7 +35,7 @@ func (c *campaign) operator(ctx context.Context) error {
 		}
 	}
 	if c.OperatorURL == "" {
-		c.skip(42, "an operator's endpoint with a tenant's token", "needs the operator's listener: Target.OperatorURL, --operator-url")
+		c.skip(42, "an operator's endpoint with a tenant's token", "needs the operator's listener: Target.OperatorURL")
 		return nil
 	}
 	c.operatorKey(ctx)
@@ -66,7 +66,7 @@ func (c *campaign) operatorKey(ctx context.Context) {
 	c.refused(ctx, 42, name, c.A.Host, c.OperatorKey)
 }
 
-const needsOperator = "needs the operator's listener and a key for it: Target.OperatorURL and OperatorKey, --operator-url and --operator-key"
+const needsOperator = "needs the operator's listener and a key for it: Target.OperatorURL and Target.OperatorKey"
 
 // operate sends a request as an operator.
 func (c *campaign) operate(ctx context.Context, method, path, body string) answer {
@@ -77,12 +77,17 @@ func (c *campaign) operate(ctx context.Context, method, path, body string) answe
 	return c.sendTo(ctx, c.OperatorURL, r)
 }
 
-// field is a property of an answer that is an object.
+// field is a property of an answer that is an object, where that is a text.
 func (a answer) field(name string) string {
+	text, _ := a.property(name).(string)
+	return text
+}
+
+// property is one of an answer that is an object.
+func (a answer) property(name string) any {
 	var object map[string]any
 	if json.Unmarshal([]byte(a.body), &object) != nil {
-		return ""
+		return nil
 	}
-	text, _ := object[name].(string)
-	return text
+	return object[name]
 }

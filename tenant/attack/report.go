@@ -48,6 +48,10 @@ type Report struct {
 // Unsafe returns the attempts that came through.
 func (r *Report) Unsafe() []Result { return r.of(Unsafe) }
 
+// Attempts counts what was tried. A report without any is about nothing, and must
+// not pass for one that found nothing.
+func (r *Report) Attempts() int { return len(r.Results) - len(r.of(NotTried)) }
+
 // Untried returns the numbers of the attacks of which nothing was tried. A check
 // that nobody gave what it needs must not pass for one that found nothing.
 func (r *Report) Untried() []int {
@@ -85,8 +89,9 @@ func (r *Report) Summary() string {
 		attacks[x.Attack] = true
 	}
 	untried := len(r.Untried())
-	return fmt.Sprintf("%d attempts at %d attacks: %d safe, %d UNSAFE; %d attacks not tried",
-		len(r.of(Safe))+len(r.of(Unsafe)), len(attacks)-untried, len(r.of(Safe)), len(r.of(Unsafe)), untried)
+	return fmt.Sprintf("%s at %s: %d safe, %d UNSAFE; %s not tried",
+		plural(r.Attempts(), "attempt", "attempts"), plural(len(attacks)-untried, "attack", "attacks"),
+		len(r.of(Safe)), len(r.of(Unsafe)), plural(untried, "attack", "attacks"))
 }
 
 func (r *Report) rows() []Result {

@@ -40,8 +40,8 @@ var faults = []struct {
 // schemas looks for what attacks 19 and 21 need in the schemas that are there.
 func (c *campaign) schemas(ctx context.Context) (err error) {
 	if c.RuntimeURL == "" {
-		c.skip(19, "functions of the owner's", "needs the runtime role's connection string: Target.RuntimeURL, --database-url")
-		c.skip(21, "objects across schemas", "needs the runtime role's connection string: Target.RuntimeURL, --database-url")
+		c.skip(19, "functions of the owner's", "needs the runtime role's connection string: Target.RuntimeURL")
+		c.skip(21, "objects across schemas", "needs the runtime role's connection string: Target.RuntimeURL")
 		return nil
 	}
 	at, err := c.connect(ctx)

@@ -101,8 +101,8 @@ func (c *campaign) tokens(ctx context.Context) error {
 		return err
 	}
 	if c.Sign == nil {
-		c.skip(5, "signed tokens for another audience, issuer, time", "needs a way to sign, which a command has not: Target.Sign")
-		c.skip(4, "a token without the tenant's claim", "needs a way to sign, which a command has not: Target.Sign")
+		c.skip(5, "signed tokens for another audience, issuer, time", "needs a way to sign tokens: Target.Sign")
+		c.skip(4, "a token without the tenant's claim", "needs a way to sign tokens: Target.Sign")
 		return nil
 	}
 	return c.signed(ctx, claims)
@@ -154,8 +154,8 @@ func (c *campaign) refused(ctx context.Context, attack int, name, host, token st
 // members is attack 6: tokens and keys are good as long as their member is.
 func (c *campaign) members(ctx context.Context) error {
 	for _, who := range []struct{ name, token, needs string }{
-		{"a valid token of no member", c.A.Removed, "needs a token of somebody who is no member: Party.Removed, --token-removed"},
-		{"a revoked API key", c.A.RevokedKey, "needs an API key that was revoked: Party.RevokedKey, --key-revoked"},
+		{"a valid token of no member", c.A.Removed, "needs a token of somebody who is no member: Target.A.Removed"},
+		{"a revoked API key", c.A.RevokedKey, "needs an API key that was revoked: Target.A.RevokedKey"},
 	} {
 		if who.token == "" {
 			c.skip(6, who.name, who.needs)
@@ -168,14 +168,14 @@ func (c *campaign) members(ctx context.Context) error {
 
 // apiKeys shows B's key at A's host, and keys that are made from it.
 func (c *campaign) apiKeys(ctx context.Context) error {
-	const needs = "needs a good API key of B's: Party.Key, --key-b"
+	const needs = "needs a good API key of B's: Target.B.Key"
 	if c.B.Key == "" {
 		c.skip(4, "B's API key at A's host", needs)
 		c.skip(5, "API keys that are made up", needs)
 		return nil
 	}
 	if got := c.send(ctx, request{path: c.witness.target(nil), host: c.B.Host, token: c.B.Key}); got.is(401) {
-		return errors.New("B's API key is not taken at B's host: " + got.String())
+		return errors.New("B's API key, Target.B.Key, is not taken at B's host: " + got.String())
 	}
 	c.refused(ctx, 4, "B's API key at A's host", c.A.Host, c.B.Key)
 	last := c.B.Key[len(c.B.Key)-1]

@@ -8,7 +8,8 @@ import (
 )
 
 // Attack runs the suite of attacks of package [attack] against a service, logs
-// its table, and fails the test for each attempt that came through. The service
+// its table, and fails the test for each attempt that came through, and where there
+// was none. The service
 // needs two tenants with data, on a database that nobody needs.
 func Attack(t testing.TB, target attack.Target) *attack.Report {
 	t.Helper()
@@ -21,6 +22,9 @@ func Attack(t testing.TB, target attack.Target) *attack.Report {
 		t.Fatal(err)
 	}
 	t.Log("\n" + table.String())
+	if report.Attempts() == 0 {
+		t.Error("nothing was tried; the table says what the attacks need")
+	}
 	for _, r := range report.Unsafe() {
 		t.Errorf("attack %d, %s: sent %s, came back %s; safe is: %s", r.Attack, r.Case, r.Sent, r.Got, r.Want)
 	}
