@@ -80,29 +80,41 @@ func newChangeCommand(ch change) *cobra.Command {
 }
 
 func changeOne(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, ch change, o changeFlags, ref catalog.Ref) error {
+	was, err := findFor(ctx, c, ch.action, ref)
+	if err != nil {
+		return err
+	}
+	if was.State == catalog.StatePurged {
+		ref = catalog.Ref{ID: was.ID, Revision: ref.Revision} // its slug is another one
+	}
 	if ch.risk != nil && !o.yes {
-		r, err := c.Find(ctx, ref)
-		if err != nil {
-			return mendMissing(err)
-		}
-		what, err := ch.risk(ctx, c, r)
-		if err != nil {
+		if err := ask(ctx, cmd, c, ch, was); err != nil {
 			return err
 		}
-		if err := confirmByName(cmd, o.yes, what, r.Slug); err != nil {
-			return err
-		}
-		ref = catalog.Ref{ID: r.ID, Revision: r.Revision} // what was asked about
+		ref = catalog.Ref{ID: was.ID, Revision: was.Revision} // what was asked about
 	}
 	r, err := ch.apply(ctx, c, ref, tenantRow{})
 	if err != nil {
 		return mendMissing(err)
 	}
+	noteUnchanged(cmd, was, r)
 	warnBehind(ctx, cmd, c, ch.action, r)
 	if o.asJSON {
 		return writeJSON(cmd.OutOrStdout(), r)
 	}
 	return writeRecord(cmd.OutOrStdout(), r)
+}
+
+// ask asks before a step that interrupts service, unless there is nothing to do.
+func ask(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, ch change, r catalog.Record) error {
+	if ch.done(r, tenantRow{}) {
+		return nil
+	}
+	what, err := ch.risk(ctx, c, r)
+	if err != nil {
+		return err
+	}
+	return confirmByName(cmd, false, what, r.Slug)
 }
 
 // warnBehind says that a tenant has missed rollouts while it was away.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -101,7 +102,7 @@ func createOne(cmd *cobra.Command, o createOptions) error {
 	if _, err := tenant.ParseNewSlug(o.params.Slug); err != nil {
 		return mendSlug(o.params.Slug, err) // before a database is started for it
 	}
-	return installed(cmd, func(ctx context.Context, c *catalog.Catalog) error {
+	return installed(cmd, func(ctx context.Context, c *catalog.Catalog, schema catalog.Schema) error {
 		t, err := c.Create(ctx, o.params)
 		if err != nil {
 			return mendCreate(ctx, c, o.params.Slug, err)
@@ -110,11 +111,23 @@ func createOne(cmd *cobra.Command, o createOptions) error {
 		if err != nil {
 			return err
 		}
+		if o.params.OwnerEmail == "" {
+			warnOwnerless(cmd, schema, o.params.Slug)
+		}
 		if o.asJSON {
 			return writeJSON(cmd.OutOrStdout(), record)
 		}
 		return writeRecord(cmd.OutOrStdout(), record)
 	})
+}
+
+// warnOwnerless says that nobody can enter tenants that were given no owner's
+// address, where their first rows are made of it.
+func warnOwnerless(cmd *cobra.Command, schema catalog.Schema, slugs ...string) {
+	if len(slugs) > 0 && strings.Contains(schema.TenantSeed, "bailiwick.owner_email") {
+		cmd.PrintErrf("warning: %s: without an e-mail address of the owner, of whom %s makes the first member, nobody may be able to enter\n"+
+			"\tmend: let somebody in by a maintenance query: `bailiwick tenant exec --help`\n", shorten(slugs), tenantSeedFile)
+	}
 }
 
 // createMany creates the tenants of a file. A slug that can't be one stops it
@@ -136,7 +149,8 @@ func createMany(cmd *cobra.Command, o createOptions) error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w\n\tmend: correct the file; nothing was made", errors.Join(wrong...))
 	}
-	return installed(cmd, func(ctx context.Context, c *catalog.Catalog) error {
+	return installed(cmd, func(ctx context.Context, c *catalog.Catalog, schema catalog.Schema) error {
+		var ownerless []string
 		records, err := c.List(ctx)
 		if err != nil {
 			return err
@@ -144,10 +158,14 @@ func createMany(cmd *cobra.Command, o createOptions) error {
 		index := newTenantIndex(records)
 		b := bulk{action: catalog.ActionCreate, run: newRun(), parallel: o.parallel, next: "the same command again does what is left"}
 		for _, row := range rows {
+			if row.Email == "" {
+				ownerless = append(ownerless, row.Slug)
+			}
 			b.tasks = append(b.tasks, bulkTask{who: row.Slug, do: func(ctx context.Context) (bool, error) {
 				return createRow(ctx, c, index, row, o.params.Plan)
 			}})
 		}
+		warnOwnerless(cmd, schema, ownerless...)
 		return b.execute(ctx, cmd).finish(cmd, o.asJSON)
 	})
 }
@@ -191,7 +209,7 @@ func keyOf(ctx context.Context, c *catalog.Catalog, slug string) (string, error)
 
 // installed opens the registry with the project's schema, and installs the shared
 // one where it is not.
-func installed(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) error) error {
+func installed(cmd *cobra.Command, do func(context.Context, *catalog.Catalog, catalog.Schema) error) error {
 	actor, err := actorOf(cmd)
 	if err != nil {
 		return err
@@ -215,6 +233,6 @@ func installed(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) er
 		for _, warning := range warnings {
 			cmd.PrintErrln("warning: " + warning)
 		}
-		return do(catalog.WithActor(ctx, actor), c)
+		return do(catalog.WithActor(ctx, actor), c, config.Schema)
 	})
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func newTenantRenameCommand() *cobra.Command {
-	return newAmendCommand(&cobra.Command{
+	return newAmendCommand(catalog.ActionRename, &cobra.Command{
 		Use:   "rename SLUG NEW",
 		Short: "Give a tenant another slug, which is its label in host names",
 		Long: `rename gives a tenant another slug. Its schema and role are named from its id and
@@ -31,7 +31,7 @@ second; the old slug is free at once.` + stepStatus,
 }
 
 func newTenantSetNameCommand() *cobra.Command {
-	return newAmendCommand(&cobra.Command{
+	return newAmendCommand(catalog.ActionSetName, &cobra.Command{
 		Use:   "set-name SLUG NAME",
 		Short: "Give a tenant another name for people",
 		Long: `set-name gives a tenant another name for people. Its slug, which is in host names,
@@ -43,17 +43,28 @@ is another matter: see rename.` + stepStatus,
 }
 
 // newAmendCommand makes a command that changes one thing of one tenant.
-func newAmendCommand(cmd *cobra.Command, apply func(context.Context, *catalog.Catalog, catalog.Ref, string) (catalog.Record, error)) *cobra.Command {
+func newAmendCommand(action string, cmd *cobra.Command, apply func(context.Context, *catalog.Catalog, catalog.Ref, string) (catalog.Record, error)) *cobra.Command {
 	var revision int64
 	var asJSON bool
 	cmd.Args = twoArgs("SLUG", "what it is to be")
 	cmd.ValidArgsFunction = completeWith(completeTenants)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {
-			record, err := apply(ctx, c, refOf(args[0], revision), args[1])
+			ref := refOf(args[0], revision)
+			was, err := findFor(ctx, c, action, ref)
+			if err != nil && action == catalog.ActionRename && revision == 0 {
+				if now, found := renamedBefore(ctx, c, ref.Slug, args[1]); found {
+					was, ref, err = now, catalog.Ref{ID: now.ID}, nil
+				}
+			}
+			if err != nil {
+				return err
+			}
+			record, err := apply(ctx, c, ref, args[1])
 			if err != nil {
 				return mendMissing(err)
 			}
+			noteUnchanged(cmd, was, record)
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), record)
 			}

@@ -1,0 +1,79 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+)
+
+// A step that is taken again changes nothing. Where it has taken the slug away that
+// the tenant is named by, these find the tenant all the same.
+
+// purgedAs is the tenant that was purged last of those that had a slug, if it is
+// known: who has the slug by now is another one.
+func purgedAs(ctx context.Context, c *catalog.Catalog, slug string) (last catalog.Record, found bool) {
+	all, err := c.List(ctx)
+	if err != nil || slug == "" {
+		return last, false
+	}
+	for _, r := range all {
+		if r.State == catalog.StatePurged && r.FormerSlug == slug && (!found || r.PurgedAt.After(last.PurgedAt)) {
+			last, found = r, true
+		}
+	}
+	return last, found
+}
+
+// findFor finds the tenant that a step is for. To purge is also for one that was
+// purged before.
+func findFor(ctx context.Context, c *catalog.Catalog, action string, ref catalog.Ref) (catalog.Record, error) {
+	r, err := c.Find(ctx, ref)
+	if tenant.CodeOf(err) != tenant.CodeNotFound {
+		return r, err
+	}
+	gone, found := purgedAs(ctx, c, ref.Slug)
+	switch {
+	case !found:
+		return r, mendMissing(err)
+	case action == catalog.ActionPurge && ref.Revision == 0:
+		return gone, nil
+	}
+	return r, fmt.Errorf("%w: it was purged at %s\n\tmend: `bailiwick tenant list --state purged` shows those that are", err, momentText(gone.PurgedAt))
+}
+
+// renamedBefore is the tenant whose latest rename was from one slug to another. It is
+// for where nobody has the first one now.
+func renamedBefore(ctx context.Context, c *catalog.Catalog, from, to string) (r catalog.Record, found bool) {
+	r, err := c.Get(ctx, to)
+	if err != nil || from == "" {
+		return r, false
+	}
+	entries, err := c.Audit(ctx, catalog.AuditFilter{Tenant: catalog.Ref{ID: r.ID}, Action: catalog.ActionRename, Limit: 1})
+	if err != nil || len(entries) == 0 {
+		return r, false
+	}
+	var before, after catalog.Record
+	if json.Unmarshal(entries[0].Before, &before) != nil || json.Unmarshal(entries[0].After, &after) != nil {
+		return r, false
+	}
+	return r, before.Slug == from && after.Slug == to
+}
+
+// noteUnchanged says that a step has found everything done.
+func noteUnchanged(cmd *cobra.Command, was, now catalog.Record) {
+	if was.Revision != now.Revision {
+		return
+	}
+	name := now.Slug
+	if now.FormerSlug != "" {
+		name = now.FormerSlug
+	}
+	cmd.PrintErrf("note: it was done before; nothing of %s was changed\n", name)
+}
