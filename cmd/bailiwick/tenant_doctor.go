@@ -18,16 +18,20 @@ import (
 
 func newTenantDoctorCommand() *cobra.Command {
 	var mend, asJSON bool
+	var drop string
 	cmd := &cobra.Command{
 		Use:   "doctor [SLUG]",
 		Short: "Find tenants that are not whole, and what is left of others; mend it",
 		Long: `doctor compares the registry with the schemas and roles of the database, and looks
-for hooks that have not heard of a step, for tenants whose grace is over, and for
-those that have missed a rollout. It changes nothing. With SLUG it looks at one
+for hooks that have not heard of a step, for events of billing that can't be
+applied, for tenants whose grace is over, and for those that have missed a rollout. It changes nothing. With SLUG it looks at one
 tenant.
 
 --mend mends what can be mended without a loss and in one way only, each in a
 transaction with its entry in the audit. For the rest it says what to do.
+
+--drop deletes an event of billing that can't be applied, by its id, with an entry
+in the audit, and does nothing else.
 
 "bailiwick doctor" looks at the project, at the database and its roles, and at
 whether its parts fit together; this one knows the life of tenants.
@@ -41,6 +45,9 @@ the command line is wrong.`,
 		Args:              atMostOneArg("SLUG"),
 		ValidArgsFunction: completeWith(completeTenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if drop != "" {
+				return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error { return c.DropEvent(ctx, drop) })
+			}
 			do := func(ctx context.Context, c *catalog.Catalog) error { return treat(ctx, cmd, c, args, mend, asJSON) }
 			if mend {
 				return operate(cmd, do)
@@ -49,7 +56,11 @@ the command line is wrong.`,
 		},
 	}
 	cmd.Flags().BoolVar(&mend, "mend", false, "mend what can be mended")
+	cmd.Flags().StringVar(&drop, "drop", "", "drop the event of this id, which can't be applied")
+	completeFlag(cmd, "drop", completeNone)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what is wrong as a JSON array")
+	cmd.MarkFlagsMutuallyExclusive("drop", "mend")
+	cmd.MarkFlagsMutuallyExclusive("drop", "json")
 	return cmd
 }
 

@@ -212,4 +212,17 @@ var checks = []check{
 			HAVING count(*) > 0`,
 		byHand: "see that a service runs with DATABASE_OWNER_URL, whose worker makes the tenants",
 	},
+	{
+		kind: TroubleUnapplied,
+		sql: `SELECT coalesce('t_' || replace(e.tenant, '-', ''), ''), coalesce((SELECT t.slug FROM registry AS t WHERE t.id::text = e.tenant), ''),
+			format('%s events of %s are not applied since %s, such as %s: %s', count(*), e.source, min(e.received_at), min(e.id), coalesce(e.error, 'no worker has tried')), false
+			FROM (
+				SELECT i.*, substring(lower(i.payload #>> '{data,object,metadata,tenant}') FROM '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$') AS tenant
+				FROM bailiwick.inbox AS i, given
+				WHERE i.done_at IS NULL AND (i.error IS NOT NULL OR i.received_at < pg_catalog.now() - pg_catalog.make_interval(secs => given.late))
+			) AS e
+			GROUP BY e.source, e.tenant, e.error`,
+		byHand: "mend what it says, and a worker (a service with DATABASE_OWNER_URL) applies them within the hour. " +
+			"One that never will be is dropped by `bailiwick tenant doctor --drop EVENT`",
+	},
 }

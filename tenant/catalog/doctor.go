@@ -56,13 +56,16 @@ const (
 	TroubleUndelivered = "undelivered"
 	// TroubleWaitingSignups are confirmed sign-ups whose tenants nobody makes.
 	TroubleWaitingSignups = "waiting-signups"
+	// TroubleUnapplied are events of a webhook that can't be applied, or that
+	// nobody applies.
+	TroubleUnapplied = "unapplied"
 )
 
 // late is how long an event may wait for its first attempt.
 const late = 5 * time.Minute
 
-// Doctor looks for trouble in the registry, the schemas and roles of tenants and
-// the outbox. It changes nothing. Schemas that Bailiwick has not made, whatever
+// Doctor looks for trouble in the registry, the schemas and roles of tenants,
+// the outbox and the inbox. It changes nothing. Schemas that Bailiwick has not made, whatever
 // their name, are none of its business.
 func (c *Catalog) Doctor(ctx context.Context) ([]Trouble, error) {
 	var all []Trouble
