@@ -2,11 +2,8 @@ package attack
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"strings"
-	"text/tabwriter"
 )
 
 // Outcome says how an attack ended.
@@ -67,21 +64,6 @@ func (r *Report) of(o Outcome) []Result {
 	return slices.DeleteFunc(slices.Clone(r.Results), func(x Result) bool { return x.Outcome != o })
 }
 
-// Write prints the table. Attempts of one case that were all safe, with the same
-// answer, are one row.
-func (r *Report) Write(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "#\tresult\tattack\tsent\tcame back") //nolint:errcheck // Flush tells.
-	for _, row := range r.rows() {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", row.Attack, row.Outcome, row.Case, row.Sent, row.Got) //nolint:errcheck // Flush tells.
-	}
-	fmt.Fprintf(table, "\n%s\n", r.Summary()) //nolint:errcheck // Flush tells.
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	return nil
-}
-
 // Summary counts the outcomes.
 func (r *Report) Summary() string {
 	attacks := map[int]bool{}
@@ -92,47 +74,6 @@ func (r *Report) Summary() string {
 	return fmt.Sprintf("%s at %s: %d safe, %d UNSAFE; %s not tried",
 		plural(r.Attempts(), "attempt", "attempts"), plural(len(attacks)-untried, "attack", "attacks"),
 		len(r.of(Safe)), len(r.of(Unsafe)), plural(untried, "attack", "attacks"))
-}
-
-func (r *Report) rows() []Result {
-	type key struct {
-		attack    int
-		name, got string
-	}
-	at, more := map[key]int{}, map[int]int{}
-	var rows []Result
-	for _, x := range r.Results {
-		k := key{x.Attack, x.Case, x.Got}
-		if first, seen := at[k]; seen && x.Outcome == Safe && rows[first].Outcome == Safe {
-			more[first]++
-			continue
-		}
-		at[k] = len(rows)
-		switch x.Outcome {
-		case NotTried:
-			x.Got = x.Reason
-		case Unsafe:
-			x.Got += "; safe is: " + x.Want
-		case Safe:
-		}
-		rows = append(rows, x)
-	}
-	for i := range rows {
-		if more[i] > 0 {
-			rows[i].Sent += fmt.Sprintf(" and %d more", more[i])
-		}
-		rows[i].Sent, rows[i].Got = oneLine(rows[i].Sent, 90), oneLine(rows[i].Got, 200)
-	}
-	return rows
-}
-
-// oneLine fits a text into a table.
-func oneLine(s string, most int) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most-3]) + "..."
-	}
-	return s
 }
 
 // judge adds an attempt.
