@@ -42,7 +42,7 @@ func (b *Billing) applyNext(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		more = true
-		cause := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return apply(ctx, tx, payload) })
+		cause := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return b.apply(ctx, tx, payload) })
 		if cause != nil && ctx.Err() != nil {
 			return cause
 		}
@@ -71,10 +71,15 @@ func (b *Billing) settle(ctx context.Context, tx pgx.Tx, id string, cause error)
 	return err
 }
 
-func apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
+func (b *Billing) apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
 	c, ok, err := read(payload)
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		b.logger.InfoContext(ctx, "an event of billing changes nothing: the subscription has not begun, or its status is not known",
+			slog.String("subscription", c.external), slog.String("status", c.state))
+		return nil
 	}
 	var found bool
 	// The tenant's row is the lock: two events of one tenant are applied one after the other.

@@ -101,7 +101,8 @@ func about(body []byte) (id string, keep bool, err error) {
 	return e.ID, strings.HasPrefix(e.Type, subscriptionEvents), nil
 }
 
-// read reads an event. ok is false when there is nothing to apply.
+// read reads an event. ok is false when there is nothing to apply: then only the
+// subscription and the provider's word for its state are known.
 func read(payload []byte) (c change, ok bool, err error) {
 	var e envelope
 	var o object
@@ -113,7 +114,7 @@ func read(payload []byte) (c change, ok bool, err error) {
 	}
 	state, known := states[o.Status]
 	if !known {
-		return c, false, nil
+		return change{external: o.ID, state: o.Status}, false, nil
 	}
 	c = change{external: o.ID, state: state, at: time.Unix(e.Created, 0).UTC(), seats: 1, plan: o.Metadata["plan"]}
 	if o.ID == "" || e.Created <= 0 {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -18,6 +19,9 @@ const (
 	SignatureHeader = "Stripe-Signature"
 	// maxEvent bounds an event, in bytes.
 	maxEvent = 256 << 10
+	// warnEvery is how often the log is warned of what is signed and not taken:
+	// anybody may send such a thing.
+	warnEvery = time.Minute
 )
 
 // Webhook takes in the events of a payment provider. An answer of 2xx says that
@@ -34,6 +38,8 @@ type Webhook struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+
+	warned atomic.Int64 // when, in seconds since 1970
 }
 
 // ServeHTTP implements http.Handler. Without a valid signature the answer is 400
@@ -46,11 +52,36 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.take(w, r); err != nil {
-		cmp.Or(h.Logger, slog.Default()).InfoContext(r.Context(), "an event of billing was not taken", slog.String("error", err.Error()))
+		h.log(r, err)
 		rest.WriteError(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// log tells why an event was not taken. What looks like one of the provider's is a
+// warning, once in a while: a secret that is wrong loses every event.
+func (h *Webhook) log(r *http.Request, err error) {
+	level, text := slog.LevelInfo, err.Error()
+	signed := r.Header.Get(SignatureHeader) != ""
+	switch {
+	case signed && errors.Is(err, errSignature):
+		text = "it is signed by none of BILLING_SECRETS, which has to hold the secret that the provider shows for this endpoint"
+	case errors.Is(err, errReplay):
+		text += ": it was sent again by somebody, or the clock of this machine is wrong"
+	}
+	now := h.now().Unix()
+	if last := h.warned.Load(); signed && now-last >= int64(warnEvery.Seconds()) && h.warned.CompareAndSwap(last, now) {
+		level = slog.LevelWarn
+	}
+	cmp.Or(h.Logger, slog.Default()).Log(r.Context(), level, "an event of billing was not taken", slog.String("error", text))
+}
+
+func (h *Webhook) now() time.Time {
+	if h.Now != nil {
+		return h.Now()
+	}
+	return time.Now()
 }
 
 func (h *Webhook) take(w http.ResponseWriter, r *http.Request) error {
@@ -61,12 +92,8 @@ func (h *Webhook) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return rest.Errorf(http.StatusBadRequest, "the body can't be read")
 	}
-	now := time.Now
-	if h.Now != nil {
-		now = h.Now
-	}
 	signature := strings.Join(r.Header.Values(SignatureHeader), ",") // Two of them have two times, and are none.
-	if err := Verify(signature, h.Secrets, now(), body); err != nil {
+	if err := Verify(signature, h.Secrets, h.now(), body); err != nil {
 		return rest.Errorf(http.StatusBadRequest, "%w", err)
 	}
 	id, keep, err := about(body)
