@@ -117,10 +117,27 @@ func mendCreate(ctx context.Context, c *catalog.Catalog, slug string, err error)
 	if _, answered := errors.AsType[*pgconn.PgError](err); !answered {
 		return err // it is about the idempotency key
 	}
-	if _, absent := c.Get(ctx, slug); absent != nil {
-		return err // what is there already is the role or the schema
+	return mendTaken(ctx, c, slug, err)
+}
+
+// mendTaken says who has a slug that can't be given, or one that looks like it.
+func mendTaken(ctx context.Context, c *catalog.Catalog, slug string, err error) error {
+	if pg, answered := errors.AsType[*pgconn.PgError](err); !answered || pg.Code != "23505" {
+		return err // what is in the way is something else, such as the role or the schema
 	}
-	return fmt.Errorf("%w\n\tmend: take another slug; `bailiwick tenant show %s` shows who has this one", err, slug)
+	all, errList := c.List(ctx)
+	if errList != nil {
+		return errors.Join(err, errList)
+	}
+	for _, r := range all {
+		switch {
+		case r.Slug == slug:
+			return fmt.Errorf("%w\n\tmend: take another slug; `bailiwick tenant show %s` shows who has this one", err, slug)
+		case r.State != catalog.StatePurged && tenant.SlugSkeleton(r.Slug) == tenant.SlugSkeleton(slug):
+			return fmt.Errorf("%w\n\tmend: take a slug that nobody mistakes for %s, or rename that tenant first", err, r.Slug)
+		}
+	}
+	return err
 }
 
 // mendPlan adds the choice of plans to an error about one. The flag is what stands

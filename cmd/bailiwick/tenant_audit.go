@@ -90,11 +90,37 @@ func showAudit(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, f ca
 	if err != nil {
 		return err
 	}
+	if len(entries) == 0 {
+		if err := knownAction(ctx, cmd, c, f.Action); err != nil {
+			return err
+		}
+	}
 	slices.Reverse(entries)
 	if asJSON {
 		return writeJSON(cmd.OutOrStdout(), slices.Concat([]catalog.AuditEntry{}, entries))
 	}
 	return writeAudit(cmd.OutOrStdout(), entries, index)
+}
+
+// auditActions are what the audit has of this module's own.
+var auditActions = []string{
+	catalog.ActionCreate, catalog.ActionRename, catalog.ActionSetName, catalog.ActionSetPlan, catalog.ActionSuspend,
+	catalog.ActionResume, catalog.ActionOffboard, catalog.ActionRestore, catalog.ActionPurge,
+	catalog.ActionAddDomain, catalog.ActionVerifyDomain, catalog.ActionRemoveDomain, catalog.ActionReleaseDomain,
+	catalog.ActionAddIssuer, catalog.ActionRemoveIssuer, catalog.ActionExec, catalog.ActionDryExec, "mend", "forget-hook",
+}
+
+// knownAction refuses an action that is none: neither one of this module, nor one
+// that the audit has from others.
+func knownAction(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, action string) error {
+	if action == "" || slices.Contains(auditActions, action) {
+		return nil
+	}
+	others, err := c.Audit(ctx, catalog.AuditFilter{Action: action, Limit: 1})
+	if err == nil && len(others) == 0 {
+		err = usagef(cmd, "there is no action %q; there are %s", action, strings.Join(auditActions, ", "))
+	}
+	return err
 }
 
 func writeAudit(w io.Writer, entries []catalog.AuditEntry, index tenantIndex) error {

@@ -14,8 +14,8 @@ type days struct{ text string }
 
 func (d *days) String() string { return d.text }
 
-// Type is that of Go's own times, for messages.
-func (d *days) Type() string { return "duration" }
+// Type tells it from Go's own times, in messages.
+func (d *days) Type() string { return "days" }
 
 func (d *days) Set(text string) error {
 	if _, err := parseDays(text); err != nil {

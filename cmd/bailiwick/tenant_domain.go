@@ -5,8 +5,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -51,7 +53,7 @@ func domainCommand(cmd *cobra.Command, set func(*catalog.Config),
 		return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {
 			d, err := do(ctx, c, refOf(args[0], 0), args[1])
 			if err != nil {
-				return mendMissing(err)
+				return mendUnclaimed(ctx, c, refOf(args[0], 0), err)
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), d)
@@ -64,6 +66,17 @@ func domainCommand(cmd *cobra.Command, set func(*catalog.Config),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the domain as a JSON object")
 	return cmd
+}
+
+// mendUnclaimed says where to look for a domain that was not found, or for its tenant.
+func mendUnclaimed(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, err error) error {
+	if tenant.CodeOf(err) != tenant.CodeNotFound {
+		return err
+	}
+	if _, missing := c.Find(ctx, ref); missing != nil {
+		return mendMissing(err)
+	}
+	return fmt.Errorf("%w\n\tmend: `bailiwick tenant domain list %s` shows the domains that it has claimed", err, called(ref))
 }
 
 func nothingSet(*catalog.Config) {}
@@ -87,7 +100,8 @@ wrong.`,
 
 func newDomainVerifyCommand() *cobra.Command {
 	var prover domains.Prover
-	cmd := domainCommand(&cobra.Command{
+	var cmd *cobra.Command
+	cmd = domainCommand(&cobra.Command{
 		Use:   "verify SLUG HOST",
 		Short: "Look for the proof that a host name is a tenant's",
 		Long: `verify looks for the proof in DNS and at the host, and routes the host to the
@@ -105,12 +119,31 @@ command line is wrong.`,
 		config.Domains.Prover = &prover
 	},
 		func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
-			return c.VerifyDomain(ctx, ref, host)
+			d, err := c.VerifyDomain(ctx, ref, host)
+			if err == nil && !slices.Contains(strings.Split(os.Getenv("TENANT_FROM"), ","), "domain") {
+				cmd.PrintErrln("note: it is served where the service's TENANT_FROM has domain, which nobody can see from here")
+			}
+			return d, err
 		}, writeDomain)
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if !isAddress(prover.Resolver) {
+			return usagef(cmd, "--resolver is host:port, such as 192.0.2.53:53, and was %q", prover.Resolver)
+		}
+		if !isAddress(os.Getenv("DOMAIN_RESOLVER")) {
+			return usagef(cmd, "DOMAIN_RESOLVER is host:port, such as 192.0.2.53:53, and was %q", os.Getenv("DOMAIN_RESOLVER"))
+		}
+		return nil
+	}
 	cmd.Flags().StringVar(&prover.Resolver, "resolver", "", "ask this DNS server, an address with a port (default: DOMAIN_RESOLVER, or the system's)")
 	cmd.Flags().BoolVar(&prover.Private, "private", false, "also connect to hosts whose addresses are not public (default: DOMAIN_PRIVATE)")
 	completeFlag(cmd, "resolver", completeNone)
 	return cmd
+}
+
+// isAddress tells whether a text is a host with a port, or empty.
+func isAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	return text == "" || err == nil && port != ""
 }
 
 func newDomainRemoveCommand() *cobra.Command {
@@ -134,7 +167,7 @@ wrong.`,
 		}
 		i := slices.IndexFunc(all, func(d catalog.Domain) bool { return d.Host == name })
 		if i < 0 {
-			return catalog.Domain{}, fmt.Errorf("the tenant has not claimed %s\n\tmend: `bailiwick tenant domain list` shows the domains that there are", name)
+			return catalog.Domain{}, &tenant.Error{Code: tenant.CodeNotFound, Err: errors.New("the tenant has not claimed domain " + name)}
 		}
 		return all[i], c.RemoveDomain(ctx, ref, host)
 	}, func(w io.Writer, slug string, d catalog.Domain) error {

@@ -91,7 +91,7 @@ wrong.`,
 		}
 		at := slices.IndexFunc(all, func(o catalog.Issuer) bool { return o.Issuer == i.Issuer && o.Audience == i.Audience })
 		if at < 0 {
-			return i, fmt.Errorf("the tenant has no issuer %s with audience %s\n\tmend: `bailiwick tenant issuer list` shows those that it has", i.Issuer, i.Audience)
+			return i, fmt.Errorf("the tenant has no issuer %s with audience %s\n\tmend: `bailiwick tenant issuer list %s` shows those that it has", i.Issuer, i.Audience, called(ref))
 		}
 		return all[at], c.RemoveIssuer(ctx, ref, i.Issuer, i.Audience)
 	}, "does not speak for %s any more")

@@ -89,6 +89,14 @@ func refOf(given string, revision int64) catalog.Ref {
 	return catalog.Ref{Slug: given, Revision: revision}
 }
 
+// called is what the user calls a tenant.
+func called(ref catalog.Ref) string {
+	if ref.Slug != "" {
+		return ref.Slug
+	}
+	return ref.ID.String()
+}
+
 // mendMissing says how to find the tenants that there are.
 func mendMissing(err error) error {
 	if tenant.CodeOf(err) == tenant.CodeNotFound {

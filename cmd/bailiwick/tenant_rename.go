@@ -26,7 +26,8 @@ second; the old slug is free at once.` + stepStatus,
 		if _, err := tenant.ParseNewSlug(to); err != nil {
 			return catalog.Record{}, fmt.Errorf("%w\n\tmend: take another slug, such as acme; `bailiwick tenant set-name` gives the tenant another name for people", err)
 		}
-		return c.Rename(ctx, ref, to)
+		r, err := c.Rename(ctx, ref, to)
+		return r, mendTaken(ctx, c, to, err)
 	})
 }
 

@@ -56,7 +56,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	takes := map[string]string{
 		"int": "a whole number", "int64": "a whole number", "float64": "a number",
-		"duration": "a time, such as 30s or 10m", "bool": "true or false",
+		"duration": "a time, such as 30s or 10m", "days": "a time, such as 30d or 12h", "bool": "true or false",
 	}[invalid.GetFlag().Value.Type()]
 	if takes == "" {
 		return usagef(cmd, "%v", err)

@@ -224,7 +224,7 @@ func readDomain(ctx context.Context, db querier, id tenant.ID, host string) (Dom
 	}
 	d, err := pgx.CollectExactlyOneRow(rows, scanDomain)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = failf(tenant.CodeNotFound, "the tenant has not claimed domain %s: %w", host, err)
+		err = failf(tenant.CodeNotFound, "the tenant has not claimed domain %s", host)
 	}
 	return d, err
 }

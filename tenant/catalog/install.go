@@ -164,7 +164,7 @@ func (c *Catalog) checkRuntimeRole(ctx context.Context, tx pgx.Tx) error {
 		FROM pg_roles WHERE rolname = $1`, role).Scan(&super, &inherits, &owner, &creates)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return failf(tenant.CodeInvalid, "there is no runtime role %q: CREATE ROLE %s LOGIN NOINHERIT PASSWORD '...'", role, tenant.QuoteIdent(role))
+		return failf(tenant.CodeInvalid, "there is no runtime role %q; it is the user of the service's DATABASE_URL, which gives another name: CREATE ROLE %s LOGIN NOINHERIT PASSWORD '...'", role, tenant.QuoteIdent(role))
 	case err != nil:
 		return err
 	case super:

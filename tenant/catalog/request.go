@@ -37,7 +37,7 @@ func (p CreateParams) check() error {
 	}
 	address, err := mail.ParseAddress(p.OwnerEmail)
 	if err != nil || address.Address != p.OwnerEmail || len(p.OwnerEmail) > maxEmail {
-		return failf(tenant.CodeInvalid, "%q is no e-mail address", p.OwnerEmail)
+		return failf(tenant.CodeInvalid, "%q is no e-mail address: give it alone, such as ann@acme.example", p.OwnerEmail)
 	}
 	return nil
 }
