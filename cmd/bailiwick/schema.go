@@ -136,21 +136,21 @@ func noRegistry(err error) error {
 
 // tenants lists those with the given slugs, or else all that have a schema.
 func (f *fleet) tenants(ctx context.Context, slugs []string) ([]catalog.Record, error) {
+	all, err := f.catalog.Registered(ctx)
+	if err != nil {
+		return nil, noRegistry(err)
+	}
 	if len(slugs) == 0 {
-		all, err := f.catalog.List(ctx)
 		gone := func(r catalog.Record) bool { return r.State == "offboarding" || r.State == "purged" }
-		return slices.DeleteFunc(all, gone), noRegistry(err)
+		return slices.DeleteFunc(all, gone), nil
 	}
 	list := make([]catalog.Record, 0, len(slugs))
 	for _, slug := range slugs {
-		record, err := f.catalog.Get(ctx, slug)
-		if tenant.CodeOf(err) == tenant.CodeNotFound {
-			err = fmt.Errorf("%w\n\tmend: `bailiwick tenant list` shows those that there are", err)
+		i := slices.IndexFunc(all, func(r catalog.Record) bool { return r.Slug == slug })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no tenant %s\n\tmend: `bailiwick tenant list` shows those that there are", slug)
 		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, record)
+		list = append(list, all[i])
 	}
 	return list, nil
 }

@@ -196,3 +196,27 @@ func TestLedgerRights(t *testing.T) {
 		}
 	}
 }
+
+// TestRegisteredAsRuntime: who only reads, such as the search for drift, gets along
+// with the service's connection string.
+func TestRegisteredAsRuntime(t *testing.T) {
+	t.Parallel()
+	owner, urls := installed(t)
+	create(t, owner, "acme")
+	c := open(t, tenanttest.URLs{OwnerURL: urls.RuntimeURL}, full)
+	got, err := c.Registered(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := owner.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want[0].Revision = 0
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the registry, to the runtime role (-want +got):\n%s", diff)
+	}
+	if _, err := c.List(t.Context()); tenant.CodeOf(err) != tenant.CodeForbidden {
+		t.Errorf("a list of lives: %v, want it forbidden", err)
+	}
+}

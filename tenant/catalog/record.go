@@ -50,18 +50,38 @@ func (r Record) Tenant() tenant.Tenant {
 	return tenant.Tenant{ID: r.ID, Slug: r.Slug, Version: r.Version, Node: r.Node}
 }
 
-// Columns that a project may do without are read as JSON, where they may be
-// missing. A tenant that was made before bailiwick.tenants is at its first revision.
-const selectRecords = `
+// registered are the columns of public.tenants. Those that a project may do without
+// are read as JSON, where they may be missing.
+const registered = `
 	SELECT t.id::text, t.slug, t.name, t.state::text, t.schema_fingerprint, t.node,
-	       coalesce(j ->> 'ring', ''), coalesce(j ->> 'plan', ''), (j ->> 'created_at')::timestamptz,
+	       coalesce(j ->> 'ring', ''), coalesce(j ->> 'plan', ''), (j ->> 'created_at')::timestamptz`
+
+// selectRecords reads records whole. A tenant that was made before bailiwick.tenants
+// is at its first revision.
+const selectRecords = registered + `,
 	       coalesce(b.revision, 1), coalesce(b.reason, ''), coalesce(b.left_state, ''), coalesce(b.left_reason, ''),
 	       b.not_before, b.offboarded_at, b.purge_after, b.purged_at, coalesce(b.former_slug, '')
 	FROM public.tenants AS t LEFT JOIN bailiwick.tenants AS b ON b.tenant_id = t.id, LATERAL to_jsonb(t) AS j`
 
+// selectRegistered reads what public.tenants alone knows.
+const selectRegistered = registered + `,
+	       0::bigint, '' AS reason, '' AS left_state, '' AS left_reason,
+	       NULL::timestamptz AS not_before, NULL::timestamptz AS offboarded_at, NULL::timestamptz AS purge_after,
+	       NULL::timestamptz AS purged_at, '' AS former_slug
+	FROM public.tenants AS t, LATERAL to_jsonb(t) AS j`
+
 // List returns all tenants, in the order of their slugs.
-func (c *Catalog) List(ctx context.Context) ([]Record, error) {
-	rows, err := c.pool.Query(ctx, selectRecords+" ORDER BY t.slug")
+func (c *Catalog) List(ctx context.Context) ([]Record, error) { return c.list(ctx, selectRecords) }
+
+// Registered returns all tenants as List does, with what public.tenants knows of
+// them and nothing of their life: who they are, their state and their schema. The
+// runtime role may read that much.
+func (c *Catalog) Registered(ctx context.Context) ([]Record, error) {
+	return c.list(ctx, selectRegistered)
+}
+
+func (c *Catalog) list(ctx context.Context, sql string) ([]Record, error) {
+	rows, err := c.pool.Query(ctx, sql+" ORDER BY t.slug")
 	if err == nil {
 		var all []Record
 		if all, err = pgx.CollectRows(rows, scanRecord); err == nil {

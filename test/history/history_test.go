@@ -116,8 +116,9 @@ func newHistory(t *testing.T) *history {
 	t.Helper()
 	h := &history{issuer: servicetest.NewIssuer(t), work: newProject(t)}
 	h.DB = tenanttest.New(t, tenanttest.Options{
-		Schema:  catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
-		Tenants: size(t), Plan: "business", TenantSQL: firstRows,
+		Schema: catalog.Schema{Public: schema.Public, Tenant: schema.Tenant, Seed: schema.Seed},
+		// Nobody is to meet the limits of a plan: the load makes things for minutes.
+		Tenants: size(t), Plan: "enterprise", TenantSQL: firstRows,
 	})
 	h.settings = servicetest.Settings(h.RuntimeURL, h.issuer)
 	pool, err := pgxpool.New(t.Context(), h.OwnerURL)
@@ -219,7 +220,7 @@ func (h *history) newcomer(t *testing.T) {
 	t.Helper()
 	h.came++
 	made, err := h.Catalog.Create(t.Context(), catalog.CreateParams{
-		Slug: fmt.Sprintf("newcomer-%d", h.came), Plan: "team",
+		Slug: fmt.Sprintf("newcomer-%d", h.came), Plan: "enterprise",
 		Seed: func(ctx context.Context, tx pgx.Tx) error {
 			var old bool
 			err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'roles'::regclass AND attname = 'description' AND NOT attisdropped)`).Scan(&old)
