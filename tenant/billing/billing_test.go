@@ -1,7 +1,6 @@
 package billing_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -17,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bailiwick-dev/bailiwick/schema"
-	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/tenanttest"
@@ -320,100 +318,5 @@ func TestShapes(t *testing.T) {
 	b.told(t, map[string]string{"EVENT": "evt_9", "STATUS": "incomplete", "SUBSCRIPTION": "sub_9"})
 	if got := b.one(t, "SELECT count(*)::text FROM public.subscriptions"); got != "1" {
 		t.Errorf("%s subscriptions, of which one was never paid", got)
-	}
-}
-
-// TestCannotApply keeps what can't be applied, says why, and applies the rest.
-func TestCannotApply(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	for id, set := range map[string]map[string]string{
-		"evt_nobody": {"TENANT": tenant.NewID().String()},
-		"evt_blank":  {"TENANT": ""},
-		"evt_plan":   {"PLAN": "platinum"},
-		"evt_period": {"END": "0"},
-		"evt_good":   {},
-	} {
-		set["EVENT"] = id
-		b.told(t, set)
-	}
-	const errs = `SELECT string_agg(id || ': ' || error, E'\n' ORDER BY id) FROM bailiwick.inbox WHERE done_at IS NULL AND due_at > now()`
-	got := b.one(t, errs)
-	for _, want := range []string{"evt_nobody: there is no tenant", "evt_blank: metadata.tenant", `evt_plan: there is no plan "platinum"`, "evt_period: the subscription has no current period"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%q is missing in\n%s", want, got)
-		}
-	}
-	b.wantTenant(t, "active", "team", "")
-	b.told(t, map[string]string{"EVENT": "evt_second", "SUBSCRIPTION": "sub_2"})
-	if got := b.one(t, errs+" AND id = 'evt_second'"); !strings.Contains(got, "has another subscription that has not ended") {
-		t.Error(got)
-	}
-	// Once the first has ended, the second is taken when it is tried again.
-	b.told(t, map[string]string{"EVENT": "evt_end", "STATUS": "canceled", "CANCELED": unix(time.Now())})
-	b.one(t, "UPDATE bailiwick.inbox SET due_at = now() WHERE id = 'evt_second' RETURNING id")
-	if _, err := b.billing.Work(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := b.one(t, "SELECT external_id FROM public.subscriptions WHERE state <> 'canceled'"); got != "sub_2" {
-		t.Error(got)
-	}
-}
-
-// TestWebhookRefuses takes in nothing that was not signed for it.
-func TestWebhookRefuses(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.webhook.Wake = func() { t.Error("a worker was woken for nothing") }
-	good := b.event(t, "subscription.json", nil)
-	sign := func(body string) string { return billing.Sign(secret, time.Now(), []byte(body)) }
-	for name, c := range map[string]struct {
-		body, signature string
-		want            int
-	}{
-		"another body":  {good + " ", sign(good), http.StatusBadRequest},
-		"no signature":  {good, "", http.StatusBadRequest},
-		"two":           {good, sign(good) + "," + sign(good), http.StatusBadRequest},
-		"an old one":    {good, billing.Sign(secret, time.Now().Add(-time.Hour), []byte(good)), http.StatusBadRequest},
-		"not JSON":      {"{", sign("{"), http.StatusUnprocessableEntity},
-		"without an id": {`{"type":"customer.subscription.updated"}`, sign(`{"type":"customer.subscription.updated"}`), http.StatusUnprocessableEntity},
-		"too large":     {strings.Repeat(" ", 300<<10), sign("x"), http.StatusRequestEntityTooLarge},
-	} {
-		if got := b.post(t, c.body, c.signature); got != c.want {
-			t.Errorf("%s: got %d, want %d", name, got, c.want)
-		}
-	}
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/webhooks/billing", nil)
-	w := httptest.NewRecorder()
-	b.webhook.ServeHTTP(w, r)
-	if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != http.MethodPost {
-		t.Errorf("GET: %d, Allow %q", w.Code, w.Header().Get("Allow"))
-	}
-	if got := b.one(t, "SELECT count(*)::text FROM bailiwick.inbox"); got != "0" {
-		t.Errorf("%s events were kept", got)
-	}
-}
-
-func TestLimits(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	count := func(context.Context, *tenant.Querier) (int64, error) { return 1, nil }
-	limits := billing.Limits(b.DB.DB, map[string]billing.Count{"max_providers": count, "max_ships": count})
-	ctx := tenant.NewContext(t.Context(), b.Tenants[0])
-	l, err := limits["max_providers"](ctx)
-	if err != nil || l == nil || l.Plan != "free" || l.Name != "max_providers" || l.Max != 1 {
-		t.Errorf("on free: %+v, %v", l, err)
-	}
-	if _, err := b.Catalog.SetPlan(t.Context(), b.acme, "enterprise"); err != nil {
-		t.Fatal(err)
-	}
-	if l, err := limits["max_providers"](ctx); l != nil || err != nil {
-		t.Errorf("on a plan without limit: %+v, %v", l, err)
-	}
-	if _, err := limits["max_ships"](ctx); err == nil || !strings.Contains(err.Error(), "public.plans has no column max_ships") {
-		t.Errorf("a limit that no plan has: %v", err)
-	}
-	if _, err := limits["max_providers"](t.Context()); err == nil {
-		t.Error("a limit of no tenant holds nobody")
 	}
 }
