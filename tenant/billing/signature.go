@@ -57,11 +57,16 @@ func Verify(header string, secrets []string, now time.Time, body []byte) error {
 	return nil
 }
 
-// parse takes a header apart. Schemes other than v1 are of other times.
+// parse takes a header apart. Schemes other than v1 are of other times. A part that
+// is not KEY=VALUE, and a second time, make nothing of all of it.
 func parse(header string) (seconds string, signatures [][]byte) {
 	times := 0
 	for part := range strings.SplitSeq(header, ",") {
-		switch key, value, _ := strings.Cut(strings.TrimSpace(part), "="); key {
+		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok {
+			return "", nil
+		}
+		switch key {
 		case "t":
 			if times++; times > 1 {
 				return "", nil // Which of the two was signed?

@@ -47,6 +47,8 @@ func TestVerify(t *testing.T) {
 		"another time, not signed":  {"t=1777636801,v1=" + mac, noon, string(body), "not valid"},
 		"two times":                 {"t=1777636800," + good, noon, string(body), "not valid"},
 		"two times, one empty":      {"t=," + good, noon, string(body), "not valid"},
+		"a part without value":      {"t," + good, noon, string(body), "not valid"},
+		"a part of nothing":         {good + ",", noon, string(body), "not valid"},
 		"no time":                   {"v1=" + mac, noon, string(body), "not valid"},
 		"no signature":              {"t=1777636800", noon, string(body), "not valid"},
 		"a part of the signature":   {good[:len(good)-2], noon, string(body), "not valid"},
@@ -100,6 +102,9 @@ func signed(header, body string) bool {
 	var at []string
 	tried, found := 0, false
 	for part := range strings.SplitSeq(header, ",") {
+		if !strings.Contains(part, "=") {
+			return false
+		}
 		if value, ok := strings.CutPrefix(strings.TrimSpace(part), "t="); ok {
 			at = append(at, value)
 		}
