@@ -65,8 +65,9 @@ const patience = time.Minute
 
 // server is a process of its own.
 type server struct {
-	log  *servicetest.Output
-	http *http.Client
+	address string
+	log     *servicetest.Output
+	http    *http.Client
 }
 
 var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
@@ -91,10 +92,10 @@ func start(t *testing.T, settings []string) *server {
 		}
 	})
 	await(t, "a server listens", func() bool { return listening.MatchString(s.log.String()) })
-	address := listening.FindStringSubmatch(s.log.String())[1]
+	s.address = listening.FindStringSubmatch(s.log.String())[1]
 	s.http = &http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, address)
+			return (&net.Dialer{}).DialContext(ctx, network, s.address)
 		},
 	}}
 	t.Cleanup(s.http.CloseIdleConnections)
