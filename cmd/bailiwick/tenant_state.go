@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -159,7 +160,7 @@ It shows what goes, asks for the slug on a terminal, and elsewhere wants --yes.`
 
 // mendPurge says how to purge before the grace is over.
 func mendPurge(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, err error) error {
-	if tenant.CodeOf(err) != tenant.CodeConflict {
+	if _, refused := errors.AsType[*catalog.RefusedError](err); refused || tenant.CodeOf(err) != tenant.CodeConflict {
 		return err
 	}
 	r, errFind := c.Find(ctx, catalog.Ref{Slug: ref.Slug, ID: ref.ID})

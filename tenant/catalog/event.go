@@ -2,7 +2,10 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
 // Event is a step in the life of a tenant.
@@ -30,8 +33,8 @@ type Hook struct {
 	// must stay what it is: a hook of another name has heard of nothing.
 	Name string
 	// Before is asked before a step, outside of its transaction, by the process
-	// that takes it. An error stops the step. Nil asks nothing. The step may
-	// still fail afterwards.
+	// that takes it. An error stops the step, which then fails with a
+	// [RefusedError]. Nil asks nothing. The step may still fail afterwards.
 	Before func(ctx context.Context, e Event) error
 	// After is told of a step that was taken, at least once, and of the steps of
 	// one tenant in their order. It is told at once by the process that took the
@@ -39,4 +42,33 @@ type Hook struct {
 	// [Catalog.Deliver], later and later each time. It has a minute. Nil is told
 	// nothing.
 	After func(ctx context.Context, e Event) error
+}
+
+// RefusedError is why a step was not taken that a hook's Before has an error about.
+// It comes as the cause of a *tenant.Error of CodeConflict. When the hook could not
+// be asked, which is when its error is CodeTimeout, CodeUnavailable or CodeCanceled,
+// that code stays, and it is no RefusedError: the step may be tried again.
+type RefusedError struct {
+	// Hook is the name of the hook.
+	Hook string
+	// Err is what it said.
+	Err error
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return "refused by hook " + e.Hook + ": " + e.Err.Error() }
+
+// Unwrap gives what the hook said.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// stopped is the error of a step about which a hook has one.
+func stopped(ctx context.Context, hook string, err error) error {
+	code := tenant.CodeOf(err)
+	if ctx.Err() != nil {
+		code = tenant.CodeOf(ctx.Err())
+	}
+	if slices.Contains([]tenant.Code{tenant.CodeTimeout, tenant.CodeUnavailable, tenant.CodeCanceled}, code) {
+		return failf(code, "hook %s could not be asked: %w", hook, err)
+	}
+	return &tenant.Error{Code: tenant.CodeConflict, Err: &RefusedError{Hook: hook, Err: err}}
 }

@@ -56,7 +56,7 @@ type OffboardParams struct {
 
 // The methods below take one step each, in one transaction with the row of the
 // audit and what hooks are to be told. A step that is not possible in the
-// tenant's state is CodeConflict; one whose outcome is there already changes
+// tenant's state, or that a hook refuses ([RefusedError]), is CodeConflict; one whose outcome is there already changes
 // nothing and returns the tenant as it is, so that each can be repeated. To suspend
 // or offboard for another reason, or with another grace, is a change.
 

@@ -51,7 +51,7 @@ func (c *Catalog) before(ctx context.Context, e Event) error {
 			continue
 		}
 		if err := h.Before(ctx, e); err != nil {
-			return fmt.Errorf("hook %s: %w", h.Name, err)
+			return stopped(ctx, h.Name, err)
 		}
 	}
 	return nil

@@ -142,7 +142,8 @@ func TestVeto(t *testing.T) {
 	ctx := catalog.WithActor(t.Context(), "user:ann")
 	stop = "create"
 	_, err := c.Create(ctx, catalog.CreateParams{Slug: "acme", Plan: "free"})
-	if !errors.Is(err, veto) || !strings.Contains(err.Error(), "hook guard") || len(footprint(t, urls)) > 0 {
+	wantCode(t, err, tenant.CodeConflict, "create tenant acme: refused by hook guard: not yet")
+	if refused, ok := errors.AsType[*catalog.RefusedError](err); !ok || refused.Hook != "guard" || !errors.Is(err, veto) || len(footprint(t, urls)) > 0 {
 		t.Errorf("%v, left: %v", err, footprint(t, urls))
 	}
 	stop = ""
@@ -155,9 +156,8 @@ func TestVeto(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop = "purge"
-	if _, err := c.Purge(ctx, acme, catalog.PurgeParams{}); !errors.Is(err, veto) {
-		t.Error(err)
-	}
+	_, err = c.Purge(ctx, acme, catalog.PurgeParams{})
+	wantCode(t, err, tenant.CodeConflict, "refused by hook guard: not yet")
 	if r, err := c.Find(ctx, acme); err != nil || r.State != catalog.StateOffboarding {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -168,6 +168,26 @@ func TestVeto(t *testing.T) {
 	if slices.Contains(query[string](t, urls, "SELECT action FROM bailiwick.audit"), "purge") {
 		t.Error("the audit has a purge that was stopped")
 	}
+}
+
+// TestHookNotAsked keeps apart what a hook refuses and what it could not be asked.
+func TestHookNotAsked(t *testing.T) {
+	t.Parallel()
+	var answer error
+	c := hooked(t, tenanttest.Database(t), catalog.Hook{Name: "guard", Before: func(ctx context.Context, _ catalog.Event) error {
+		return errors.Join(answer, ctx.Err())
+	}})
+	for _, code := range []tenant.Code{tenant.CodeTimeout, tenant.CodeUnavailable} {
+		answer = &tenant.Error{Code: code, Err: errors.New("nobody is there")}
+		_, err := c.Create(t.Context(), catalog.CreateParams{Slug: "acme", Plan: "free"})
+		wantCode(t, err, code, "hook guard could not be asked: ")
+		if _, refused := errors.AsType[*catalog.RefusedError](err); refused {
+			t.Errorf("%s passes for a refusal", code)
+		}
+	}
+	answer = &tenant.Error{Code: tenant.CodeSchema, Err: errors.New("a table of its own is missing")}
+	_, err := c.Create(t.Context(), catalog.CreateParams{Slug: "acme", Plan: "free"})
+	wantCode(t, err, tenant.CodeConflict, "refused by hook guard: ")
 }
 
 func TestHookNames(t *testing.T) {

@@ -46,13 +46,13 @@ func (p prover) Prove(_ context.Context, host, _ string) error {
 	return nil
 }
 
-func newAPI(t *testing.T) *api {
+func newAPI(t *testing.T, hooks ...catalog.Hook) *api {
 	t.Helper()
 	schema := catalog.Schema{Public: tenanttest.PublicSchema + plans, Tenant: "CREATE TABLE notes (text text);"}
 	a := &api{DB: tenanttest.New(t, tenanttest.Options{Schema: schema}), proven: prover{}}
 	var err error
 	a.Catalog, err = catalog.Open(t.Context(), catalog.Config{
-		URL: a.OwnerURL, Schema: schema, Domains: catalog.DomainConfig{Base: "app.example", Prover: a.proven},
+		URL: a.OwnerURL, Schema: schema, Hooks: hooks, Domains: catalog.DomainConfig{Base: "app.example", Prover: a.proven},
 	})
 	if err != nil {
 		t.Fatal(err)

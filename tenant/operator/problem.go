@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -18,9 +19,11 @@ var told = map[tenant.Code]int{
 }
 
 // explained adds to an error of the catalog what it says. An operator may know
-// why a step is not possible; what PostgreSQL says is for the log alone.
+// why a step is not possible, and which hook has refused it; what PostgreSQL says is
+// for the log alone.
 func explained(err error) error {
-	if _, answered := errors.AsType[*rest.StatusError](err); answered {
+	_, refused := errors.AsType[*catalog.RefusedError](err)
+	if _, answered := errors.AsType[*rest.StatusError](err); answered && !refused {
 		return err
 	}
 	status := told[tenant.CodeOf(err)]

@@ -1,10 +1,16 @@
 package operator_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
+	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
 // The whole life of a tenant, with the state after each step.
@@ -144,4 +150,25 @@ func TestList(t *testing.T) {
 	}
 	a.want(t, 400, "GET", "/v1/tenants?state=gone", "")
 	a.want(t, 400, "GET", "/v1/tenants?limit=0", "")
+}
+
+// What a hook refuses is a conflict that says which one and why.
+func TestRefusedByHook(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]error{"an error": errors.New("kept by order"), "an answer": rest.Errorf(http.StatusTeapot, "kept by order")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, catalog.Hook{Name: "keeper", Before: func(context.Context, catalog.Event) error { return answer }})
+			for target, body := range map[string]string{"/v1/tenants": `{"slug":"initech","plan":"team"}`, "/v1/tenants/acme/suspend": `{"reason":"unpaid"}`} {
+				_, problem := a.want(t, 409, "POST", target, body)
+				if detail, _ := problem["detail"].(string); !strings.Contains(detail, "refused by hook keeper: ") || !strings.Contains(detail, "kept by order") {
+					t.Errorf("%s: %v", target, problem)
+				}
+			}
+			if _, r := a.want(t, 200, "GET", "/v1/tenants/acme", ""); r["state"] != catalog.StateActive {
+				t.Errorf("%v", r)
+			}
+			a.want(t, 404, "GET", "/v1/tenants/initech", "")
+		})
+	}
 }

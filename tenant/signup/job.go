@@ -99,10 +99,11 @@ func (p *provisioner) provision(ctx context.Context, s confirmed) (t tenant.Tena
 	t, err = p.catalog.Create(catalog.WithActor(ctx, "signup:"+s.id), catalog.CreateParams{
 		Slug: s.slug, Name: s.name, Plan: s.plan, OwnerEmail: s.email, Key: "signup:" + s.id,
 	})
-	switch tenant.CodeOf(err) {
-	case tenant.CodeConflict:
+	_, refused := errors.AsType[*catalog.RefusedError](err)
+	switch code := tenant.CodeOf(err); {
+	case code == tenant.CodeConflict && !refused:
 		return t, ReasonSlugTaken, nil
-	case tenant.CodeInvalid:
+	case refused, code == tenant.CodeInvalid:
 		p.logger.WarnContext(ctx, "sign-up can't become a tenant", "signup", s.id, "error", err.Error())
 		return t, ReasonRefused, nil
 	default:

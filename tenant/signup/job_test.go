@@ -1,7 +1,9 @@
 package signup_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/signup"
 )
@@ -51,6 +54,40 @@ func TestFailures(t *testing.T) {
 	}
 	if done := w.work(t); done != 0 {
 		t.Errorf("%d done again", done)
+	}
+}
+
+// What a hook refuses fails for good, and not for its slug; a hook that can't be
+// asked now is asked again.
+func TestHook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answer := errors.New("not in this country")
+	c, err := catalog.Open(t.Context(), catalog.Config{URL: w.OwnerURL, Hooks: []catalog.Hook{{
+		Name: "law", Before: func(context.Context, catalog.Event) error { return answer },
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	var log bytes.Buffer
+	job := signup.Job(slog.New(slog.NewTextHandler(&log, nil)), w.pool, c)
+	run := func(slug string) signup.Signup {
+		s, token := w.confirmed(t, slug)
+		if _, err := job.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+		return w.look(t, s.ID, token)
+	}
+	if got := run("refused"); got.State != signup.Failed || got.Reason != signup.ReasonRefused {
+		t.Errorf("refused: %+v", got)
+	}
+	answer = &tenant.Error{Code: tenant.CodeUnavailable, Err: errors.New("nobody is there")}
+	if got := run("unasked"); got.State != signup.Provisioning {
+		t.Errorf("unasked: %+v", got)
+	}
+	if !strings.Contains(log.String(), "refused by hook law: not in this country") {
+		t.Error(log.String())
 	}
 }
 
