@@ -2,13 +2,15 @@
 // page on which it can be read and tried: Swagger UI, out of the binary, under
 // a content security policy that allows nothing from elsewhere.
 //
-// It imports the standard library, yaml.v3, Swagger UI's files and tenant/rest,
-// for the problems it answers with.
+// It imports the standard library, yaml.v3, Swagger UI's files, tenant, for the
+// paths of tenants, and tenant/rest, for the problems it answers with.
 package docs
 
 import (
 	"bytes"
+	"compress/gzip"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -18,6 +20,7 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 	"gopkg.in/yaml.v3"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -39,40 +42,92 @@ var (
 	theirs = []string{"swagger-ui-bundle.js", "swagger-ui.css"}
 )
 
+// Config is what is served.
+type Config struct {
+	// Document is the OpenAPI document, as YAML.
+	Document []byte
+	// TenantPath is what stands in front of a tenant's slug in paths, where requests
+	// name their tenant so, and come by way of its Strip. Then the document says
+	// where the API is: below the path of a tenant, as one of its servers that path;
+	// elsewhere one with the variable `tenant`. Empty leaves the document as it is.
+	TenantPath tenant.PathPrefix
+	// KeepServers keeps the document's own servers before that variable's, where
+	// requests can name their tenant in another way, too.
+	KeepServers bool
+}
+
 // Handler serves the document at /openapi.yaml and /openapi.json, and the page
 // at /docs/. Everything else is 404. None of it asks for a token: whoever may
 // not read the document should not be given the handler.
 //
 // The page sends its requests to the origin that it came from and to no other,
 // so the document's servers should be the single url `/`.
-func Handler(openapiYAML []byte) (http.Handler, error) {
-	document, err := toJSON(openapiYAML)
-	if err != nil {
+func Handler(cfg Config) (http.Handler, error) {
+	h := &handler{files: map[string]*file{}, below: map[string][]byte{}}
+	if err := h.addDocuments(cfg); err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
-	h := &handler{files: map[string]*file{}}
 	if err := h.addAssets(); err != nil {
 		return nil, err
 	}
-	index, err := h.index(openapiYAML)
+	index, err := h.index(cfg.Document)
 	if err != nil {
 		return nil, err
 	}
-	for name, content := range map[string][]byte{"/openapi.yaml": openapiYAML, "/openapi.json": document, "/docs/": index} {
-		if err := h.add(name, content); err != nil {
-			return nil, err
-		}
-	}
-	return h, nil
+	return h, h.add("/docs/", index)
 }
 
 // handler is immutable once Handler has returned.
 type handler struct {
 	files map[string]*file // by the path of the URL
+	// below is the document for tenants' paths, with basePlace in it.
+	below map[string][]byte
+}
+
+// addDocuments adds the document in both forms, for each place where it is read.
+func (h *handler) addDocuments(cfg Config) error {
+	if cfg.TenantPath == "" {
+		return h.addForms(cfg.Document, h.add)
+	}
+	if _, err := toJSON(cfg.Document); err != nil { // Its lines are those of the author's.
+		return err
+	}
+	document, err := withServer(cfg.Document, beside(cfg.TenantPath), cfg.KeepServers)
+	if err != nil {
+		return err
+	}
+	if err := h.addForms(document, h.add); err != nil {
+		return err
+	}
+	if document, err = withServer(cfg.Document, below(), false); err != nil {
+		return err
+	}
+	return h.addForms(document, func(name string, content []byte) error {
+		h.below[name] = content
+		return nil
+	})
+}
+
+func (h *handler) addForms(document []byte, add func(name string, content []byte) error) error {
+	asJSON, err := toJSON(document)
+	if err != nil {
+		return err
+	}
+	return errors.Join(add("/openapi.yaml", document), add("/openapi.json", asJSON))
+}
+
+// find gives the file for a request; nil where there is none.
+func (h *handler) find(r *http.Request) (*file, error) {
+	base := tenant.BasePath(r.Context())
+	document, ok := h.below[r.URL.Path]
+	if base == "" || !ok {
+		return h.files[r.URL.Path], nil
+	}
+	return newFile(r.URL.Path, bytes.Replace(document, []byte(basePlace), []byte(base), 1), gzip.BestSpeed)
 }
 
 func (h *handler) add(name string, content []byte) error {
-	f, err := newFile(name, content)
+	f, err := newFile(name, content, gzip.BestCompression)
 	if err != nil {
 		return fmt.Errorf("pack %s: %w", name, err)
 	}
@@ -142,8 +197,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
-	f := h.files[r.URL.Path]
+	f, err := h.find(r)
 	switch {
+	case err != nil:
+		rest.WriteError(w, r, err)
 	case f == nil && r.URL.Path != "/docs":
 		rest.WriteError(w, r, rest.Errorf(http.StatusNotFound, "there is no such page"))
 	case r.Method == http.MethodOptions:

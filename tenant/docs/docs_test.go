@@ -20,7 +20,7 @@ import (
 
 func newHandler(t *testing.T, document string) http.Handler {
 	t.Helper()
-	h, err := docs.Handler([]byte(document))
+	h, err := docs.Handler(docs.Config{Document: []byte(document)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestRefusesWhatIsNoDocument(t *testing.T) {
 		"openapi: 3\n\tinfo: {}":    "line 2",
 		"paths: {/a: {}, /a: {}}\n": "already defined",
 	} {
-		_, err := docs.Handler([]byte(document))
+		_, err := docs.Handler(docs.Config{Document: []byte(document)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", document, err)
 		}

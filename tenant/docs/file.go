@@ -30,15 +30,15 @@ var mediaTypes = map[string]string{
 	".yaml": "application/yaml",
 }
 
-// file is one answer, packed once for all requests.
+// file is one answer, packed once for all its requests.
 type file struct {
 	mediaType     string
 	version       string // a hash of the content
 	plain, packed []byte
 }
 
-func newFile(name string, content []byte) (*file, error) {
-	packed, err := pack(content)
+func newFile(name string, content []byte, level int) (*file, error) {
+	packed, err := pack(content, level)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +100,9 @@ func quality(parameters string) float64 {
 	return q
 }
 
-func pack(content []byte) ([]byte, error) {
+func pack(content []byte, level int) ([]byte, error) {
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	w, err := gzip.NewWriterLevel(&b, level)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/domains"
@@ -69,6 +71,28 @@ func TestBelowAPath(t *testing.T) {
 		if res, _ := fetch(t, s.Client(), base+path, ""); res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d", path, res.StatusCode)
 		}
+	}
+	for path, want := range map[string]string{"/t/globex/openapi.yaml": "/t/globex", "/openapi.yaml": "/t/{tenant}"} {
+		_, document := fetch(t, s.Client(), base+path, "")
+		doc, err := openapi3.NewLoader().LoadFromData([]byte(document))
+		if err != nil || len(doc.Servers) != 1 || doc.Servers[0].URL != want {
+			t.Fatalf("%s: %v, %s", path, err, document)
+		}
+		at := strings.ReplaceAll(doc.Servers[0].URL, "{tenant}", "globex")
+		if res, body := fetch(t, s.Client(), base+at+"/notes", s.Token(t, 1)); res.StatusCode != http.StatusOK || body != "globex" {
+			t.Errorf("by the document at %s: %d %s", path, res.StatusCode, body)
+		}
+	}
+}
+
+// TestDocumentAmongOtherNames: what hosts name stays the first choice.
+func TestDocumentAmongOtherNames(t *testing.T) {
+	t.Parallel()
+	s := servicetest.New(t, config(), "TENANT_FROM=subdomain,path", "DOCS=true")
+	_, document := fetch(t, s.Client(), "http://acme."+servicetest.BaseDomain+"/openapi.yaml", "")
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(document))
+	if err != nil || len(doc.Servers) != 2 || doc.Servers[0].URL != "/" || doc.Servers[1].URL != "/t/{tenant}" {
+		t.Errorf("%v: %s", err, document)
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 		return err
 	}
 	if s.settings.docs() && s.cfg.OpenAPI != nil {
-		if api, err = withDocs(s.cfg.OpenAPI, api); err != nil {
+		if api, err = withDocs(s.docsConfig(), api); err != nil {
 			return err
 		}
 	}
@@ -81,9 +81,20 @@ func (s *Service) newDesk() *signup.Desk {
 // key do not.
 func (s *Service) scopedTokens() bool { return s.settings.ScopeClaim != "" && !s.settings.localKey() }
 
+// docsConfig tells where the document has to say that the API is.
+func (s *Service) docsConfig() docs.Config {
+	c := docs.Config{Document: s.cfg.OpenAPI}
+	if from := s.settings.TenantFrom; from.path {
+		c.TenantPath = tenant.PathPrefix(s.settings.TenantPath)
+		from.path = false
+		c.KeepServers = from != sources{}
+	}
+	return c
+}
+
 // withDocs serves the document and its page at every host, without a token.
-func withDocs(openAPI []byte, api http.Handler) (http.Handler, error) {
-	pages, err := docs.Handler(openAPI)
+func withDocs(cfg docs.Config, api http.Handler) (http.Handler, error) {
+	pages, err := docs.Handler(cfg)
 	if err != nil {
 		return nil, err
 	}

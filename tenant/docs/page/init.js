@@ -75,19 +75,6 @@ const plainDocument = () => ({
   },
 });
 
-// Where the tenant stands in the path, as in /t/acme/docs/, requests begin there
-// too; the document knows nothing of it.
-const base = new URL("..", window.location.href).pathname.replace(/\/$/, "");
-
-function underBase(request) {
-  const url = new URL(request.url, window.location.href);
-  if (base && url.origin === window.location.origin && !url.pathname.startsWith(`${base}/`)) {
-    url.pathname = base + url.pathname;
-    request.url = url.href;
-  }
-  return request;
-}
-
 // The page asks nobody else: no validator, no configuration from the address,
 // and the token is forgotten with the page.
 SwaggerUIBundle({
@@ -100,7 +87,6 @@ SwaggerUIBundle({
   persistAuthorization: false,
   plugins: [plainDocument],
   queryConfigEnabled: false,
-  requestInterceptor: underBase,
   tryItOutEnabled: true,
   validatorUrl: null,
 });
