@@ -1,7 +1,9 @@
 -- The objects outside of schema $1 that DROP SCHEMA CASCADE would take along, at
 -- most $2 of them. An object is where its home is: the schema that it is in, or
 -- that of what it is a part of. One without a home, such as an extension, is
--- outside when it would keep a RESTRICT from dropping what it depends on.
+-- outside when it would keep a RESTRICT from dropping what it depends on. Written
+-- once and used three times, an object's home would be planned and looked for three
+-- times, were it not MATERIALIZED.
 WITH RECURSIVE the AS (
     SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1
 ),
@@ -11,7 +13,7 @@ reached (classid, objid) AS (
     SELECT d.classid, d.objid
     FROM reached AS r JOIN pg_catalog.pg_depend AS d ON d.refclassid = r.classid AND d.refobjid = r.objid
 ),
-placed AS (
+placed AS MATERIALIZED (
     SELECT d.classid, d.objid, d.objsubid, d.deptype,
         CASE d.classid
             WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = d.objid)
