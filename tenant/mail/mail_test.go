@@ -1,12 +1,10 @@
 package mail_test
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"mime"
 	"mime/quotedprintable"
-	"net"
 	netmail "net/mail"
 	"strings"
 	"testing"
@@ -14,61 +12,9 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/mail"
 )
 
-// server takes one mail and gives what it was told, line by line, and the mail.
-func server(t *testing.T, greeting ...string) (addr string, got func() (commands []string, message string)) {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	done := make(chan struct{})
-	var commands []string
-	var message strings.Builder
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer func() { _ = conn.Close() }()
-		say := func(lines ...string) { _, _ = io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n") }
-		say("220 here")
-		lines := bufio.NewScanner(conn)
-		for lines.Scan() {
-			line := lines.Text()
-			commands = append(commands, line)
-			switch word, _, _ := strings.Cut(line, " "); word {
-			case "EHLO":
-				say(append(greeting, "250 8BITMIME")...)
-			case "DATA":
-				say("354 go on")
-				for lines.Scan() && lines.Text() != "." {
-					message.WriteString(lines.Text() + "\r\n")
-				}
-				say("250 taken")
-			case "RCPT":
-				if strings.Contains(line, "nobody") {
-					say("550 no such user: " + line)
-					continue
-				}
-				say("250 ok")
-			case "AUTH":
-				say("235 come in")
-			case "QUIT":
-				say("221 bye")
-				return
-			default:
-				say("250 ok")
-			}
-		}
-	}()
-	return l.Addr().String(), func() ([]string, string) { <-done; return commands, message.String() }
-}
-
 func TestSMTP(t *testing.T) {
 	t.Parallel()
-	addr, got := server(t, "250-AUTH PLAIN")
+	addr, got := server{auth: true}.start(t)
 	m, err := mail.SMTP("smtp://user:s3cret@" + addr + "?from=service@app.example")
 	if err != nil {
 		t.Fatal(err)
@@ -77,14 +23,14 @@ func TestSMTP(t *testing.T) {
 	if err := m(t.Context(), mail.Message{ID: "signup-7", To: "kim@Acme.example", Subject: "Grüße", Text: text}); err != nil {
 		t.Fatal(err)
 	}
-	commands, message := got()
-	joined := strings.Join(commands, "\n")
+	told := got()
+	joined := strings.Join(told.clear, "\n")
 	for _, want := range []string{"AUTH PLAIN ", "MAIL FROM:<service@app.example>", "RCPT TO:<kim@acme.example>"} {
 		if !strings.Contains(joined, want) {
 			t.Errorf("no %s in\n%s", want, joined)
 		}
 	}
-	parsed, err := netmail.ReadMessage(strings.NewReader(message))
+	parsed, err := netmail.ReadMessage(strings.NewReader(told.message))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +50,7 @@ func TestSMTP(t *testing.T) {
 // What a server says of a recipient is not for the log.
 func TestSMTPRefusal(t *testing.T) {
 	t.Parallel()
-	addr, _ := server(t)
+	addr, _ := server{}.start(t)
 	m, err := mail.SMTP("smtp://" + addr + "?from=service@app.example")
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type relay struct {
 	// implicit is TLS from the first byte; otherwise STARTTLS is demanded, unless
 	// the server is on this machine.
 	implicit, local bool
+	tls             *tls.Config
 	auth            smtp.Auth
 	from            string
 }
@@ -36,15 +37,25 @@ type relay struct {
 //	smtp://user:password@mail.example:587?from=service@app.example
 //	smtps://user:password@mail.example:465?from=service@app.example
 //
-// With smtp, STARTTLS is demanded of every server but one on a loopback address.
+// With smtp, STARTTLS is demanded of every server but one on a loopback address. A
+// certificate must be good for the host, wherever there is one.
 // Each message has a connection of its own. Errors hold neither the password nor
 // whom the mail is for.
 func SMTP(text string) (Sender, error) {
+	r, err := newRelay(text)
+	if err != nil {
+		return nil, err
+	}
+	return r.send, nil
+}
+
+func newRelay(text string) (*relay, error) {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" || (u.Path != "" && u.Path != "/") {
 		return nil, errors.New("want smtp://user:password@host:587?from=service@app.example, or smtps:// and port 465")
 	}
 	r := &relay{host: u.Hostname(), implicit: u.Scheme == "smtps"}
+	r.tls = &tls.Config{ServerName: r.host, MinVersion: tls.VersionTLS12}
 	port := u.Port()
 	switch {
 	case port == "" && r.implicit:
@@ -62,7 +73,7 @@ func SMTP(text string) (Sender, error) {
 		password, _ := user.Password()
 		r.auth = smtp.PlainAuth("", user.Username(), password, r.host)
 	}
-	return r.send, nil
+	return r, nil
 }
 
 func (r *relay) send(ctx context.Context, m Message) error {
@@ -86,25 +97,22 @@ func (r *relay) send(ctx context.Context, m Message) error {
 	return nil
 }
 
-func (r *relay) deliver(ctx context.Context, to string, text []byte) (err error) {
+func (r *relay) deliver(ctx context.Context, to string, text []byte) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", r.addr)
 	if err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) }) // What is under way ends with an error.
 	defer stop()
+	talk := conn
 	if r.implicit {
-		conn = tls.Client(conn, &tls.Config{ServerName: r.host, MinVersion: tls.VersionTLS12})
+		talk = tls.Client(conn, r.tls)
 	}
-	client, err := smtp.NewClient(conn, r.host)
+	client, err := smtp.NewClient(talk, r.host)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	defer func() {
-		if err != nil { // After Quit there is nothing to close.
-			err = errors.Join(err, client.Close())
-		}
-	}()
+	defer func() { _ = client.Close() }() // Quit has closed it already.
 	if err := r.begin(client); err != nil {
 		return err
 	}
@@ -130,7 +138,7 @@ func (r *relay) deliver(ctx context.Context, to string, text []byte) (err error)
 // begin makes the connection a secret one, and says who is there.
 func (r *relay) begin(client *smtp.Client) error {
 	if offered, _ := client.Extension("STARTTLS"); offered && !r.implicit {
-		if err := client.StartTLS(&tls.Config{ServerName: r.host, MinVersion: tls.VersionTLS12}); err != nil {
+		if err := client.StartTLS(r.tls); err != nil {
 			return err
 		}
 	} else if !r.implicit && !r.local {
