@@ -154,3 +154,17 @@ func TestSMTPWithoutTrust(t *testing.T) {
 		}
 	}
 }
+
+// Once a server has taken a mail it is sent, however the conversation ends: who was
+// told otherwise would send it again.
+func TestSMTPOfRudeServer(t *testing.T) {
+	t.Parallel()
+	addr, got := server{rude: true}.start(t)
+	m, err := mail.SMTP("smtp://" + addr + "?from=service@app.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m(t.Context(), invitation); err != nil || got().message == "" {
+		t.Errorf("it was taken: %v", err)
+	}
+}
