@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,10 +73,8 @@ func reportGenerated(w io.Writer, dir string, result *codegen.Result, err error,
 		out.Diagnostics = append(out.Diagnostics, result.Allowed...)
 	}
 	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(out); err != nil {
-			return fmt.Errorf("print the result: %w", err)
+		if err := writeJSON(w, out); err != nil {
+			return err
 		}
 	} else if err := printGenerated(w, dir, out, check); err != nil {
 		return err

@@ -26,14 +26,17 @@ func run() int {
 	vetTool(os.Args[1:])
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := newRootCommand().ExecuteContext(ctx)
+	root := newRootCommand()
+	root.SetOut(screen{os.Stdout})
+	root.SetErr(screen{os.Stderr})
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.status
 	}
-	fmt.Fprintln(os.Stderr, "bailiwick: "+printableLines(err.Error()))
+	root.PrintErrln("bailiwick: " + err.Error())
 	if _, ok := errors.AsType[usageError](err); ok {
 		return statusUsage
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,9 +15,27 @@ import (
 // hold, such as ESC. What does not print is shown as Go writes it.
 func printable(text string) string { return printableBut(text, "") }
 
-// printableLines is a text of several lines, such as an error with its mend, as it
-// can be shown to people.
-func printableLines(text string) string { return printableBut(text, "\n\t") }
+// screen is the tool's output and its errors: what is written to it is shown, and
+// nothing of it obeyed, wherever it comes from, such as the names of tables in a
+// plan or what a server says. Lines and tabs are kept.
+type screen struct{ io.Writer }
+
+// Write implements io.Writer. Characters must come whole.
+func (s screen) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(s.Writer, printableBut(string(text), "\n\t")); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// behind is what a screen shows its text on: for JSON, which has escapes of its own,
+// and for what draws.
+func behind(w io.Writer) io.Writer {
+	if s, ok := w.(screen); ok {
+		return s.Writer
+	}
+	return w
+}
 
 func printableBut(text, kept string) string {
 	var b strings.Builder

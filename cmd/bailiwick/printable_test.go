@@ -2,7 +2,10 @@
 
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestPrintable: what somebody has written into a name is shown, and not obeyed.
 func TestPrintable(t *testing.T) {
@@ -22,7 +25,19 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
-	if got := printableLines("what\n\tmend: that\x1b"); got != "what\n\tmend: that\\x1b" {
-		t.Errorf("%q", got)
+}
+
+// TestScreen: all that the tool writes goes by a screen, but for JSON, which stays
+// what it is.
+func TestScreen(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	text := "what\n\tmend: that\x1b[2J\n"
+	if n, err := (screen{&out}).Write([]byte(text)); err != nil || n != len(text) || out.String() != "what\n\tmend: that\\x1b[2J\n" {
+		t.Errorf("%d, %v: %q", n, err, &out)
+	}
+	out.Reset()
+	if err := writeJSON(screen{&out}, "\x1b\u007f\u202e"); err != nil || out.String() != "\"\\u001b\u007f\u202e\"\n" {
+		t.Errorf("%v: %q", err, &out)
 	}
 }

@@ -28,8 +28,8 @@ type progress struct {
 
 func newProgress(cmd *cobra.Command) *progress {
 	p := &progress{out: cmd.ErrOrStderr(), last: time.Now()}
-	if file, ok := p.out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		p.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(p.out), progressbar.OptionClearOnFinish(),
+	if file, ok := behind(p.out).(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		p.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(file), progressbar.OptionClearOnFinish(),
 			progressbar.OptionShowCount(), progressbar.OptionFullWidth(), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionSetRenderBlankState(false))
 	}

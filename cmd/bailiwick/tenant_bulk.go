@@ -94,7 +94,7 @@ func (b bulk) execute(ctx context.Context, cmd *cobra.Command) bulkReport {
 		switch {
 		case o.err != nil:
 			failed = append(failed, o)
-			p.sayf("%s failed: %s", printable(b.tasks[o.at].who), printableLines(o.err.Error()))
+			p.sayf("%s failed: %s", printable(b.tasks[o.at].who), o.err)
 		case o.changed:
 			report.Done++
 		default:
@@ -183,7 +183,7 @@ func (r bulkReport) write(w io.Writer) error {
 			fmt.Fprintf(&b, "  and %d more: --json shows all\n", len(r.Failures)-i)
 			break
 		}
-		fmt.Fprintf(&b, "  %s failed: %s\n", printable(f.Tenant), strings.ReplaceAll(printableLines(f.Error), "\n\t", "\n    "))
+		fmt.Fprintf(&b, "  %s failed: %s\n", printable(f.Tenant), strings.ReplaceAll(f.Error, "\n\t", "\n    "))
 	}
 	if r.Next != "" {
 		fmt.Fprintf(&b, "next: %s\n", r.Next)

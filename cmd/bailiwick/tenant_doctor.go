@@ -118,7 +118,7 @@ func writeTroubles(w io.Writer, list []treated, left int, mend bool) error {
 	var b strings.Builder
 	mendable := 0
 	for _, t := range list {
-		fmt.Fprintf(&b, "%s: %s [%s]\n", cmp.Or(t.Slug, t.Schema, "-"), printableLines(t.Message), t.Kind)
+		fmt.Fprintf(&b, "%s: %s [%s]\n", cmp.Or(t.Slug, t.Schema, "-"), t.Message, t.Kind)
 		switch {
 		case t.Mended:
 			b.WriteString("\tmended\n")

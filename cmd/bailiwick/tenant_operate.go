@@ -111,6 +111,6 @@ func sayTo(cmd *cobra.Command) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		cmd.PrintErr(printableLines(fmt.Sprintf(format, args...)) + "\n")
+		cmd.PrintErrf(format+"\n", args...)
 	}
 }
