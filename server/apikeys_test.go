@@ -67,8 +67,8 @@ func TestAPIKeysGiveNoMoreThanTheirMaker(t *testing.T) {
 		"a token that may manage users": s.Token(t, 0, "manage_users", "view_findings"),
 	} {
 		refused := asks(t, s, "acme", credential, "POST", "/v1/api-keys", body("view_findings", "manage_providers"))
-		want(t, what+" makes a key that may do more", refused, 422)
-		if !strings.Contains(refused.Body, "must be permitted to the caller") {
+		want(t, what+" makes a key that may do more", refused, 403)
+		if !strings.Contains(refused.Body, "the caller lacks manage_providers") {
 			t.Errorf("%s: %s", what, refused.Body)
 		}
 		want(t, what+" makes a key that may do as much", asks(t, s, "acme", credential, "POST", "/v1/api-keys", body("manage_users", "view_findings")), 201)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/bailiwick-dev/bailiwick"
+	"github.com/bailiwick-dev/bailiwick/gen/api"
 	"github.com/bailiwick-dev/bailiwick/gen/handlers"
 	"github.com/bailiwick-dev/bailiwick/schema"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
@@ -39,7 +40,10 @@ func config() service.Config {
 		Handler: func(b service.Backend) (http.Handler, error) {
 			c := newCustom(b.Keys, b.Signups)
 			c.mail, c.logger = b.Mail, b.Logger
-			return handlers.New(handlers.Config{DB: b.DB, Custom: c, Options: b.Options})
+			return handlers.New(handlers.Config{
+				DB: b.DB, Custom: c, Options: b.Options,
+				Middlewares: []api.StrictMiddlewareFunc{bounds{b.DB}.around},
+			})
 		},
 	}
 }

@@ -2583,8 +2583,9 @@ type ClientInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user, nor than who makes it: 422, and at each request
-	// no more than its user can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user: 422, nor than who makes it: 403 of type
+	// `insufficient-scope`, and at each request no more than its user can do then. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2595,8 +2596,9 @@ type ClientInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user, nor than who makes it: 422, and at each request
-	// no more than its user can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user: 422, nor than who makes it: 403 of type
+	// `insufficient-scope`, and at each request no more than its user can do then. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2730,7 +2732,8 @@ type ClientInterface interface {
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	// Who is invited takes a seat of the plan, as an active user does; when there is none
-	// left, the answer is 403 of type `limit-reached`.
+	// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+	// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2743,7 +2746,8 @@ type ClientInterface interface {
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	// Who is invited takes a seat of the plan, as an active user does; when there is none
-	// left, the answer is 403 of type `limit-reached`.
+	// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+	// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3111,7 +3115,8 @@ type ClientInterface interface {
 
 	// CreateRoleWithBody Create a role
 	//
-	// The name must be new, else the answer is 409.
+	// The name must be new, else the answer is 409. Nobody gives what they don't have:
+	// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3120,7 +3125,8 @@ type ClientInterface interface {
 
 	// CreateRole Create a role
 	//
-	// The name must be new, else the answer is 409.
+	// The name must be new, else the answer is 409. Nobody gives what they don't have:
+	// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3131,7 +3137,8 @@ type ClientInterface interface {
 	//
 	// Its users lose it, and what is left of ended invitations to it is forgotten.
 	// The answer is 409 for a role that came with the tenant, and for one that
-	// somebody is invited to.
+	// somebody is invited to; 403 of type `insufficient-scope` for one that permits what
+	// the caller may not do.
 	//
 	// Corresponds with DELETE /v1/roles/{role_id} (the `DeleteRole` operationId).
 	DeleteRole(ctx context.Context, roleId RoleID, params *DeleteRoleParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3146,7 +3153,8 @@ type ClientInterface interface {
 	// UpdateRoleWithBody Change a role
 	//
 	// Users who have it can do more or less at once. A role that came with the
-	// tenant cannot be changed: 409.
+	// tenant cannot be changed: 409. One that permits what the caller may not do, before
+	// or after, is not theirs to change: 403 of type `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3156,7 +3164,8 @@ type ClientInterface interface {
 	// UpdateRoleWithApplicationMergePatchPlusJSONBody Change a role
 	//
 	// Users who have it can do more or less at once. A role that came with the
-	// tenant cannot be changed: 409.
+	// tenant cannot be changed: 409. One that permits what the caller may not do, before
+	// or after, is not theirs to change: 403 of type `insufficient-scope`.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -3405,7 +3414,8 @@ type ClientInterface interface {
 	// The user cannot sign in any more and loses their roles, their API keys and
 	// invitations to their address; what refers to them stays. Invited anew they have
 	// the role of that invitation alone. The answer is 404 when they are not active
-	// already.
+	// already, and 403 of type `insufficient-scope` when they may do what the caller may
+	// not.
 	//
 	// Corresponds with DELETE /v1/users/{user_id} (the `DeactivateUser` operationId).
 	DeactivateUser(ctx context.Context, userId UserID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3422,6 +3432,8 @@ type ClientInterface interface {
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
 	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
 	// deactivated loses their roles, their API keys and invitations to their address.
+	// Who may do what the caller may not is not theirs to change: 403 of type
+	// `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3433,6 +3445,8 @@ type ClientInterface interface {
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
 	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
 	// deactivated loses their roles, their API keys and invitations to their address.
+	// Who may do what the caller may not is not theirs to change: 403 of type
+	// `insufficient-scope`.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -3448,14 +3462,16 @@ type ClientInterface interface {
 
 	// RevokeRole Take a role from a user
 	//
-	// The answer is 404 when the user does not have it.
+	// The answer is 404 when the user does not have it. One that permits what the
+	// caller may not do is not theirs to take: 403 of type `insufficient-scope`.
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/roles/{role_id} (the `RevokeRole` operationId).
 	RevokeRole(ctx context.Context, userId UserID, roleId RoleID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GrantRole Grant a role to a user
 	//
-	// A role that the user has already stays as it was granted.
+	// A role that the user has already stays as it was granted. One that permits what
+	// the caller may not do is not theirs to grant: 403 of type `insufficient-scope`.
 	//
 	// Corresponds with PUT /v1/users/{user_id}/roles/{role_id} (the `GrantRole` operationId).
 	GrantRole(ctx context.Context, userId UserID, roleId RoleID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3531,8 +3547,9 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user, nor than who makes it: 422, and at each request
-// no more than its user can do then. For a user who is not active the answer is 409.
+// key can do no more than its user: 422, nor than who makes it: 403 of type
+// `insufficient-scope`, and at each request no more than its user can do then. For a
+// user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3553,8 +3570,9 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, contentType string, b
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user, nor than who makes it: 422, and at each request
-// no more than its user can do then. For a user who is not active the answer is 409.
+// key can do no more than its user: 422, nor than who makes it: 403 of type
+// `insufficient-scope`, and at each request no more than its user can do then. For a
+// user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3848,7 +3866,8 @@ func (c *Client) ListInvitations(ctx context.Context, params *ListInvitationsPar
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
 // Who is invited takes a seat of the plan, as an active user does; when there is none
-// left, the answer is 403 of type `limit-reached`.
+// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3871,7 +3890,8 @@ func (c *Client) CreateInvitationWithBody(ctx context.Context, contentType strin
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
 // Who is invited takes a seat of the plan, as an active user does; when there is none
-// left, the answer is 403 of type `limit-reached`.
+// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4699,7 +4719,8 @@ func (c *Client) ListRoles(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // CreateRoleWithBody Create a role
 //
-// The name must be new, else the answer is 409.
+// The name must be new, else the answer is 409. Nobody gives what they don't have:
+// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4718,7 +4739,8 @@ func (c *Client) CreateRoleWithBody(ctx context.Context, params *CreateRoleParam
 
 // CreateRole Create a role
 //
-// The name must be new, else the answer is 409.
+// The name must be new, else the answer is 409. Nobody gives what they don't have:
+// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4739,7 +4761,8 @@ func (c *Client) CreateRole(ctx context.Context, params *CreateRoleParams, body 
 //
 // Its users lose it, and what is left of ended invitations to it is forgotten.
 // The answer is 409 for a role that came with the tenant, and for one that
-// somebody is invited to.
+// somebody is invited to; 403 of type `insufficient-scope` for one that permits what
+// the caller may not do.
 //
 // Corresponds with DELETE /v1/roles/{role_id} (the `DeleteRole` operationId).
 func (c *Client) DeleteRole(ctx context.Context, roleId RoleID, params *DeleteRoleParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4774,7 +4797,8 @@ func (c *Client) GetRole(ctx context.Context, roleId RoleID, params *GetRolePara
 // UpdateRoleWithBody Change a role
 //
 // Users who have it can do more or less at once. A role that came with the
-// tenant cannot be changed: 409.
+// tenant cannot be changed: 409. One that permits what the caller may not do, before
+// or after, is not theirs to change: 403 of type `insufficient-scope`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4794,7 +4818,8 @@ func (c *Client) UpdateRoleWithBody(ctx context.Context, roleId RoleID, params *
 // UpdateRoleWithApplicationMergePatchPlusJSONBody Change a role
 //
 // Users who have it can do more or less at once. A role that came with the
-// tenant cannot be changed: 409.
+// tenant cannot be changed: 409. One that permits what the caller may not do, before
+// or after, is not theirs to change: 403 of type `insufficient-scope`.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -5312,7 +5337,8 @@ func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEdit
 // The user cannot sign in any more and loses their roles, their API keys and
 // invitations to their address; what refers to them stays. Invited anew they have
 // the role of that invitation alone. The answer is 404 when they are not active
-// already.
+// already, and 403 of type `insufficient-scope` when they may do what the caller may
+// not.
 //
 // Corresponds with DELETE /v1/users/{user_id} (the `DeactivateUser` operationId).
 func (c *Client) DeactivateUser(ctx context.Context, userId UserID, params *DeactivateUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5349,6 +5375,8 @@ func (c *Client) GetUser(ctx context.Context, userId UserID, params *GetUserPara
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
 // seat left nobody is made active again: 403 of type `limit-reached`. One who is
 // deactivated loses their roles, their API keys and invitations to their address.
+// Who may do what the caller may not is not theirs to change: 403 of type
+// `insufficient-scope`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5370,6 +5398,8 @@ func (c *Client) UpdateUserWithBody(ctx context.Context, userId UserID, params *
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
 // seat left nobody is made active again: 403 of type `limit-reached`. One who is
 // deactivated loses their roles, their API keys and invitations to their address.
+// Who may do what the caller may not is not theirs to change: 403 of type
+// `insufficient-scope`.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -5405,7 +5435,8 @@ func (c *Client) ListUserRoles(ctx context.Context, userId UserID, reqEditors ..
 
 // RevokeRole Take a role from a user
 //
-// The answer is 404 when the user does not have it.
+// The answer is 404 when the user does not have it. One that permits what the
+// caller may not do is not theirs to take: 403 of type `insufficient-scope`.
 //
 // Corresponds with DELETE /v1/users/{user_id}/roles/{role_id} (the `RevokeRole` operationId).
 func (c *Client) RevokeRole(ctx context.Context, userId UserID, roleId RoleID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5422,7 +5453,8 @@ func (c *Client) RevokeRole(ctx context.Context, userId UserID, roleId RoleID, r
 
 // GrantRole Grant a role to a user
 //
-// A role that the user has already stays as it was granted.
+// A role that the user has already stays as it was granted. One that permits what
+// the caller may not do is not theirs to grant: 403 of type `insufficient-scope`.
 //
 // Corresponds with PUT /v1/users/{user_id}/roles/{role_id} (the `GrantRole` operationId).
 func (c *Client) GrantRole(ctx context.Context, userId UserID, roleId RoleID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -10281,8 +10313,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user, nor than who makes it: 422, and at each request
-	// no more than its user can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user: 422, nor than who makes it: 403 of type
+	// `insufficient-scope`, and at each request no more than its user can do then. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10293,8 +10326,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// The answer holds the key itself. It is shown here and never again; only a
 	// keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-	// key can do no more than its user, nor than who makes it: 422, and at each request
-	// no more than its user can do then. For a user who is not active the answer is 409.
+	// key can do no more than its user: 422, nor than who makes it: 403 of type
+	// `insufficient-scope`, and at each request no more than its user can do then. For a
+	// user who is not active the answer is 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10450,7 +10484,8 @@ type ClientWithResponsesInterface interface {
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	// Who is invited takes a seat of the plan, as an active user does; when there is none
-	// left, the answer is 403 of type `limit-reached`.
+	// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+	// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10463,7 +10498,8 @@ type ClientWithResponsesInterface interface {
 	// again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 	// under which the answer would be kept. Nobody is invited twice at a time: 409.
 	// Who is invited takes a seat of the plan, as an active user does; when there is none
-	// left, the answer is 403 of type `limit-reached`.
+	// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+	// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10897,7 +10933,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRoleWithBodyWithResponse Create a role
 	//
-	// The name must be new, else the answer is 409.
+	// The name must be new, else the answer is 409. Nobody gives what they don't have:
+	// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10906,7 +10943,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRoleWithResponse Create a role
 	//
-	// The name must be new, else the answer is 409.
+	// The name must be new, else the answer is 409. Nobody gives what they don't have:
+	// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10917,7 +10955,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Its users lose it, and what is left of ended invitations to it is forgotten.
 	// The answer is 409 for a role that came with the tenant, and for one that
-	// somebody is invited to.
+	// somebody is invited to; 403 of type `insufficient-scope` for one that permits what
+	// the caller may not do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10936,7 +10975,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateRoleWithBodyWithResponse Change a role
 	//
 	// Users who have it can do more or less at once. A role that came with the
-	// tenant cannot be changed: 409.
+	// tenant cannot be changed: 409. One that permits what the caller may not do, before
+	// or after, is not theirs to change: 403 of type `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10946,7 +10986,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateRoleWithApplicationMergePatchPlusJSONBodyWithResponse Change a role
 	//
 	// Users who have it can do more or less at once. A role that came with the
-	// tenant cannot be changed: 409.
+	// tenant cannot be changed: 409. One that permits what the caller may not do, before
+	// or after, is not theirs to change: 403 of type `insufficient-scope`.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11221,7 +11262,8 @@ type ClientWithResponsesInterface interface {
 	// The user cannot sign in any more and loses their roles, their API keys and
 	// invitations to their address; what refers to them stays. Invited anew they have
 	// the role of that invitation alone. The answer is 404 when they are not active
-	// already.
+	// already, and 403 of type `insufficient-scope` when they may do what the caller may
+	// not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11242,6 +11284,8 @@ type ClientWithResponsesInterface interface {
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
 	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
 	// deactivated loses their roles, their API keys and invitations to their address.
+	// Who may do what the caller may not is not theirs to change: 403 of type
+	// `insufficient-scope`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11253,6 +11297,8 @@ type ClientWithResponsesInterface interface {
 	// A user who is not active cannot sign in, and takes no seat of the plan. With no
 	// seat left nobody is made active again: 403 of type `limit-reached`. One who is
 	// deactivated loses their roles, their API keys and invitations to their address.
+	// Who may do what the caller may not is not theirs to change: 403 of type
+	// `insufficient-scope`.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11270,7 +11316,8 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeRoleWithResponse Take a role from a user
 	//
-	// The answer is 404 when the user does not have it.
+	// The answer is 404 when the user does not have it. One that permits what the
+	// caller may not do is not theirs to take: 403 of type `insufficient-scope`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11279,7 +11326,8 @@ type ClientWithResponsesInterface interface {
 
 	// GrantRoleWithResponse Grant a role to a user
 	//
-	// A role that the user has already stays as it was granted.
+	// A role that the user has already stays as it was granted. One that permits what
+	// the caller may not do is not theirs to grant: 403 of type `insufficient-scope`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -20152,8 +20200,9 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user, nor than who makes it: 422, and at each request
-// no more than its user can do then. For a user who is not active the answer is 409.
+// key can do no more than its user: 422, nor than who makes it: 403 of type
+// `insufficient-scope`, and at each request no more than its user can do then. For a
+// user who is not active the answer is 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20170,8 +20219,9 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 //
 // The answer holds the key itself. It is shown here and never again; only a
 // keyed hash of it is stored, and for that reason there is no `Idempotency-Key`. A
-// key can do no more than its user, nor than who makes it: 422, and at each request
-// no more than its user can do then. For a user who is not active the answer is 409.
+// key can do no more than its user: 422, nor than who makes it: 403 of type
+// `insufficient-scope`, and at each request no more than its user can do then. For a
+// user who is not active the answer is 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20423,7 +20473,8 @@ func (c *ClientWithResponses) ListInvitationsWithResponse(ctx context.Context, p
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
 // Who is invited takes a seat of the plan, as an active user does; when there is none
-// left, the answer is 403 of type `limit-reached`.
+// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20442,7 +20493,8 @@ func (c *ClientWithResponses) CreateInvitationWithBodyWithResponse(ctx context.C
 // again; only a hash of it is stored. For that reason there is no `Idempotency-Key`,
 // under which the answer would be kept. Nobody is invited twice at a time: 409.
 // Who is invited takes a seat of the plan, as an active user does; when there is none
-// left, the answer is 403 of type `limit-reached`.
+// left, the answer is 403 of type `limit-reached`. To a role that permits what the
+// caller may not do nobody is invited: 403 of type `insufficient-scope`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21152,7 +21204,8 @@ func (c *ClientWithResponses) ListRolesWithResponse(ctx context.Context, reqEdit
 
 // CreateRoleWithBodyWithResponse Create a role
 //
-// The name must be new, else the answer is 409.
+// The name must be new, else the answer is 409. Nobody gives what they don't have:
+// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21167,7 +21220,8 @@ func (c *ClientWithResponses) CreateRoleWithBodyWithResponse(ctx context.Context
 
 // CreateRoleWithResponse Create a role
 //
-// The name must be new, else the answer is 409.
+// The name must be new, else the answer is 409. Nobody gives what they don't have:
+// with a permission that the caller lacks it is 403 of type `insufficient-scope`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21184,7 +21238,8 @@ func (c *ClientWithResponses) CreateRoleWithResponse(ctx context.Context, params
 //
 // Its users lose it, and what is left of ended invitations to it is forgotten.
 // The answer is 409 for a role that came with the tenant, and for one that
-// somebody is invited to.
+// somebody is invited to; 403 of type `insufficient-scope` for one that permits what
+// the caller may not do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21215,7 +21270,8 @@ func (c *ClientWithResponses) GetRoleWithResponse(ctx context.Context, roleId Ro
 // UpdateRoleWithBodyWithResponse Change a role
 //
 // Users who have it can do more or less at once. A role that came with the
-// tenant cannot be changed: 409.
+// tenant cannot be changed: 409. One that permits what the caller may not do, before
+// or after, is not theirs to change: 403 of type `insufficient-scope`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21231,7 +21287,8 @@ func (c *ClientWithResponses) UpdateRoleWithBodyWithResponse(ctx context.Context
 // UpdateRoleWithApplicationMergePatchPlusJSONBodyWithResponse Change a role
 //
 // Users who have it can do more or less at once. A role that came with the
-// tenant cannot be changed: 409.
+// tenant cannot be changed: 409. One that permits what the caller may not do, before
+// or after, is not theirs to change: 403 of type `insufficient-scope`.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21668,7 +21725,8 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 // The user cannot sign in any more and loses their roles, their API keys and
 // invitations to their address; what refers to them stays. Invited anew they have
 // the role of that invitation alone. The answer is 404 when they are not active
-// already.
+// already, and 403 of type `insufficient-scope` when they may do what the caller may
+// not.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21701,6 +21759,8 @@ func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, userId Us
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
 // seat left nobody is made active again: 403 of type `limit-reached`. One who is
 // deactivated loses their roles, their API keys and invitations to their address.
+// Who may do what the caller may not is not theirs to change: 403 of type
+// `insufficient-scope`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21718,6 +21778,8 @@ func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context
 // A user who is not active cannot sign in, and takes no seat of the plan. With no
 // seat left nobody is made active again: 403 of type `limit-reached`. One who is
 // deactivated loses their roles, their API keys and invitations to their address.
+// Who may do what the caller may not is not theirs to change: 403 of type
+// `insufficient-scope`.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -21747,7 +21809,8 @@ func (c *ClientWithResponses) ListUserRolesWithResponse(ctx context.Context, use
 
 // RevokeRoleWithResponse Take a role from a user
 //
-// The answer is 404 when the user does not have it.
+// The answer is 404 when the user does not have it. One that permits what the
+// caller may not do is not theirs to take: 403 of type `insufficient-scope`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21762,7 +21825,8 @@ func (c *ClientWithResponses) RevokeRoleWithResponse(ctx context.Context, userId
 
 // GrantRoleWithResponse Grant a role to a user
 //
-// A role that the user has already stays as it was granted.
+// A role that the user has already stays as it was granted. One that permits what
+// the caller may not do is not theirs to grant: 403 of type `insufficient-scope`.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -46,13 +46,31 @@ func (op Operation) permit(ctx context.Context) error {
 	for i, all := range op.Scopes {
 		wanted[i] = strings.Join(all, " and ")
 	}
+	// The header has no way to say "or": it names the first list (RFC 6750).
+	return lacking("the operation wants "+strings.Join(wanted, ", or "), op.Scopes[0])
+}
+
+// Demand is nil when the caller has all of the scopes, and else 403 of type
+// insufficient-scope that names those missing. It is for what the document can't
+// say, since a request or a row decides it: that nobody gives away what they don't have.
+func Demand(ctx context.Context, scopes ...string) error {
+	has := Scopes(ctx)
+	missing := slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return slices.Contains(has, scope) })
+	if len(missing) == 0 {
+		return nil
+	}
+	missing = slices.Compact(slices.Sorted(slices.Values(missing)))
+	return lacking("the caller lacks "+strings.Join(missing, " and "), missing)
+}
+
+// lacking refuses a caller who lacks scopes.
+func lacking(detail string, scopes []string) error {
 	return &StatusError{
 		Problem: Problem{
 			Type: ProblemBase + insufficientScope.name, Title: insufficientScope.title,
-			Status: http.StatusForbidden, Detail: "the operation wants " + strings.Join(wanted, ", or "),
+			Status: http.StatusForbidden, Detail: detail,
 		},
-		// The header has no way to say "or": it names the first list (RFC 6750).
-		Header: http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope", scope="` + strings.Join(op.Scopes[0], " ") + `"`}},
+		Header: http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope", scope="` + strings.Join(scopes, " ") + `"`}},
 	}
 }
 

@@ -124,3 +124,19 @@ func TestWrapRefusesRequirements(t *testing.T) {
 		}
 	}
 }
+
+func TestDemand(t *testing.T) {
+	t.Parallel()
+	ctx := rest.WithScopes(t.Context(), []string{"read", "write"})
+	if err := errors.Join(rest.Demand(ctx), rest.Demand(ctx, "write", "read")); err != nil {
+		t.Error(err)
+	}
+	problem, header := rest.ProblemOf(rest.Demand(ctx, "write", "manage", "admin", "manage"))
+	want := rest.Problem{Type: rest.ProblemBase + "insufficient-scope", Title: problem.Title, Status: http.StatusForbidden, Detail: "the caller lacks admin and manage"}
+	if diff := cmp.Diff(want, problem); diff != "" || header.Get("WWW-Authenticate") != `Bearer error="insufficient_scope", scope="admin manage"` {
+		t.Errorf("%v\n%s", header, diff)
+	}
+	if rest.Demand(t.Context(), "read") == nil {
+		t.Error("a caller of whom nothing is known may read")
+	}
+}

@@ -54,6 +54,10 @@ type Config struct {
 	DB *tenant.DB
 	// Custom answers the operations that no query is bound to.
 	Custom Custom
+	// Middlewares run around each operation, the last one outermost, once the caller
+	// is known and the request is valid; they see it as a value of the operation's own
+	// type, such as GetThingRequestObject. Nil means none.
+	Middlewares []%s.StrictMiddlewareFunc
 	// Options are those of package rest: authentication, limits, logging.
 	Options rest.Options
 }
@@ -64,7 +68,7 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.DB == nil {
 		return nil, errors.New("handlers: Config.DB is nil")
 	}
-`)
+`, g.api.Qualifier)
 	if len(g.interfaceText) > 0 {
 		f.Printf("\tif cfg.Custom == nil {\n\t\treturn nil, errors.New(\"handlers: Config.Custom is nil\")\n\t}\n")
 	}
@@ -73,7 +77,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded document: %%w", err)
 	}
-	strict := %[1]s.NewStrictHandlerWithOptions(&server{db: cfg.DB, custom: cfg.Custom}, nil, %[1]s.StrictHTTPServerOptions{
+	strict := %[1]s.NewStrictHandlerWithOptions(&server{db: cfg.DB, custom: cfg.Custom}, cfg.Middlewares, %[1]s.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  rest.WriteRequestError,
 		ResponseErrorHandlerFunc: rest.WriteError,
 	})

@@ -37,6 +37,10 @@ type Config struct {
 	DB *tenant.DB
 	// Custom answers the operations that no query is bound to.
 	Custom Custom
+	// Middlewares run around each operation, the last one outermost, once the caller
+	// is known and the request is valid; they see it as a value of the operation's own
+	// type, such as GetThingRequestObject. Nil means none.
+	Middlewares []api.StrictMiddlewareFunc
 	// Options are those of package rest: authentication, limits, logging.
 	Options rest.Options
 }
@@ -52,7 +56,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded document: %w", err)
 	}
-	strict := api.NewStrictHandlerWithOptions(&server{db: cfg.DB, custom: cfg.Custom}, nil, api.StrictHTTPServerOptions{
+	strict := api.NewStrictHandlerWithOptions(&server{db: cfg.DB, custom: cfg.Custom}, cfg.Middlewares, api.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  rest.WriteRequestError,
 		ResponseErrorHandlerFunc: rest.WriteError,
 	})
