@@ -9,64 +9,19 @@ import (
 
 // carriers tells what has a querier in it.
 type carriers struct {
-	info *types.Info
+	info  *types.Info
+	flows *flows
+	// untyped: types tell nothing, only what is in holding from the start has a querier.
+	untyped bool
 	// named remembers named types; one that is being looked at counts as none.
 	named map[types.Type]bool
 	// holding are local variables whose type does not tell that they were given
 	// a querier: a func or an interface.
 	holding map[types.Object]bool
-}
-
-// learn finds the variables that hold. One may be given to another, so that it is
-// asked again until nothing is new.
-func (c *carriers) learn(list []*ast.File) {
-	for before := -1; before != len(c.holding); {
-		before = len(c.holding)
-		for _, file := range list {
-			ast.Inspect(file, c.declared)
-		}
-	}
-}
-
-func (c *carriers) declared(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.AssignStmt:
-		switch {
-		case len(n.Lhs) == len(n.Rhs):
-			for i, lhs := range n.Lhs {
-				c.given(lhs, n.Rhs[i])
-			}
-		case len(n.Rhs) == 1: // Of v, ok := x.(T) it is the first.
-			if _, ok := ast.Unparen(n.Rhs[0]).(*ast.TypeAssertExpr); ok {
-				c.given(n.Lhs[0], n.Rhs[0])
-			}
-		}
-	case *ast.RangeStmt:
-		c.ranged(n)
-	case *ast.TypeSwitchStmt:
-		c.switched(n)
-	case *ast.ValueSpec:
-		if len(n.Names) == len(n.Values) {
-			for i, name := range n.Names {
-				c.given(name, n.Values[i])
-			}
-		}
-	}
-	return true
-}
-
-func (c *carriers) given(to, value ast.Expr) {
-	id, ok := to.(*ast.Ident)
-	if !ok {
-		return
-	}
-	obj := c.info.ObjectOf(id)
-	if obj != nil && obj.Pkg() != nil && obj.Parent() == obj.Pkg().Scope() {
-		return // That is told of where it is given one.
-	}
-	if obj != nil && !c.typ(obj.Type()) && c.expr(value) {
-		c.holding[obj] = true
-	}
+	// outside are local variables by which others' things can be reached.
+	outside map[types.Object]bool
+	// funcs are the funcs that local variables were given.
+	funcs map[types.Object][]*ast.FuncLit
 }
 
 // expr tells whether a value has a querier in it: by its type, as a method value,
@@ -86,7 +41,7 @@ func (c *carriers) expr(e ast.Expr) bool {
 		return c.captures(e)
 	case *ast.SelectorExpr:
 		s := c.info.Selections[e]
-		return s != nil && s.Kind() == types.MethodVal && (c.typ(s.Recv()) || hides(s.Recv()) && c.expr(e.X))
+		return s != nil && s.Kind() == types.MethodVal && (c.typ(s.Recv()) || c.expr(e.X))
 	case *ast.CallExpr:
 		return c.called(e)
 	case *ast.TypeAssertExpr:
@@ -99,6 +54,13 @@ func (c *carriers) expr(e ast.Expr) bool {
 			return c.expr(element)
 		})
 	case *ast.UnaryExpr:
+		return c.expr(e.X)
+	case *ast.SliceExpr:
+		return c.expr(e.X)
+	case *ast.IndexExpr:
+		t := single(c.info.TypeOf(e))
+		return t != nil && hides(t) && c.expr(e.X)
+	case *ast.StarExpr:
 		return c.expr(e.X)
 	}
 	return false
@@ -123,6 +85,9 @@ func (c *carriers) captures(f *ast.FuncLit) bool {
 
 // typ tells whether values of a type have a querier in them, however deep.
 func (c *carriers) typ(t types.Type) bool {
+	if c.untyped {
+		return false
+	}
 	t = types.Unalias(t)
 	if isQuerier(t) {
 		return true

@@ -42,6 +42,7 @@ func (k *keeper) call(call *ast.CallExpr) {
 		return
 	}
 	name := f.FullName()
+	k.handed(call, f)
 	switch {
 	case f.Origin().FullName() == "maps.Copy":
 		k.copied(call, name)

@@ -43,11 +43,16 @@ func (c *carriers) switched(s *ast.TypeSwitchStmt) {
 
 // asserted tells whether what a type assertion gives has a querier in it.
 func (c *carriers) asserted(e *ast.TypeAssertExpr) bool {
-	t := c.info.TypeOf(e)
-	if tuple, ok := t.(*types.Tuple); ok && tuple.Len() > 0 { // With ok beside it.
-		t = tuple.At(0).Type()
-	}
+	t := single(c.info.TypeOf(e))
 	return t != nil && hides(t) && c.expr(e.X)
+}
+
+// single is the type of a value that may have ok beside it.
+func single(t types.Type) types.Type {
+	if tuple, ok := t.(*types.Tuple); ok && tuple.Len() > 0 {
+		return tuple.At(0).Type()
+	}
+	return t
 }
 
 // hold notes a variable that was given a querier, if its type can have one in it
@@ -79,7 +84,7 @@ var passers = []string{
 }
 
 // called tells whether what a call gives has a querier in it: a conversion, append,
-// and functions of the standard library of which it is known.
+// and functions of which it is known.
 func (c *carriers) called(call *ast.CallExpr) bool {
 	fun := c.info.Types[call.Fun]
 	if fun.IsType() {
@@ -88,7 +93,7 @@ func (c *carriers) called(call *ast.CallExpr) bool {
 	if !c.isBuiltin(call, "append") {
 		f, ok := typeutil.Callee(c.info, call).(*types.Func)
 		if !ok || !slices.Contains(passers, f.Origin().FullName()) {
-			return false
+			return c.handedBack(call)
 		}
 	}
 	return slices.ContainsFunc(call.Args, c.expr)

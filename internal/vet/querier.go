@@ -17,8 +17,10 @@ const (
 )
 
 func querier() *analysis.Analyzer {
-	return analyzer("querier", "refuse queriers that can outlive their request\n\n"+
+	a := analyzer("querier", "refuse queriers that can outlive their request\n\n"+
 		"A tenant.Querier, or a generated Queries, may not be kept in a struct, a package variable, a channel or a map, nor given to a goroutine.", runQuerier)
+	a.FactTypes = []analysis.Fact{&flow{}}
+	return a
 }
 
 func runQuerier(pass *analysis.Pass) (any, error) {
@@ -29,9 +31,15 @@ func runQuerier(pass *analysis.Pass) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &carriers{info: pass.TypesInfo, named: map[types.Type]bool{}, holding: map[types.Object]bool{}}
-	c.learn(list)
-	k := &keeper{carriers: c, pkg: pass.Pkg}
+	f, err := flowsOf(pass, list)
+	if err != nil {
+		return nil, err
+	}
+	c := f.carriers()
+	for _, file := range list {
+		c.learn(file)
+	}
+	k := &keeper{carriers: c}
 	for _, file := range list {
 		ast.Inspect(file, k.visit)
 	}
@@ -42,7 +50,6 @@ func runQuerier(pass *analysis.Pass) (any, error) {
 type keeper struct {
 	*carriers
 
-	pkg   *types.Package
 	found []finding
 }
 
@@ -63,7 +70,9 @@ func (k *keeper) visit(n ast.Node) bool {
 			}
 		}
 	case *ast.CompositeLit:
-		k.literal(n)
+		if !k.untyped { // What becomes of it is looked at.
+			k.literal(n)
+		}
 	case *ast.SendStmt:
 		if k.expr(n.Value) {
 			k.keptf(n.Pos(), "a querier is sent to a channel")
@@ -163,15 +172,4 @@ func (k *keeper) literal(l *ast.CompositeLit) {
 func (*keeper) global(obj types.Object) bool {
 	v, ok := obj.(*types.Var)
 	return ok && !v.IsField() && v.Pkg() != nil && v.Parent() == v.Pkg().Scope()
-}
-
-// local tells whether what an index or a star is applied to is a variable that
-// the function itself has declared.
-func (k *keeper) local(x ast.Expr) bool {
-	id, ok := ast.Unparen(x).(*ast.Ident)
-	if !ok {
-		return false
-	}
-	v, ok := k.info.Uses[id].(*types.Var)
-	return ok && v.Kind() == types.LocalVar
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -34,6 +35,9 @@ func Run(ctx context.Context, dir string, patterns []string) (list diag.List, lo
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("the packages must compile: %w", err)
+	}
+	for _, p := range pkgs { // Of what was not read, no facts can be learned.
+		maps.DeleteFunc(p.Imports, func(_ string, imported *packages.Package) bool { return len(imported.Syntax) == 0 })
 	}
 	graph, err := checker.Analyze(Analyzers(), pkgs, nil)
 	if err != nil {

@@ -36,7 +36,7 @@ func unpack(t *testing.T, names ...string) string {
 
 func TestAnalyzers(t *testing.T) {
 	t.Parallel()
-	for n, fixture := range []string{"files", "database", "kept", "goroutine"} {
+	for n, fixture := range []string{"files", "database", "kept", "goroutine", "flow"} {
 		t.Run(fixture, func(t *testing.T) {
 			t.Parallel()
 			a := vet.Analyzers()[min(n, len(vet.Analyzers())-1)]
