@@ -105,12 +105,13 @@ func (l *Limiter) Spent(key string) bool { return l.bucket(key).TokensAt(time.No
 
 // take returns how long to wait, or zero.
 func (l *Limiter) take(key string, now time.Time) time.Duration {
-	reserved := l.bucket(key).ReserveN(now, 1)
-	wait := reserved.DelayFrom(now)
-	if wait > 0 {
-		reserved.CancelAt(now)
+	bucket := l.bucket(key)
+	// Not reserved and given back: what others have reserved meanwhile would stay taken.
+	if bucket.AllowN(now, 1) {
+		return 0
 	}
-	return wait
+	missing := 1 - bucket.TokensAt(now)
+	return max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), 1)
 }
 
 func (l *Limiter) bucket(key string) *rate.Limiter {

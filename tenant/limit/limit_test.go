@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +84,38 @@ func TestRefusal(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" || w.Code != http.StatusTooManyRequests {
 			t.Errorf("%d (-want +got):\n%s", w.Code, diff)
+		}
+	})
+}
+
+// What is refused does not count, however many ask at the same time: a key that
+// somebody floods has room again as soon as one that nobody else asks for.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New("signups", limit.Policy{Quota: 3, Window: time.Hour})
+		var taken atomic.Int64
+		var group sync.WaitGroup
+		for range 32 {
+			group.Go(func() {
+				for range 20_000 {
+					if l.Take("a") == nil {
+						taken.Add(1)
+					}
+				}
+			})
+		}
+		group.Wait()
+		if got := taken.Load(); got != 3 {
+			t.Errorf("%d are taken", got)
+		}
+		refused, _ := errors.AsType[*rest.StatusError](l.Take("a"))
+		if got := refused.Header.Get("Retry-After"); got != "1200" {
+			t.Errorf("to be tried again in %s s", got)
+		}
+		time.Sleep(20 * time.Minute)
+		if err := l.Take("a"); err != nil {
+			t.Errorf("after as long as it said: %v", err)
 		}
 	})
 }
