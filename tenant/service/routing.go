@@ -132,10 +132,12 @@ func (ro *routing) one(ctx context.Context, names []tenant.Name) (route tenant.R
 	return route, none, nil
 }
 
-// forbidden is the one answer to a token at a host that is not its tenant's.
+// forbidden is the one answer to a token where its tenant is not served: at another
+// one's host, where there is none, and where its own is suspended or gone. It is
+// true of all of them, for a token may outlive the membership of who shows it.
 func forbidden(cause error) error {
 	return &rest.StatusError{
-		Problem: rest.Problem{Status: http.StatusForbidden, Detail: "the token is not for this host"},
+		Problem: rest.Problem{Status: http.StatusForbidden, Detail: "the token is for no tenant that is served here"},
 		Err:     cause,
 	}
 }

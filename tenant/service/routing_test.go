@@ -102,6 +102,26 @@ func TestAttack25UniformAnswers(t *testing.T) {
 	}
 }
 
+// Attack 25: a tenant's own people read the same as strangers do once it is not
+// served, and it is true: their tokens outlive their membership.
+func TestAttack25MembersOfTenantsThatAreNotServed(t *testing.T) {
+	t.Parallel()
+	g := newGateFrom(t, "subdomain,token")
+	if _, err := g.Catalog.Suspend(t.Context(), catalog.Ref{Slug: "globex"}, "unpaid"); err != nil {
+		t.Fatal(err)
+	}
+	own, stranger := g.valid(t, 1), g.valid(t, 0)
+	want := g.answer(t, "nobody.app.example", stranger)
+	if !strings.Contains(want, `"the token is for no tenant that is served here"`) {
+		t.Error(want)
+	}
+	for host, token := range map[string]string{"globex.app.example": own, "app.example": own, "acme.app.example": own, "Globex.app.example": stranger} {
+		if got := g.answer(t, host, token); got != want {
+			t.Errorf("%s: %s", host, got)
+		}
+	}
+}
+
 func tenantOf(t *testing.T, g *gate, slug string) tenant.Tenant {
 	t.Helper()
 	r, err := g.Catalog.Get(t.Context(), slug)

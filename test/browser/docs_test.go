@@ -64,7 +64,7 @@ func TestDocs(t *testing.T) {
 	}
 	stranger := open(t, binary, service.Tenants["globex"].URL+"/docs/")
 	stranger.authorize(t, service.Tenants["acme"].Token)
-	if status, answer := stranger.try(t); status != "403" || !strings.Contains(answer, "the token is not for this host") {
+	if status, answer := stranger.try(t); status != "403" || !strings.Contains(answer, "the token is for no tenant that is served here") {
 		t.Errorf("acme's token on globex's page: %s %s", status, answer)
 	}
 }
