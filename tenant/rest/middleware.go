@@ -265,7 +265,7 @@ func (h *handler) authenticate(r *http.Request, op Operation) (*http.Request, er
 		return r, err
 	}
 	ex.bound(ctx)                             //nolint:contextcheck // Authenticate derives it from the request's.
-	return r.WithContext(ctx), op.permit(ctx) //nolint:contextcheck // As above.
+	return r.WithContext(ctx), op.Permit(ctx) //nolint:contextcheck // As above.
 }
 
 // WithRefusal returns a context of a request that is to be refused with err in the

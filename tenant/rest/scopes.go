@@ -31,8 +31,9 @@ func Scopes(ctx context.Context) []string {
 	return scopes
 }
 
-// permit holds the caller's scopes against what the operation wants.
-func (op Operation) permit(ctx context.Context) error {
+// Permit holds the caller's scopes against what the operation wants. [Wrap] does so
+// before the body is read; its error is 403 of type insufficient-scope.
+func (op Operation) Permit(ctx context.Context) error {
 	if len(op.Scopes) == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -11,12 +12,21 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
-// watchTimeout is how long the writing of a long answer waits for the registry,
-// whose answer is remembered for the next time when it comes later.
-const watchTimeout = 100 * time.Millisecond
+const (
+	// watchTimeout is how long the writing of a long answer waits for the registry,
+	// whose answer is remembered for the next time when it comes later, and for the
+	// tenant's word on its member.
+	watchTimeout = 100 * time.Millisecond
+	// admitEvery is how often the tenant is asked, while a long answer is written,
+	// whether the caller would still be let in: that is a query, and not for each look.
+	admitEvery = time.Second
+)
 
-// errNotServed cuts an answer that is under way.
-var errNotServed = errors.New("the tenant was suspended or offboarded while the answer was written")
+// Why an answer that is under way is cut.
+var (
+	errNotServed   = errors.New("the tenant was suspended or offboarded while the answer was written")
+	errNotAdmitted = errors.New("the caller was removed, or lost a key or a permission, while the answer was written")
+)
 
 // authenticator finds out which tenant a request is for and whom it comes from, and
 // holds the one against the other. Names, routes and their agreement are
@@ -56,17 +66,26 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 	if err != nil {
 		return nil, err
 	}
-	if ctx, err = id.credentials.admit(ctx, route, who); err != nil {
+	admit := func(ctx context.Context) (context.Context, error) { return id.credentials.admit(ctx, route, who) }
+	if ctx, err = admit(ctx); err != nil {
 		return nil, err
 	}
-	id.watch(ctx, route)
+	id.watch(ctx, route, func(ctx context.Context) error {
+		ctx, err := admit(ctx)
+		if err != nil {
+			return err
+		}
+		return op.Permit(ctx)
+	})
 	return ctx, nil
 }
 
-// watch has the tenant looked at while a long answer is written, which ends when the
-// tenant is not served any more or its credentials from before are dead. A registry
-// that can't be asked ends nothing: then the answer's own queries fail.
-func (id *authenticator) watch(ctx context.Context, route tenant.Route) {
+// watch has what let a request in looked at while a long answer is written, which
+// ends when the tenant is not served any more, its credentials from before are dead,
+// or the caller would not be let in again: admit, nil where the operation is open to
+// all. What can't be asked now ends nothing: then the answer's own queries fail.
+func (id *authenticator) watch(ctx context.Context, route tenant.Route, admit func(context.Context) error) {
+	admitted := time.Now()
 	rest.Recheck(ctx, func() error {
 		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 		defer cancel()
@@ -74,8 +93,21 @@ func (id *authenticator) watch(ctx context.Context, route tenant.Route) {
 		if tenant.CodeOf(err) == tenant.CodeNotFound || err == nil && !now.NotBefore.Equal(route.NotBefore) {
 			return errNotServed
 		}
+		if admit == nil || time.Since(admitted) < admitEvery {
+			return nil
+		}
+		admitted = time.Now()
+		if err := admit(ctx); refuses(err) {
+			return fmt.Errorf("%w: %w", errNotAdmitted, err)
+		}
 		return nil
 	})
+}
+
+// refuses tells whether an error is the answer to a caller, and not that there is none now.
+func refuses(err error) bool {
+	status, ok := errors.AsType[*rest.StatusError](err)
+	return ok && (status.Problem.Status == http.StatusUnauthorized || status.Problem.Status == http.StatusForbidden)
 }
 
 // open finds the tenant of an operation that is open to all. Where there is none
@@ -93,7 +125,7 @@ func (id *authenticator) open(ctx context.Context, names []tenant.Name) (context
 	case none != nil:
 		return rest.WithRefusal(ctx, notFound(none)), nil
 	}
-	id.watch(ctx, route)
+	id.watch(ctx, route, nil)
 	return inTenant(ctx, route), nil
 }
 

@@ -23,11 +23,20 @@ type list struct {
 	mu      sync.Mutex
 	members map[string]identity.Member
 	keys    map[string]identity.Key
+	asked   int
 	used    int
 	fail    error
 }
 
+// change changes the list between two questions.
+func (l *list) change(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
 func (l *list) ask(ctx context.Context, q *tenant.Querier) error {
+	l.asked++
 	var n int
 	return q.QueryRow(ctx, "SELECT 1").Scan(&n)
 }
