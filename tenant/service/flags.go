@@ -35,7 +35,7 @@ func parseFlags(args []string) (flags, error) {
 func writeHelp(w io.Writer, name string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: %s [--help] [--reset [--yes]]\n\n", name)
-	b.WriteString("Serves the API of openapi.yaml to tenants, each on its own host below BASE_DOMAIN.\n" +
+	b.WriteString("Serves the API of openapi.yaml to tenants, each on its own host below BASE_DOMAIN,\nor as TENANT_FROM says.\n" +
 		"With nothing set it starts a PostgreSQL of its own, with demo tenants.\n" +
 		"--reset deletes every tenant of that one and makes the demo tenants anew;\n" +
 		"it asks before it does so, unless --yes is given.\n\n" +

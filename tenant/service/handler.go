@@ -3,12 +3,9 @@ package service
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/billing"
-	"github.com/bailiwick-dev/bailiwick/tenant/docs"
 	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 	"github.com/bailiwick-dev/bailiwick/tenant/signup"
@@ -18,14 +15,7 @@ import (
 // is the same for every API: from the outside in, the headers of every answer,
 // probes, CORS, the document's pages, compression.
 func (s *Service) newHandler(r registry, probe pinger) error {
-	id := &authenticator{
-		routing: newRouting(s.settings, r),
-		credentials: &credentials{
-			tokens: s.tokens, scoped: s.scopedTokens(), skew: s.tokenSkew(), members: s.cfg.Members,
-			keys: s.backend.Keys, db: s.backend.DB, logger: s.cfg.Logger,
-		},
-		opens: limit.New("open-operations", s.settings.OpenLimit),
-	}
+	id := s.newAuthenticator(r)
 	s.tlsAsk = id.routing.tlsAsk()
 	s.backend.Options = rest.Options{
 		Authenticate: id.authenticate,
@@ -47,10 +37,8 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 	if api, err = withCompression(api); err != nil {
 		return err
 	}
-	if s.settings.docs() && s.cfg.OpenAPI != nil {
-		if api, err = withDocs(s.docsConfig(), api); err != nil {
-			return err
-		}
+	if api, err = s.withDocs(api); err != nil {
+		return err
 	}
 	api = s.withBilling(id.routing, api)
 	api = withCORS(&s.settings.CORSOrigins, withDiscovery(s.settings, api))
@@ -62,6 +50,18 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 	}
 	s.handler = withHealth(probe, s.cfg.Logger, api)
 	return nil
+}
+
+// newAuthenticator makes what finds out the tenant of a request, and its caller.
+func (s *Service) newAuthenticator(r router) *authenticator {
+	return &authenticator{
+		routing: newRouting(s.settings, r),
+		credentials: &credentials{
+			tokens: s.tokens, scoped: s.scopedTokens(), skew: s.tokenSkew(), members: s.cfg.Members,
+			keys: s.backend.Keys, db: s.backend.DB, logger: s.cfg.Logger,
+		},
+		opens: limit.New("open-operations", s.settings.OpenLimit),
+	}
 }
 
 // newDesk is where people sign up, or nil if they can't.
@@ -80,30 +80,3 @@ func (s *Service) newDesk() *signup.Desk {
 // scopedTokens tells whether tokens bring scopes. Those of the embedded mode's own
 // key do not.
 func (s *Service) scopedTokens() bool { return s.settings.ScopeClaim != "" && !s.settings.localKey() }
-
-// docsConfig tells where the document has to say that the API is.
-func (s *Service) docsConfig() docs.Config {
-	c := docs.Config{Document: s.cfg.OpenAPI}
-	if from := s.settings.TenantFrom; from.path {
-		c.TenantPath = tenant.PathPrefix(s.settings.TenantPath)
-		from.path = false
-		c.KeepServers = from != sources{}
-	}
-	return c
-}
-
-// withDocs serves the document and its page at every host, without a token.
-func withDocs(cfg docs.Config, api http.Handler) (http.Handler, error) {
-	pages, err := docs.Handler(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := r.URL.Path; {
-		case path == "/openapi.yaml", path == "/openapi.json", path == "/docs", strings.HasPrefix(path, "/docs/"):
-			pages.ServeHTTP(w, r)
-		default:
-			api.ServeHTTP(w, r)
-		}
-	}), nil
-}

@@ -22,7 +22,7 @@ type resetFunc func(ctx context.Context, instance *devpg.Instance, logger *slog.
 
 // open connects to the configured database, or brings one along, and builds the
 // handler. reset is nil unless it was asked for.
-func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *Service, err error) {
+func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (*Service, error) {
 	if cfg.Handler == nil {
 		return nil, errors.New("service: Config.Handler is nil")
 	}
@@ -30,48 +30,55 @@ func open(ctx context.Context, cfg Config, set *settings, reset resetFunc) (_ *S
 		return nil, errors.New("SIGNUP is on, but nothing sends mail: set MAIL_URL, or service.Config.Mail")
 	}
 	s := &Service{cfg: cfg, settings: set, backend: Backend{Logger: cfg.Logger, Keys: set.SecretKeys.ring, Mail: sender(cfg, set)}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	runtimeURL := set.DatabaseURL
-	if set.embedded() {
-		if err := s.openEmbedded(ctx, reset); err != nil {
-			return nil, fmt.Errorf("embedded database: %w", err)
-		}
-		runtimeURL = s.local.runtimeURL
-	} else if err := s.install(ctx); err != nil {
-		return nil, err
+	if err := s.open(ctx, reset); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	if err := checkDatabase(ctx, runtimeURL, cfg.Logger); err != nil {
-		return nil, err
+	return s, nil
+}
+
+// open makes the parts of the service, in the order in which they need one another.
+func (s *Service) open(ctx context.Context, reset resetFunc) error {
+	runtimeURL, err := s.prepare(ctx, reset)
+	if err != nil {
+		return err
+	}
+	if err := checkDatabase(ctx, runtimeURL, s.cfg.Logger); err != nil {
+		return err
 	}
 	resolver, err := s.openDatabase(ctx, runtimeURL)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	probe, err := openProbe(ctx, runtimeURL)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, func() error { probe.Close(); return nil })
 	if s.tokens, err = s.newTokens(resolver); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.openOwner(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.newHandler(resolver, probe); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.openRelease(ctx, resolver.ForgetAll); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.startWorker(ctx); err != nil {
-		return nil, err
+	return s.startWorker(ctx)
+}
+
+// prepare sees to it that there is a database, with the shared schema, and tells
+// where it is for the runtime role.
+func (s *Service) prepare(ctx context.Context, reset resetFunc) (runtimeURL string, err error) {
+	if !s.settings.embedded() {
+		return s.settings.DatabaseURL, s.install(ctx)
 	}
-	return s, nil
+	if err := s.openEmbedded(ctx, reset); err != nil {
+		return "", fmt.Errorf("embedded database: %w", err)
+	}
+	return s.local.runtimeURL, nil
 }
 
 // newTokens accepts the tokens of the issuer of the settings, or of the embedded

@@ -17,7 +17,7 @@
 // A program that listens by itself calls [Open] and mounts [Service.Handler].
 //
 // The package imports the standard library, packages under tenant/, pgx,
-// go-oidc, caarlos0/env, rs/cors and klauspost/compress/gzhttp.
+// caarlos0/env, rs/cors and klauspost/compress/gzhttp.
 package service
 
 import (
