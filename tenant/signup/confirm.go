@@ -99,16 +99,13 @@ func (d *Desk) Confirm(ctx context.Context, token string) (Signup, error) {
 // free is nil when a tenant can have the slug, as far as that can be known before
 // it is made.
 func free(ctx context.Context, q querier, slug string) error {
-	_, err := tenant.ParseNewSlug(slug)
-	taken := err != nil // A reserved name is as good as taken.
-	if !taken {
-		err := q.QueryRow(ctx, `
-			SELECT EXISTS (SELECT FROM public.tenants WHERE slug = $1) OR EXISTS (
-				SELECT FROM bailiwick.signups
-				WHERE slug = $1 AND confirmed_at IS NOT NULL AND tenant_id IS NULL AND error IS NULL)`, slug).Scan(&taken)
-		if err != nil {
-			return err
-		}
+	var taken bool
+	err := q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM public.tenants WHERE slug = $1) OR EXISTS (
+			SELECT FROM bailiwick.signups
+			WHERE slug = $1 AND confirmed_at IS NOT NULL AND tenant_id IS NULL AND error IS NULL)`, slug).Scan(&taken)
+	if err != nil {
+		return err
 	}
 	if taken {
 		return rest.Errorf(http.StatusConflict, "the slug is taken: sign up with another one")

@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -106,8 +105,8 @@ type Request struct {
 
 // Request takes down what somebody wants and mails a token to the address. What
 // comes out depends on what is asked for and how often, never on which tenants
-// there are: the registry is not looked at. An invalid field is 422, too many
-// requests are 429, and mail that can't be sent is 503.
+// there are: the registry is not looked at. An invalid field, such as a slug that is
+// reserved ([tenant.ParseNewSlug]), is 422, too many requests are 429, and mail that can't be sent is 503.
 func (d *Desk) Request(ctx context.Context, r Request) error {
 	if d == nil {
 		return notFound()
@@ -173,13 +172,11 @@ const (
 	maxName = 200
 )
 
-// slugForm is the syntax of a slug, and no more: which of them are reserved, or
-// look like others, is told to those who have confirmed.
-var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
-
+// checked is the request as it is taken down, if it can be. What no tenant's slug can
+// be is known from the text of the slug alone, which says nothing of any tenant.
 func (r Request) checked() (Request, error) {
-	if !slugForm.MatchString(r.Slug) {
-		return r, invalid("slug", "want 1 to 40 of a-z, 0-9 and inner hyphens")
+	if _, err := tenant.ParseNewSlug(r.Slug); err != nil {
+		return r, invalid("slug", errors.Unwrap(err).Error())
 	}
 	email, err := mail.ParseAddress(r.Email)
 	if err != nil {

@@ -64,7 +64,7 @@ func TestSignup(t *testing.T) {
 	a, b := w.start(t), w.start(t)
 	const peter = "peter@initech.example"
 	var answers []reply
-	for i, slug := range []string{"acme", "initech", "admin"} {
+	for i, slug := range []string{"acme", "initech", "globex"} {
 		r := ask(t, a, slug, peter, fmt.Sprintf("203.0.113.%d", i))
 		r.header.Del("Date")
 		answers = append(answers, r)
