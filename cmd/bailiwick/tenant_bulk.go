@@ -163,6 +163,7 @@ func (r bulkReport) status() error {
 	return nil
 }
 
+// write prints the sum. What has failed was said when it did.
 func (r bulkReport) write(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d of %s done", r.Action, r.Done, plural(r.Total, "tenant"))
@@ -178,13 +179,6 @@ func (r bulkReport) write(w io.Writer) error {
 		fmt.Fprintf(&b, ", run %s", r.Run)
 	}
 	b.WriteByte('\n')
-	for i, f := range r.Failures {
-		if i == shownFailures {
-			fmt.Fprintf(&b, "  and %d more: --json shows all\n", len(r.Failures)-i)
-			break
-		}
-		fmt.Fprintf(&b, "  %s failed: %s\n", printable(f.Tenant), strings.ReplaceAll(f.Error, "\n\t", "\n    "))
-	}
 	if r.Next != "" {
 		fmt.Fprintf(&b, "next: %s\n", r.Next)
 	}

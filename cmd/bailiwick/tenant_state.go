@@ -21,7 +21,7 @@ const manyHelp = `
 --file and --all do it to many, several at once: a file is CSV whose first line
 names the columns, of which slug or id is one, or one JSON object a line. One that
 fails keeps no other from its turn, and Ctrl-C finishes those in hand; the same
-command again does what is left. Progress is told on stderr.`
+command again does what is left. Progress, and what fails, is told on stderr.`
 
 // stepStatus ends the help of commands that change tenants.
 const stepStatus = `
