@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,14 +67,22 @@ func renamedBefore(ctx context.Context, c *catalog.Catalog, from, to string) (r 
 	return r, before.Slug == from && after.Slug == to
 }
 
-// noteUnchanged says that a step has found everything done.
-func noteUnchanged(cmd *cobra.Command, was, now catalog.Record) {
-	if was.Revision != now.Revision {
-		return
+// writeStep prints a tenant after a step, and that it was taken before if it was.
+func writeStep(cmd *cobra.Command, r catalog.Record, already, asJSON bool) error {
+	noteAlready(cmd, cmp.Or(r.FormerSlug, r.Slug), already)
+	if !asJSON {
+		return writeRecord(cmd.OutOrStdout(), r)
 	}
-	name := now.Slug
-	if now.FormerSlug != "" {
-		name = now.FormerSlug
+	return writeJSON(cmd.OutOrStdout(), struct {
+		catalog.Record
+
+		Already bool `json:"already"`
+	}{r, already})
+}
+
+// noteAlready says that there was nothing to do for a tenant.
+func noteAlready(cmd *cobra.Command, name string, already bool) {
+	if already {
+		cmd.PrintErrf("note: it was done before; nothing of %s was changed\n", printable(name))
 	}
-	cmd.PrintErrf("note: it was done before; nothing of %s was changed\n", name)
 }

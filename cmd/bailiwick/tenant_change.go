@@ -97,12 +97,8 @@ func changeOne(ctx context.Context, cmd *cobra.Command, c *catalog.Catalog, ch c
 	if err != nil {
 		return mendMissing(err)
 	}
-	noteUnchanged(cmd, was, r)
 	warnBehind(ctx, cmd, c, ch.action, r)
-	if o.asJSON {
-		return writeJSON(cmd.OutOrStdout(), r)
-	}
-	return writeRecord(cmd.OutOrStdout(), r)
+	return writeStep(cmd, r, was.Revision == r.Revision, o.asJSON)
 }
 
 // ask asks before a step that interrupts service, unless there is nothing to do.

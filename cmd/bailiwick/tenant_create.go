@@ -45,9 +45,9 @@ made with has to be the same.
 slug, name, plan, email and key, or one JSON object a line. Those without a key are
 told by their slug, so that the same command again makes what is missing: after a
 failure, or after Ctrl-C, which finishes those in hand; and also where the tenant
-that it has made was renamed or purged since. Progress is told on stderr.
+that it has made was renamed or purged since. Progress, and what fails, is told on stderr.
 
-Exit status: 0 when the tenant is there, 1 when nothing was made, of many when one
+Exit status: 0 when the tenant is there, also from before, 1 when nothing was made, of many when one
 of them is missing, 2 when the command line is wrong.`,
 		Example: `  bailiwick tenant create initech --plan free --email ann@initech.example
   bailiwick tenant create initech --name "Initech Inc." --plan team --json
@@ -103,6 +103,10 @@ func createOne(cmd *cobra.Command, o createOptions) error {
 		return mendSlug(o.params.Slug, err) // before a database is started for it
 	}
 	return installed(cmd, func(ctx context.Context, c *catalog.Catalog, schema catalog.Schema) error {
+		already, err := madeBefore(ctx, c, o.params.Key)
+		if err != nil {
+			return err
+		}
 		t, err := c.Create(ctx, o.params)
 		if err != nil {
 			return mendCreate(ctx, c, o.params.Slug, err)
@@ -114,11 +118,20 @@ func createOne(cmd *cobra.Command, o createOptions) error {
 		if o.params.OwnerEmail == "" {
 			warnOwnerless(cmd, schema, o.params.Slug)
 		}
-		if o.asJSON {
-			return writeJSON(cmd.OutOrStdout(), record)
-		}
-		return writeRecord(cmd.OutOrStdout(), record)
+		return writeStep(cmd, record, already, o.asJSON)
 	})
+}
+
+// madeBefore tells whether a tenant was made with the key.
+func madeBefore(ctx context.Context, c *catalog.Catalog, key string) (bool, error) {
+	if key == "" {
+		return false, nil
+	}
+	_, err := c.MadeBy(ctx, key)
+	if tenant.CodeOf(err) == tenant.CodeNotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // warnOwnerless says that nobody can enter tenants that were given no owner's

@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,9 +40,10 @@ The names below BASE_DOMAIN are the slugs', and can't be claimed.`,
 }
 
 // domainCommand completes a command that is for one domain of one tenant. What do
-// returns is printed by write.
+// returns is printed by write; what the domain was before is zero when it was not
+// claimed.
 func domainCommand(cmd *cobra.Command, set func(*catalog.Config),
-	do func(context.Context, *catalog.Catalog, catalog.Ref, string) (catalog.Domain, error),
+	do func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string, was catalog.Domain) (d catalog.Domain, already bool, err error),
 	write func(w io.Writer, slug string, d catalog.Domain) error,
 ) *cobra.Command {
 	var asJSON bool
@@ -51,12 +51,22 @@ func domainCommand(cmd *cobra.Command, set func(*catalog.Config),
 	cmd.ValidArgsFunction = completeWith(completeTenants)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {
-			d, err := do(ctx, c, refOf(args[0], 0), args[1])
+			ref := refOf(args[0], 0)
+			was, err := claimOf(ctx, c, ref, args[1])
 			if err != nil {
-				return mendUnclaimed(ctx, c, refOf(args[0], 0), err)
+				return mendMissing(err)
 			}
+			d, already, err := do(ctx, c, ref, args[1], was)
+			if err != nil {
+				return mendUnclaimed(ctx, c, ref, err)
+			}
+			noteAlready(cmd, args[0], already)
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), d)
+				return writeJSON(cmd.OutOrStdout(), struct {
+					catalog.Domain
+
+					Already bool `json:"already"`
+				}{d, already})
 			}
 			return write(cmd.OutOrStdout(), args[0], d)
 		}, func(config *catalog.Config) {
@@ -66,6 +76,19 @@ func domainCommand(cmd *cobra.Command, set func(*catalog.Config),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the domain as a JSON object")
 	return cmd
+}
+
+// claimOf is a tenant's claim to a host, or zero.
+func claimOf(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (d catalog.Domain, err error) {
+	name, err := tenant.CanonicalHost(host)
+	if err != nil {
+		return d, err
+	}
+	all, err := c.Domains(ctx, ref)
+	if i := slices.IndexFunc(all, func(d catalog.Domain) bool { return d.Host == name }); i >= 0 {
+		d = all[i]
+	}
+	return d, err
 }
 
 // mendUnclaimed says where to look for a domain that was not found, or for its tenant.
@@ -93,8 +116,9 @@ Exit status: 0 when it is claimed, 1 when it is not, 2 when the command line is
 wrong.`,
 		Example: `  bailiwick tenant domain add acme app.acme.example
   bailiwick tenant domain add acme app.acme.example --json | jq -r .token`,
-	}, nothingSet, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
-		return c.AddDomain(ctx, ref, host)
+	}, nothingSet, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string, was catalog.Domain) (catalog.Domain, bool, error) {
+		d, err := c.AddDomain(ctx, ref, host)
+		return d, was.Host != "", err
 	}, writeDomain)
 }
 
@@ -118,12 +142,12 @@ command line is wrong.`,
 		}
 		config.Domains.Prover = &prover
 	},
-		func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
+		func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string, was catalog.Domain) (catalog.Domain, bool, error) {
 			d, err := c.VerifyDomain(ctx, ref, host)
 			if err == nil && !slices.Contains(strings.Split(os.Getenv("TENANT_FROM"), ","), "domain") {
 				cmd.PrintErrln("note: it is served where the service's TENANT_FROM has domain, which nobody can see from here")
 			}
-			return d, err
+			return d, !was.VerifiedAt.IsZero(), err
 		}, writeDomain)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if !isAddress(prover.Resolver) {
@@ -156,20 +180,8 @@ every server within a second, and is free for whoever proves it.
 Exit status: 0 when it is given up, 1 when it is not, 2 when the command line is
 wrong.`,
 		Example: `  bailiwick tenant domain remove acme app.acme.example`,
-	}, nothingSet, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string) (catalog.Domain, error) {
-		all, err := c.Domains(ctx, ref)
-		if err != nil {
-			return catalog.Domain{}, err
-		}
-		name, err := tenant.CanonicalHost(host)
-		if err != nil {
-			return catalog.Domain{}, err
-		}
-		i := slices.IndexFunc(all, func(d catalog.Domain) bool { return d.Host == name })
-		if i < 0 {
-			return catalog.Domain{}, &tenant.Error{Code: tenant.CodeNotFound, Err: errors.New("the tenant has not claimed domain " + name)}
-		}
-		return all[i], c.RemoveDomain(ctx, ref, host)
+	}, nothingSet, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, host string, was catalog.Domain) (catalog.Domain, bool, error) {
+		return was, false, c.RemoveDomain(ctx, ref, host)
 	}, func(w io.Writer, slug string, d catalog.Domain) error {
 		_, err := fmt.Fprintf(w, "%s is no domain of %s any more\n", d.Host, slug)
 		return wrapPrint(err)

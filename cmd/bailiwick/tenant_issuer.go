@@ -30,19 +30,24 @@ are taken for that tenant and for no other.`,
 
 // issuerCommand completes a command that is for one issuer of one tenant. What do
 // returns is printed, but for an issuer that is gone.
-func issuerCommand(cmd *cobra.Command, given *catalog.Issuer, do func(context.Context, *catalog.Catalog, catalog.Ref, catalog.Issuer) (catalog.Issuer, error), said string) *cobra.Command {
+func issuerCommand(cmd *cobra.Command, given *catalog.Issuer, do func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, i catalog.Issuer) (is catalog.Issuer, already bool, err error), said string) *cobra.Command {
 	var asJSON bool
 	cmd.Args = twoArgs("SLUG", "ISSUER")
 	cmd.ValidArgsFunction = completeWith(completeTenants)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		given.Issuer = args[1]
 		return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {
-			i, err := do(ctx, c, refOf(args[0], 0), *given)
+			i, already, err := do(ctx, c, refOf(args[0], 0), *given)
 			if err != nil {
 				return err
 			}
+			noteAlready(cmd, args[0], already)
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), i)
+				return writeJSON(cmd.OutOrStdout(), struct {
+					catalog.Issuer
+
+					Already bool `json:"already"`
+				}{i, already})
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s, for %s, "+said+"\n", i.Issuer, i.Audience, args[0])
 			return wrapPrint(err)
@@ -65,9 +70,12 @@ tenant only. To add it again changes nothing.
 
 Exit status: 0 when it is added, 1 when it is not, 2 when the command line is wrong.`,
 		Example: `  bailiwick tenant issuer add acme https://login.acme.example --audience notes`,
-	}, &i, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, i catalog.Issuer) (catalog.Issuer, error) {
-		i, err := c.AddIssuer(ctx, ref, i)
-		return i, mendMissing(err)
+	}, &i, func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, i catalog.Issuer) (catalog.Issuer, bool, error) {
+		_, already, err := issuerOf(ctx, c, ref, i)
+		if err == nil {
+			i, err = c.AddIssuer(ctx, ref, i)
+		}
+		return i, already, mendMissing(err)
 	}, "speaks for %s")
 	cmd.Flags().StringVar(&i.JWKSURL, "jwks-url", "", "where its keys are (default: as discovery says)")
 	completeFlag(cmd, "jwks-url", completeNone)
@@ -84,17 +92,26 @@ on every server within a second.
 Exit status: 0 when it is removed, 1 when it is not, 2 when the command line is
 wrong.`,
 		Example: `  bailiwick tenant issuer remove acme https://login.acme.example --audience notes`,
-	}, new(catalog.Issuer), func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, i catalog.Issuer) (catalog.Issuer, error) {
-		all, err := c.Issuers(ctx, ref)
+	}, new(catalog.Issuer), func(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, i catalog.Issuer) (catalog.Issuer, bool, error) {
+		was, found, err := issuerOf(ctx, c, ref, i)
 		if err != nil {
-			return i, mendMissing(err)
+			return i, false, mendMissing(err)
 		}
-		at := slices.IndexFunc(all, func(o catalog.Issuer) bool { return o.Issuer == i.Issuer && o.Audience == i.Audience })
-		if at < 0 {
-			return i, fmt.Errorf("the tenant has no issuer %s with audience %s\n\tmend: `bailiwick tenant issuer list %s` shows those that it has", i.Issuer, i.Audience, called(ref))
+		if !found {
+			return i, false, fmt.Errorf("the tenant has no issuer %s with audience %s\n\tmend: `bailiwick tenant issuer list %s` shows those that it has", i.Issuer, i.Audience, called(ref))
 		}
-		return all[at], c.RemoveIssuer(ctx, ref, i.Issuer, i.Audience)
+		return was, false, c.RemoveIssuer(ctx, ref, i.Issuer, i.Audience)
 	}, "does not speak for %s any more")
+}
+
+// issuerOf is a tenant's issuer of a name and an audience, if it has it.
+func issuerOf(ctx context.Context, c *catalog.Catalog, ref catalog.Ref, i catalog.Issuer) (is catalog.Issuer, found bool, err error) {
+	all, err := c.Issuers(ctx, ref)
+	at := slices.IndexFunc(all, func(o catalog.Issuer) bool { return o.Issuer == i.Issuer && o.Audience == i.Audience })
+	if at < 0 {
+		return is, false, err
+	}
+	return all[at], true, err
 }
 
 func newIssuerListCommand() *cobra.Command {

@@ -65,11 +65,7 @@ func newAmendCommand(action string, cmd *cobra.Command, apply func(context.Conte
 			if err != nil {
 				return mendMissing(err)
 			}
-			noteUnchanged(cmd, was, record)
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), record)
-			}
-			return writeRecord(cmd.OutOrStdout(), record)
+			return writeStep(cmd, record, was.Revision == record.Revision, asJSON)
 		})
 	}
 	cmd.Flags().Int64Var(&revision, "if-revision", 0, "fail unless the tenant is at this revision, as show prints it")
