@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
@@ -23,6 +27,46 @@ func Limits(db *tenant.DB, counts map[string]Count) map[string]func(context.Cont
 		limits[name] = func(ctx context.Context) (*rest.Limit, error) { return allowed(ctx, db, name, count) }
 	}
 	return limits
+}
+
+// CheckLimits refuses counts of what plans can't limit in this database: those whose
+// name is no column of public.plans, of a type of integers. Each request for such a
+// limit would fail. db works as the runtime role.
+func CheckLimits(ctx context.Context, db *tenant.DB, counts map[string]Count) error {
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		is, err := limits(ctx, db, name)
+		if err != nil {
+			return fmt.Errorf("look for the limit %s of plans: %w", name, err)
+		}
+		if !is {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("public.plans of this database has no column of integers %s, which operations are limited by (x-plan-limit): "+
+			"bring the shared schema here by `bailiwick schema apply`, or take what it has not out of the document and service.Config.Counts",
+			strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// limits tells whether a name is that of a column that can limit plans. Catalogs are
+// beyond a querier, so it asks for no row of it.
+func limits(ctx context.Context, db *tenant.DB, name string) (bool, error) {
+	rows, err := db.Public().Query(ctx, "SELECT "+tenant.QuoteIdent(name)+" FROM public.plans LIMIT 0")
+	integer := false
+	if err == nil {
+		for _, field := range rows.FieldDescriptions() {
+			integer = slices.Contains([]uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, field.DataTypeOID)
+		}
+		rows.Close()
+		err = rows.Err()
+	}
+	if tenant.CodeOf(err) == tenant.CodeSchema {
+		return false, nil
+	}
+	return integer, err
 }
 
 // allowed reads a limit of the plan of the tenant in ctx: nil is none.

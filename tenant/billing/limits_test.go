@@ -32,3 +32,38 @@ func TestLimits(t *testing.T) {
 		t.Error("a limit of no tenant holds nobody")
 	}
 }
+
+// What plans can't limit is found before anybody asks for it.
+func TestCheckLimits(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	check := func(names ...string) error {
+		counts := map[string]billing.Count{}
+		for _, name := range names {
+			counts[name] = func(context.Context, *tenant.Querier) (int64, error) { return 1, nil }
+		}
+		return billing.CheckLimits(t.Context(), b.DB.DB, counts)
+	}
+	for _, names := range [][]string{{}, {"max_providers"}} {
+		if err := check(names...); err != nil {
+			t.Errorf("%v: %v", names, err)
+		}
+	}
+	for want, names := range map[string][]string{
+		"no column of integers max_ships, which":       {"max_providers", "max_ships"},
+		"no column of integers max_ships, name, which": {"name", "max_ships"}, // A text limits nothing.
+		"no column of integers tableoid, which":        {"tableoid"},
+	} {
+		if err := check(names...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", names, err)
+		}
+	}
+	for _, change := range []string{"ALTER TABLE public.plans DROP COLUMN max_providers", "DROP TABLE public.plans CASCADE"} {
+		if _, err := b.pool.Exec(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		if err := check("max_providers"); err == nil {
+			t.Errorf("after %s: no error", change)
+		}
+	}
+}

@@ -1,11 +1,13 @@
 package service_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/service"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
@@ -55,6 +57,19 @@ func TestBillingWebhook(t *testing.T) {
 		if got := post(c.host, c.path, c.signature); got != c.want {
 			t.Errorf("%s: %d, want %d\n%s", name, got, c.want, p.Log.String())
 		}
+	}
+}
+
+// Plans that can't limit what operations are limited by end the start, also where
+// the code was generated for another database.
+func TestPlansWithoutLimit(t *testing.T) {
+	t.Parallel()
+	c := config()
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: c.Schema}), servicetest.NewIssuer(t)
+	c.Counts = map[string]billing.Count{"max_notes": func(context.Context, *tenant.Querier) (int64, error) { return 0, nil }}
+	_, err := service.Open(t.Context(), c, servicetest.Settings(db.RuntimeURL, is))
+	if err == nil || !strings.Contains(err.Error(), "public.plans of this database has no column of integers max_notes, which") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
+	"github.com/bailiwick-dev/bailiwick/tenant/billing"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/devauth"
 	"github.com/bailiwick-dev/bailiwick/tenant/devpg"
@@ -123,6 +124,9 @@ func (s *Service) openDatabase(ctx context.Context, runtimeURL string) (*catalog
 	}
 	s.backend.DB = db
 	s.closers = append(s.closers, func() error { db.Close(); return nil })
+	if err := billing.CheckLimits(ctx, db, s.cfg.Counts); err != nil {
+		return nil, err
+	}
 	resolver = catalog.NewResolver(db, s.settings.TenantCacheExpiry)
 	s.listen(ctx, resolver, cmp.Or(s.settings.DatabaseListenURL, runtimeURL))
 	return resolver, nil

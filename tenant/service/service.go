@@ -78,7 +78,8 @@ type Config struct {
 	// DATABASE_OWNER_URL is set and in embedded mode. Nil means none.
 	Jobs func(Owner) []worker.Job
 	// Counts count what the plans of tenants limit, by the columns of public.plans
-	// that operations name as their x-plan-limit. Nil means no limits.
+	// that operations name as their x-plan-limit. A database whose plans have no such
+	// column of integers is refused at the start. Nil means no limits.
 	Counts map[string]billing.Count
 	// Handler builds the API once the database is open. It must not be nil.
 	Handler func(Backend) (http.Handler, error)
