@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bailiwick-dev/bailiwick/schema"
@@ -18,8 +16,9 @@ import (
 )
 
 const (
-	database = "bailiwick_bench_lifecycle"
-	plan     = "free"
+	// prefix begins the names of databases, of which each run has one of its own.
+	prefix = "bailiwick_bench_lifecycle_"
+	plan   = "free"
 	// bare is the schema that is made without the catalog.
 	bare = "bare"
 )
@@ -35,6 +34,7 @@ const (
 // bench is a scratch database with the registry.
 type bench struct {
 	instance *devpg.Instance
+	database string
 	owner    *pgxpool.Pool
 	catalog  *catalog.Catalog
 	among    int // so many tenants
@@ -48,22 +48,8 @@ func (b *bench) open(ctx context.Context, o options) (err error) {
 	if b.instance, err = devpg.Start(ctx, devpg.Options{Name: "bench"}); err != nil {
 		return err
 	}
-	sayf("making database %s", database)
-	if err := errors.Join(b.admit(ctx, "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)"),
-		b.admit(ctx, "CREATE DATABASE "+database+" OWNER "+devpg.OwnerRole)); err != nil {
-		return err
-	}
-	if !o.lax {
-		if err := b.admit(ctx, "ALTER DATABASE "+database+" SET synchronous_commit = on"); err != nil {
-			return err
-		}
-	}
-	if err := b.instance.Harden(ctx, database); err != nil {
-		return err
-	}
-	url := b.instance.OwnerURL(database)
-	pools := url + fmt.Sprintf("&pool_max_conns=%d", o.conns)
-	if b.owner, err = pgxpool.New(ctx, pools); err != nil {
+	pools, err := b.makeDatabase(ctx, o)
+	if err != nil {
 		return err
 	}
 	b.catalog, err = catalog.Open(ctx, catalog.Config{
@@ -153,52 +139,4 @@ func (b *bench) send(ctx context.Context, sql string) error {
 	defer conn.Release()
 	_, err = conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	return err
-}
-
-// close leaves nothing, so that the next run begins where this one did.
-func (b *bench) close(ctx context.Context) error {
-	if b.catalog != nil {
-		b.catalog.Close()
-	}
-	if b.owner != nil {
-		b.owner.Close()
-	}
-	if b.instance == nil {
-		return nil
-	}
-	sayf("dropping database and roles")
-	err := errors.Join(b.admit(ctx, "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)"), b.dropRoles(ctx))
-	return errors.Join(err, b.instance.Close())
-}
-
-// dropRoles drops the roles of tenants that are left, of which no database knows.
-func (b *bench) dropRoles(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, b.instance.SuperURL("postgres"))
-	if err != nil {
-		return err
-	}
-	rows, err := conn.Query(ctx, `
-		SELECT rolname FROM pg_roles AS r WHERE rolname ~ '^t_[0-9a-f]{32}$'
-		AND NOT EXISTS (SELECT FROM pg_shdepend AS d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid)`)
-	if err != nil {
-		return err
-	}
-	roles, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	for few := range slices.Chunk(roles, 500) { // locks are few
-		for i, role := range few {
-			few[i] = tenant.QuoteIdent(role)
-		}
-		_, errDrop := conn.Exec(ctx, "DROP ROLE "+strings.Join(few, ", "))
-		err = errors.Join(err, errDrop)
-	}
-	return errors.Join(err, conn.Close(ctx))
-}
-
-func (b *bench) admit(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, b.instance.SuperURL("postgres"))
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, statement)
-	return errors.Join(err, conn.Close(ctx))
 }

@@ -5,6 +5,7 @@
 // tenants a second are onboarded and purged in bulk, as `bailiwick tenant create
 // --file` and `bailiwick tenant purge` do it, hundred by hundred, against the same
 // by hand among as many tenants: that shows how each changes as they become more.
+// Each run has a database of its own, and drops it also when it is interrupted.
 //
 // Numbers go to the standard output, what is going on to the standard error. It
 // imports bench/stats, schema, tenant, tenant/catalog, tenant/devpg and pgx.
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/bailiwick-dev/bailiwick/bench/stats"
@@ -34,7 +36,7 @@ func main() {
 	flag.IntVar(&o.conns, "conns", 4, "connections that onboard and purge")
 	flag.BoolVar(&o.lax, "lax", false, "let no commit wait for the disk, as the embedded PostgreSQL does and production does not")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
 	stop()
 	if err != nil {
