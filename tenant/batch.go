@@ -156,7 +156,7 @@ func (b *batchResults) end(err error) {
 	b.closed = true
 	b.closeOpen()
 	err = joinDistinct(err, b.x.finish())
-	b.q.forgetStale(b.x)
+	b.q.forgetStale(b.p, b.x)
 	b.q.release(b.s)
 	if b.q.tx == nil {
 		b.q.again(b.ctx, b.p, err) // Too late for this batch, which had no effect, but not for the next.

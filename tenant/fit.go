@@ -37,7 +37,7 @@ func (db *DB) fitOf(n *node, t Tenant) *fit {
 	}
 	f, ok := db.fits.get(key)
 	if !ok {
-		f = &fit{refused: map[ID]*verdict{}}
+		f = &fit{own: map[ID]*verdict{}}
 		db.fits.put(key, f)
 	}
 	return f

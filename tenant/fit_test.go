@@ -205,6 +205,48 @@ func TestFitNeighbours(t *testing.T) {
 	})
 }
 
+// TestFitStray: a column of one tenant is changed by hand, to a type that its rows
+// could still be read by. Once that is found, the tenant is refused for as long as it
+// is so, whoever else fits meanwhile; and its neighbours are served all the time.
+func TestFitStray(t *testing.T) {
+	t.Parallel()
+	required := tenant.Statements{Tenant: noteStatements.Tenant[:1]}
+	eachRelease(t, tenant.Config{Statements: required}, func(t *testing.T, r *release) {
+		acme, globex := r.Tenants[0], r.Tenants[1]
+		read := func(slug string) error {
+			_, err := one[string](t.Context(), r.bind(t, slug), bodySQL, int64(1))
+			return err
+		}
+		until := func(what string, so func() bool) {
+			t.Helper()
+			for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
+				if err := read(globex.Slug); err != nil {
+					t.Fatal("the neighbour: ", err)
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("it is not so that ", what)
+				}
+			}
+		}
+		for _, to := range []string{"int USING 1", "bigint"} {
+			until("all are served", func() bool { return to != "int USING 1" || read(acme.Slug) == nil })
+			if err := r.change(t.Context(), acme, acme.Version, "ALTER TABLE notes ALTER COLUMN body TYPE "+to); err != nil {
+				t.Fatal(err)
+			}
+			until("the change is found", func() bool { return tenant.CodeOf(read(acme.Slug)) == tenant.CodeSchema })
+			found := time.Now()
+			until("the stray was asked anew", func() bool {
+				wantCode(t, read(acme.Slug), tenant.CodeSchema)
+				return time.Since(found) > 3*time.Second // An answer counts for two.
+			})
+		}
+		if err := r.change(t.Context(), acme, acme.Version, "ALTER TABLE notes ALTER COLUMN body TYPE text"); err != nil {
+			t.Fatal(err)
+		}
+		until("it is served again", func() bool { return read(acme.Slug) == nil })
+	})
+}
+
 // TestFitPatience: the first tenant to be looked at is locked, and its neighbours
 // do not wait for that.
 func TestFitPatience(t *testing.T) {

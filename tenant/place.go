@@ -38,7 +38,8 @@ func (q *Querier) again(ctx context.Context, p *place, err error) bool {
 		return true
 	}
 	if outgrown(err) {
-		p.fit.suspect()
+		p.fit.doubt()
+		p.fit.suspect(p.binding.tenant.ID)
 	}
 	return statementGone(err)
 }

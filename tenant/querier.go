@@ -175,7 +175,7 @@ func (q *Querier) start(ctx context.Context, sql string, args []any) (r *rows, p
 	}
 	x := s.send(ctx, q.bindingToSend(&p.binding), c)
 	reader, err := x.open()
-	q.forgetStale(x)
+	q.forgetStale(p, x)
 	if err != nil {
 		return nil, p, joinDistinct(err, x.finish())
 	}
@@ -191,10 +191,14 @@ func (x *pipeline) open() (*pgconn.ResultReader, error) {
 }
 
 // forgetStale drops what is known of statements that the schema has outgrown, so
-// that their next use learns them again.
-func (q *Querier) forgetStale(x *pipeline) {
+// that their next use learns them again. One whose types are others than those that
+// were learned from a neighbour makes the schema a suspect, also if it can be read.
+func (q *Querier) forgetStale(p *place, x *pipeline) {
 	if !x.stale && !statementGone(x.err) {
 		return
+	}
+	if x.stale {
+		p.fit.suspect(p.binding.tenant.ID)
 	}
 	for _, c := range x.calls {
 		q.db.shapes.forget(c.key.shapeKey)

@@ -33,18 +33,20 @@ const (
 type fit struct {
 	good atomic.Bool // All fit: nothing is asked any more.
 
-	mu      sync.Mutex
-	last    *verdict        // nil before the first
-	refused map[ID]*verdict // of tenants that misfitted, since any fitted
-	early   int             // those of refused that are the quorum
-	probed  time.Time       // when one was asked that is not
-	asking  chan struct{}   // Closed when who asks has heard; nil while nobody does.
-	since   time.Time       // when that one began
+	mu     sync.Mutex
+	fits   bool            // The version does. Tenants of their own may not.
+	last   *verdict        // nil before the first
+	own    map[ID]*verdict // of tenants that misfitted, or may do so now
+	early  int             // those of own that are the quorum
+	doubts time.Time       // when the last of those that may misfit is to be asked
+	probed time.Time       // when one was asked that is not
+	asking chan struct{}   // Closed when who asks has heard; nil while nobody does.
+	since  time.Time       // when that one began
 }
 
 // verdict is what one tenant's schema was found to be.
 type verdict struct {
-	misfits []refusal
+	misfits []refusal // none: it fits, or may not do so any more
 	until   time.Time
 	early   bool // one of the quorum
 }
@@ -113,32 +115,42 @@ func (f *fit) known(id ID, now time.Time) *verdict {
 	if f.good.Load() {
 		return f.last
 	}
-	if v := f.refused[id]; v != nil && now.Before(v.until) {
+	v := f.own[id]
+	switch {
+	case v != nil && now.Before(v.until):
 		return v
-	}
-	if f.early >= quorum && !f.isEarly(id) && now.Before(f.probed.Add(probing)) {
+	case f.fits && v == nil, !f.fits && f.early >= quorum && !f.isEarly(id) && now.Before(f.probed.Add(probing)):
 		return f.last
 	}
 	return nil
 }
 
 func (f *fit) isEarly(id ID) bool {
-	v := f.refused[id]
+	v := f.own[id]
 	return v != nil && v.early
 }
 
 // judge notes what a tenant's schema was found to be. A misfit does not speak
-// against tenants that fit.
+// against tenants that fit, nor a fit for those that did not: they are asked
+// themselves, at once where the version has just turned out to fit.
 func (f *fit) judge(id ID, v *verdict) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(v.misfits) == 0 {
-		clear(f.refused)
-		f.early, f.last = 0, v
-		f.good.Store(true)
+		if f.isEarly(id) {
+			f.early--
+		}
+		delete(f.own, id)
+		for _, other := range f.own {
+			if !f.fits && len(other.misfits) > 0 {
+				other.until = time.Time{}
+			}
+		}
+		f.fits, f.last = true, v
+		f.good.Store(len(f.own) == 0)
 		return
 	}
-	if !f.good.Load() {
+	if !f.fits || id.IsZero() {
 		f.last = v
 	}
 	switch {
@@ -149,18 +161,44 @@ func (f *fit) judge(id ID, v *verdict) {
 		f.early++
 	default:
 		v.until = v.until.Add(lateTTL - misfitTTL)
-		maps.DeleteFunc(f.refused, func(_ ID, v *verdict) bool { return len(f.refused) >= maxLate && !v.early })
+		maps.DeleteFunc(f.own, func(_ ID, v *verdict) bool { return len(f.own) >= maxLate && !v.early })
 	}
-	f.refused[id] = v
+	f.own[id] = v
+	f.good.Store(false)
 }
 
-// suspect makes the next statement ask again, unless that was done just now.
-func (f *fit) suspect() {
+// suspect has a tenant asked again, whose schema may have been changed by hand. One
+// after the other is, and none at once after an answer, since what fails may be a
+// handler's own mistake.
+func (f *fit) suspect(id ID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.last != nil && time.Now().After(f.last.until) {
-		f.good.Store(false)
+	if f.last == nil || f.own[id] != nil || len(f.own) >= maxLate {
+		return
 	}
+	at := time.Now()
+	for _, t := range []time.Time{f.last.until, f.doubts.Add(probing)} {
+		if t.After(at) {
+			at = t
+		}
+	}
+	f.doubts = at
+	f.own[id] = &verdict{until: at}
+	f.good.Store(false)
+}
+
+// doubt has the version asked again, unless that was done just now.
+func (f *fit) doubt() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil || !f.fits || !time.Now().After(f.last.until) {
+		return
+	}
+	f.fits, f.early = false, 0
+	for _, v := range f.own {
+		v.early = false
+	}
+	f.good.Store(false)
 }
 
 // lastVerdict is nil before the first.

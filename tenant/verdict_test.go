@@ -11,8 +11,8 @@ import (
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fit{refused: map[ID]*verdict{}}
-		id := func(n int) ID { return ID{byte(n)} }
+		f := &fit{own: map[ID]*verdict{}}
+		id := func(n int) ID { return ID{1, byte(n)} }
 		ask := func(n int, misfits ...refusal) (asked bool) {
 			t.Helper()
 			v, heard, err := f.turn(t.Context(), id(n))
@@ -46,34 +46,81 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("tenant %d is not asked again", n)
 			}
 		}
-		if !ask(quorum+1) || !f.good.Load() || ask(0) || f.lastVerdict().misfits != nil {
-			t.Error("one that fits speaks for all")
+		const others = 100 // Tenants of whom nothing is known.
+		if !ask(quorum+1) || ask(others) || f.lastVerdict().misfits != nil {
+			t.Error("one that fits speaks for those that were not asked")
 		}
-		f.suspect()
+		for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 7, quorum, quorum + 2} {
+			if f.good.Load() || !ask(n) || ask(n) {
+				t.Errorf("tenant %d, which misfitted, is asked itself", n)
+			}
+		}
 		if !f.good.Load() {
-			t.Error("what was just asked is suspected")
+			t.Error("nothing is asked where all fit")
+		}
+
+		// A stray was changed by hand.
+		f.doubt()
+		f.suspect(id(0))
+		if ask(0) || ask(others) {
+			t.Error("what was just asked is asked again")
 		}
 		time.Sleep(misfitTTL + 1)
-		f.suspect()
-		if !ask(0, misfit) || !ask(1) || ask(0) {
+		if !ask(0) || !f.good.Load() {
+			t.Error("a suspect is forgotten")
+		}
+		time.Sleep(misfitTTL + 1)
+		f.doubt()
+		f.suspect(id(0))
+		if !ask(0, misfit) || !ask(1) || ask(others) {
 			t.Error("one that misfits does not speak for others")
+		}
+		if !ask(0, misfit) {
+			t.Error("one that misfitted is not asked again where the version fits")
+		}
+		for range 3 {
+			v, _, err := f.turn(t.Context(), id(0))
+			if err != nil || len(v.misfits) == 0 || ask(others) || f.lastVerdict().misfits != nil {
+				t.Errorf("others speak for one that misfits: %v", err)
+			}
+			time.Sleep(misfitTTL)
+			if !ask(0, misfit) {
+				t.Error("one that misfitted is not asked again")
+			}
+		}
+		time.Sleep(misfitTTL)
+		if !ask(0) || !f.good.Load() {
+			t.Error("one that was mended is refused")
+		}
+		time.Sleep(misfitTTL + 1)
+		for n := range 3 {
+			f.suspect(id(n))
+		}
+		for n := range 3 {
+			if !ask(n) || ask((n+1)%3) || ask(others) {
+				t.Errorf("suspect %d is asked in its turn", n)
+			}
+			time.Sleep(probing)
 		}
 
 		// Who asks is stuck: others wait for a while, and then one of them asks.
 		time.Sleep(misfitTTL + 1)
-		f.suspect()
+		f.doubt()
+		f.suspect(id(0))
 		_, heard, err := f.turn(t.Context(), id(0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if !ask(1) || time.Since(began) != patience {
+		if !ask(others) || time.Since(began) != patience {
 			t.Errorf("the neighbour asked after %s", time.Since(began))
 		}
 		heard()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		f.good.Store(false)
+		time.Sleep(misfitTTL + 1)
+		f.doubt()
+		f.suspect(id(1))
 		if _, heard, err = f.turn(t.Context(), id(0)); err != nil {
 			t.Fatal(err)
 		}
