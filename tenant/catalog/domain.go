@@ -45,7 +45,8 @@ type Domain struct {
 	CreatedAt time.Time `json:"created_at"`
 	// VerifiedAt is zero as long as nobody has proven the claim.
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
-	// CheckedAt is when it was last looked, whatever was seen.
+	// CheckedAt is when it was last looked, whatever was seen. Looks at a verified
+	// domain by hand that fail leave it, so that they put off no release.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
 	// Failures are the looks in a row that did not see the token.
 	Failures int `json:"failures,omitempty"`
@@ -230,8 +231,8 @@ func readDomain(ctx context.Context, db querier, id tenant.ID, host string) (Dom
 }
 
 // settleDomain writes what a look has shown. Whether a failure counts towards the
-// release of a verified domain is for the caller to say. A claim that was removed
-// meanwhile is CodeNotFound.
+// release of a verified domain is for the caller to say: one that does not must not
+// put off the next look that does. A claim that was removed meanwhile is CodeNotFound.
 func settleDomain(ctx context.Context, tx pgx.Tx, d Domain, proof error, counts bool) (Domain, error) {
 	text, failed := "", 0
 	if proof != nil {
@@ -241,11 +242,12 @@ func settleDomain(ctx context.Context, tx pgx.Tx, d Domain, proof error, counts 
 		failed = 1
 	}
 	rows, err := tx.Query(ctx, `
-		UPDATE bailiwick.domains SET checked_at = pg_catalog.now(), error = nullif($4, ''),
+		UPDATE bailiwick.domains SET error = nullif($4, ''),
+			checked_at = CASE WHEN $4 = '' OR $6 OR verified_at IS NULL THEN pg_catalog.now() ELSE checked_at END,
 			verified_at = CASE WHEN $4 = '' THEN coalesce(verified_at, pg_catalog.now()) ELSE verified_at END,
 			failures = CASE WHEN $4 = '' THEN 0 ELSE failures + $5 END
 		WHERE tenant_id = $1::uuid AND host = $2 AND token = $3 RETURNING `+domainColumns,
-		d.Tenant.String(), d.Host, d.Token, text, failed)
+		d.Tenant.String(), d.Host, d.Token, text, failed, counts)
 	var now Domain
 	if err == nil {
 		now, err = pgx.CollectExactlyOneRow(rows, scanDomain)

@@ -156,7 +156,7 @@ CREATE TABLE IF NOT EXISTS bailiwick.domains (
     host        text        NOT NULL, -- canonical: lower case, no port, no trailing dot
     token       text        NOT NULL, -- what DNS or the host has to show
     verified_at timestamptz, -- an unverified host is never routed
-    checked_at  timestamptz, -- the last check, whatever came out
+    checked_at  timestamptz, -- the last check, whatever came out; not by hand of a verified one that failed
     failures    integer     NOT NULL DEFAULT 0, -- checks that failed in a row
     error       text, -- of the last check
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
