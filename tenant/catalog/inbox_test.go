@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,5 +56,25 @@ func TestDoctorOfEvents(t *testing.T) {
 	wantCode(t, c.DropEvent(t.Context(), "evt_6"), tenant.CodeNotFound, `no event "evt_6" that is not applied`)
 	if entries, err := c.Audit(t.Context(), catalog.AuditFilter{Action: "drop-event"}); err != nil || len(entries) != 4 {
 		t.Errorf("%d entries of the audit, %v", len(entries), err)
+	}
+}
+
+// TestPurgeOfEvents removes what was sent of a tenant, and leaves what was sent of
+// another one that mentions it.
+func TestPurgeOfEvents(t *testing.T) {
+	t.Parallel()
+	c, urls := installed(t)
+	acme, globex := offboarded(t, c, "acme"), created(t, c, "globex")
+	must(t, urls.OwnerURL, strings.NewReplacer("$acme", acme.ID.String(), "$globex", globex.ID.String()).Replace(`
+		INSERT INTO bailiwick.inbox (source, id, done_at, payload) VALUES
+			('billing', 'of acme', NULL, '{"data": {"object": {"metadata": {"tenant": "$acme"}}}}'),
+			('billing', 'of acme, applied', pg_catalog.now(), pg_catalog.replace('{"data": {"object": {"metadata": {"tenant": "#"}}}}', '#', pg_catalog.upper('$acme'))::jsonb),
+			('billing', 'of globex', NULL, '{"data": {"object": {"metadata": {"tenant": "$globex", "referred_by": "$acme"}}}}'),
+			('billing', 'of nobody', NULL, '{"data": {"object": "$acme"}}')`))
+	if _, err := c.Purge(t.Context(), acme, catalog.PurgeParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if left := query[string](t, urls, "SELECT id FROM bailiwick.inbox ORDER BY id"); !slices.Equal(left, []string{"of globex", "of nobody"}) {
+		t.Errorf("left: %q", left)
 	}
 }

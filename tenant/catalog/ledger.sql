@@ -211,6 +211,8 @@ CREATE TABLE IF NOT EXISTS bailiwick.inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (source, id)
 );
 CREATE INDEX IF NOT EXISTS inbox_due_idx ON bailiwick.inbox (due_at) WHERE done_at IS NULL;
+-- By tenant, as package billing reads it.
+CREATE INDEX IF NOT EXISTS inbox_tenant_idx ON bailiwick.inbox (pg_catalog.lower(payload #>> '{data,object,metadata,tenant}'));
 
 -- What each subscription has been, told in any order: from the last time that it was
 -- paid or tried, and before it ended.

@@ -66,8 +66,9 @@ func removeTenant(ctx context.Context, tx pgx.Tx, r Record, _ time.Time) error {
 			return err
 		}
 	}
-	// What others have sent of the tenant names it, wherever in their payload.
-	_, err := tx.Exec(ctx, "DELETE FROM bailiwick.inbox WHERE pg_catalog.strpos(pg_catalog.lower(payload::text), $1) > 0", r.ID.String())
+	// What others have sent is of the tenant that its metadata names, as it is applied:
+	// another one's may mention this one.
+	_, err := tx.Exec(ctx, "DELETE FROM bailiwick.inbox WHERE pg_catalog.lower(payload #>> '{data,object,metadata,tenant}') = $1", r.ID.String())
 	return err
 }
 
