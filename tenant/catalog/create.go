@@ -35,7 +35,8 @@ type CreateParams struct {
 	// 255 bytes. Empty means that each call makes a tenant.
 	Key string
 	// Seed fills the new schema, within the same transaction and with the
-	// schema as the search_path. Nil means that TenantSeed is all there is.
+	// schema as the search_path. It is called again when the transaction was in a
+	// deadlock. Nil means that TenantSeed is all there is.
 	Seed func(ctx context.Context, tx pgx.Tx) error
 }
 
@@ -69,7 +70,11 @@ func (c *Catalog) create(ctx context.Context, p CreateParams) (tenant.Tenant, er
 	if err := c.before(ctx, Event{Action: ActionCreate, Tenant: r, At: time.Now().UTC()}); err != nil {
 		return tenant.Tenant{}, err
 	}
-	err := c.inTx(ctx, func(tx pgx.Tx) error { return c.make(ctx, tx, &r, p) })
+	asked := r
+	err := c.repeat(ctx, func() error {
+		r = asked
+		return c.inTx(ctx, func(tx pgx.Tx) error { return c.make(ctx, tx, &r, p) })
+	})
 	if tenant.CodeOf(err) == tenant.CodeConflict {
 		// It may be one with the same key that was in the way.
 		if t, found, errFound := c.madeBefore(ctx, p); found || errFound != nil {

@@ -197,19 +197,29 @@ func (c *Catalog) taken(ctx context.Context, s step) (r Record, err error) {
 	if s.ref, err = c.ask(ctx, s); err != nil {
 		return r, err
 	}
-	deadline := time.Now().Add(c.config.LockTimeout)
-	for {
-		r, changed, err := c.commit(ctx, s)
-		switch {
-		case errors.Is(err, errAtWork) && time.Now().Before(deadline):
-			if err := sleep(ctx, atWorkPause); err != nil {
-				return r, err
-			}
-			continue
-		case err == nil && changed:
-			c.deliverAtOnce(ctx, r.ID)
+	var changed bool
+	err = c.repeat(ctx, func() (err error) {
+		r, changed, err = c.commit(ctx, s)
+		return err
+	})
+	if err == nil && changed {
+		c.deliverAtOnce(ctx, r.ID)
+	}
+	return r, err
+}
+
+// repeat runs a transaction until it fails for a reason of its own, or for longer than
+// the LockTimeout for others': somebody works on the schema, or there was a deadlock.
+func (c *Catalog) repeat(ctx context.Context, transaction func() error) error {
+	for deadline := time.Now().Add(c.config.LockTimeout); ; {
+		err := transaction()
+		others := errors.Is(err, errAtWork) || tenant.CodeOf(err) == tenant.CodeSerialization
+		if !others || time.Now().After(deadline) {
+			return err
 		}
-		return r, err
+		if err := sleep(ctx, atWorkPause); err != nil {
+			return err
+		}
 	}
 }
 
