@@ -187,7 +187,7 @@ func writeRecord(w io.Writer, r catalog.Record) error {
 		always      bool
 	}{
 		{"slug", r.Slug, true}, {"former slug", r.FormerSlug, false}, {columnName, r.Name, true},
-		{"state", r.State, true}, {"reason", r.Reason, false}, {columnPlan, orDash(r.Plan), true},
+		{"state", r.State, true}, {"held by", r.SuspendedBy, false}, {"reason", r.Reason, false}, {columnPlan, orDash(r.Plan), true},
 		{"id", r.ID.String(), true}, {"revision", strconv.FormatInt(r.Revision, 10), true},
 		{"schema", r.Schema, true}, {"version", r.Version, true}, {"node", r.Node, true}, {"ring", orDash(r.Ring), true},
 		{"created", orDash(momentText(r.CreatedAt)), true}, {"offboarded", momentText(r.OffboardedAt), false},

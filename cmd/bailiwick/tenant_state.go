@@ -34,7 +34,7 @@ func newTenantSuspendCommand() *cobra.Command {
 	ch := change{
 		action: catalog.ActionSuspend, from: []string{catalog.StateActive},
 		done: func(r catalog.Record, _ tenantRow) bool {
-			return r.State == catalog.StateSuspended && (reason == "" || reason == r.Reason)
+			return r.State == catalog.StateSuspended && r.SuspendedBy == catalog.ByOperator && (reason == "" || reason == r.Reason)
 		},
 		manyRisk: "Suspend",
 		command: &cobra.Command{
@@ -42,7 +42,8 @@ func newTenantSuspendCommand() *cobra.Command {
 			Short: "Take tenants out of service, until they are resumed",
 			Long: `suspend takes a tenant out of service: no server serves it any more. Its data stay,
 and so do its keys and domains, for when it is resumed. With another reason it
-changes that of a tenant that is suspended already.` + manyHelp + stepStatus,
+changes that of a tenant that is suspended already. Whom billing has suspended is
+not resumed by a payment from then on.` + manyHelp + stepStatus,
 			Example: `  bailiwick tenant suspend acme --reason "unpaid since May"
   bailiwick tenant suspend --all --plan free --yes`,
 		},

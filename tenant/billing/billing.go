@@ -28,7 +28,7 @@ import (
 const (
 	// source names the provider's events in bailiwick.inbox.
 	source = "billing"
-	// actor is who changes tenants, in the audit.
+	// actor is who changes tenants, in the audit, and who holds their suspension.
 	actor = "billing"
 	// DefaultGrace is how long a tenant is served whose payment is due.
 	DefaultGrace = 14 * 24 * time.Hour

@@ -2,10 +2,8 @@ package billing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,8 +11,8 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 )
 
-// reason begins what is noted of tenants that are suspended for money. Those that
-// somebody has suspended for another reason are left alone.
+// reason begins why tenants are suspended for money, for people. Whose suspension it is
+// to lift is [catalog.Record.SuspendedBy]; those of others are left alone.
 const reason = "billing: "
 
 // billed says of each subscription why its tenant is not to be served, if it is not.
@@ -44,7 +42,7 @@ const unequal = `
 	) AS s ON s.tenant_id = t.id
 	LEFT JOIN bailiwick.tenants AS life ON life.tenant_id = t.id
 	WHERE t.state = 'active' AND s.due IS NOT NULL
-	   OR t.state = 'suspended' AND life.reason LIKE $2 || '%' AND s.due IS NULL
+	   OR t.state = 'suspended' AND life.suspended_by = $2 AND s.due IS NULL
 	   OR t.state IN ('active', 'suspended') AND s.state <> 'canceled' AND t.plan <> s.plan
 	ORDER BY t.id`
 
@@ -60,7 +58,7 @@ type difference struct {
 // taken. A tenant that can't be changed is logged and does not keep the others.
 func (b *Billing) Enforce(ctx context.Context) (steps int, err error) {
 	var all []difference
-	rows, err := b.pool.Query(ctx, unequal, fmt.Sprintf("%d seconds", int64(b.grace.Seconds())), reason)
+	rows, err := b.pool.Query(ctx, unequal, fmt.Sprintf("%d seconds", int64(b.grace.Seconds())), actor)
 	if err == nil {
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d difference, err error) {
 			err = row.Scan(&d.id, &d.state, &d.plan, &d.subscribed, &d.live, &d.due)
@@ -109,20 +107,20 @@ func (b *Billing) align(ctx context.Context, d difference) (steps int, err error
 }
 
 // suspend suspends a tenant that is still in service. Whoever has suspended it
-// meanwhile has a reason that stays.
+// meanwhile keeps it so.
 func (b *Billing) suspend(ctx context.Context, id tenant.ID, why string) (catalog.Record, error) {
 	r, err := b.catalog.Find(ctx, catalog.Ref{ID: id})
 	if err != nil || r.State != catalog.StateActive {
-		return r, errors.Join(err)
+		return r, err
 	}
-	return b.catalog.Suspend(ctx, catalog.Ref{ID: id, Revision: r.Revision}, why)
+	return b.catalog.SuspendFor(ctx, catalog.Ref{ID: id, Revision: r.Revision}, actor, why)
 }
 
-// resume resumes a tenant if it is still money that it is suspended for.
+// resume resumes a tenant if the suspension is still billing's.
 func (b *Billing) resume(ctx context.Context, id tenant.ID) (catalog.Record, error) {
 	r, err := b.catalog.Find(ctx, catalog.Ref{ID: id})
-	if err != nil || !strings.HasPrefix(r.Reason, reason) {
-		return r, errors.Join(err)
+	if err != nil || r.SuspendedBy != actor {
+		return r, err
 	}
 	return b.catalog.Resume(ctx, catalog.Ref{ID: id, Revision: r.Revision})
 }

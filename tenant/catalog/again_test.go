@@ -39,6 +39,45 @@ func TestSuspendedForAnotherReason(t *testing.T) {
 	}
 }
 
+// TestSuspensionIsHeld by one at a time: operators take it from the software and not
+// the other way round, and it is whose it was after an offboarding that is undone.
+func TestSuspensionIsHeld(t *testing.T) {
+	t.Parallel()
+	c, _ := installed(t)
+	acme := created(t, c, "acme")
+	want := func(r catalog.Record, err error, by, reason string, noted int) {
+		t.Helper()
+		if err != nil || r.SuspendedBy != by || r.Reason != reason || steps(t, c, "suspend") != noted {
+			t.Errorf("held by %q for %q, noted %d times, %v; want %q for %q, noted %d times",
+				r.SuspendedBy, r.Reason, steps(t, c, "suspend"), err, by, reason, noted)
+		}
+	}
+	suspendFor := func(by, reason string) (catalog.Record, error) {
+		return c.SuspendFor(t.Context(), acme, by, reason)
+	}
+	_, err := suspendFor("", "due")
+	wantCode(t, err, tenant.CodeInvalid, "held by somebody")
+	for range 2 {
+		r, err := suspendFor("billing", "due")
+		want(r, err, "billing", "due", 1)
+		r, err = suspendFor("quota", "full")
+		want(r, err, "billing", "due", 1)
+	}
+	if _, err := c.Offboard(t.Context(), acme, catalog.OffboardParams{Grace: time.Hour, Reason: "left"}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Restore(t.Context(), acme)
+	want(r, err, "billing", "due", 1)
+	for range 2 {
+		r, err := c.Suspend(t.Context(), acme, "")
+		want(r, err, catalog.ByOperator, "", 2)
+		r, err = suspendFor("billing", "due")
+		want(r, err, catalog.ByOperator, "", 2)
+	}
+	r, err = c.Resume(t.Context(), acme)
+	want(r, err, "", "", 2)
+}
+
 // TestOffboardedWithAnotherGrace moves the end of the grace, and nothing else.
 func TestOffboardedWithAnotherGrace(t *testing.T) {
 	t.Parallel()

@@ -88,6 +88,7 @@ CREATE TABLE IF NOT EXISTS bailiwick.tenants (
     request_key   text, -- the idempotency key that it was made with
     request_hash  text, -- of what was asked for under that key
     reason        text, -- why it is suspended or offboarded
+    suspended_by  text, -- who holds the suspension: operator, or who may lift it, such as billing
     left_state    text, -- where an offboarded tenant is restored to, if that is not into service
     left_reason   text, -- why it was suspended
     not_before    timestamptz, -- credentials from before are dead
@@ -103,8 +104,8 @@ CREATE TABLE IF NOT EXISTS bailiwick.tenants (
 -- ALTER TABLE would wait for whoever creates a tenant, also when there is nothing to add.
 DO $left$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'bailiwick.tenants'::pg_catalog.regclass AND attname = 'left_reason') THEN
-        ALTER TABLE bailiwick.tenants ADD COLUMN left_state text, ADD COLUMN left_reason text;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'bailiwick.tenants'::pg_catalog.regclass AND attname = 'suspended_by') THEN
+        ALTER TABLE bailiwick.tenants ADD COLUMN IF NOT EXISTS left_state text, ADD COLUMN IF NOT EXISTS left_reason text, ADD COLUMN suspended_by text;
     END IF;
 END
 $left$;

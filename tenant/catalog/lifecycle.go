@@ -93,28 +93,6 @@ func (c *Catalog) SetPlan(ctx context.Context, ref Ref, plan string) (Record, er
 	return c.take(ctx, step{action: ActionSetPlan, ref: ref, change: func(r *Record, _ time.Time) { r.Plan = plan }})
 }
 
-// Suspend takes a tenant out of service until Resume. Its tokens and keys live. Of
-// a tenant that is suspended it changes the reason, when it has another one.
-func (c *Catalog) Suspend(ctx context.Context, ref Ref, reason string) (Record, error) {
-	if err := checkText("reason", reason); err != nil {
-		return Record{}, err
-	}
-	return c.take(ctx, step{
-		action: ActionSuspend, ref: ref,
-		change: func(r *Record, _ time.Time) { r.Reason = reason },
-		again:  func(r *Record, _ time.Time) { r.Reason = cmp.Or(reason, r.Reason) },
-	})
-}
-
-// Resume puts a suspended tenant back into service, or one in provisioning that
-// is complete.
-func (c *Catalog) Resume(ctx context.Context, ref Ref) (Record, error) {
-	return c.take(ctx, step{
-		action: ActionResume, ref: ref, work: complete,
-		change: func(r *Record, _ time.Time) { r.Reason = "" },
-	})
-}
-
 // Offboard takes a tenant out of service for good: it is not routed any more, and
 // tokens and keys from before are dead, also when it is restored. Its data stay
 // until they are purged. Of a tenant that is offboarded it changes the reason and

@@ -41,7 +41,7 @@ func (c *Catalog) Purge(ctx context.Context, ref Ref, p PurgeParams) (Record, er
 		},
 		work: removeTenant,
 		change: func(r *Record, at time.Time) {
-			r.FormerSlug, r.PurgedAt, r.LeftState, r.LeftReason = r.Slug, at, "", ""
+			r.FormerSlug, r.PurgedAt, r.LeftState, r.LeftReason, r.SuspendedBy = r.Slug, at, "", "", ""
 			r.Slug, r.Name = tenant.PurgedSlug(r.ID), tenant.PurgedSlug(r.ID)
 		},
 	})

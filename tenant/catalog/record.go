@@ -30,6 +30,10 @@ type Record struct {
 	Revision int64 `json:"revision,omitempty"`
 	// Reason is why the tenant is suspended or offboarded.
 	Reason string `json:"reason,omitempty"`
+	// SuspendedBy is who holds the suspension of a suspended tenant, and of an
+	// offboarded one that was suspended: ByOperator, or the part of the software that
+	// may resume it, such as "billing".
+	SuspendedBy string `json:"suspended_by,omitempty"`
 	// LeftState and LeftReason are where an offboarded tenant is restored to, if
 	// that is not into service: it was suspended, for that reason.
 	LeftState  string `json:"left_state,omitempty"`
@@ -57,15 +61,17 @@ const registered = `
 	       coalesce(j ->> 'ring', ''), coalesce(j ->> 'plan', ''), (j ->> 'created_at')::timestamptz`
 
 // selectRecords reads records whole. A tenant that was made before bailiwick.tenants
-// is at its first revision.
+// is at its first revision; whom somebody has suspended by another way is the
+// operators' to resume.
 const selectRecords = registered + `,
 	       coalesce(b.revision, 1), coalesce(b.reason, ''), coalesce(b.left_state, ''), coalesce(b.left_reason, ''),
+	       coalesce(b.suspended_by, CASE t.state::text WHEN '` + StateSuspended + `' THEN '` + ByOperator + `' ELSE '' END),
 	       b.not_before, b.offboarded_at, b.purge_after, b.purged_at, coalesce(b.former_slug, '')
 	FROM public.tenants AS t LEFT JOIN bailiwick.tenants AS b ON b.tenant_id = t.id, LATERAL to_jsonb(t) AS j`
 
 // selectRegistered reads what public.tenants alone knows.
 const selectRegistered = registered + `,
-	       0::bigint, '' AS reason, '' AS left_state, '' AS left_reason,
+	       0::bigint, '' AS reason, '' AS left_state, '' AS left_reason, '' AS suspended_by,
 	       NULL::timestamptz AS not_before, NULL::timestamptz AS offboarded_at, NULL::timestamptz AS purge_after,
 	       NULL::timestamptz AS purged_at, '' AS former_slug
 	FROM public.tenants AS t, LATERAL to_jsonb(t) AS j`
@@ -147,7 +153,7 @@ func scanRecord(row pgx.CollectableRow) (Record, error) {
 		times [5]*time.Time
 	)
 	err := row.Scan(&id, &r.Slug, &r.Name, &r.State, &r.Version, &r.Node, &r.Ring, &r.Plan, &times[0],
-		&r.Revision, &r.Reason, &r.LeftState, &r.LeftReason, &times[1], &times[2], &times[3], &times[4], &r.FormerSlug)
+		&r.Revision, &r.Reason, &r.LeftState, &r.LeftReason, &r.SuspendedBy, &times[1], &times[2], &times[3], &times[4], &r.FormerSlug)
 	if err != nil {
 		return Record{}, err
 	}

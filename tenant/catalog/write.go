@@ -57,15 +57,16 @@ func writeLife(ctx context.Context, tx pgx.Tx, r Record, newSlug bool) error {
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO bailiwick.tenants AS b (
-			tenant_id, revision, reason, left_state, left_reason, not_before, offboarded_at, purge_after, purged_at, former_slug, skeleton)
-		VALUES ($1::uuid, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6, $7, $8, $9, nullif($10, ''), $11)
+			tenant_id, revision, reason, left_state, left_reason, not_before, offboarded_at, purge_after, purged_at, former_slug, skeleton, suspended_by)
+		VALUES ($1::uuid, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), $6, $7, $8, $9, nullif($10, ''), $11, nullif($13, ''))
 		ON CONFLICT (tenant_id) DO UPDATE
 		SET revision = excluded.revision, reason = excluded.reason, left_state = excluded.left_state, left_reason = excluded.left_reason,
+		    suspended_by = excluded.suspended_by,
 		    not_before = excluded.not_before, offboarded_at = excluded.offboarded_at,
 		    purge_after = excluded.purge_after, purged_at = excluded.purged_at, former_slug = excluded.former_slug,
 		    skeleton = CASE WHEN $12 THEN excluded.skeleton ELSE b.skeleton END`,
 		r.ID.String(), r.Revision, r.Reason, r.LeftState, r.LeftReason,
-		orNull(r.NotBefore), orNull(r.OffboardedAt), orNull(r.PurgeAfter), orNull(r.PurgedAt), r.FormerSlug, skeleton, newSlug)
+		orNull(r.NotBefore), orNull(r.OffboardedAt), orNull(r.PurgeAfter), orNull(r.PurgedAt), r.FormerSlug, skeleton, newSlug, r.SuspendedBy)
 	return err
 }
 
