@@ -32,9 +32,9 @@ const billed = `
 
 // unequal finds tenants that are not as their subscription says: the live one, or
 // else, of those that have ended, the one that still pays, or ended last. Tenants
-// without any are not billed.
+// without any are not billed. A project may let tenants and subscriptions have no plan.
 const unequal = `
-	SELECT t.id::text, t.state::text, t.plan, s.plan, s.state <> 'canceled', coalesce(s.due, '')
+	SELECT t.id::text, t.state::text, coalesce(t.plan, ''), coalesce(s.plan, t.plan, ''), s.state <> 'canceled', coalesce(s.due, '')
 	FROM public.tenants AS t
 	JOIN (
 		SELECT DISTINCT ON (tenant_id) tenant_id, plan, state, due FROM (` + billed + `) AS billed
@@ -43,7 +43,7 @@ const unequal = `
 	LEFT JOIN bailiwick.tenants AS life ON life.tenant_id = t.id
 	WHERE t.state = 'active' AND s.due IS NOT NULL
 	   OR t.state = 'suspended' AND life.suspended_by = $2 AND s.due IS NULL
-	   OR t.state IN ('active', 'suspended') AND s.state <> 'canceled' AND t.plan <> s.plan
+	   OR t.state IN ('active', 'suspended') AND s.state <> 'canceled' AND t.plan IS DISTINCT FROM coalesce(s.plan, t.plan)
 	ORDER BY t.id`
 
 type difference struct {

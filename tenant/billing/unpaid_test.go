@@ -47,6 +47,28 @@ func TestCanceledTrial(t *testing.T) {
 	b.wantTenant(t, "suspended", "team", "billing: the trial has ended")
 }
 
+// TestWithoutPlan is of a project whose tenants need no plan: who subscribes to one is
+// put on it, and who has none and does not pay is suspended like all others.
+func TestWithoutPlan(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ago := func(days int) string { return unix(time.Now().AddDate(0, 0, -days)) }
+	if _, err := b.pool.Exec(t.Context(), "ALTER TABLE public.tenants ALTER COLUMN plan DROP NOT NULL, ALTER COLUMN plan DROP DEFAULT"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.pool.Exec(t.Context(), "UPDATE public.tenants SET plan = NULL"); err != nil {
+		t.Fatal(err)
+	}
+	b.told(t, map[string]string{
+		"EVENT": "evt_1", "SUBSCRIPTION": "sub_of_globex", "TENANT": b.Tenants[1].ID.String(),
+		"STATUS": "canceled", "CREATED": ago(1), "START": ago(31), "END": ago(1), "CANCELED": ago(1),
+	})
+	b.told(t, map[string]string{"EVENT": "evt_2"})
+	b.wantTenant(t, "active", "team", "")
+	b.acme.ID = b.Tenants[1].ID
+	b.wantTenant(t, "suspended", "", "billing: the subscription has ended")
+}
+
 // TestCanceledInAnyOrder tells what was before and after a subscription's end in all
 // orders. Only the last that was before counts, and since when it was so.
 func TestCanceledInAnyOrder(t *testing.T) {
