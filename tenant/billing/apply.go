@@ -15,7 +15,8 @@ import (
 // Apply applies the events that are due, each in a transaction of its own with the
 // note that it is done, and returns how many. One that can't be applied, such as
 // for a tenant that there is not, stays with its error and is tried again later,
-// each time after twice as long, an hour at most.
+// each time after twice as long, an hour at most, and when a subscription of the
+// tenant ends.
 func (b *Billing) Apply(ctx context.Context) (applied int, err error) {
 	for {
 		more, err := b.applyNext(ctx)
@@ -94,6 +95,9 @@ func (b *Billing) apply(ctx context.Context, tx pgx.Tx, payload []byte) error {
 		return err
 	}
 	changed, err := c.update(ctx, tx)
+	if err == nil && changed && c.state == stateCanceled {
+		err = c.retry(ctx, tx)
+	}
 	if err != nil || changed {
 		return explain(err, c)
 	}
@@ -143,6 +147,18 @@ func (c change) update(ctx context.Context, tx pgx.Tx) (changed bool, err error)
 		WHERE tenant_id = $2::uuid AND (external_id = $1 OR external_id IS NULL AND $4 <> 'canceled') AND state <> 'canceled'
 		  AND (event_at IS NULL OR event_at <= $10)`, c.args()...)
 	return tag.RowsAffected() > 0, err
+}
+
+// retry makes the tenant's events due that could not be applied: its next subscription
+// may have waited for the end of this one. Whoever has one in hand waits for the
+// tenant, and sees the end.
+func (c change) retry(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE bailiwick.inbox SET due_at = pg_catalog.now() WHERE (source, id) IN (
+			SELECT source, id FROM bailiwick.inbox
+			WHERE source = $1 AND done_at IS NULL AND error IS NOT NULL AND lower(payload #>> '{data,object,metadata,tenant}') = $2
+			FOR UPDATE SKIP LOCKED)`, source, c.tenant.String())
+	return err
 }
 
 func (c change) insert(ctx context.Context, tx pgx.Tx) error {

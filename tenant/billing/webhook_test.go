@@ -37,12 +37,9 @@ func TestCannotApply(t *testing.T) {
 	if got := b.one(t, errs+" AND id = 'evt_second'"); !strings.Contains(got, "has another subscription that has not ended") {
 		t.Error(got)
 	}
-	// Once the first has ended, the second is taken when it is tried again.
+	// Once the first has ended, the second is taken, though it would be tried later.
+	b.one(t, "UPDATE bailiwick.inbox SET due_at = now() + interval '1 hour' WHERE id = 'evt_second' RETURNING id")
 	b.told(t, map[string]string{"EVENT": "evt_end", "STATUS": "canceled", "CANCELED": unix(time.Now())})
-	b.one(t, "UPDATE bailiwick.inbox SET due_at = now() WHERE id = 'evt_second' RETURNING id")
-	if _, err := b.billing.Work(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	if got := b.one(t, "SELECT external_id FROM public.subscriptions WHERE state <> 'canceled'"); got != "sub_2" {
 		t.Error(got)
 	}
