@@ -25,7 +25,7 @@ func TestCannotApply(t *testing.T) {
 		set["EVENT"] = id
 		b.told(t, set)
 	}
-	const errs = `SELECT string_agg(id || ': ' || error, E'\n' ORDER BY id) FROM bailiwick.inbox WHERE done_at IS NULL AND due_at > now()`
+	const errs = `SELECT string_agg(id || ': ' || error, E'\n' ORDER BY id) FROM bailiwick.inbox WHERE done_at IS NULL AND due_at > received_at`
 	got := b.one(t, errs)
 	for _, want := range []string{"evt_nobody: there is no tenant", "evt_blank: metadata.tenant", `evt_plan: there is no plan "platinum"`, "evt_period: the subscription has no current period"} {
 		if !strings.Contains(got, want) {
