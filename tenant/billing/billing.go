@@ -3,9 +3,11 @@
 // A payment provider sends events to a webhook ([Webhook]), which checks the
 // signature and writes them down as the runtime role. A worker applies them as the
 // owner role ([Billing.Apply]) to public.subscriptions, and brings the tenants in
-// line with their subscriptions ([Billing.Enforce]); see [Billing.Jobs]. Each of the three can be
-// repeated, and none trusts the order in which events arrive. What a plan allows
-// is asked when somebody wants more ([Limits]).
+// line with their subscriptions ([Billing.Enforce]); see [Billing.Jobs]. Each of the
+// three can be repeated, and none trusts the order in which events arrive, except that
+// of two of one subscription and one second, which the provider tells no better, the
+// last to arrive counts. An end counts in any order. What a plan allows is asked when
+// somebody wants more ([Limits]).
 //
 // It relies on the tables public.plans and public.subscriptions with the columns
 // that the reference service's schema/public.sql gives them.

@@ -307,6 +307,31 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestSameSecond tells two states of one second in both orders: the last to arrive
+// counts, but nothing undoes an end.
+func TestSameSecond(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	at := time.Now().Add(-time.Hour)
+	for i, c := range []struct{ statuses, want string }{
+		{"active past_due", "past_due"}, {"past_due active", "active"}, {"active canceled", "canceled"}, {"canceled active", "canceled"},
+	} {
+		for _, status := range strings.Fields(c.statuses) {
+			set := map[string]string{
+				"SUBSCRIPTION": fmt.Sprint("sub_", i), "EVENT": fmt.Sprint("evt_", i, status), "STATUS": status, "CREATED": unix(at),
+			}
+			if status == "canceled" {
+				set["CANCELED"] = unix(at)
+			}
+			b.told(t, set)
+		}
+		if got := b.one(t, "SELECT state::text FROM public.subscriptions WHERE external_id = $1", fmt.Sprint("sub_", i)); got != c.want {
+			t.Errorf("%s: it is %s", c.statuses, got)
+		}
+		b.one(t, "WITH gone AS (DELETE FROM public.subscriptions) SELECT 'x'")
+	}
+}
+
 // TestAdopted gives the provider's id to the trial that a tenant began with. An
 // event of one that has ended, and was never known, ends no other.
 func TestAdopted(t *testing.T) {
