@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -170,76 +169,6 @@ func TestOverdue(t *testing.T) {
 	}
 }
 
-// TestSuspendedBySomebody is not resumed because the bill is paid.
-func TestSuspendedBySomebody(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	if _, err := b.Catalog.Suspend(t.Context(), b.acme, "abuse"); err != nil {
-		t.Fatal(err)
-	}
-	b.told(t, nil)
-	b.wantTenant(t, "suspended", "team", "abuse")
-}
-
-// TestSuspendedBySomebodyToo is of a tenant that is suspended for money already:
-// that it has paid then does not bring it back, nor does money take the reason away.
-func TestSuspendedBySomebodyToo(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	ago := func(d time.Duration) string { return unix(time.Now().Add(-d)) }
-	const day = 24 * time.Hour
-	b.told(t, map[string]string{"EVENT": "evt_1", "STATUS": "trialing", "CREATED": ago(90 * day), "TRIAL_END": ago(60 * day)})
-	b.wantTenant(t, "suspended", "team", "billing: the trial has ended")
-	if _, err := b.Catalog.Suspend(t.Context(), b.acme, "abuse"); err != nil {
-		t.Fatal(err)
-	}
-	for i, status := range []string{"past_due", "active"} {
-		b.told(t, map[string]string{"EVENT": "evt_then_" + status, "STATUS": status, "CREATED": ago(time.Duration(50-i) * day)})
-		b.wantTenant(t, "suspended", "team", "abuse")
-	}
-	if _, err := b.Catalog.Resume(t.Context(), b.acme); err != nil {
-		t.Fatal(err)
-	}
-	b.wantTenant(t, "active", "team", "")
-}
-
-// TestSuspensionTakenOver: what an operator has suspended stays so, whatever the reason
-// says, if it says anything, and also where billing was first. The audit says so.
-func TestSuspensionTakenOver(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	ago := func(days int) string { return unix(time.Now().AddDate(0, 0, -days)) }
-	held := func(want string) {
-		t.Helper()
-		if r, err := b.Catalog.Find(t.Context(), b.acme); err != nil || r.SuspendedBy != want {
-			t.Errorf("held by %q instead of %q, %v", r.SuspendedBy, want, err)
-		}
-		if got := b.one(t, "SELECT coalesce(after ->> 'suspended_by', '') FROM bailiwick.audit ORDER BY id DESC LIMIT 1"); got != want {
-			t.Errorf("by the audit it is held by %q instead of %q", got, want)
-		}
-	}
-	for i, reason := range []string{"", "billing: chargeback fraud"} {
-		tell := func(status string, days int) {
-			t.Helper()
-			b.told(t, map[string]string{"EVENT": fmt.Sprint("evt_", i, status), "STATUS": status, "CREATED": ago(days - i)})
-		}
-		tell("past_due", 40)
-		b.wantTenant(t, "suspended", "team", "billing: the payment is overdue")
-		held("billing")
-		if _, err := b.Catalog.Suspend(t.Context(), b.acme, reason); err != nil {
-			t.Fatal(err)
-		}
-		tell("active", 30)
-		b.wantTenant(t, "suspended", "team", reason)
-		held("operator")
-		if _, err := b.Catalog.Resume(t.Context(), b.acme); err != nil {
-			t.Fatal(err)
-		}
-		held("")
-		b.one(t, "WITH gone AS (DELETE FROM public.subscriptions) DELETE FROM bailiwick.subscription_states RETURNING state")
-	}
-}
-
 // TestNothingIsKeptForEver deletes events once a purged tenant's, applied or not, and
 // all of them after a while.
 func TestNothingIsKeptForEver(t *testing.T) {
@@ -274,61 +203,6 @@ func TestNothingIsKeptForEver(t *testing.T) {
 	}
 	if got := b.one(t, "SELECT string_agg(id, ' ' ORDER BY id) FROM bailiwick.inbox"); got != "evt_theirs evt_theirs_failed" {
 		t.Errorf("kept: %s", got)
-	}
-}
-
-// TestOrder sends events late, twice, and at the same time.
-func TestOrder(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	at := func(hours int) string { return unix(time.Now().Add(time.Duration(hours) * time.Hour)) }
-	b.told(t, map[string]string{"EVENT": "evt_2", "CREATED": at(-1), "PLAN": "business"})
-	b.told(t, map[string]string{"EVENT": "evt_1", "CREATED": at(-2), "PLAN": "team"}) // Late.
-	b.wantTenant(t, "active", "business", "")
-	b.told(t, map[string]string{"EVENT": "evt_2", "CREATED": at(-1), "PLAN": "free"}) // The id is what counts.
-	b.wantTenant(t, "active", "business", "")
-
-	body := b.event(t, "subscription.json", map[string]string{"EVENT": "evt_3", "PLAN": "team"})
-	var group sync.WaitGroup
-	for range 8 {
-		group.Go(func() {
-			if status := b.send(t, body); status != http.StatusNoContent {
-				t.Errorf("the webhook answers %d", status)
-			}
-			if _, err := b.billing.Work(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	b.wantTenant(t, "active", "team", "")
-	if got := b.one(t, "SELECT string_agg(id || ' ' || attempts, ', ' ORDER BY id) FROM bailiwick.inbox WHERE done_at IS NOT NULL"); got != "evt_1 1, evt_2 1, evt_3 1" {
-		t.Errorf("applied: %s", got)
-	}
-}
-
-// TestSameSecond tells two states of one second in both orders: the last to arrive
-// counts, but nothing undoes an end.
-func TestSameSecond(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	at := time.Now().Add(-time.Hour)
-	for i, c := range []struct{ statuses, want string }{
-		{"active past_due", "past_due"}, {"past_due active", "active"}, {"active canceled", "canceled"}, {"canceled active", "canceled"},
-	} {
-		for _, status := range strings.Fields(c.statuses) {
-			set := map[string]string{
-				"SUBSCRIPTION": fmt.Sprint("sub_", i), "EVENT": fmt.Sprint("evt_", i, status), "STATUS": status, "CREATED": unix(at),
-			}
-			if status == "canceled" {
-				set["CANCELED"] = unix(at)
-			}
-			b.told(t, set)
-		}
-		if got := b.one(t, "SELECT state::text FROM public.subscriptions WHERE external_id = $1", fmt.Sprint("sub_", i)); got != c.want {
-			t.Errorf("%s: it is %s", c.statuses, got)
-		}
-		b.one(t, "WITH gone AS (DELETE FROM public.subscriptions) SELECT 'x'")
 	}
 }
 
