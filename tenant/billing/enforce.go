@@ -99,21 +99,13 @@ func (b *Billing) align(ctx context.Context, d difference) (steps int, err error
 	}
 	switch {
 	case d.due != "" && d.state == catalog.StateActive:
-		take(func() (catalog.Record, error) { return b.suspend(ctx, id, reason+d.due) })
+		take(func() (catalog.Record, error) {
+			return b.catalog.SuspendFor(ctx, catalog.Ref{ID: id}, actor, reason+d.due) // Nothing, if somebody else has meanwhile.
+		})
 	case d.due == "" && d.state == catalog.StateSuspended:
 		take(func() (catalog.Record, error) { return b.resume(ctx, id) })
 	}
 	return steps, err
-}
-
-// suspend suspends a tenant that is still in service. Whoever has suspended it
-// meanwhile keeps it so.
-func (b *Billing) suspend(ctx context.Context, id tenant.ID, why string) (catalog.Record, error) {
-	r, err := b.catalog.Find(ctx, catalog.Ref{ID: id})
-	if err != nil || r.State != catalog.StateActive {
-		return r, err
-	}
-	return b.catalog.SuspendFor(ctx, catalog.Ref{ID: id, Revision: r.Revision}, actor, why)
 }
 
 // resume resumes a tenant if the suspension is still billing's.
