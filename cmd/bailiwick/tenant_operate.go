@@ -69,9 +69,9 @@ func inspect(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) erro
 	}))
 }
 
-// completeLedger adds the tables that an earlier version has not made.
+// completeLedger adds what an earlier version has not made of Bailiwick's own tables.
 func completeLedger(ctx context.Context, c *catalog.Catalog) error {
-	if _, err := c.List(ctx); err == nil || tenant.CodeOf(err) != tenant.CodeSchema {
+	if has, err := c.HasLedger(ctx); err != nil || has {
 		return err
 	}
 	if _, known, err := c.Current(ctx, catalog.ScopePublic); err != nil || !known {

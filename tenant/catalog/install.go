@@ -2,9 +2,9 @@ package catalog
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,80 +15,109 @@ import (
 // installLock is the key of the advisory lock around Install: "bailiwic" in ASCII.
 const installLock = 0x6261696c69776963
 
-// insufficientPrivilege is the SQLSTATE of what a role may not do.
-const insufficientPrivilege = "42501"
+const (
+	// installAttempts bounds how often an installation tries to get its locks.
+	installAttempts = 5
+	// installWait is how many times as long as for other locks one installation
+	// waits for another.
+	installWait = 12
+)
 
-// ledger makes Bailiwick's own tables, where they are not there yet.
-//
-//go:embed ledger.sql
-var ledger string
-
-// moveMeta brings what earlier versions noted in public.
-const moveMeta = `DO $move$
-BEGIN
-	IF pg_catalog.to_regclass('public.bailiwick_meta') IS NOT NULL THEN
-		INSERT INTO bailiwick.meta SELECT key, value, updated_at FROM public.bailiwick_meta ON CONFLICT DO NOTHING;
-		DROP TABLE public.bailiwick_meta;
-	END IF;
-END
-$move$`
-
-// LedgerGrants are what the runtime role gets of Bailiwick's own schema, so that
-// a service can register its release, find who a request is for and take in what
-// others bring. By them the fingerprint knows the role too.
-func LedgerGrants(runtime string) []string {
-	role := tenant.QuoteIdent(runtime)
-	return []string{
-		"GRANT USAGE ON SCHEMA bailiwick TO " + role,
-		"GRANT SELECT ON bailiwick.schemas TO " + role,
-		"GRANT SELECT, INSERT, UPDATE ON bailiwick.releases TO " + role,
-		"GRANT SELECT (id, state) ON bailiwick.rollouts TO " + role,
-		"GRANT SELECT (tenant_id, not_before) ON bailiwick.tenants TO " + role,
-		"GRANT SELECT ON bailiwick.domains, bailiwick.issuers TO " + role,
-		"GRANT SELECT, INSERT, UPDATE ON bailiwick.signups TO " + role,
-		"GRANT INSERT ON bailiwick.inbox TO " + role,
-	}
-}
+// SQLSTATEs: what a role may not do, a lock that was waited for long enough, and
+// locks that wait for one another.
+const (
+	insufficientPrivilege = "42501"
+	lockNotAvailable      = "55P03"
+	deadlockDetected      = "40P01"
+)
 
 // Keys of bailiwick.meta.
 const (
 	metaPublic  = "public_version"
 	metaSeed    = "seed_version"
 	metaRuntime = "runtime_role"
+	// metaLedger is the ledger's version and its fingerprint as that was made, and
+	// metaLedgerRole whom it was granted to.
+	metaLedger     = "ledger"
+	metaLedgerRole = "ledger_role"
 )
 
-// Install makes the shared schema in one transaction, or does nothing when it
-// is installed. It fails with CodeConflict when another version is installed:
-// changing a live schema is the work of a rollout. Concurrent calls wait for
-// one another.
+// ErrOtherPublic is what [Catalog.Install] fails with when another version of the
+// shared schema is installed. Bailiwick's own tables are complete then.
+var ErrOtherPublic = errors.New("public schema differs")
+
+// Install makes Bailiwick's own tables and then the shared schema, each in one
+// transaction, or what is missing of them. Where nothing is, it only reads. It
+// fails with [ErrOtherPublic], a CodeConflict, when another version of the shared
+// schema is installed: changing a live schema is the work of a rollout. Concurrent
+// calls wait for one another, and for a minute at most, or as often as
+// Config.LockTimeout goes into it; then it is CodeTimeout.
 func (c *Catalog) Install(ctx context.Context) error {
-	err := c.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil {
-			return err // the one lock worth waiting for is an installation going on
-		}
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", installLock); err != nil {
-			return err
-		}
+	err := c.installing(ctx, func(tx pgx.Tx) error {
 		if err := c.limitPublic(ctx, tx); err != nil {
 			return err
 		}
-		if err := c.installLedger(ctx, tx); err != nil {
-			return err
-		}
-		if err := c.installOnce(ctx, tx, metaPublic, c.config.Schema.Public, c.installPublic); err != nil {
-			return err
-		}
-		if err := c.adoptPublic(ctx, tx); err != nil {
-			return err
-		}
-		if err := adoptTenants(ctx, tx); err != nil {
-			return err
-		}
-		return c.installOnce(ctx, tx, metaSeed, c.config.Schema.Seed, func(ctx context.Context, tx pgx.Tx, _ string) error {
-			return script(ctx, tx, "seed", "public", c.config.Schema.Seed)
-		})
+		return c.installLedger(ctx, tx)
 	})
+	if err == nil {
+		err = c.installing(ctx, func(tx pgx.Tx) error { return c.installShared(ctx, tx) })
+	}
 	return wrap(c.notOwner(ctx, err), "install the shared schema")
+}
+
+// installing runs fn in a transaction while no other installation goes on. When a
+// lock is not to be had, or there is a deadlock, it gives those that queued behind
+// it as long as it took, and tries again.
+func (c *Catalog) installing(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		began := time.Now()
+		err := c.inTx(ctx, func(tx pgx.Tx) error {
+			if err := c.awaitInstallation(ctx, tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+		_, said := errors.AsType[*tenant.Error](err)
+		state := stateOf(err)
+		if said || attempt == installAttempts || state != lockNotAvailable && state != deadlockDetected {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Since(began)):
+		}
+	}
+}
+
+// awaitInstallation waits for an installation that goes on, which takes longer
+// than any other lock is worth.
+func (c *Catalog) awaitInstallation(ctx context.Context, tx pgx.Tx) error {
+	wait := installWait * c.config.LockTimeout
+	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", wait.Milliseconds())); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock($1)", installLock)
+	if stateOf(err) == lockNotAvailable {
+		return failf(tenant.CodeTimeout, "another installation has been going on for %s: see in pg_stat_activity what it waits for: %w", wait, err)
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", c.config.LockTimeout.Milliseconds()))
+	}
+	return err
+}
+
+// installShared makes what is missing of the shared schema.
+func (c *Catalog) installShared(ctx context.Context, tx pgx.Tx) error {
+	if err := c.installOnce(ctx, tx, metaPublic, c.config.Schema.Public, c.installPublic); err != nil {
+		return err
+	}
+	if err := c.adoptPublic(ctx, tx); err != nil {
+		return err
+	}
+	return c.installOnce(ctx, tx, metaSeed, c.config.Schema.Seed, func(ctx context.Context, tx pgx.Tx, _ string) error {
+		return script(ctx, tx, "seed", "public", c.config.Schema.Seed)
+	})
 }
 
 // notOwner says of what a role may not do that it is the wrong role, if it is.
@@ -111,49 +140,29 @@ func (c *Catalog) notOwner(ctx context.Context, err error) error {
 // runtime role is as weak as the isolation of tenants needs it to be.
 func (c *Catalog) limitPublic(ctx context.Context, tx pgx.Tx) error {
 	var database string
-	if err := tx.QueryRow(ctx, "SELECT current_database()").Scan(&database); err != nil {
+	var onDatabase, onPublic bool
+	err := tx.QueryRow(ctx, `
+		SELECT datname::text,
+		       EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0 AND privilege_type IN ('TEMPORARY', 'CREATE')),
+		       EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'public' AND grantee = 0 AND privilege_type = 'CREATE')
+		FROM pg_database WHERE datname = current_database()`).Scan(&database, &onDatabase, &onPublic)
+	if err != nil {
 		return err
 	}
-	for _, statement := range []string{
-		"REVOKE TEMPORARY, CREATE ON DATABASE " + tenant.QuoteIdent(database) + " FROM PUBLIC",
-		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-	} {
-		if _, err := tx.Exec(ctx, statement); err != nil {
-			return err
-		}
+	var revoke []string
+	if onDatabase {
+		revoke = append(revoke, "REVOKE TEMPORARY, CREATE ON DATABASE "+tenant.QuoteIdent(database)+" FROM PUBLIC")
+	}
+	if onPublic {
+		revoke = append(revoke, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+	}
+	if err := execAll(ctx, tx, revoke...); err != nil {
+		return err
 	}
 	return c.checkRuntimeRole(ctx, tx)
 }
 
-// LedgerVersion names the version of Bailiwick's own tables, for who keeps copies
-// of databases that have them.
-func LedgerVersion() string { return Version(ledger) }
-
-// InstallLedger makes Bailiwick's own tables where they are missing, as in a
-// database that an earlier version has installed. It changes nothing else.
-func (c *Catalog) InstallLedger(ctx context.Context) error {
-	return wrap(c.notOwner(ctx, c.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock($1)", installLock); err != nil {
-			return err
-		}
-		if err := c.installLedger(ctx, tx); err != nil {
-			return err
-		}
-		return adoptTenants(ctx, tx)
-	})), "install the ledger")
-}
-
-// installLedger makes what is missing of Bailiwick's own schema.
-func (c *Catalog) installLedger(ctx context.Context, tx pgx.Tx) error {
-	if err := script(ctx, tx, "ledger", "pg_catalog", ledger); err != nil {
-		return err
-	}
-	if err := c.keepRuntime(ctx, tx); err != nil {
-		return err
-	}
-	return execAll(ctx, tx, append(LedgerGrants(c.config.RuntimeRole), moveMeta)...)
-}
-
+// checkRuntimeRole refuses a runtime role with which tenants would not be kept apart.
 func (c *Catalog) checkRuntimeRole(ctx context.Context, tx pgx.Tx) error {
 	role := c.config.RuntimeRole
 	var super, inherits, owner, creates bool
@@ -182,18 +191,27 @@ func (c *Catalog) checkRuntimeRole(ctx context.Context, tx pgx.Tx) error {
 // installOnce runs fn unless the text is what was installed before.
 func (c *Catalog) installOnce(ctx context.Context, tx pgx.Tx, key, text string, fn func(context.Context, pgx.Tx, string) error) error {
 	version := Version(text)
-	var installed string
-	err := tx.QueryRow(ctx, "SELECT value FROM bailiwick.meta WHERE key = $1", key).Scan(&installed)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	installed, err := metaOf(ctx, tx, key)
+	if err != nil || installed == version || text == "" {
 		return err
-	}
-	if installed == version || text == "" {
-		return nil
 	}
 	if err := fn(ctx, tx, installed); err != nil {
 		return err
 	}
 	return setMeta(ctx, tx, key, version)
+}
+
+// metaOf is what bailiwick.meta has under a key, empty when it has nothing.
+func metaOf(ctx context.Context, q querier, key string) (string, error) {
+	rows, err := q.Query(ctx, "SELECT value FROM bailiwick.meta WHERE key = $1", key)
+	if err != nil {
+		return "", err
+	}
+	value, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
 }
 
 func setMeta(ctx context.Context, tx pgx.Tx, key, value string) error {
@@ -206,7 +224,7 @@ func setMeta(ctx context.Context, tx pgx.Tx, key, value string) error {
 func (c *Catalog) installPublic(ctx context.Context, tx pgx.Tx, installed string) error {
 	if installed != "" {
 		return failf(tenant.CodeConflict,
-			"public schema differs: version %s is installed, %s is wanted; roll it out: bailiwick schema apply", installed, Version(c.config.Schema.Public))
+			"%w: version %s is installed, %s is wanted; roll it out: bailiwick schema apply", ErrOtherPublic, installed, Version(c.config.Schema.Public))
 	}
 	if err := execAll(ctx, tx, NoRoutines); err != nil {
 		return err
@@ -239,8 +257,7 @@ func (c *Catalog) adoptPublic(ctx context.Context, tx pgx.Tx) error {
 // earlier version or another hand has made them. Of those that look alike the
 // first has the skeleton.
 func adoptTenants(ctx context.Context, tx pgx.Tx) error {
-	var there bool
-	if err := tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass('public.tenants') IS NOT NULL").Scan(&there); err != nil || !there {
+	if there, err := hasTable(ctx, tx, "public.tenants"); err != nil || !there {
 		return err
 	}
 	rows, err := tx.Query(ctx, `

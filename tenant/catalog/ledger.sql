@@ -77,8 +77,15 @@ CREATE TABLE IF NOT EXISTS bailiwick.releases (
     CONSTRAINT releases_pkey PRIMARY KEY (id)
 );
 -- What its servers have run beyond those statements, by "tenant " or "public " and
--- a hash of the text.
-ALTER TABLE bailiwick.releases ADD COLUMN IF NOT EXISTS learned jsonb NOT NULL DEFAULT '{}';
+-- a hash of the text. ALTER TABLE would wait for whoever reads the table, and all
+-- others for it, also when there is nothing to add.
+DO $learned$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'bailiwick.releases'::pg_catalog.regclass AND attname = 'learned') THEN
+        ALTER TABLE bailiwick.releases ADD COLUMN learned jsonb NOT NULL DEFAULT '{}';
+    END IF;
+END
+$learned$;
 
 -- The life of each tenant, beside its row in public.tenants. A tenant that was
 -- made before this table has no row until it first changes.

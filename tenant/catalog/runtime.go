@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -23,31 +22,17 @@ const runtimeMembers = `
 	JOIN public.tenants AS t ON of.rolname = 't_' || pg_catalog.replace(t.id::text, '-', '')
 	WHERE NOT r.rolsuper AND r.rolname <> current_user ORDER BY 1`
 
-// keptRuntime is the runtime role that the ledger has, empty when it has none yet.
-func keptRuntime(ctx context.Context, q querier) (string, error) {
-	rows, err := q.Query(ctx, "SELECT value FROM bailiwick.meta WHERE key = $1", metaRuntime)
-	if err != nil {
-		return "", err
-	}
-	kept, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
-	}
-	return kept, err
-}
-
 // checkRuntime refuses to work for another runtime role than the kept one. Where
 // none is kept yet, by an earlier version, the one that tenants are open to counts.
 func (c *Catalog) checkRuntime(ctx context.Context, tx pgx.Tx) (kept string, err error) {
 	role := c.config.RuntimeRole
-	if kept, err = keptRuntime(ctx, tx); err != nil || kept == role {
+	if kept, err = metaOf(ctx, tx, metaRuntime); err != nil || kept == role {
 		return kept, err
 	}
 	if kept != "" {
 		return kept, otherRuntime(role, kept)
 	}
-	var there bool
-	if err := tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass('public.tenants') IS NOT NULL").Scan(&there); err != nil || !there {
+	if there, err := hasTable(ctx, tx, "public.tenants"); err != nil || !there {
 		return "", err
 	}
 	rows, err := tx.Query(ctx, runtimeMembers)

@@ -38,7 +38,7 @@ func (s *Service) install(ctx context.Context) error {
 // statements tell which of them it fits, and a rollout changes it.
 func installShared(ctx context.Context, cat *catalog.Catalog, logger *slog.Logger) error {
 	err := cat.Install(ctx)
-	if tenant.CodeOf(err) == tenant.CodeConflict {
+	if errors.Is(err, catalog.ErrOtherPublic) {
 		logger.WarnContext(ctx, "the shared schema is not that of schema/public.sql; operations whose queries don't fit it are answered 503", "error", err.Error())
 		return nil
 	}

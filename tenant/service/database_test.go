@@ -98,6 +98,25 @@ func TestDatabaseWithoutTheSharedSchema(t *testing.T) {
 	}
 }
 
+// A database that is another service's is not served from, although one whose
+// shared schema is another release's is.
+func TestDatabaseOfAnotherRuntimeRole(t *testing.T) {
+	t.Parallel()
+	db, is := tenanttest.New(t, tenanttest.Options{Schema: config().Schema}), servicetest.NewIssuer(t)
+	role := db.Name + "_other"
+	execURL(t, db.SuperURL, "CREATE ROLE "+role+" LOGIN NOINHERIT PASSWORD 'other'")
+	defer execURL(t, db.SuperURL, "DROP ROLE "+role)
+	u, err := url.Parse(db.RuntimeURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, "other")
+	err = run(t, &servicetest.Output{}, nil, append(servicetest.Settings(u.String(), is), "ADDR=127.0.0.1:0", "DATABASE_OWNER_URL="+db.OwnerURL)...)
+	if want := "the runtime role of this database is " + devpg.RuntimeRole; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // Cloud SQL is reached by a Unix socket, which a URL names in its query, and a
 // DSN as its host.
 func TestDatabaseByUnixSocket(t *testing.T) {
