@@ -123,10 +123,17 @@ var checks = []check{
 			FROM registry AS t JOIN schemas AS s USING (schema) JOIN roles AS r USING (schema)
 			WHERE t.state <> 'purged' AND (NOT pg_catalog.has_schema_privilege(r.oid, s.oid, 'USAGE') OR EXISTS (
 				SELECT FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid
-				WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = s.oid
-				  AND d.classid = 'pg_catalog.pg_class'::regclass AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
-				  AND NOT (pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT') AND pg_catalog.has_table_privilege(r.oid, c.oid, 'INSERT')
-				           AND pg_catalog.has_table_privilege(r.oid, c.oid, 'UPDATE') AND pg_catalog.has_table_privilege(r.oid, c.oid, 'DELETE'))))`,
+				WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_catalog.pg_class'::regclass
+				  AND CASE WHEN c.relkind IN ('r', 'v', 'm', 'f', 'p') THEN
+						NOT (pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT') AND pg_catalog.has_table_privilege(r.oid, c.oid, 'INSERT')
+						     AND pg_catalog.has_table_privilege(r.oid, c.oid, 'UPDATE') AND pg_catalog.has_table_privilege(r.oid, c.oid, 'DELETE'))
+					WHEN c.relkind = 'S' THEN
+						NOT (pg_catalog.has_sequence_privilege(r.oid, c.oid, 'USAGE') AND pg_catalog.has_sequence_privilege(r.oid, c.oid, 'SELECT'))
+					END
+			) OR EXISTS (
+				SELECT FROM pg_catalog.pg_depend AS d
+				WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_catalog.pg_proc'::regclass
+				  AND NOT pg_catalog.has_function_privilege(r.oid, d.objid, 'EXECUTE')))`,
 		mend: "grant them, as when a tenant is made",
 		heal: func(ctx context.Context, _ *Catalog, tx pgx.Tx, id tenant.ID) error {
 			return execAll(ctx, tx, grantsOf(id.SchemaName()))
