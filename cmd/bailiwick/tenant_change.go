@@ -70,7 +70,7 @@ func newChangeCommand(ch change) *cobra.Command {
 				return changeMany(ctx, cmd, c, ch, o)
 			}
 			return changeOne(ctx, cmd, c, ch, o, refOf(slug, o.revision))
-		})
+		}, atOnce(o.parallel))
 	}
 	o.define(cmd)
 	if ch.risk != nil || ch.manyRisk != "" {

@@ -180,7 +180,7 @@ func createMany(cmd *cobra.Command, o createOptions) error {
 		}
 		warnOwnerless(cmd, schema, ownerless...)
 		return b.execute(ctx, cmd).finish(cmd, o.asJSON)
-	})
+	}, atOnce(o.parallel))
 }
 
 func createRow(ctx context.Context, c *catalog.Catalog, index tenantIndex, row tenantRow, plan string) (made bool, err error) {
@@ -222,7 +222,7 @@ func keyOf(ctx context.Context, c *catalog.Catalog, slug string) (string, error)
 
 // installed opens the registry with the project's schema, and installs the shared
 // one where it is not.
-func installed(cmd *cobra.Command, do func(context.Context, *catalog.Catalog, catalog.Schema) error) error {
+func installed(cmd *cobra.Command, do func(context.Context, *catalog.Catalog, catalog.Schema) error, set ...func(*catalog.Config)) error {
 	actor, err := actorOf(cmd)
 	if err != nil {
 		return err
@@ -234,6 +234,9 @@ func installed(cmd *cobra.Command, do func(context.Context, *catalog.Catalog, ca
 	config := catalog.Config{Hooks: hook.Commands(loaded, sayTo(cmd))}
 	if config.Schema, err = projectSchema(loaded); err != nil {
 		return err
+	}
+	for _, set := range set {
+		set(&config)
 	}
 	return withCatalog(cmd, config, startDev, func(ctx context.Context, c *catalog.Catalog) error {
 		if err := c.Install(ctx); err != nil {

@@ -171,7 +171,7 @@ func execQuery(cmd *cobra.Command, o execOptions, args []string) error {
 			}})
 		}
 		return x.finish(cmd, b.execute(ctx, cmd))
-	})
+	}, atOnce(o.parallel))
 }
 
 // targets are the tenant of the command line, or those of its flags.

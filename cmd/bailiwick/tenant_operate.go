@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/user"
 	"sync"
@@ -67,6 +68,11 @@ func inspect(cmd *cobra.Command, do func(context.Context, *catalog.Catalog) erro
 	return noRegistryYet(withCatalog(cmd, config, resumeDev, func(ctx context.Context, c *catalog.Catalog) error {
 		return do(catalog.WithActor(ctx, actor), c)
 	}))
+}
+
+// atOnce gives each of the tenants that are worked on at once a connection.
+func atOnce(parallel int) func(*catalog.Config) {
+	return func(config *catalog.Config) { config.MaxConns = int32(min(parallel, math.MaxInt32)) } //nolint:gosec // It is bounded, and at least 1.
 }
 
 // completeLedger adds what an earlier version has not made of Bailiwick's own tables.

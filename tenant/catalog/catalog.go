@@ -65,6 +65,10 @@ type Config struct {
 	// LockTimeout bounds how long DDL waits for a lock, for whatever waits
 	// behind DDL waits too. Zero means 5 seconds.
 	LockTimeout time.Duration
+	// MaxConns bounds the connections, and so how many steps are taken at once.
+	// Zero means pool_max_conns of URL, else 4 or the number of CPUs, whichever is
+	// more.
+	MaxConns int32
 }
 
 // Catalog is the registry. It is safe for concurrent use.
@@ -90,6 +94,9 @@ func Open(ctx context.Context, config Config) (*Catalog, error) {
 	}
 	// Statements of one tenant must not be prepared for the next one.
 	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	if config.MaxConns > 0 {
+		pc.MaxConns = config.MaxConns
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, wrap(err, "connect as owner")
