@@ -89,6 +89,63 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestHookOrder: what is due of a tenant waits for what is older and is not, since
+// the hook would hear of a suspension before the creation.
+func TestHookOrder(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	l := listener{fail: errors.New("not now")}
+	c := hooked(t, urls, l.hook("one"))
+	acme, _ := created(t, c, "acme"), created(t, c, "globex")
+	if _, err := c.Suspend(t.Context(), acme, ""); err != nil {
+		t.Fatal(err)
+	}
+	l.fail = nil
+	must(t, urls.OwnerURL, "UPDATE bailiwick.outbox SET due_at = now() - interval '1 hour' WHERE id > 1; UPDATE bailiwick.outbox SET due_at = now() + interval '1 hour' WHERE id = 1")
+	if n, err := c.Deliver(t.Context()); n != 1 || err != nil {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+	due(t, urls)
+	if n, err := c.Deliver(t.Context()); n != 2 || err != nil {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+	if diff := cmp.Diff([]string{"globex create", "acme create", "acme suspend"}, l.heard); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestHookOfLateFailure: a process that fails after its lease is over, when another
+// one has told the hook, has no say in it any more.
+func TestHookOfLateFailure(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	begun, fail := make(chan struct{}), make(chan error)
+	slow := hooked(t, urls, catalog.Hook{Name: "one", After: func(context.Context, catalog.Event) error {
+		close(begun)
+		return <-fail
+	}})
+	var l listener
+	quick := hooked(t, urls, l.hook("one"))
+	done := make(chan error, 1)
+	go func() {
+		_, err := slow.Create(t.Context(), catalog.CreateParams{Slug: "acme", Plan: "free"})
+		done <- err
+	}()
+	<-begun
+	due(t, urls) // the lease is over
+	if n, err := quick.Deliver(t.Context()); n != 1 || err != nil {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+	fail <- errors.New("too late")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	got := query[string](t, urls, "SELECT format('delivered %s, error %s', done_at IS NOT NULL, coalesce(error, 'none')) FROM bailiwick.outbox")
+	if diff := cmp.Diff([]string{"delivered t, error none"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestHooksOfOthers leaves word for the hooks of a worker that is not there.
 func TestHooksOfOthers(t *testing.T) {
 	t.Parallel()

@@ -124,6 +124,35 @@ func TestResolverFindsWhoIsNew(t *testing.T) {
 	}
 }
 
+// TestResolverForgetsWhatIsAsked: an answer that was asked for before something
+// was forgotten, and comes after it, is not kept.
+func TestResolverForgetsWhatIsAsked(t *testing.T) {
+	t.Parallel()
+	db := tenanttest.New(t, tenanttest.Options{})
+	var r *catalog.Resolver
+	forgets := tracer(func(tenant.TraceResult) { r.ForgetTenant(db.Tenants[0].ID) })
+	config := tenant.Config{URL: db.RuntimeURL, Tracer: forgets}
+	traced, err := tenant.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(traced.Close)
+	r = catalog.NewResolver(traced, time.Hour)
+	if _, err := r.BySlug(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, db.OwnerURL, "UPDATE public.tenants SET state = 'suspended' WHERE slug = 'acme'")
+	_, err = r.BySlug(t.Context(), "acme")
+	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
+}
+
+// tracer is called when a statement has ended.
+type tracer func(tenant.TraceResult)
+
+func (tracer) TraceStart(ctx context.Context, _ tenant.TraceStatement) context.Context { return ctx }
+
+func (end tracer) TraceEnd(_ context.Context, result tenant.TraceResult) { end(result) }
+
 // TestResolverGivesUp leaves with its own request, not with another one's.
 func TestResolverGivesUp(t *testing.T) {
 	t.Parallel()
