@@ -46,7 +46,7 @@ type CreateParams struct {
 // the old one; the first tenant of all is made from Config.Schema.Tenant. When it
 // fails, or when the process dies, nothing of that is there. It never adopts a schema
 // or a role that exists. A slug that is taken, or looks like another tenant's, is
-// CodeConflict, and so is what a hook refuses ([RefusedError]).
+// CodeConflict ([UnfitError]), and so is what a hook refuses ([RefusedError]).
 func (c *Catalog) Create(ctx context.Context, p CreateParams) (tenant.Tenant, error) {
 	if err := p.check(); err != nil {
 		return tenant.Tenant{}, err

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,7 +36,9 @@ type Hook struct {
 	Name string
 	// Before is asked before a step, outside of its transaction, by the process
 	// that takes it. An error stops the step, which then fails with a
-	// [RefusedError]. Nil asks nothing. The step may still fail afterwards.
+	// [RefusedError]. That the hook will never have it otherwise, it says by an error
+	// that is a RefusedError itself. Nil asks nothing. The step may still fail
+	// afterwards.
 	Before func(ctx context.Context, e Event) error
 	// After is told of a step that was taken, at least once, and of the steps of
 	// one tenant in their order. It is told at once by the process that took the
@@ -49,14 +53,23 @@ type Hook struct {
 // be asked, which is when its error is CodeTimeout, CodeUnavailable or CodeCanceled,
 // that code stays, and it is no RefusedError: the step may be tried again.
 type RefusedError struct {
-	// Hook is the name of the hook.
+	// Hook is the name of the hook. A hook itself leaves it empty.
 	Hook string
+	// Final says that the hook has returned a RefusedError on purpose, so that it is of
+	// no use to ask again: a sign-up fails for good. Any other error of a hook may be
+	// gone by the next time. The catalog sets it.
+	Final bool
 	// Err is what it said.
 	Err error
 }
 
 // Error implements error.
-func (e *RefusedError) Error() string { return "refused by hook " + e.Hook + ": " + e.Err.Error() }
+func (e *RefusedError) Error() string {
+	if e.Hook == "" {
+		return fmt.Sprint(e.Err)
+	}
+	return fmt.Sprintf("refused by hook %s: %v", e.Hook, e.Err)
+}
 
 // Unwrap gives what the hook said.
 func (e *RefusedError) Unwrap() error { return e.Err }
@@ -70,5 +83,6 @@ func stopped(ctx context.Context, hook string, err error) error {
 	if slices.Contains([]tenant.Code{tenant.CodeTimeout, tenant.CodeUnavailable, tenant.CodeCanceled}, code) {
 		return failf(code, "hook %s could not be asked: %w", hook, err)
 	}
-	return &tenant.Error{Code: tenant.CodeConflict, Err: &RefusedError{Hook: hook, Err: err}}
+	said, meant := errors.AsType[*RefusedError](err)
+	return &tenant.Error{Code: tenant.CodeConflict, Err: &RefusedError{Hook: hook, Final: meant && said.Hook == "", Err: err}}
 }

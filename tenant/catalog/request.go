@@ -21,23 +21,43 @@ const (
 	maxEmail = 254
 )
 
+// UnfitError is why the registry does not take what a tenant was to be. It comes as
+// the cause of a *tenant.Error: of CodeConflict when the slug is another tenant's or
+// looks like that, and else of CodeInvalid. The same again fails again, which the same
+// codes do not say by themselves: a tenant's seed can fail with them too.
+type UnfitError struct {
+	// Err says what it is.
+	Err error
+}
+
+// Error implements error.
+func (e *UnfitError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause, such as a *pgconn.PgError.
+func (e *UnfitError) Unwrap() error { return e.Err }
+
+// unfit is an UnfitError with its code.
+func unfit(code tenant.Code, format string, args ...any) error {
+	return &tenant.Error{Code: code, Err: &UnfitError{Err: fmt.Errorf(format, args...)}}
+}
+
 // check refuses what can be refused without a look at the database.
 func (p CreateParams) check() error {
 	if _, err := tenant.ParseNewSlug(p.Slug); err != nil {
-		return err
+		return unfit(tenant.CodeInvalid, "%w", errors.Unwrap(err))
 	}
 	if len(p.Key) > maxKey {
 		return failf(tenant.CodeInvalid, "an idempotency key of %d bytes; at most %d are allowed", len(p.Key), maxKey)
 	}
 	if err := errors.Join(checkText("name", p.Name), checkText("plan", p.Plan), checkText("idempotency key", p.Key)); err != nil {
-		return &tenant.Error{Code: tenant.CodeInvalid, Err: err}
+		return unfit(tenant.CodeInvalid, "%w", err)
 	}
 	if p.OwnerEmail == "" {
 		return nil
 	}
 	address, err := mail.ParseAddress(p.OwnerEmail)
 	if err != nil || address.Address != p.OwnerEmail || len(p.OwnerEmail) > maxEmail {
-		return failf(tenant.CodeInvalid, "%q is no e-mail address: give it alone, such as ann@acme.example", p.OwnerEmail)
+		return unfit(tenant.CodeInvalid, "%q is no e-mail address: give it alone, such as ann@acme.example", p.OwnerEmail)
 	}
 	return nil
 }

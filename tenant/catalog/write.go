@@ -85,17 +85,17 @@ func refused(err error, r Record) error {
 	}
 	switch {
 	case pg.Code == "23505" && pg.ConstraintName == skeletonKey:
-		return failf(tenant.CodeConflict, "slug %q looks like that of another tenant: %w", r.Slug, err)
+		return unfit(tenant.CodeConflict, "slug %q looks like that of another tenant: %w", r.Slug, err)
 	case pg.Code == "23505":
-		return failf(tenant.CodeConflict, "slug %q is taken: %w", r.Slug, err)
+		return unfit(tenant.CodeConflict, "slug %q is taken: %w", r.Slug, err)
 	case pg.Code == "23503" && r.Plan != "":
-		return failf(tenant.CodeInvalid, "there is no plan %q: %w", r.Plan, err)
+		return unfit(tenant.CodeInvalid, "there is no plan %q: %w", r.Plan, err)
 	case pg.Code == undefinedColumn && strings.Contains(pg.Message, `"plan"`):
-		return failf(tenant.CodeInvalid, "tenants have no plan here: public.tenants has no column of that name: %w", err)
+		return unfit(tenant.CodeInvalid, "tenants have no plan here: public.tenants has no column of that name: %w", err)
 	case pg.Code == "23502" && pg.ColumnName == "plan":
-		return failf(tenant.CodeInvalid, "the tenant needs a plan: %w", err)
+		return unfit(tenant.CodeInvalid, "the tenant needs a plan: %w", err)
 	case pg.Code == "23514":
-		return failf(tenant.CodeInvalid, "public.tenants does not take the row, by its constraint %s: %w", pg.ConstraintName, err)
+		return unfit(tenant.CodeInvalid, "public.tenants does not take the row, by its constraint %s: %w", pg.ConstraintName, err)
 	}
 	return err
 }

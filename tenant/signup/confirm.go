@@ -34,7 +34,7 @@ const (
 	ReasonSlugTaken = "slug-taken"
 	// ReasonPlan: the plan is not on offer any more.
 	ReasonPlan = "plan-unavailable"
-	// ReasonRefused: a tenant can't be like that, or a hook has refused it.
+	// ReasonRefused: a tenant can't be like that, or a hook has refused it for good.
 	ReasonRefused = "refused"
 )
 

@@ -99,16 +99,29 @@ func (p *provisioner) provision(ctx context.Context, s confirmed) (t tenant.Tena
 	t, err = p.catalog.Create(catalog.WithActor(ctx, "signup:"+s.id), catalog.CreateParams{
 		Slug: s.slug, Name: s.name, Plan: s.plan, OwnerEmail: s.email, Key: "signup:" + s.id,
 	})
-	_, refused := errors.AsType[*catalog.RefusedError](err)
-	switch code := tenant.CodeOf(err); {
-	case code == tenant.CodeConflict && !refused:
-		return t, ReasonSlugTaken, nil
-	case refused, code == tenant.CodeInvalid:
-		p.logger.WarnContext(ctx, "sign-up can't become a tenant", "signup", s.id, "error", err.Error())
-		return t, ReasonRefused, nil
-	default:
+	reason = final(err)
+	if reason == "" {
 		return t, "", err
 	}
+	p.logger.WarnContext(ctx, "sign-up can't become a tenant", "signup", s.id, "error", err.Error())
+	return t, reason, nil
+}
+
+// final is the reason of an error that will be the same whenever it is tried again.
+// Others have codes like it, such as a project's seed that is wrong for a while: they
+// are not the owner's to mend, who has one sign-up, and are none.
+func final(err error) (reason string) {
+	_, unfit := errors.AsType[*catalog.UnfitError](err)
+	refused, ok := errors.AsType[*catalog.RefusedError](err)
+	switch {
+	case ok && refused.Final:
+		return ReasonRefused
+	case ok || !unfit:
+		return ""
+	case tenant.CodeOf(err) == tenant.CodeConflict:
+		return ReasonSlugTaken
+	}
+	return ReasonRefused
 }
 
 // postpone has the sign-up tried again later, while others go on. A worker that is

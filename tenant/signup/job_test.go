@@ -57,12 +57,12 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// What a hook refuses fails for good, and not for its slug; a hook that can't be
-// asked now is asked again.
+// What a hook refuses on purpose fails for good, and not for its slug; one that has
+// an error, or can't be asked now, is asked again.
 func TestHook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	answer := errors.New("not in this country")
+	var answer error = &catalog.RefusedError{Err: errors.New("not in this country")}
 	c, err := catalog.Open(t.Context(), catalog.Config{URL: w.OwnerURL, Hooks: []catalog.Hook{{
 		Name: "law", Before: func(context.Context, catalog.Event) error { return answer },
 	}}})
@@ -82,12 +82,60 @@ func TestHook(t *testing.T) {
 	if got := run("refused"); got.State != signup.Failed || got.Reason != signup.ReasonRefused {
 		t.Errorf("refused: %+v", got)
 	}
-	answer = &tenant.Error{Code: tenant.CodeUnavailable, Err: errors.New("nobody is there")}
-	if got := run("unasked"); got.State != signup.Provisioning {
-		t.Errorf("unasked: %+v", got)
+	answers := map[string]error{
+		"unasked": &tenant.Error{Code: tenant.CodeUnavailable, Err: errors.New("nobody is there")},
+		"broken":  errors.New("the list of countries can't be read"),
+		"stale":   &tenant.Error{Code: tenant.CodeConflict, Err: errors.New("a row of its own is there")},
+		"nested":  &tenant.Error{Code: tenant.CodeConflict, Err: &catalog.UnfitError{Err: errors.New("a slug of its own")}},
+		"others":  &catalog.RefusedError{Hook: "other", Err: errors.New("in a step of its own")},
 	}
-	if !strings.Contains(log.String(), "refused by hook law: not in this country") {
-		t.Error(log.String())
+	for slug, err := range answers {
+		answer = err
+		if got := run(slug); got.State != signup.Provisioning {
+			t.Errorf("%s: %+v", slug, got)
+		}
+	}
+	for _, want := range []string{"refused by hook law: not in this country", "refused by hook law: the list of countries can't be read"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in:\n%s", want, log.String())
+		}
+	}
+}
+
+// A project's mistake, such as in its seed, ends nobody's sign-up, whatever code it
+// has: the log has it, and the tenant is made once it is mended.
+func TestProjectsMistake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	schema := catalog.Schema{Tenant: "CREATE TABLE notes (text text);"}
+	failing := func(seed string) catalog.Config {
+		schema := schema
+		schema.TenantSeed = seed
+		return catalog.Config{URL: w.OwnerURL, Schema: schema}
+	}
+	for slug, config := range map[string]catalog.Config{
+		"conflict": failing("CREATE TABLE x (n integer PRIMARY KEY); INSERT INTO x VALUES (1), (1)"),
+		"invalid":  failing("SELECT 1 / 0"),
+		"role":     {URL: w.OwnerURL, Schema: schema, RuntimeRole: "postgres"},
+	} {
+		c, err := catalog.Open(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		s, token := w.confirmed(t, "initech-"+slug)
+		var log bytes.Buffer
+		if done, err := signup.Job(slog.New(slog.NewTextHandler(&log, nil)), w.pool, c).Run(t.Context()); done != 1 || err != nil {
+			t.Errorf("%s: %d done, %v", slug, done, err)
+		}
+		if got := w.look(t, s.ID, token); got.State != signup.Provisioning || !strings.Contains(log.String(), "is tried again") {
+			t.Errorf("%s: %+v, log: %s", slug, got, log.String())
+		}
+		w.exec(t, "UPDATE bailiwick.signups SET due_at = now() WHERE id = $1::uuid", s.ID.String())
+		w.work(t)
+		if got := w.look(t, s.ID, token); got.State != signup.Ready {
+			t.Errorf("%s, mended: %+v", slug, got)
+		}
 	}
 }
 
