@@ -53,8 +53,8 @@ tenant, and are written like this:
 with one that was interrupted or failed for some, and does each tenant once,
 whoever runs it how often; a run of another query, or of other arguments, is
 refused. --dry-run does all of it, and undoes it: nothing stays but numbers of
-sequences, and an entry in the audit, dry-exec, for it may have read. Arguments are
-not written to the audit.
+sequences, and an entry in the audit, dry-exec, for it may have read. So may what
+fails: it is there as failed-exec. Arguments are not written to the audit.
 
 Exit status: 0 when it is done, 1 when it is not for one of them, 2 when the
 command line is wrong.`,

@@ -12,12 +12,17 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
-// What [Catalog.AsTenant] writes to the audit: work that was done, and work that
-// was undone again, but may have read.
+// What [Catalog.AsTenant] writes to the audit: work that was done, work that was
+// undone again, and work that has failed. The last two may have read.
 const (
-	ActionExec    = "exec"
-	ActionDryExec = "dry-exec"
+	ActionExec       = "exec"
+	ActionDryExec    = "dry-exec"
+	ActionFailedExec = "failed-exec"
 )
+
+// detailError is the property of an entry's details that has the code of the error
+// of work that failed: what it says may hold the tenant's data.
+const detailError = "error"
 
 // defaultExecTimeout bounds statements that nobody has bounded.
 const defaultExecTimeout = 30 * time.Second
@@ -33,9 +38,9 @@ type ExecParams struct {
 	// arguments: a run is of one. The audit has a keyed hash of it.
 	Identity string
 	// Work does it, as the tenant's role and with the tenant's schema alone in the
-	// search_path, and returns what the audit is to say of it: what JSON makes an
-	// object of, or nil. See [Catalog.Note]
-	// for what that must not be. It must not end the transaction.
+	// search_path, and returns what the audit is to say of it, also beside an error:
+	// what JSON makes an object of, or nil. See [Catalog.Note] for what that must not
+	// be. It must not end the transaction.
 	Work func(ctx context.Context, tx pgx.Tx) (details any, err error)
 }
 
@@ -44,6 +49,10 @@ type ExecParams struct {
 // (see [WithRun]) it is done once for each tenant, however often it is asked for;
 // whether it was done now is what AsTenant returns. A run that is of anything else,
 // see [Catalog.SameRun], is CodeConflict. Dry runs are of no run.
+//
+// Work that fails is undone, but may have read, and PostgreSQL's errors quote what
+// they are about: it has an entry of its own, [ActionFailedExec], which is written
+// afterwards. Nothing is written where the process dies at work.
 //
 // The tenant must be active, suspended or offboarding. Work that leaves another
 // role or search_path behind is CodeRefused, and undone. AsTenant does not look at
@@ -62,6 +71,8 @@ func (c *Catalog) AsTenant(ctx context.Context, ref Ref, p ExecParams) (done boo
 	if err != nil {
 		return false, wrap(err, "exec for "+ref.String())
 	}
+	w := &watched{do: p.Work}
+	p.Work = w.work
 	err = c.inTx(ctx, func(tx pgx.Tx) error {
 		if p.DryRun {
 			details, err := undone(ctx, tx, r, p)
@@ -86,13 +97,46 @@ func (c *Catalog) AsTenant(ctx context.Context, ref Ref, p ExecParams) (done boo
 		return c.Note(ctx, tx, ActionExec, r.ID, details)
 	})
 	if err != nil {
-		return false, wrap(err, "exec for "+ref.String())
+		return false, wrap(c.noteFailed(ctx, r.ID, w, err), "exec for "+ref.String())
 	}
 	return done, nil
 }
 
-// undone does the work and undoes it, within a transaction that goes on, so that
-// nothing is read without an entry in the audit.
+// watched is work of which it is known whether it was begun, and what it said.
+type watched struct {
+	do      func(ctx context.Context, tx pgx.Tx) (any, error)
+	begun   bool
+	details any
+}
+
+func (w *watched) work(ctx context.Context, tx pgx.Tx) (any, error) {
+	w.begun = true
+	var err error
+	w.details, err = w.do(ctx, tx)
+	return w.details, err
+}
+
+// noteFailed writes to the audit that work was begun and has failed, in a transaction
+// of its own and also when ctx has ended. It returns the cause, with what came between.
+func (c *Catalog) noteFailed(ctx context.Context, id tenant.ID, w *watched, cause error) error {
+	if !w.begun {
+		return cause
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.LockTimeout)
+	defer cancel()
+	details, err := detailed(w.details, detailError, string(tenant.CodeOf(cause)))
+	if err != nil {
+		details = nil // They are what it has failed by.
+	}
+	err = c.inTx(ctx, func(tx pgx.Tx) error { return c.Note(ctx, tx, ActionFailedExec, id, details) })
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	return cause
+}
+
+// undone does the work and undoes it, within a transaction that goes on: the entry
+// in the audit is of the same one.
 func undone(ctx context.Context, tx pgx.Tx, r Record, p ExecParams) (details any, err error) {
 	inner, err := tx.Begin(ctx)
 	if err != nil {

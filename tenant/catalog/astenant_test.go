@@ -98,6 +98,62 @@ func TestDryRunsAreAudited(t *testing.T) {
 	}
 }
 
+// Work that fails may have read, and its error may quote what: the audit has it too,
+// without the row. A run goes on after it.
+func TestFailedWorkIsAudited(t *testing.T) {
+	t.Parallel()
+	db := newNotes(t)
+	ref := catalog.Ref{ID: db.Tenants[0].ID}
+	ctx := catalog.WithActor(catalog.WithRun(t.Context(), "fail-1"), "cli:ann")
+	leak := func(ctx context.Context, tx pgx.Tx) (any, error) {
+		_, err := tx.Exec(ctx, "SELECT ('secret ' || n)::integer FROM notes")
+		return map[string]string{"query": "Leak"}, err
+	}
+	given, giveUp := context.WithCancel(ctx)
+	fails := []struct {
+		ctx  context.Context
+		work func(context.Context, pgx.Tx) (any, error)
+		dry  bool
+		want string
+	}{
+		{ctx, leak, false, `{"error": "invalid", "query": "Leak"}`},
+		{ctx, leak, true, `{"error": "invalid", "query": "Leak"}`},
+		{ctx, statement("RESET ROLE"), false, `{"rows": 0, "error": "refused"}`},
+		{given, func(ctx context.Context, tx pgx.Tx) (any, error) {
+			giveUp()
+			return statement("SELECT 1")(ctx, tx)
+		}, false, `{"rows": 0, "error": "canceled"}`},
+		{ctx, func(context.Context, pgx.Tx) (any, error) { return "no object", nil }, false, `{}`},
+	}
+	for i, f := range fails {
+		p := catalog.ExecParams{Work: f.work, DryRun: f.dry, Identity: "Leak"}
+		if done, err := db.Catalog.AsTenant(f.ctx, ref, p); done || err == nil {
+			t.Errorf("%d: %t, %v", i, done, err)
+		}
+		entries, err := db.Catalog.Audit(t.Context(), catalog.AuditFilter{Run: "fail-1", Action: catalog.ActionFailedExec})
+		if err != nil || len(entries) != i+1 || string(entries[0].Details) != f.want || entries[0].Actor != "cli:ann" || entries[0].TenantID != ref.ID {
+			t.Fatalf("%d: %+v, %v", i, entries, err)
+		}
+	}
+	p := catalog.ExecParams{Work: statement("DELETE FROM notes"), Identity: "Mended"}
+	for i, want := range []bool{true, false} {
+		if done, err := db.Catalog.AsTenant(ctx, ref, p); done != want || err != nil {
+			t.Errorf("mended %d: %t, %v", i, done, err)
+		}
+	}
+	if err := db.Catalog.SameRun(ctx, "Mended"); err != nil {
+		t.Error(err)
+	}
+	// What was not begun has read nothing.
+	if done, err := db.Catalog.AsTenant(ctx, ref, catalog.ExecParams{Work: leak, Identity: "Leak"}); done || tenant.CodeOf(err) != tenant.CodeConflict {
+		t.Error(done, err)
+	}
+	entries, err := db.Catalog.Audit(t.Context(), catalog.AuditFilter{Action: catalog.ActionFailedExec})
+	if err != nil || len(entries) != len(fails) {
+		t.Errorf("%+v, %v", entries, err)
+	}
+}
+
 // A run is of one work: any other is refused, and passes for done nowhere.
 func TestRunsAreOfOneWork(t *testing.T) {
 	t.Parallel()

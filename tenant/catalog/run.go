@@ -57,6 +57,11 @@ func marked(details any, mark string) (any, error) {
 	if mark == "" {
 		return details, nil
 	}
+	return detailed(details, detailWork, mark)
+}
+
+// detailed adds a property to details.
+func detailed(details any, property, value string) (any, error) {
 	all := map[string]any{}
 	text, err := json.Marshal(details)
 	if err == nil {
@@ -68,7 +73,7 @@ func marked(details any, mark string) (any, error) {
 	if all == nil { // the details were nil
 		all = map[string]any{}
 	}
-	all[detailWork] = mark
+	all[property] = value
 	return all, nil
 }
 
@@ -87,16 +92,17 @@ func ranBefore(ctx context.Context, tx pgx.Tx, id tenant.ID, mark string) (befor
 }
 
 // ranFor tells whether the run of ctx has done its work for a tenant. What it has
-// done for that one, and for any one of all, must be of the mark.
+// done for that one, and for any one of all, must be of the mark. What has failed was
+// not done.
 func ranFor(ctx context.Context, q rowQuerier, id tenant.ID, mark string) (before bool, err error) {
 	same, run := false, runOf(ctx)
 	err = q.QueryRow(ctx, `
 		SELECT coalesce(bool_or(tenant_id = $2::uuid), false), coalesce(bool_and(action = $3 AND coalesce(details ->> $4, '') = $5), true)
 		FROM (
-		    (SELECT tenant_id, action, details FROM bailiwick.audit WHERE run = $1 LIMIT 1)
+		    (SELECT tenant_id, action, details FROM bailiwick.audit WHERE run = $1 AND action <> $6 LIMIT 1)
 		    UNION ALL
-		    SELECT tenant_id, action, details FROM bailiwick.audit WHERE run = $1 AND tenant_id = $2::uuid
-		) AS entries`, run, id.String(), ActionExec, detailWork, mark).Scan(&before, &same)
+		    SELECT tenant_id, action, details FROM bailiwick.audit WHERE run = $1 AND tenant_id = $2::uuid AND action <> $6
+		) AS entries`, run, id.String(), ActionExec, detailWork, mark, ActionFailedExec).Scan(&before, &same)
 	if err == nil && !same {
 		err = failf(tenant.CodeConflict, "run %s is of something else: of other work, or of the same with other arguments", run)
 	}
