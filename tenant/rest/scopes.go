@@ -77,7 +77,9 @@ func lacking(detail string, scopes []string) error {
 
 // demand reads from the document whether an operation wants credentials, and
 // which scopes beside them. An operation that does not say, and whose document
-// does not say for all, is refused: open is what is written as open.
+// does not say for all, is refused: open is what is written as open. So is one with
+// a way in that wants no scope beside one that does: schemes are told apart by
+// nothing but their scopes, so that everybody would come by the former.
 func (op *Operation) demand(doc *openapi3.T, o *openapi3.Operation) error {
 	demands := doc.Security
 	if o.Security != nil {
@@ -87,16 +89,21 @@ func (op *Operation) demand(doc *openapi3.T, o *openapi3.Operation) error {
 	}
 	optional := slices.ContainsFunc(demands, func(d openapi3.SecurityRequirement) bool { return len(d) == 0 })
 	op.Secured = len(demands) > 0 && !optional
-	free := !op.Secured
+	free := 0
 	for _, d := range demands {
 		wanted, err := scopesOf(doc, d)
 		if err != nil {
 			return err
 		}
-		free = free || len(wanted) == 0
+		if len(wanted) == 0 {
+			free++
+		}
 		op.Scopes = append(op.Scopes, wanted)
 	}
-	if free { // One way in that wants no scope is enough.
+	if op.Secured && free > 0 && free < len(demands) {
+		return errors.New("`security` wants scopes in one alternative and none in another, by which everybody could come in; write scopes in each, or in none")
+	}
+	if free > 0 {
 		op.Scopes = nil
 	}
 	return nil

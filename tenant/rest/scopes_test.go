@@ -23,7 +23,7 @@ paths:
   /one: {post: {operationId: one, security: [{bearer: [], permissions: [write]}], responses: {"204": {description: ok}}}}
   /both: {post: {operationId: both, security: [{permissions: [read, write]}], responses: {"204": {description: ok}}}}
   /either: {post: {operationId: either, security: [{permissions: [read]}, {permissions: [write]}], responses: {"204": {description: ok}}}}
-  /loose: {post: {operationId: loose, security: [{bearer: []}, {permissions: [write]}], responses: {"204": {description: ok}}}}
+  /loose: {post: {operationId: loose, security: [{bearer: []}, {flows: []}], responses: {"204": {description: ok}}}}
   /flow: {post: {operationId: flow, security: [{flows: [read]}], responses: {"204": {description: ok}}}}
   /open: {post: {operationId: open, security: [], responses: {"204": {description: ok}}}}
 components:
@@ -116,6 +116,7 @@ func TestWrapRefusesRequirements(t *testing.T) {
 		"no such scope":    {func(d string) string { return strings.Replace(d, "[read, write]", "[read, wirte]", 1) }, rest.Options{Authenticate: yes, Scoped: true}, `the scope "wirte", which the scheme permissions does not define`},
 		"no such scheme":   {func(d string) string { return strings.Replace(d, "{flows: [", "{flaws: [", 1) }, rest.Options{Authenticate: yes, Scoped: true}, `the scheme "flaws"`},
 		"scope of bearer":  {func(d string) string { return strings.Replace(d, "bearer: [], p", "bearer: [read], p", 1) }, rest.Options{Authenticate: yes, Scoped: true}, `the scope "read", which the scheme bearer does not define`},
+		"one way free":     {func(d string) string { return strings.Replace(d, "{flows: []}", "{flows: [read]}", 1) }, rest.Options{Authenticate: yes, Scoped: true}, "POST /loose: `security` wants scopes in one alternative and none in another"},
 		"unscoped":         {strings.Clone, rest.Options{Authenticate: yes}, rest.ErrUnscoped.Error()},
 		"unauthenticated":  {strings.Clone, rest.Options{}, "Options.Authenticate is nil"},
 	} {

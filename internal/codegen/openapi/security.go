@@ -36,18 +36,30 @@ func (d *Document) readSecurity(doc *openapi3.T, o *Operation) diag.List {
 }
 
 // checkSecurity holds the scopes of requirements against those that the schemes
-// define. That there are such schemes is known of a valid document.
+// define, and one way in against the others: with one that wants no scope nobody
+// needs those of the rest. That there are such schemes is known of a valid document.
 func (d *Document) checkSecurity(doc *openapi3.T, demands openapi3.SecurityRequirements, at int, subject string) diag.List {
 	var found diag.List
+	free, empty := 0, false
 	for _, demand := range demands {
+		wanted := 0
 		for _, name := range slices.Sorted(maps.Keys(demand)) {
 			defined, mend := definedScopes(name, doc.Components.SecuritySchemes[name].Value)
+			wanted += len(demand[name])
 			for _, scope := range demand[name] {
 				if !slices.Contains(defined, scope) {
 					found = append(found, d.At(at, security, subject, mend, "the scheme %s does not define the scope %s", name, scope))
 				}
 			}
 		}
+		if wanted == 0 {
+			free++
+		}
+		empty = empty || len(demand) == 0
+	}
+	if !empty && free > 0 && free < len(demands) {
+		found = append(found, d.At(at, security, subject, "write scopes in each of them, or in none",
+			"one alternative of `security` wants scopes and another none, by which everybody could come in"))
 	}
 	return found
 }
