@@ -13,7 +13,8 @@ import (
 const ingestsAtOnce = 3
 
 // turns lets long work take turns: of each tenant one at a time, so that no
-// tenant takes them all, and of all tenants a few. Whoever waits holds nothing.
+// tenant takes them all, and of all tenants a few. Whoever waits holds no connection,
+// but the report, of which rest.Spool bounds how much all may hold.
 type turns struct {
 	all chan struct{}
 

@@ -77,6 +77,8 @@ type exchange struct {
 	tenant    string
 	response  *response
 	keys      *keyring.Keyring
+	// spooled is what bodies held at a time are taken from.
+	spooled *budget
 	// item is the schema of each line of a streamed body.
 	item  *openapi3.Schema
 	cause error

@@ -64,6 +64,9 @@ type Options struct {
 	// MaxBody limits the body in bytes; zero means DefaultMaxBody. The x-max-body
 	// of an operation replaces it.
 	MaxBody int64
+	// MaxSpooled limits the bodies that [Spool] holds at a time, all together and
+	// compressed, in bytes; zero means DefaultMaxSpooled. One tenant has a quarter.
+	MaxSpooled int64
 	// Logger gets one line per request; nil means slog.Default().
 	Logger *slog.Logger
 	// Keys sign cursors; nil means a random key of this process, so that cursors
@@ -87,7 +90,7 @@ func Wrap(doc *openapi3.T, opts Options, next http.Handler) (http.Handler, error
 	if opts.Keys == nil {
 		opts.Keys = processKeys()
 	}
-	h := &handler{opts: opts, mux: http.NewServeMux()}
+	h := &handler{opts: opts, mux: http.NewServeMux(), spooled: newBudget(opts.MaxSpooled)}
 	next = refuse(next)
 	var errs []error
 	for _, template := range doc.Paths.InMatchingOrder() {
@@ -109,16 +112,19 @@ func Wrap(doc *openapi3.T, opts Options, next http.Handler) (http.Handler, error
 	return h, nil
 }
 
-// handler is the entry of a document. It is immutable once Wrap has returned.
+// handler is the entry of a document. But for the budget it is immutable once Wrap
+// has returned.
 type handler struct {
 	opts    Options
 	mux     *http.ServeMux
 	methods []string
+	spooled *budget
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex, r := begin(w, r, h.opts.Keys)
+	ex.spooled = h.spooled
 	defer h.finish(ex, r)
 	found, allowed := h.route(r)
 	switch {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/bailiwick-dev/bailiwick/tenant"
 )
 
 // spoolMemory is how much of a spooled body is held in memory. It is compressed,
@@ -22,9 +24,11 @@ const spoolMemory = 4 << 20
 //
 // The body is held compressed, up to 4 MiB in memory and beyond that in a file
 // of os.TempDir, until the response has been sent. One that is too large is 413,
-// and one that breaks off 400.
+// and one that breaks off 400. All of a time are bounded by Options.MaxSpooled: a
+// tenant that would take up more than a quarter of it is answered 429, and when all
+// of it is taken up everybody 503, with Retry-After.
 func Spool(ctx context.Context, body io.Reader) (io.Reader, error) {
-	held := &spool{}
+	held := newSpool(ctx)
 	AtEnd(ctx, held.close)
 	packer, err := flate.NewWriter(held, flate.BestSpeed)
 	if err != nil {
@@ -60,11 +64,32 @@ func Spool(ctx context.Context, body io.Reader) (io.Reader, error) {
 type spool struct {
 	memory bytes.Buffer
 	file   *os.File
-	err    error // the server's own, not the client's
+	err    error // not for what the body is
+	// budget is what the bytes are taken from, for a tenant; nil outside of Wrap.
+	budget *budget
+	of     tenant.ID
+	taken  int64
+}
+
+func newSpool(ctx context.Context) *spool {
+	s := &spool{}
+	if ex := exchangeOf(ctx); ex != nil {
+		s.budget = ex.spooled
+	}
+	if t, ok := tenant.FromContext(ctx); ok {
+		s.of = t.ID
+	}
+	return s
 }
 
 // Write implements io.Writer.
 func (s *spool) Write(p []byte) (int, error) {
+	if s.budget != nil {
+		if s.err = s.budget.take(s.of, len(p)); s.err != nil {
+			return 0, s.err
+		}
+		s.taken += int64(len(p))
+	}
 	if s.file == nil && s.memory.Len()+len(p) <= spoolMemory {
 		return s.memory.Write(p)
 	}
@@ -106,6 +131,9 @@ func (s *spool) close() {
 	if s.file != nil {
 		_ = s.file.Close()
 		_ = os.Remove(s.file.Name()) // Already gone, but on Windows.
+	}
+	if s.budget != nil {
+		s.budget.give(s.of, s.taken)
 	}
 }
 

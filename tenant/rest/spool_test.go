@@ -5,11 +5,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
+	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
@@ -66,5 +70,71 @@ func TestSpoolWithoutAFolder(t *testing.T) {
 	w := post(t, spooled(t), "/lines", ndjson, io.LimitReader(rand.NewChaCha8([32]byte{}), 8<<20))
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", w.Code)
+	}
+}
+
+// Attack 38: what is spooled takes no more room than there is for all, and of one
+// tenant no more than a quarter of it, however many send at a time. What was held is
+// given back with the answer, also when the body breaks off.
+func TestSpoolIsBounded(t *testing.T) {
+	t.Parallel()
+	const room = 80_000
+	tenants := []tenant.Tenant{{ID: tenant.NewID()}, {ID: tenant.NewID()}, {ID: tenant.NewID()}, {ID: tenant.NewID()}, {ID: tenant.NewID()}}
+	taken := make(chan int)
+	answer := make(chan struct{})
+	h, err := rest.Wrap(load(t, streams), rest.Options{Logger: quiet, MaxSpooled: room}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		of, err := strconv.Atoi(r.Header.Get("Of"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if _, err := rest.Spool(tenant.NewContext(r.Context(), tenants[of]), r.Body); err != nil {
+			rest.WriteError(w, r, err)
+			return
+		}
+		taken <- of
+		<-answer
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(of int, body io.Reader) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/lines", body)
+		r.Header.Set("Content-Type", ndjson)
+		r.Header.Set("Of", strconv.Itoa(of))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	random := func(n int64) io.Reader { return io.LimitReader(rand.NewChaCha8([32]byte{}), n) } // It does not shrink.
+	var held sync.WaitGroup
+	hold := func(of int, n int64) {
+		held.Go(func() {
+			if w := send(of, random(n)); w.Code != http.StatusOK {
+				t.Errorf("tenant %d: status %d, want 200: %s", of, w.Code, w.Body)
+			}
+		})
+		<-taken
+	}
+	refused := func(of, status int, body io.Reader) {
+		t.Helper()
+		w := send(of, body)
+		if w.Code != status || (status != http.StatusBadRequest) != (w.Header().Get("Retry-After") == "5") {
+			t.Errorf("tenant %d: status %d, want %d: %v %s", of, w.Code, status, w.Header(), w.Body)
+		}
+	}
+	for range 2 {
+		hold(0, 15_000)
+		refused(0, http.StatusTooManyRequests, random(15_000))
+		refused(0, http.StatusBadRequest, io.MultiReader(strings.NewReader("{}"), iotest.ErrReader(errors.New("cut"))))
+		for of := range 3 {
+			hold(of+1, 18_000)
+		}
+		refused(4, http.StatusServiceUnavailable, random(15_000))
+		hold(4, 5_000)
+		for range 5 {
+			answer <- struct{}{}
+		}
+		held.Wait()
 	}
 }

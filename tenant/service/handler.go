@@ -22,6 +22,7 @@ func (s *Service) newHandler(r registry, probe pinger) error {
 		Scoped:       s.cfg.Members != nil || s.scopedTokens(),
 		PlanLimits:   billing.Limits(s.backend.DB, s.cfg.Counts),
 		MaxBody:      s.settings.MaxBody,
+		MaxSpooled:   s.settings.MaxSpooled,
 		Logger:       s.cfg.Logger,
 		Keys:         s.backend.Keys,
 	}

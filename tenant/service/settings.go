@@ -78,12 +78,13 @@ type settings struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL"  envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"auto" help:"json, text, or auto: json unless stderr is a terminal"`
 
-	MaxBody           int64         `env:"MAX_BODY"            envDefault:"10485760" help:"bytes of a request's body at most, unless the document says otherwise"`
-	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" envDefault:"5s"       help:"time for a request's header"`
-	ReadTimeout       time.Duration `env:"READ_TIMEOUT"        envDefault:"30s"      help:"time for a whole request"`
-	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT"       envDefault:"60s"      help:"time for handling a request and writing the response"`
-	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT"        envDefault:"120s"     help:"how long an idle connection is kept"`
-	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"8s"       help:"how long running requests may take to end at shutdown; Cloud Run kills after 10s"`
+	MaxBody           int64         `env:"MAX_BODY"            envDefault:"10485760"   help:"bytes of a request's body at most, unless the document says otherwise"`
+	MaxSpooled        int64         `env:"MAX_SPOOLED"         envDefault:"1073741824" help:"bytes of large bodies, compressed, that are held in the folder for temporary files at most; one tenant's are a quarter of that"`
+	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" envDefault:"5s"         help:"time for a request's header"`
+	ReadTimeout       time.Duration `env:"READ_TIMEOUT"        envDefault:"30s"        help:"time for a whole request"`
+	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT"       envDefault:"60s"        help:"time for handling a request and writing the response"`
+	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT"        envDefault:"120s"       help:"how long an idle connection is kept"`
+	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT"    envDefault:"8s"         help:"how long running requests may take to end at shutdown; Cloud Run kills after 10s"`
 }
 
 // networks is a list of CIDR prefixes, separated by commas.

@@ -144,6 +144,9 @@ func (s *settings) checkLimits() []error {
 	if s.MaxBody <= 0 {
 		errs = append(errs, errors.New("MAX_BODY must be positive"))
 	}
+	if s.MaxSpooled <= 0 {
+		errs = append(errs, errors.New("MAX_SPOOLED must be positive"))
+	}
 	if s.DatabaseMaxConns <= 0 {
 		errs = append(errs, errors.New("DATABASE_MAX_CONNS must be positive"))
 	}
