@@ -100,8 +100,9 @@ func (l *Limiter) Take(key string) error {
 	}
 }
 
-// Spent tells whether Take would refuse, and counts nothing.
-func (l *Limiter) Spent(key string) bool { return l.bucket(key).TokensAt(time.Now()) < 1 }
+// Return gives back what one Take has counted. Who takes first and returns what need
+// not count can't be overtaken by others, as who looks first could.
+func (l *Limiter) Return(key string) { l.bucket(key).AllowN(time.Now(), -1) }
 
 // take returns how long to wait, or zero.
 func (l *Limiter) take(key string, now time.Time) time.Duration {

@@ -42,23 +42,26 @@ func TestQuota(t *testing.T) {
 	})
 }
 
-// To look is not to count.
-func TestSpent(t *testing.T) {
+// What is returned can be taken again, and is no more than was taken.
+func TestReturn(t *testing.T) {
 	t.Parallel()
-	l := limit.New("test", limit.Policy{Quota: 2, Window: time.Hour})
-	for i := range 4 {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New("test", limit.Policy{Quota: 2, Window: time.Hour})
 		for range 5 {
-			if got, want := l.Spent("a"), i >= 2; got != want {
-				t.Errorf("after %d: spent: %t", i, got)
+			if err := l.Take("a"); err != nil {
+				t.Error(err)
+			}
+			l.Return("a")
+		}
+		l.Return("b")
+		for i := range 4 {
+			for _, key := range []string{"a", "b"} {
+				if err := l.Take(key); (err != nil) != (i >= 2) {
+					t.Errorf("%s, %d: %v", key, i, err)
+				}
 			}
 		}
-		if err := l.Take("a"); (err != nil) != (i >= 2) {
-			t.Errorf("%d: %v", i, err)
-		}
-	}
-	if l.Spent("b") {
-		t.Error("another key is spent")
-	}
+	})
 }
 
 // What is refused says when to come again, by the headers that the reference

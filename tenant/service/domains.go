@@ -36,16 +36,25 @@ type registry interface {
 func (ro *routing) withProofs(r registry, asked *limit.Limiter, api http.Handler) http.Handler {
 	shows := func(req *http.Request, token string) bool {
 		ctx := req.Context()
-		address := limit.AddressKey(ctx)
 		name, err := ro.hosts.CustomDomain().Resolve(req)
-		if err != nil || name.Domain == "" || asked.Spent(address) || asked.Spent(address+" "+name.Domain) {
+		if err != nil || name.Domain == "" {
 			return false
 		}
-		shown, err := r.Shows(ctx, name.Domain, token)
-		if err == nil && shown {
-			address += " " + name.Domain
+		address := limit.AddressKey(ctx)
+		right := address + " " + name.Domain
+		if asked.Take(address) != nil {
+			return false
 		}
-		return asked.Take(address) == nil && err == nil && shown
+		if asked.Take(right) != nil {
+			asked.Return(address)
+			return false
+		}
+		if shown, err := r.Shows(ctx, name.Domain, token); err != nil || !shown {
+			asked.Return(right)
+			return false
+		}
+		asked.Return(address)
+		return true
 	}
 	proofs := limit.Addresses(ro.hosts.Proxies, domains.Answer(shows, api))
 	mux := http.NewServeMux()

@@ -4,16 +4,22 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/catalog"
 	"github.com/bailiwick-dev/bailiwick/tenant/domains"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
+	"github.com/bailiwick-dev/bailiwick/tenant/service"
 	"github.com/bailiwick-dev/bailiwick/tenant/service/servicetest"
 )
 
@@ -192,6 +198,43 @@ func TestAskingForProofsIsBounded(t *testing.T) {
 		if status := ask("8.8.4.4", host, token); (status == http.StatusOK) != (i < 5) {
 			t.Errorf("another address, time %d: %d", i, status)
 		}
+	}
+}
+
+// Nor by asking all at once, before it is known that they are wrong.
+func TestAskingForProofsAtOnceIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, right := range map[string]bool{"wrong": false, "right": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var looked, shown atomic.Int32
+				answer := make(chan struct{})
+				h := service.NewRouting(nil, nil).Proofs(limit.Policy{Quota: 5, Window: time.Hour}, func() bool {
+					looked.Add(1)
+					<-answer
+					return right
+				})
+				ask := func() {
+					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, domains.Path+domains.NewToken(), http.NoBody)
+					r.Host = "security.acme.example"
+					w := httptest.NewRecorder()
+					if h.ServeHTTP(w, r); w.Code == http.StatusOK {
+						shown.Add(1)
+					}
+				}
+				for range 20 {
+					go ask()
+				}
+				synctest.Wait()
+				close(answer)
+				synctest.Wait()
+				ask()
+				if looked.Load() != 5 || right != (shown.Load() == 5) {
+					t.Errorf("the registry was asked %d times, and %d were shown", looked.Load(), shown.Load())
+				}
+			})
+		})
 	}
 }
 

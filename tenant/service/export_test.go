@@ -114,3 +114,16 @@ func (r Routing) Of(req *http.Request, claim tenant.ID) ([]tenant.Name, tenant.R
 type routeFunc func(tenant.Name) (tenant.Route, error)
 
 func (f routeFunc) Route(_ context.Context, name tenant.Name) (tenant.Route, error) { return f(name) }
+
+// Proofs answers what shows tokens of custom domains, as often as a policy says.
+func (r Routing) Proofs(policy limit.Policy, shows func() bool) http.Handler {
+	return r.ro.withProofs(shower{r.ro.router, shows}, limit.New("domain-proofs", policy), http.NotFoundHandler())
+}
+
+type shower struct {
+	router
+
+	shows func() bool
+}
+
+func (s shower) Shows(context.Context, string, string) (bool, error) { return s.shows(), nil }
