@@ -12,6 +12,11 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
+// asksAtOnce is how many questions of a proxy are looked up at a time. Whoever
+// connects to the proxy under names at random makes it ask, and each name that is not
+// remembered is a query on connections that tenants need.
+const asksAtOnce = 2
+
 // tlsAllowed is where a proxy asks whether it may get a certificate for a host.
 const tlsAllowed = domains.Path + "tls-allowed"
 
@@ -71,10 +76,18 @@ func (ro *routing) withProofs(r registry, asked *limit.Limiter, api http.Handler
 // tlsAsk tells a proxy for which hosts it may get certificates: 200 for those that
 // are routed at this moment, and for the service's own, 404 for all others. It
 // answers whoever asks, and so belongs on a listener that only the proxy can reach:
-// on the public one it would tell which tenants exist.
+// on the public one it would tell which tenants exist. Questions wait for each other:
+// a limit in a while would have who asks at random refuse certificates to others.
 func (ro *routing) tlsAsk() http.Handler {
 	mux := http.NewServeMux()
+	asks := make(chan struct{}, asksAtOnce)
 	mux.HandleFunc("GET "+tlsAllowed, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asks <- struct{}{}:
+			defer func() { <-asks }()
+		case <-r.Context().Done():
+			return
+		}
 		allowed, err := ro.routed(r.Context(), r.URL.Query().Get("domain"))
 		switch {
 		case err != nil:

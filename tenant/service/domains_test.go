@@ -255,6 +255,47 @@ func TestProxyAsksWithin(t *testing.T) {
 	}
 }
 
+// Attack 38: who connects to the proxy under many names at random keeps the registry
+// busy with few of them at a time, and the others get their answer after it.
+func TestProxyAsksInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var looking, answered atomic.Int32
+		answer := make(chan struct{})
+		h := service.NewRouting(nil, func(tenant.Name) (tenant.Route, error) {
+			looking.Add(1)
+			defer looking.Add(-1)
+			<-answer
+			return tenant.Route{}, nil
+		}).TLSAsk()
+		ask := func(ctx context.Context) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, domains.Path+"tls-allowed?domain=acme.example", http.NoBody)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w
+		}
+		for range 20 {
+			go func() {
+				if ask(t.Context()).Code == http.StatusOK {
+					answered.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		if looking.Load() != 2 {
+			t.Errorf("%d questions are looked up at a time", looking.Load())
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		ask(gone) // It returns, though nobody has been answered.
+		close(answer)
+		synctest.Wait()
+		if answered.Load() != 20 {
+			t.Errorf("%d of 20 were answered", answered.Load())
+		}
+	})
+}
+
 // TestProxyAsksForCertificates on a listener that is not the public one.
 func TestProxyAsksForCertificates(t *testing.T) {
 	t.Parallel()

@@ -120,6 +120,9 @@ func (r Routing) Proofs(policy limit.Policy, shows func() bool) http.Handler {
 	return r.ro.withProofs(shower{r.ro.router, shows}, limit.New("domain-proofs", policy), http.NotFoundHandler())
 }
 
+// TLSAsk answers proxies.
+func (r Routing) TLSAsk() http.Handler { return r.ro.tlsAsk() }
+
 type shower struct {
 	router
 
