@@ -13,11 +13,12 @@ import (
 	"github.com/bailiwick-dev/bailiwick/tenant"
 	"github.com/bailiwick-dev/bailiwick/tenant/identity"
 	"github.com/bailiwick-dev/bailiwick/tenant/keyring"
+	"github.com/bailiwick-dev/bailiwick/tenant/limit"
 	"github.com/bailiwick-dev/bailiwick/tenant/rest"
 )
 
 // keyUseEvery is how exactly it is known when a key was used last: a busy key is
-// written once in this time.
+// written once in this time, and once by each server whatever comes of it.
 const keyUseEvery = time.Minute
 
 // credentials find out whom a request comes from, and what they may do.
@@ -29,8 +30,14 @@ type credentials struct {
 	skew    time.Duration
 	members identity.Members // nil: every valid token is a member's
 	keys    *keyring.Keyring
+	uses    *limit.Limiter // how often the use of a key is noted
 	db      *tenant.DB
 	logger  *slog.Logger
+}
+
+// newKeyUses makes credentials.uses.
+func newKeyUses() *limit.Limiter {
+	return limit.New("key-uses", limit.Policy{Quota: 1, Window: keyUseEvery})
 }
 
 // caller is who has shown a credential that is good so far: a token that is valid,
@@ -142,7 +149,7 @@ func (c *credentials) keyed(ctx context.Context, route tenant.Route, key identit
 	case dead(route, stored.CreatedAt):
 		return identity.Member{}, refused("the API key is from before the tenant's credentials began")
 	}
-	if time.Since(stored.LastUsed) > keyUseEvery {
+	if time.Since(stored.LastUsed) > keyUseEvery && c.uses.Take(key.Prefix) == nil {
 		if err := c.members.KeyUsed(ctx, q, stored); err != nil { // No reason to refuse the request.
 			c.logger.WarnContext(ctx, "the use of an API key is not noted", "tenant", route.ID.String(), "code", string(tenant.CodeOf(err)))
 		}

@@ -66,7 +66,7 @@ func (i Identity) Authenticate() (func(*http.Request, rest.Operation) (context.C
 	}
 	id := &authenticator{
 		routing:     newRouting(s, i.Resolver),
-		credentials: &credentials{tokens: verifier, members: i.Members, keys: i.Keys, db: i.DB, logger: slog.New(slog.DiscardHandler)},
+		credentials: &credentials{tokens: verifier, members: i.Members, keys: i.Keys, uses: newKeyUses(), db: i.DB, logger: slog.New(slog.DiscardHandler)},
 		opens:       limit.New("open-operations", limit.Policy{Quota: 1000, Window: time.Second}),
 	}
 	return id.authenticate, nil

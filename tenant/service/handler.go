@@ -59,7 +59,7 @@ func (s *Service) newAuthenticator(r router) *authenticator {
 		routing: newRouting(s.settings, r),
 		credentials: &credentials{
 			tokens: s.tokens, scoped: s.scopedTokens(), skew: s.tokenSkew(), members: s.cfg.Members,
-			keys: s.backend.Keys, db: s.backend.DB, logger: s.cfg.Logger,
+			keys: s.backend.Keys, uses: newKeyUses(), db: s.backend.DB, logger: s.cfg.Logger,
 		},
 		opens: limit.New("open-operations", s.settings.OpenLimit),
 	}
