@@ -8,7 +8,6 @@ package docs
 
 import (
 	"bytes"
-	"compress/gzip"
 	"embed"
 	"errors"
 	"fmt"
@@ -63,7 +62,7 @@ type Config struct {
 // The page sends its requests to the origin that it came from and to no other,
 // so the document's servers should be the single url `/`.
 func Handler(cfg Config) (http.Handler, error) {
-	h := &handler{files: map[string]*file{}, below: map[string][]byte{}}
+	h := &handler{files: map[string]*file{}, below: map[string]*spliced{}}
 	if err := h.addDocuments(cfg); err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
@@ -80,8 +79,8 @@ func Handler(cfg Config) (http.Handler, error) {
 // handler is immutable once Handler has returned.
 type handler struct {
 	files map[string]*file // by the path of the URL
-	// below is the document for tenants' paths, with basePlace in it.
-	below map[string][]byte
+	// below is the document for tenants' paths, with a gap for the path.
+	below map[string]*spliced
 }
 
 // addDocuments adds the document in both forms, for each place where it is read.
@@ -102,9 +101,9 @@ func (h *handler) addDocuments(cfg Config) error {
 	if document, err = withServer(cfg.Document, below(), false); err != nil {
 		return err
 	}
-	return h.addForms(document, func(name string, content []byte) error {
-		h.below[name] = content
-		return nil
+	return h.addForms(document, func(name string, content []byte) (err error) {
+		h.below[name], err = newSpliced(name, content, basePlace)
+		return err
 	})
 }
 
@@ -117,17 +116,16 @@ func (h *handler) addForms(document []byte, add func(name string, content []byte
 }
 
 // find gives the file for a request; nil where there is none.
-func (h *handler) find(r *http.Request) (*file, error) {
+func (h *handler) find(r *http.Request) *file {
 	base := tenant.BasePath(r.Context())
-	document, ok := h.below[r.URL.Path]
-	if base == "" || !ok {
-		return h.files[r.URL.Path], nil
+	if document := h.below[r.URL.Path]; document != nil && base != "" {
+		return document.with(base)
 	}
-	return newFile(r.URL.Path, bytes.Replace(document, []byte(basePlace), []byte(base), 1), gzip.BestSpeed)
+	return h.files[r.URL.Path]
 }
 
 func (h *handler) add(name string, content []byte) error {
-	f, err := newFile(name, content, gzip.BestCompression)
+	f, err := newFile(name, content)
 	if err != nil {
 		return fmt.Errorf("pack %s: %w", name, err)
 	}
@@ -197,10 +195,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
-	f, err := h.find(r)
+	f := h.find(r)
 	switch {
-	case err != nil:
-		rest.WriteError(w, r, err)
 	case f == nil && r.URL.Path != "/docs":
 		rest.WriteError(w, r, rest.Errorf(http.StatusNotFound, "there is no such page"))
 	case r.Method == http.MethodOptions:

@@ -37,8 +37,8 @@ type file struct {
 	plain, packed []byte
 }
 
-func newFile(name string, content []byte, level int) (*file, error) {
-	packed, err := pack(content, level)
+func newFile(name string, content []byte) (*file, error) {
+	packed, err := pack(content)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +100,9 @@ func quality(parameters string) float64 {
 	return q
 }
 
-func pack(content []byte, level int) ([]byte, error) {
+func pack(content []byte) ([]byte, error) {
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, level)
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,13 @@
 package docs_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -106,5 +111,50 @@ func TestServersAreCachedByTenant(t *testing.T) {
 				t.Errorf("%s (%s): %d for the same tag", target, coding, res.Code)
 			}
 		}
+	}
+}
+
+// The packed form is the same document, and not packed anew for whoever asks: those of
+// two tenants differ in their paths and in the checksum alone.
+func TestServersOfTenantsArePackedOnce(t *testing.T) {
+	t.Parallel()
+	h := newPathHandler(t, docs.Config{Document: bailiwick.OpenAPI})
+	for _, form := range []string{"/openapi.yaml", "/openapi.json"} {
+		packed := map[string][]byte{}
+		for _, slug := range []string{"acme", "zeta", strings.Repeat("long", 50_000)} {
+			target := "/t/" + slug + form
+			packed[slug] = ask(t, h, "GET", target, "Accept-Encoding", "gzip").Body.Bytes()
+			r, err := gzip.NewReader(bytes.NewReader(packed[slug]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Multistream(false) // Not every client reads more than one.
+			got, err := io.ReadAll(r)
+			if want := ask(t, h, "GET", target).Body.Bytes(); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%.20s: %v, %d bytes, %d in plain", target, err, len(got), len(want))
+			}
+		}
+		differ := 0
+		for i := range min(len(packed["acme"]), len(packed["zeta"])) {
+			if packed["acme"][i] != packed["zeta"][i] {
+				differ++
+			}
+		}
+		if len(packed["acme"]) != len(packed["zeta"]) || differ > len("acme")+4 {
+			t.Errorf("%s: %d and %d bytes, of which %d differ", form, len(packed["acme"]), len(packed["zeta"]), differ)
+		}
+	}
+}
+
+func BenchmarkDocumentOfATenant(b *testing.B) {
+	h, err := docs.Handler(docs.Config{Document: bailiwick.OpenAPI, TenantPath: prefix})
+	if err != nil {
+		b.Fatal(err)
+	}
+	h = prefix.Strip(h)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/t/acme/openapi.yaml", http.NoBody)
+	r.Header.Set("Accept-Encoding", "gzip")
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
