@@ -200,6 +200,10 @@ func TestInvitationsAreAcceptedOnce(t *testing.T) {
 		t.Errorf("%s for %s, want pending for 7 days", invitation.State, got)
 	}
 	accept := tenantdb.AcceptInvitationParams{Token: "token", DisplayName: "Carol"}
+	if _, err := q.AcceptInvitation(t.Context(), accept); tenant.CodeOf(err) != tenant.CodeNotFound {
+		t.Errorf("accept what ann could not give: %v", err)
+	}
+	must[int64](t)(q.GrantRole(t.Context(), tenantdb.GrantRoleParams{UserID: ann, RoleID: roles[0].ID}))
 	member := must[tenantdb.AcceptInvitationRow](t)(q.AcceptInvitation(t.Context(), accept))
 	if granted := must[[]tenantdb.Permission](t)(q.ListUserPermissions(t.Context(), member.ID)); len(granted) != len(roles[0].Permissions) {
 		t.Errorf("carol was granted %v, want %v", granted, roles[0].Permissions)

@@ -121,3 +121,34 @@ func TestAttack32InvitationsFromBeforeAreDead(t *testing.T) {
 	}
 	want(t, "one from now", accepts(t, s, invited(t, s, owner, "mia@acme.example")), http.StatusOK)
 }
+
+// Attack 32: an invitation gives no more than who sent it could give when it is
+// accepted, or whoever is removed would come back by one that they sent before. It
+// counts again when they may again.
+func TestAttack32InvitationsEndWithTheirSender(t *testing.T) {
+	t.Parallel()
+	h := newHelped(t)
+	role, membership := "/v1/roles/"+h.people, "/v1/users/"+h.id+"/roles/"+h.people
+	for _, lost := range []struct{ what, method, path, body, undo, undoBody string }{
+		{"the role", "DELETE", membership, "", "PUT", ""},
+		{"a permission of the role offered", "PATCH", role, `{"permissions":["manage_users"]}`, "PATCH", `{"permissions":["manage_users","view_findings","export_reports"]}`},
+		{"manage_users", "PATCH", role, `{"permissions":["view_findings","export_reports"]}`, "PATCH", `{"permissions":["manage_users","view_findings","export_reports"]}`},
+		{"nothing but their place", "DELETE", "/v1/users/" + h.id, "", "", ""},
+	} {
+		email := strings.ReplaceAll(lost.what, " ", ".") + "@acme.example"
+		token := invited(t, h.Service, h.token, email)
+		if got := asks(t, h.Service, "acme", h.owner, lost.method, lost.path, lost.body); got.Status >= http.StatusMultipleChoices {
+			t.Fatalf("%s: %+v", lost.what, got)
+		}
+		if got, unknown := accepts(t, h.Service, token), accepts(t, h.Service, strings.Repeat("x", 43)); got != unknown || got.Status != http.StatusNotFound {
+			t.Errorf("who sent it has lost %s: got %+v, and for one that is unknown %+v", lost.what, got, unknown)
+		}
+		if lost.undo == "" {
+			continue
+		}
+		if got := asks(t, h.Service, "acme", h.owner, lost.undo, lost.path, lost.undoBody); got.Status >= http.StatusMultipleChoices {
+			t.Fatalf("%s: %+v", lost.what, got)
+		}
+		want(t, "accept once they have "+lost.what+" again", accepts(t, h.Service, token), http.StatusOK)
+	}
+}

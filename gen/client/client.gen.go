@@ -2554,7 +2554,8 @@ type ClientInterface interface {
 	//
 	// Makes the invited person a user with the role of the invitation. They are no
 	// member before, so that nothing but the token of the invitation is asked for. One
-	// that is unknown, used, revoked or too old is 404, all the same.
+	// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+	// sender has left since, or may not give that role any more.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2565,7 +2566,8 @@ type ClientInterface interface {
 	//
 	// Makes the invited person a user with the role of the invitation. They are no
 	// member before, so that nothing but the token of the invitation is asked for. One
-	// that is unknown, used, revoked or too old is 404, all the same.
+	// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+	// sender has left since, or may not give that role any more.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3488,7 +3490,8 @@ type ClientInterface interface {
 //
 // Makes the invited person a user with the role of the invitation. They are no
 // member before, so that nothing but the token of the invitation is asked for. One
-// that is unknown, used, revoked or too old is 404, all the same.
+// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+// sender has left since, or may not give that role any more.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3509,7 +3512,8 @@ func (c *Client) AcceptInvitationWithBody(ctx context.Context, contentType strin
 //
 // Makes the invited person a user with the role of the invitation. They are no
 // member before, so that nothing but the token of the invitation is asked for. One
-// that is unknown, used, revoked or too old is 404, all the same.
+// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+// sender has left since, or may not give that role any more.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10282,7 +10286,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes the invited person a user with the role of the invitation. They are no
 	// member before, so that nothing but the token of the invitation is asked for. One
-	// that is unknown, used, revoked or too old is 404, all the same.
+	// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+	// sender has left since, or may not give that role any more.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10293,7 +10298,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Makes the invited person a user with the role of the invitation. They are no
 	// member before, so that nothing but the token of the invitation is asked for. One
-	// that is unknown, used, revoked or too old is 404, all the same.
+	// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+	// sender has left since, or may not give that role any more.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20151,7 +20157,8 @@ func (r GetVersionResponse) ContentType() string {
 //
 // Makes the invited person a user with the role of the invitation. They are no
 // member before, so that nothing but the token of the invitation is asked for. One
-// that is unknown, used, revoked or too old is 404, all the same.
+// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+// sender has left since, or may not give that role any more.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20168,7 +20175,8 @@ func (c *ClientWithResponses) AcceptInvitationWithBodyWithResponse(ctx context.C
 //
 // Makes the invited person a user with the role of the invitation. They are no
 // member before, so that nothing but the token of the invitation is asked for. One
-// that is unknown, used, revoked or too old is 404, all the same.
+// that is unknown, used, revoked or too old is 404, all the same; so is one whose
+// sender has left since, or may not give that role any more.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

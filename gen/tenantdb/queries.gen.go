@@ -58,9 +58,11 @@ func (q *Queries) bound() *sqlcgen.Queries {
 // AcceptInvitation turns a pending invitation into a user with the role, all
 // in one statement: without a pending invitation nothing happens. Whoever was
 // deactivated comes back with what they are invited to, and with nothing of before.
-// not_before is when the tenant's credentials began that count.
+// not_before is when the tenant's credentials began that count. Nor does it count
+// when who sent it could not send it any more: they have left, don't manage users, or
+// lack what the role permits by now.
 //
-// Query AcceptInvitation (:one), queries/tenant/access.sql:79.
+// Query AcceptInvitation (:one), queries/tenant/access.sql:81.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (AcceptInvitationRow, error) {
 	return q.bound().AcceptInvitation(ctx, arg)
 }
@@ -294,7 +296,7 @@ func (q *Queries) DeleteScanSummaries(ctx context.Context, scanID uuid.UUID) err
 // ExpireInvitations makes way for new ones: those whose time has passed, and those
 // from before the tenant's credentials began that count, go.
 //
-// Query ExpireInvitations (:execrows), queries/tenant/access.sql:110.
+// Query ExpireInvitations (:execrows), queries/tenant/access.sql:118.
 func (q *Queries) ExpireInvitations(ctx context.Context, notBefore *time.Time) (int64, error) {
 	return q.bound().ExpireInvitations(ctx, notBefore)
 }

@@ -21,6 +21,12 @@ WITH accepted AS (
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
       AND ($2::timestamptz IS NULL OR i.created_at >= $2)
+      AND EXISTS (
+          SELECT FROM members sender
+          JOIN roles offered ON offered.id = i.role_id
+          WHERE sender.id = i.invited_by AND sender.active
+            AND 'manage_users' = ANY (sender.permissions) AND offered.permissions <@ sender.permissions
+      )
     RETURNING i.email, i.role_id, i.invited_by
 ), former AS (
     SELECT u.id, a.role_id FROM users u JOIN accepted a ON lower(a.email) = lower(u.email) WHERE NOT u.active

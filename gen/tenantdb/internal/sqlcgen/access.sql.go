@@ -21,6 +21,12 @@ WITH accepted AS (
       AND i.state = 'pending'
       AND i.created_at + i.valid_for > now()
       AND ($2::timestamptz IS NULL OR i.created_at >= $2)
+      AND EXISTS (
+          SELECT FROM members sender
+          JOIN roles offered ON offered.id = i.role_id
+          WHERE sender.id = i.invited_by AND sender.active
+            AND 'manage_users' = ANY (sender.permissions) AND offered.permissions <@ sender.permissions
+      )
     RETURNING i.email, i.role_id, i.invited_by
 ), former AS (
     SELECT u.id, a.role_id FROM users u JOIN accepted a ON lower(a.email) = lower(u.email) WHERE NOT u.active
@@ -59,7 +65,9 @@ type AcceptInvitationRow struct {
 // AcceptInvitation turns a pending invitation into a user with the role, all
 // in one statement: without a pending invitation nothing happens. Whoever was
 // deactivated comes back with what they are invited to, and with nothing of before.
-// not_before is when the tenant's credentials began that count.
+// not_before is when the tenant's credentials began that count. Nor does it count
+// when who sent it could not send it any more: they have left, don't manage users, or
+// lack what the role permits by now.
 func (q *Queries) AcceptInvitation(ctx context.Context, arg AcceptInvitationParams) (AcceptInvitationRow, error) {
 	row := q.db.QueryRow(ctx, acceptInvitation, arg.Token, arg.NotBefore, arg.DisplayName)
 	var i AcceptInvitationRow
