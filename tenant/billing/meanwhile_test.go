@@ -30,7 +30,7 @@ func (b *bench) meanwhile(t *testing.T, sql string, work func(context.Context) (
 			t.Fatalf("the tenant is not waited for: %v", err)
 		case <-time.After(10 * time.Millisecond):
 		}
-		err := tx.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+		err := b.pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
 			WHERE datname = pg_catalog.current_database() AND wait_event_type = 'Lock')`).Scan(&waits)
 		if err != nil {
 			t.Fatal(err)
