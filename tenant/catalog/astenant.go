@@ -202,5 +202,11 @@ func becomeMember(ctx context.Context, tx pgx.Tx, role string) error {
 	if err := tx.QueryRow(ctx, "SELECT pg_catalog.pg_has_role($1, $2)", role, right).Scan(&may); err != nil || may {
 		return err
 	}
-	return execAll(ctx, tx, "GRANT "+tenant.QuoteIdent(role)+" TO CURRENT_USER"+options)
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		return execAll(ctx, tx, "GRANT "+tenant.QuoteIdent(role)+" TO CURRENT_USER"+options)
+	})
+	if stateOf(err) == "23505" {
+		return nil // Who was at work for the tenant at the same time has committed the same.
+	}
+	return err
 }

@@ -199,6 +199,41 @@ func TestRunsAreOfOneWork(t *testing.T) {
 	}
 }
 
+// TestAsTenantAtOnce works for a tenant for whom somebody else begins to work, too.
+func TestAsTenantAtOnce(t *testing.T) {
+	t.Parallel()
+	c, urls := installed(t)
+	acme := created(t, c, "acme")
+	pool := owner(t, urls)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), "GRANT "+tenant.QuoteIdent(acme.ID.SchemaName())+" TO CURRENT_USER"); err != nil {
+		t.Fatal(err)
+	}
+	worked := make(chan error, 1)
+	go func() {
+		_, err := c.AsTenant(t.Context(), acme, catalog.ExecParams{Work: statement("SELECT 1")})
+		worked <- err
+	}()
+	eventually(t, "waits for the other", func() (waits bool) {
+		err := pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+			WHERE datname = pg_catalog.current_database() AND wait_event_type = 'Lock')`).Scan(&waits)
+		if err != nil {
+			t.Error(err)
+		}
+		return waits
+	})
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-worked; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAsTenantKeepsToIt: what fails, or would leave the tenant, changes nothing.
 func TestAsTenantKeepsToIt(t *testing.T) {
 	t.Parallel()
