@@ -13,7 +13,8 @@ import (
 )
 
 // WriteError answers the request with the problem that err stands for. The
-// cause goes to the log of [Wrap], or to slog's default logger outside of it.
+// cause goes to the log of [Wrap], or to slog's default logger outside of it. What
+// [Recheck] has found is the answer in place of whatever came of it.
 // Once the response has begun nothing can be taken back: the connection is cut
 // instead, so that the client can't mistake half an answer for a whole one.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
@@ -29,10 +30,17 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		return
 	}
+	ended := ex.response.ended
+	if ended != nil {
+		err = ended
+	}
 	ex.cause = errors.Join(ex.cause, err)
 	if ex.response.status != 0 {
 		ex.broken = true
 		return
+	}
+	if ended != nil {
+		w.Header().Set("Connection", "close") // Nobody waits for the rest of the body.
 	}
 	problem, header := ProblemOf(err)
 	if err := writeProblem(w, problem, header); err != nil {

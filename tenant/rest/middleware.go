@@ -239,6 +239,7 @@ func (h *handler) add(doc *openapi3.T, template string, item *openapi3.PathItem,
 func (h *handler) serve(op Operation, limit int64, announced http.Header, validated http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(w.Header(), announced)
+		response := exchangeOf(r.Context()).response
 		r, err := h.authenticate(r, op)
 		if err != nil {
 			WriteError(w, r, err)
@@ -253,7 +254,7 @@ func (h *handler) serve(op Operation, limit int64, announced http.Header, valida
 			return
 		}
 		joinLists(r.Header)
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		r.Body = &watchedBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), response: response}
 		validated.ServeHTTP(w, r)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -90,3 +91,63 @@ func TestRecheck(t *testing.T) {
 		t.Errorf("a short answer: %q, %v, asked %d times", body, err, asked.Load())
 	}
 }
+
+// What was found while the body came in is the answer, whatever the handler makes of
+// it; and what is held of a body is not worked off once the client may not go on.
+func TestRecheckOfBodies(t *testing.T) {
+	t.Parallel()
+	var refused atomic.Bool
+	check := func() error {
+		if refused.Load() {
+			return rest.Errorf(http.StatusForbidden, "no more")
+		}
+		return nil
+	}
+	for name, handler := range map[string]http.HandlerFunc{
+		"read": func(w http.ResponseWriter, r *http.Request) {
+			refused.Store(true)
+			_, err := io.ReadAll(r.Body)
+			rest.WriteError(w, r, rest.Errorf(http.StatusConflict, "%w", err))
+		},
+		"held": func(w http.ResponseWriter, r *http.Request) {
+			held, err := rest.Spool(r.Context(), r.Body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			refused.Store(true)
+			time.Sleep(300 * time.Millisecond)
+			n, err := io.Copy(io.Discard, held)
+			if n > 0 || err == nil {
+				t.Errorf("read %d bytes, %v", n, err)
+			}
+			rest.WriteError(w, r, err)
+		},
+	} {
+		refused.Store(false)
+		h, err := rest.Wrap(load(t, streams), rest.Options{
+			Logger: quiet,
+			Authenticate: func(r *http.Request, _ rest.Operation) (context.Context, error) {
+				rest.Recheck(r.Context(), check)
+				return r.Context(), nil
+			},
+		}, handler)
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := io.MultiReader(strings.NewReader("{"), readerFunc(func(p []byte) (int, error) {
+			if name == "read" {
+				time.Sleep(300 * time.Millisecond)
+			}
+			return copy(p, "}"), io.EOF
+		}))
+		w := post(t, h, "/lines", ndjson, late)
+		if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "no more") || w.Header().Get("Connection") != "close" {
+			t.Errorf("%s: %d %v %s", name, w.Code, w.Header(), w.Body)
+		}
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -138,7 +138,7 @@ func (s *spool) close() {
 }
 
 // spooledBody is read by a handler that is at work: the time to send its answer
-// begins anew.
+// begins anew, and it ends when the client may not go on.
 type spooledBody struct {
 	io.Reader
 
@@ -148,6 +148,9 @@ type spooledBody struct {
 // Read implements io.Reader.
 func (b *spooledBody) Read(p []byte) (int, error) {
 	if b.response != nil {
+		if err := b.response.goesOn(); err != nil {
+			return 0, err
+		}
 		b.response.extend(false)
 	}
 	return b.Reader.Read(p) // Errors are passed on as they are.

@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// watchTimeout is how long the writing of a long answer waits for the registry,
+	// watchTimeout is how long a long request or answer waits for the registry,
 	// whose answer is remembered for the next time when it comes later, and for the
 	// tenant's word on its member.
 	watchTimeout = 100 * time.Millisecond
-	// admitEvery is how often the tenant is asked, while a long answer is written,
+	// admitEvery is how often the tenant is asked, while a request is under way,
 	// whether the caller would still be let in: that is a query, and not for each look.
 	admitEvery = time.Second
 )
 
-// Why an answer that is under way is cut.
+// Why a request that is under way is ended.
 var (
-	errNotServed   = errors.New("the tenant was suspended or offboarded while the answer was written")
-	errNotAdmitted = errors.New("the caller was removed, or lost a key or a permission, while the answer was written")
+	errNotServed   = errors.New("the tenant was suspended or offboarded while the request was under way")
+	errNotAdmitted = errors.New("the caller was removed, or lost a key or a permission, while the request was under way")
 )
 
 // authenticator finds out which tenant a request is for and whom it comes from, and
@@ -70,7 +70,11 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 	if ctx, err = admit(ctx); err != nil {
 		return nil, err
 	}
-	id.watch(ctx, route, func(ctx context.Context) error {
+	gone := forbidden(errNotServed)
+	if who.key != nil {
+		gone = refused(errNotServed.Error())
+	}
+	id.watch(ctx, route, gone, func(ctx context.Context) error {
 		ctx, err := admit(ctx)
 		if err != nil {
 			return err
@@ -80,18 +84,19 @@ func (id *authenticator) authenticate(r *http.Request, op rest.Operation) (conte
 	return ctx, nil
 }
 
-// watch has what let a request in looked at while a long answer is written, which
-// ends when the tenant is not served any more, its credentials from before are dead,
-// or the caller would not be let in again: admit, nil where the operation is open to
-// all. What can't be asked now ends nothing: then the answer's own queries fail.
-func (id *authenticator) watch(ctx context.Context, route tenant.Route, admit func(context.Context) error) {
+// watch has what let a request in looked at while its body is read and its answer is
+// written. It ends when the tenant is not served any more or its credentials from
+// before are dead, with gone, or the caller would not be let in again: admit, nil
+// where the operation is open to all. What can't be asked now ends nothing: then the
+// request's own queries fail.
+func (id *authenticator) watch(ctx context.Context, route tenant.Route, gone error, admit func(context.Context) error) {
 	admitted := time.Now()
 	rest.Recheck(ctx, func() error {
 		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 		defer cancel()
 		now, err := id.routing.router.Route(ctx, tenant.Name{ID: route.ID})
 		if tenant.CodeOf(err) == tenant.CodeNotFound || err == nil && !now.NotBefore.Equal(route.NotBefore) {
-			return errNotServed
+			return gone
 		}
 		if admit == nil || time.Since(admitted) < admitEvery {
 			return nil
@@ -125,7 +130,7 @@ func (id *authenticator) open(ctx context.Context, names []tenant.Name) (context
 	case none != nil:
 		return rest.WithRefusal(ctx, notFound(none)), nil
 	}
-	id.watch(ctx, route, nil)
+	id.watch(ctx, route, notFound(errNotServed), nil)
 	return inTenant(ctx, route), nil
 }
 

@@ -35,6 +35,13 @@ func (l *list) change(f func()) {
 	f()
 }
 
+// count is how often the list was asked.
+func (l *list) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
+}
+
 func (l *list) ask(ctx context.Context, q *tenant.Querier) error {
 	l.asked++
 	var n int

@@ -74,7 +74,7 @@ func TestAnswersEndWithTheirTenant(t *testing.T) {
 			t.Fatalf("another tenant: %v", err)
 		}
 	}
-	if !strings.Contains(s.Log.String(), "the tenant was suspended or offboarded while the answer was written") {
+	if !strings.Contains(s.Log.String(), "the tenant was suspended or offboarded while the request was under way") {
 		t.Errorf("the log: %s", s.Log.String())
 	}
 }
@@ -128,7 +128,7 @@ func TestAnswersEndWithTheirMember(t *testing.T) {
 		l.change(change)
 		isCut(t, name, lines)
 	}
-	if !strings.Contains(s.Log.String(), "the caller was removed, or lost a key or a permission, while the answer was written") {
+	if !strings.Contains(s.Log.String(), "the caller was removed, or lost a key or a permission, while the request was under way") {
 		t.Errorf("the log: %s", s.Log.String())
 	}
 }
