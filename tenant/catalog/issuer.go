@@ -141,8 +141,8 @@ type issuers struct {
 // for. It remembers all issuers as it remembers tenants, and forgets them with
 // any of these.
 func (r *Resolver) Issuer(ctx context.Context, issuer, audience string) (identity.Issuer, error) {
-	known := r.issuers.Load()
-	if known == nil || known.epoch != r.epoch.Load() || !r.good(&entry{asked: known.asked}, now()) {
+	arrived, known := now(), r.issuers.Load()
+	for known == nil || known.asked < arrived && !r.current(known) {
 		var err error
 		if known, err = r.joinIssuers(ctx); err != nil {
 			return identity.Issuer{}, err
@@ -153,6 +153,11 @@ func (r *Resolver) Issuer(ctx context.Context, issuer, audience string) (identit
 		return identity.Issuer{}, failf(tenant.CodeNotFound, "no tenant has this issuer: %w", pgx.ErrNoRows)
 	}
 	return found, nil
+}
+
+// current tells whether what was known of all issuers is so still.
+func (r *Resolver) current(known *issuers) bool {
+	return known.epoch == r.epoch.Load() && r.good(&entry{asked: known.asked}, now())
 }
 
 // joinIssuers asks, or waits for who is asking.

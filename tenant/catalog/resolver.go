@@ -74,9 +74,9 @@ func (r *Resolver) Route(ctx context.Context, name tenant.Name) (tenant.Route, e
 		if err != nil {
 			return tenant.Route{}, err
 		}
-		// A lookup that had long been under way when the request came may tell of
-		// what has changed since.
-		if e.asked >= arrived || r.good(e, now()) {
+		// A lookup that was under way when the request came may tell of what has
+		// changed since. If anything has, its answer was not remembered.
+		if e.asked >= arrived || r.remembered(name, now()) == e {
 			return e.answer(name)
 		}
 	}
