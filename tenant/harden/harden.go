@@ -54,6 +54,14 @@ var objects = fmt.Sprintf(`
 	WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND c.relkind = 'v' AND c.relname ~ '^(%s)$'`,
 	binding, strings.Join(functions, "|"), strings.Join(views, "|"))
 
+// places are what PUBLIC may make things in, and whether it still may.
+const places = `
+	SELECT what || ' ON DATABASE ' || pg_catalog.quote_ident(pg_catalog.current_database()) AS object, false AS binding,
+	       pg_catalog.has_database_privilege('public', pg_catalog.current_database(), what) AS exposed
+	FROM (VALUES ('CREATE'), ('TEMPORARY')) AS database (what)
+	UNION ALL
+	SELECT 'CREATE ON SCHEMA public', false, pg_catalog.has_schema_privilege('public', 'public', 'CREATE')`
+
 // Script is the SQL that a superuser runs in a database to harden it. The owner
 // role keeps what PUBLIC could do, the runtime role what binding a tenant takes,
 // and pg_monitor the views that are made for it. It may be repeated, for a further
@@ -97,7 +105,7 @@ type Querier interface {
 // Check says in one sentence what the database would let a query do, or nothing
 // when it is hardened. Any role may ask.
 func Check(ctx context.Context, db Querier) (warning string, err error) {
-	rows, err := db.Query(ctx, "SELECT object, binding FROM ("+objects+") AS objects WHERE exposed")
+	rows, err := db.Query(ctx, "SELECT object, binding FROM (SELECT object, binding, exposed FROM ("+objects+") AS o UNION ALL "+places+") AS objects WHERE exposed")
 	if err != nil {
 		return "", fmt.Errorf("look at the rights of PUBLIC: %w", err)
 	}
@@ -118,6 +126,8 @@ func Check(ctx context.Context, db Querier) (warning string, err error) {
 		return "", nil
 	case rebind:
 		return fmt.Sprintf("every role may call %s, so that SQL which slips past the guard could change its tenant: %s", first, mend), nil
+	case n == 1:
+		return fmt.Sprintf("every role may use %s, which tenants have no need of: %s", first, mend), nil
 	}
 	return fmt.Sprintf("every role may use %s and %d more that tenants have no need of: %s", first, n-1, mend), nil
 }

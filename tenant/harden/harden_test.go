@@ -56,6 +56,14 @@ func TestScriptAndCheck(t *testing.T) {
 	}
 	exec(t, urls.SuperURL, "GRANT SELECT, UPDATE ON pg_settings TO PUBLIC; GRANT EXECUTE ON FUNCTION ts_stat(text) TO PUBLIC")
 	check(t, urls.RuntimeURL, "ts_stat(text) and 1 more")
+	for range 2 {
+		exec(t, urls.SuperURL, harden.Script(devpg.OwnerRole, devpg.RuntimeRole))
+	}
+	exec(t, urls.SuperURL, `DO $$ BEGIN EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END $$`)
+	check(t, urls.RuntimeURL, "every role may use CREATE ON DATABASE ")
+	check(t, urls.RuntimeURL, " and 1 more")
+	exec(t, urls.SuperURL, harden.Script(devpg.OwnerRole, devpg.RuntimeRole)+"; GRANT CREATE ON SCHEMA public TO PUBLIC")
+	check(t, urls.RuntimeURL, "every role may use CREATE ON SCHEMA public, which")
 	exec(t, urls.SuperURL, "GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO PUBLIC")
 	check(t, urls.RuntimeURL, "call set_config(text,text,boolean)")
 	for range 2 {
