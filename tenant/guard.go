@@ -5,8 +5,8 @@ import (
 )
 
 // guard refuses statements that could leave the binding in which they run:
-// whatever is not a query (SET, RESET, BEGIN, COPY, DO, LISTEN, DDL ...) and
-// calls of functions that change settings or reach across tenants. It looks at a
+// whatever is not a query (SET, RESET, BEGIN, COPY, DO, LISTEN, DDL ...), SELECT INTO,
+// which makes a table, and names that change settings or reach across tenants. It looks at a
 // statement once, when its shape is learned. It is a net below the lint of
 // generated queries for SQL that handlers build themselves; the lock that holds
 // without it is the tenant's role in the database.
@@ -21,6 +21,9 @@ func guard(sql string) error {
 	if strings.IndexByte(sql, 0) >= 0 {
 		return errorf(CodeRefused, "", "the statement holds a NUL byte")
 	}
+	if selectsInto(words) {
+		return errorf(CodeRefused, "", "a querier does not run SELECT INTO: it makes a table")
+	}
 	for _, w := range words {
 		if refusedWord(w) {
 			return errorf(CodeRefused, "", "a querier does not run %s: it reaches beyond the tenant's transaction", w)
@@ -34,21 +37,53 @@ var queryKeywords = map[string]bool{
 	"with": true, "values": true, "table": true,
 }
 
+// selectsInto tells whether INTO comes after the SELECT of its own parentheses.
+// INSERT and MERGE have theirs before, and either word may be a column's name.
+func selectsInto(words []string) bool {
+	selects := []bool{false} // at each depth of parentheses
+	for _, w := range words {
+		last := len(selects) - 1
+		switch {
+		case w == "(":
+			selects = append(selects, false)
+		case w == ")" && last > 0:
+			selects = selects[:last]
+		case w == "select":
+			selects[last] = true
+		case w == "into" && selects[last]:
+			return true
+		}
+	}
+	return false
+}
+
 // refusedWord tells names that change settings, run SQL given as text, or show
-// the server's insides. Of the names that begin with pg_ only a few are harmless.
+// the server's insides, such as types that make a name of any object's number. Of
+// the names that begin with pg_ only a few are harmless.
 func refusedWord(w string) bool {
 	switch w {
-	case "set_config", "ts_stat", "ts_rewrite", "dblink", `u&"`:
+	case "set_config", "ts_stat", "ts_rewrite", "dblink", `u&"`, "information_schema", "format_type", "aclitem":
 		return true
 	case "pg_catalog", "pg_typeof", "pg_sleep", "pg_column_size", "pg_size_pretty":
 		return false
+	}
+	if objectTypes[strings.TrimPrefix(strings.TrimLeft(w, "_"), "to_")] { // _regclass is regclass[].
+		return true
 	}
 	return strings.HasPrefix(w, "pg_") || strings.HasPrefix(w, "dblink_") || strings.HasPrefix(w, "lo_") ||
 		strings.Contains(w, "_to_xml")
 }
 
-// sqlWords gives the identifiers and keywords of a statement in lower case,
-// without comments, strings and numbers. The lexical rules are those of
+// objectTypes show the names of objects in all schemas. Those of full-text search,
+// regconfig and regdictionary, are needed.
+var objectTypes = map[string]bool{
+	"regclass": true, "regproc": true, "regprocedure": true, "regoper": true, "regoperator": true,
+	"regtype": true, "regtypemod": true, "regrole": true, "regnamespace": true, "regcollation": true,
+}
+
+// sqlWords gives the identifiers and keywords of a statement in lower case, and
+// the parentheses after the first of them, without comments, strings and numbers.
+// The lexical rules are those of
 // https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
 func sqlWords(sql string) []string {
 	var words []string
@@ -68,8 +103,11 @@ func sqlWords(sql string) []string {
 			i += 3
 		case c == '"':
 			n := quotedEnd(rest)
-			words = append(words, strings.ToLower(strings.Trim(rest[:n], `"`)))
+			words = append(words, unquoted(rest[:n]))
 			i += n
+		case (c == '(' || c == ')') && len(words) > 0:
+			words = append(words, rest[:1])
+			i++
 		case c == '$':
 			i += dollarEnd(rest)
 		case isWordStart(c):
@@ -81,6 +119,15 @@ func sqlWords(sql string) []string {
 		}
 	}
 	return words
+}
+
+// unquoted is the word of a quoted identifier, which is no parenthesis.
+func unquoted(s string) string {
+	w := strings.ToLower(strings.Trim(s, `"`))
+	if w == "(" || w == ")" {
+		return `"` + w
+	}
+	return w
 }
 
 func isWordStart(c byte) bool {

@@ -48,7 +48,8 @@ func TestSQLWords(t *testing.T) {
 	cases := map[string]string{
 		"SELECT a.b FROM c":                          "select a b from c",
 		"-- SET\n/* RESET /* x */ */ select 'set'":   "select",
-		`SELECT "Set_Config"('role')`:                "select set_config",
+		`SELECT "Set_Config"('role')`:                "select set_config ( )",
+		`(SELECT (1), "(" , ')')`:                    `select ( ) "( )`,
 		`SELECT 'it''s' , E'\'set_config' , e'\\' z`: "select z",
 		"E'a'\n '\\'' x":                             "x",
 		"E'a' -- c\n'\\'' x":                         "x",
@@ -65,6 +66,52 @@ func TestSQLWords(t *testing.T) {
 	// Escapes could spell anything, so what matters is that they are noticed.
 	if words := tenant.SQLWords(`U&"\0073et"`); len(words) == 0 || words[0] != `u&"` {
 		t.Errorf("%q", words)
+	}
+}
+
+// SELECT INTO makes a table, however it is written; other statements have INTO too.
+func TestSelectInto(t *testing.T) {
+	t.Parallel()
+	db := open(t, tenant.Config{})
+	q := bind(t, db.DB, db.Tenants[0])
+	for _, sql := range []string{
+		"SELECT 'x' AS x INTO TEMP leftover", "SELECT body INTO public.mine FROM notes", "(SELECT 1 AS x INTO leftover)",
+		"SELECT 1 insert INTO leftover", "SELECT (1) merge/**/into leftover", `SELECT 1 AS "(" INTO leftover`, "SELECT 1 AS a, ')' AS b INTO leftover",
+		"WITH a AS (SELECT 1 AS x) SELECT (x) insert INTO leftover FROM a", "SELECT (SELECT 1) AS x INTO leftover UNION SELECT 2",
+	} {
+		_, err := q.Exec(t.Context(), sql)
+		wantCode(t, err, tenant.CodeRefused)
+		if err != nil && !strings.Contains(err.Error(), "SELECT INTO") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	for _, sql := range []string{
+		"INSERT INTO notes (body) SELECT 'into'", "WITH a AS (SELECT 'x' AS x) INSERT INTO notes (body) SELECT x FROM a",
+		"WITH a AS (INSERT INTO notes (body) VALUES ('y') RETURNING body), b AS (SELECT 1) SELECT body FROM a",
+		"MERGE INTO notes USING (SELECT 1 AS x) AS a ON false WHEN NOT MATCHED THEN INSERT (body) VALUES ('z')",
+	} {
+		if _, err := q.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
+// Attack 24: numbers of objects don't become the names of other tenants' schemas.
+func TestNamesOfObjects(t *testing.T) {
+	t.Parallel()
+	db := open(t, tenant.Config{})
+	q := bind(t, db.DB, db.Tenants[0])
+	for _, sql := range []string{
+		"SELECT g::regnamespace FROM generate_series(1, 30000) AS g", `SELECT CAST(1 AS pg_catalog."regclass")`, "SELECT '{1}'::_regrole",
+		"SELECT to_regtype('x')", "SELECT format_type(16400, NULL)", "SELECT table_schema FROM information_schema.tables",
+	} {
+		_, err := q.Exec(t.Context(), sql)
+		wantCode(t, err, tenant.CodeRefused)
+	}
+	for _, sql := range []string{"SELECT to_tsvector('english'::regconfig, 'a b')", "SELECT 1 AS region, 2 AS to_regions"} {
+		if _, err := q.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
 	}
 }
 

@@ -119,5 +119,6 @@ var refused = []string{
 	"SELECT set_config('role', '{b}', false)", "SELECT pg_catalog.set_config('search_path', '{b}', true)",
 	`SELECT "set_config"('role', 'none', true)`, `SELECT U&"\0073et_config"('role', 'none', true)`,
 	"/* SELECT */ SET ROLE {b}", "-- SELECT\nRESET ROLE", "DO $$ BEGIN END $$", "COPY {table} TO STDOUT",
+	"SELECT 1 AS x INTO TEMP leftover", "SELECT 1 AS x INTO public.leftover", "SELECT 1::regnamespace",
 	"LISTEN x", "NOTIFY x", "SELECT pg_notify('x', 'y')", "SELECT pg_advisory_lock(1)", "",
 }
