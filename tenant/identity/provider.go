@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -28,8 +27,6 @@ const (
 	maxHeader = 16 << 10
 	// idleTimeout is how long a connection to an issuer is kept.
 	idleTimeout = 30 * time.Second
-	// discoveryAge is for how long an issuer's keys are where discovery said.
-	discoveryAge = time.Hour
 	// discoveryPath is below the issuer's URL, as of OpenID Connect Discovery.
 	discoveryPath = "/.well-known/openid-configuration"
 )
@@ -95,10 +92,6 @@ type provider struct {
 	client *http.Client
 	issuer string
 	fixed  string // where the keys are, whatever discovery says
-
-	mu         sync.Mutex
-	discovered string
-	at         time.Time
 }
 
 // keys fetches the keys by which the issuer's tokens are verified; there may be
@@ -129,15 +122,11 @@ func (p *provider) keys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return all, nil
 }
 
-// url is where the keys are.
+// url is where the keys are now: an issuer may move them, and what is there from
+// before need not be gone.
 func (p *provider) url(ctx context.Context) (string, error) {
 	if p.fixed != "" {
 		return p.fixed, nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.discovered != "" && time.Since(p.at) < discoveryAge {
-		return p.discovered, nil
 	}
 	var said struct {
 		Issuer  string `json:"issuer"`
@@ -152,8 +141,7 @@ func (p *provider) url(ctx context.Context) (string, error) {
 	if err := CheckKeysURL(p.issuer, said.JWKSURL); err != nil {
 		return "", fmt.Errorf("discovery of issuer %s: jwks_uri %w", p.issuer, err)
 	}
-	p.discovered, p.at = said.JWKSURL, time.Now()
-	return p.discovered, nil
+	return said.JWKSURL, nil
 }
 
 // get asks for a JSON document.
