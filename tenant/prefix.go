@@ -93,6 +93,9 @@ func (w *prefixed) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
+// Flush implements http.Flusher, which is how compression flushes.
+func (w *prefixed) Flush() { _ = w.FlushError() }
+
 // Unwrap lets http.ResponseController reach the server's own writer.
 func (w *prefixed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 

@@ -131,6 +131,17 @@ func TestCompressedETags(t *testing.T) {
 // stands before the handler, and the handler reaches the connection's deadlines.
 func TestStreamsAreFlushed(t *testing.T) {
 	t.Parallel()
+	for from, path := range map[string]string{"subdomain": "/stream", "subdomain,path": "/t/acme/stream"} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			flushes(t, path, "TENANT_FROM="+from)
+		})
+	}
+}
+
+// flushes reads each line of a stream before the next one is written.
+func flushes(t *testing.T, path, setting string) {
+	t.Helper()
 	proceed := make(chan struct{})
 	s := servicetest.New(t, configOf(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
@@ -148,9 +159,9 @@ func TestStreamsAreFlushed(t *testing.T) {
 			}
 			<-proceed
 		}
-	}), "WRITE_TIMEOUT=1s", "CORS_ORIGINS=*", "DOCS=true")
+	}), "WRITE_TIMEOUT=1s", "CORS_ORIGINS=*", "DOCS=true", setting)
 	for _, accept := range []string{"identity", "gzip"} {
-		r := s.Request(t, 0, http.MethodGet, "/stream", "")
+		r := s.Request(t, 0, http.MethodGet, path, "")
 		r.Header.Set("Accept-Encoding", accept)
 		r.Header.Set("If-None-Match", `"x-gzip"`) // One more wrapper.
 		res, err := s.Client().Do(r)
