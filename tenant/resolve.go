@@ -84,7 +84,7 @@ type Hosts struct {
 // X-Forwarded-Host where a proxy sends it. It fails with ErrNotProxy and with
 // CodeInvalid. Two Host headers never get here: net/http refuses them.
 func (h Hosts) Of(r *http.Request) (string, error) {
-	if r.URL.Host != "" {
+	if r.URL.Host != "" || r.URL.Scheme != "" { // As in http:/v1/scans, which names no host.
 		return "", &Error{Code: CodeInvalid, Err: ErrNotProxy}
 	}
 	forwarded, found, err := h.Proxies.one(r, headerForwardedHost)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -99,10 +100,12 @@ func TestForwardedHost(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	r := asked("acme.app.example", proxy)
-	r.URL.Host = "acme.app.example"
-	if _, err := hosts.Of(r); !errors.Is(err, tenant.ErrNotProxy) {
-		t.Errorf("absolute form: %v", err)
+	for _, target := range []url.URL{{Host: "acme.app.example"}, {Scheme: "http", Path: "/v1"}, {Scheme: "http", Opaque: "v1"}} {
+		r := asked("acme.app.example", proxy)
+		r.URL = &target
+		if _, err := hosts.Of(r); !errors.Is(err, tenant.ErrNotProxy) {
+			t.Errorf("absolute form, %s: %v", &target, err)
+		}
 	}
 }
 

@@ -33,6 +33,8 @@ func TestAttack1SpoofedHost(t *testing.T) {
 		"folded host":              {"GET /whoami HTTP/1.1\nHost: acme.app.example\n globex.app.example\n" + auth, "HTTP/1.1 400 "},
 		"absolute form":            {"GET http://acme.app.example/whoami HTTP/1.1\nHost: acme.app.example\n" + auth, "HTTP/1.1 421 "},
 		"absolute form, other":     {"GET http://acme.app.example/whoami HTTP/1.1\nHost: globex.app.example\n" + auth, "HTTP/1.1 421 "},
+		"absolute form, no host":   {"GET http:///whoami HTTP/1.1\nHost: acme.app.example\n" + auth, "HTTP/1.1 421 "},
+		"absolute form, one slash": {"GET http:/whoami HTTP/1.1\nHost: acme.app.example\n" + auth, "HTTP/1.1 421 "},
 		"absolute form, user info": {"GET http://x@acme.app.example/whoami HTTP/1.1\nHost: acme.app.example\n" + auth, "HTTP/1.1 421 "},
 	} {
 		if answer := g.raw(t, c[0]); !strings.HasPrefix(answer, c[1]) {

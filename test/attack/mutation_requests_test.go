@@ -23,7 +23,7 @@ func ofRequests() []mutation {
 			name: "a target in absolute form has the say over the Host header", unsafe: []int{1},
 			edits: []edit{{
 				"tenant/resolve.go",
-				`if r.URL.Host != "" {`,
+				`if r.URL.Host != "" || r.URL.Scheme != "" {`,
 				`if false {`,
 			}},
 		},
