@@ -9,10 +9,6 @@
 // The package imports the standard library and pgx, and nothing else.
 package tenant
 
-// GeneratedV1 and GeneratedV2 are the handshake of generated code with this
-// runtime. Generated files refer to one of them, so that code from an incompatible
-// generator does not compile. The second brought [Statement].
-const (
-	GeneratedV1 = 1
-	GeneratedV2 = 2
-)
+// GeneratedV2 is the handshake of generated code with this runtime. Generated files
+// refer to it, so that code from an incompatible generator does not compile.
+const GeneratedV2 = 2

@@ -74,15 +74,6 @@ func ExampleParseSlug() {
 	// true
 }
 
-func ExampleSubdomainSlug() {
-	fmt.Println(tenant.SubdomainSlug("acme.example.com:8080", "example.com"))
-	_, err := tenant.SubdomainSlug("a.b.example.com", "example.com")
-	fmt.Println(tenant.CodeOf(err))
-	// Output:
-	// acme <nil>
-	// invalid
-}
-
 func ExampleID_SchemaName() {
 	id, err := tenant.ParseID("0198c0de-0000-7000-8000-000000000001")
 	fmt.Println(id.SchemaName(), err)

@@ -71,7 +71,7 @@ func (r *release) change(ctx context.Context, to tenant.Tenant, version, sql str
 // bind is what a request does.
 func (r *release) bind(t *testing.T, slug string) *tenant.Querier {
 	t.Helper()
-	return bind(t, r.server, must[tenant.Tenant](t)(r.resolver.BySlug(t.Context(), slug)))
+	return bind(t, r.server, must[tenant.Route](t)(r.resolver.Route(t.Context(), tenant.Name{Slug: slug})).Tenant)
 }
 
 func eachRelease(t *testing.T, config tenant.Config, fn func(t *testing.T, r *release)) {
@@ -136,7 +136,7 @@ func TestFit(t *testing.T) {
 		if _, err := one[string](t.Context(), r.bind(t, acme.Slug), bodySQL, int64(1)); err != nil {
 			t.Error("after its rollout: ", err)
 		}
-		if got := must[tenant.Tenant](t)(r.resolver.BySlug(t.Context(), acme.Slug)); got.Version != "v2" {
+		if got := must[tenant.Route](t)(r.resolver.Route(t.Context(), tenant.Name{Slug: acme.Slug})); got.Version != "v2" {
 			t.Errorf("the resolver still has version %q", got.Version)
 		}
 	})

@@ -41,25 +41,6 @@ func CanonicalHost(host string) (string, error) {
 	return name, nil
 }
 
-// SubdomainSlug takes the slug out of a host that is exactly one label below
-// base. Both may be in any form that [CanonicalHost] accepts. Everything else,
-// base itself and deeper names included, is refused with CodeInvalid.
-func SubdomainSlug(host, base string) (string, error) {
-	name, err := CanonicalHost(host)
-	if err != nil {
-		return "", err
-	}
-	parent, err := CanonicalHost(base)
-	if err != nil {
-		return "", err
-	}
-	label, rest, _ := strings.Cut(name, ".")
-	if rest != parent {
-		return "", errorf(CodeInvalid, "", "host %q is not one label below %s", name, parent)
-	}
-	return ParseSlug(label)
-}
-
 // isCanonical tells, in one pass and without allocating, whether a host is in its
 // canonical form already, as most are.
 func isCanonical(host string) bool {

@@ -151,11 +151,11 @@ func rolloutUnderLoad(t *testing.T, r *release) {
 
 // requestDuring reads and writes what is the tenant's own, in one of several ways.
 func requestDuring(ctx context.Context, r *release, to tenant.Tenant, n int) error {
-	resolved, err := r.resolver.BySlug(ctx, to.Slug)
+	resolved, err := r.resolver.Route(ctx, tenant.Name{Slug: to.Slug})
 	if err != nil {
 		return err
 	}
-	q, err := r.server.Bind(resolved)
+	q, err := r.server.Bind(resolved.Tenant)
 	if err != nil {
 		return err
 	}

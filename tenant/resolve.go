@@ -160,22 +160,16 @@ func Header(name string, proxies Proxies) Resolver {
 	})
 }
 
-// Claim names a tenant by the id that a verified token is for. claim gives that
-// id; the zero ID says nothing.
-func Claim(claim func(r *http.Request) ID) Resolver {
-	return ResolverFunc(func(r *http.Request) (Name, error) { return Name{ID: claim(r)}, nil })
-}
-
-// nobody is the label of what can't be a slug, and too odd or too long to be kept
-// as it is.
-const nobody = "-"
+// Nobody stands for all that can't be a slug, and is too odd or too long to be kept
+// as it is, in lookups and in what is remembered of them. It is none itself.
+const Nobody = "-"
 
 // slugName is the name for what stands where a slug should. What is no slug is
 // looked up like one that is nobody's: that one is not, and the other is, would
 // show in the answer or in its time.
 func slugName(label string) Name {
 	if !isLabel(label) {
-		label = nobody
+		label = Nobody
 	}
 	return Name{Slug: label}
 }

@@ -140,7 +140,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	hosts := tenant.Hosts{Base: "app.example"}
 	id := tenant.NewID()
-	claim := tenant.Claim(func(*http.Request) tenant.ID { return id })
+	claim := tenant.ResolverFunc(func(*http.Request) (tenant.Name, error) { return tenant.Name{ID: id}, nil })
 	header := tenant.Header("X-Tenant", proxies)
 	r := asked("acme.app.example", proxy, "X-Tenant", "acme")
 	got, err := tenant.Names(r, hosts.Subdomain(), hosts.CustomDomain(), header, claim)

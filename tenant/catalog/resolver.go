@@ -67,7 +67,7 @@ func (r *Resolver) Route(ctx context.Context, name tenant.Name) (tenant.Route, e
 		return e.answer(name)
 	}
 	if _, err := tenant.ParseSlug(name.Slug); name.Slug != "" && err != nil {
-		name = tenant.Name{Slug: nobody} // It is looked up all the same, and so are empty names.
+		name = tenant.Name{Slug: tenant.Nobody} // It is looked up all the same, and so are empty names.
 	}
 	for {
 		e, err := r.join(ctx, name)
@@ -80,15 +80,6 @@ func (r *Resolver) Route(ctx context.Context, name tenant.Name) (tenant.Route, e
 			return e.answer(name)
 		}
 	}
-}
-
-// nobody stands for all slugs that can't be, in lookups and in what is remembered.
-const nobody = "-"
-
-// BySlug returns the active tenant with a slug, as Route does.
-func (r *Resolver) BySlug(ctx context.Context, slug string) (tenant.Tenant, error) {
-	route, err := r.Route(ctx, tenant.Name{Slug: slug})
-	return route.Tenant, err
 }
 
 // join asks, or waits for who is asking for the same name.
@@ -127,12 +118,6 @@ func (r *Resolver) lookup(ctx context.Context, name tenant.Name) (*entry, error)
 	}
 	r.remember(e, epoch)
 	return e, nil
-}
-
-// Forget drops what is remembered of a slug.
-func (r *Resolver) Forget(slug string) {
-	name := tenant.Name{Slug: slug}
-	r.forget(func(e *entry) bool { return e.name == name })
 }
 
 // ForgetTenant drops whatever is remembered of a tenant, under whichever name, and

@@ -19,17 +19,17 @@ func TestResolver(t *testing.T) {
 	r := catalog.NewResolver(db.DB, time.Hour)
 	for range 2 {
 		for _, want := range db.Tenants {
-			got, err := r.BySlug(t.Context(), want.Slug)
+			got, err := r.Route(t.Context(), tenant.Name{Slug: want.Slug})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got.Tenant); diff != "" {
 				t.Error(diff)
 			}
 		}
 	}
 	for _, slug := range []string{"nobody", "", "ACME", "a'b", "www"} {
-		_, err := r.BySlug(t.Context(), slug)
+		_, err := r.Route(t.Context(), tenant.Name{Slug: slug})
 		wantCode(t, err, tenant.CodeNotFound, "")
 	}
 }
@@ -38,25 +38,25 @@ func TestResolverStates(t *testing.T) {
 	t.Parallel()
 	db := tenanttest.New(t, tenanttest.Options{})
 	remembers, asks := catalog.NewResolver(db.DB, time.Hour), catalog.NewResolver(db.DB, 0)
-	if _, err := remembers.BySlug(t.Context(), "acme"); err != nil {
+	if _, err := remembers.Route(t.Context(), tenant.Name{Slug: "acme"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, state := range []string{"provisioning", "suspended", "offboarding", "purged"} {
 		must(t, db.OwnerURL, "UPDATE public.tenants SET state = '"+state+"' WHERE slug = 'acme'")
-		_, err := asks.BySlug(t.Context(), "acme")
+		_, err := asks.Route(t.Context(), tenant.Name{Slug: "acme"})
 		wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 	}
-	if _, err := remembers.BySlug(t.Context(), "acme"); err != nil {
+	if _, err := remembers.Route(t.Context(), tenant.Name{Slug: "acme"}); err != nil {
 		t.Error(err)
 	}
-	remembers.Forget("acme")
-	_, err := remembers.BySlug(t.Context(), "acme")
+	remembers.ForgetAll()
+	_, err := remembers.Route(t.Context(), tenant.Name{Slug: "acme"})
 	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 
 	// The bad answer is not kept for as long as a good one.
 	must(t, db.OwnerURL, "UPDATE public.tenants SET state = 'active' WHERE slug = 'acme'")
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if _, err := remembers.BySlug(t.Context(), "acme"); err == nil {
+		if _, err := remembers.Route(t.Context(), tenant.Name{Slug: "acme"}); err == nil {
 			break
 		} else if time.Now().After(end) {
 			t.Fatal(err)
@@ -88,10 +88,10 @@ func TestResolverAsksOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			if _, err := r.BySlug(t.Context(), "acme"); err != nil {
+			if _, err := r.Route(t.Context(), tenant.Name{Slug: "acme"}); err != nil {
 				t.Error(err)
 			}
-			if _, err := r.BySlug(t.Context(), "nobody"); err == nil {
+			if _, err := r.Route(t.Context(), tenant.Name{Slug: "nobody"}); err == nil {
 				t.Error("nobody was found")
 			}
 		})
@@ -111,7 +111,7 @@ func TestResolverFindsWhoIsNew(t *testing.T) {
 	t.Parallel()
 	db := tenanttest.New(t, tenanttest.Options{})
 	r := catalog.NewResolver(db.DB, time.Hour)
-	_, err := r.BySlug(t.Context(), "initech")
+	_, err := r.Route(t.Context(), tenant.Name{Slug: "initech"})
 	asked := time.Now()
 	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 	made, err := db.Catalog.Create(t.Context(), catalog.CreateParams{Slug: "initech"})
@@ -119,7 +119,7 @@ func TestResolverFindsWhoIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Until(asked.Add(unknownTTL)))
-	if got, err := r.BySlug(t.Context(), "initech"); err != nil || got.ID != made.ID {
+	if got, err := r.Route(t.Context(), tenant.Name{Slug: "initech"}); err != nil || got.ID != made.ID {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -138,11 +138,11 @@ func TestResolverForgetsWhatIsAsked(t *testing.T) {
 	}
 	t.Cleanup(traced.Close)
 	r = catalog.NewResolver(traced, time.Hour)
-	if _, err := r.BySlug(t.Context(), "acme"); err != nil {
+	if _, err := r.Route(t.Context(), tenant.Name{Slug: "acme"}); err != nil {
 		t.Fatal(err)
 	}
 	must(t, db.OwnerURL, "UPDATE public.tenants SET state = 'suspended' WHERE slug = 'acme'")
-	_, err = r.BySlug(t.Context(), "acme")
+	_, err = r.Route(t.Context(), tenant.Name{Slug: "acme"})
 	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 }
 
@@ -160,10 +160,10 @@ func TestResolverGivesUp(t *testing.T) {
 	r := catalog.NewResolver(db.DB, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.BySlug(ctx, "acme"); err != nil {
+	if _, err := r.Route(ctx, tenant.Name{Slug: "acme"}); err != nil {
 		wantCode(t, err, tenant.CodeCanceled, "")
 	}
-	if _, err := r.BySlug(t.Context(), "acme"); err != nil {
+	if _, err := r.Route(t.Context(), tenant.Name{Slug: "acme"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -172,21 +172,21 @@ func TestLocate(t *testing.T) {
 	t.Parallel()
 	db := tenanttest.New(t, tenanttest.Options{})
 	r := catalog.NewResolver(db.DB, time.Hour)
-	acme, err := r.BySlug(t.Context(), "acme")
+	acme, err := r.Route(t.Context(), tenant.Name{Slug: "acme"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	must(t, db.OwnerURL, "UPDATE public.tenants SET node = 'other', slug = 'acme-2' WHERE slug = 'acme'")
-	want := acme
+	want := acme.Tenant
 	want.Node, want.Slug = "other", "acme-2"
-	got, err := r.Locate(t.Context(), acme)
+	got, err := r.Locate(t.Context(), acme.Tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	_, err = r.BySlug(t.Context(), "acme")
+	_, err = r.Route(t.Context(), tenant.Name{Slug: "acme"})
 	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
 	_, err = r.Locate(t.Context(), tenant.Tenant{ID: tenant.NewID()})
 	wantCode(t, err, tenant.CodeNotFound, "there is no active tenant")
