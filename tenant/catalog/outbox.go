@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -173,9 +174,16 @@ func (c *Catalog) claim(ctx context.Context, of *tenant.ID) (d delivery, err err
 	return d, err
 }
 
-func (c *Catalog) tellHook(ctx context.Context, d delivery) error {
+// tellHook tells a hook of an event. A panic is an error like others: the step is
+// taken, and whoever took it has nothing to do with what hooks do.
+func (c *Catalog) tellHook(ctx context.Context, d delivery) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
 	return d.hook.After(ctx, d.event)
 }
 

@@ -89,6 +89,33 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestHookPanics: what a hook does after a step is no business of whoever took it.
+func TestHookPanics(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	panics := true
+	c := hooked(t, urls, catalog.Hook{Name: "one", After: func(context.Context, catalog.Event) error {
+		if panics {
+			panic("a nil map")
+		}
+		return nil
+	}})
+	created(t, c, "acme")
+	const waits = "SELECT attempts || ' ' || (due_at < now() + interval '10 seconds') || ' ' || split_part(error, E'\\n', 1) FROM bailiwick.outbox WHERE done_at IS NULL"
+	if diff := cmp.Diff([]string{"1 true panic: a nil map"}, query[string](t, urls, waits)); diff != "" {
+		t.Error(diff)
+	}
+	due(t, urls)
+	if n, err := c.Deliver(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), "hook one, create of tenant acme, attempt 2: panic: a nil map") || !strings.Contains(err.Error(), "outbox_test.go") {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+	panics = false
+	due(t, urls)
+	if n, err := c.Deliver(t.Context()); n != 1 || err != nil {
+		t.Errorf("told of %d events, %v", n, err)
+	}
+}
+
 // TestHookOrder: what is due of a tenant waits for what is older and is not, since
 // the hook would hear of a suspension before the creation.
 func TestHookOrder(t *testing.T) {
