@@ -77,6 +77,8 @@ type Catalog struct {
 	pool   *pgxpool.Pool
 	// registered tells that the hooks of this process are known to all.
 	registered atomic.Bool
+	// cleaned is when this process has last deleted what hooks were told long ago.
+	cleaned atomic.Pointer[time.Time]
 }
 
 // Open connects to the registry. It changes nothing there. Close the Catalog

@@ -136,8 +136,7 @@ CREATE INDEX IF NOT EXISTS audit_run_idx ON bailiwick.audit (run, tenant_id) WHE
 -- The hooks that there are, by name. Each step is told to all of them, whichever
 -- process takes it.
 CREATE TABLE IF NOT EXISTS bailiwick.hooks (
-    name    text        NOT NULL,
-    seen_at timestamptz NOT NULL DEFAULT pg_catalog.now(), -- when a process last had it
+    name text NOT NULL,
     CONSTRAINT hooks_pkey PRIMARY KEY (name)
 );
 
@@ -156,6 +155,7 @@ CREATE TABLE IF NOT EXISTS bailiwick.outbox (
 );
 CREATE INDEX IF NOT EXISTS outbox_due_idx ON bailiwick.outbox (hook, due_at, id) WHERE done_at IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_tenant_id_idx ON bailiwick.outbox (tenant_id, hook, id) WHERE done_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_done_at_idx ON bailiwick.outbox (done_at) WHERE done_at IS NOT NULL;
 
 -- Custom host names. Several tenants may claim one; the first to prove it has it.
 CREATE TABLE IF NOT EXISTS bailiwick.domains (

@@ -25,6 +25,8 @@ const (
 	longestRetry = time.Hour
 	// keepDelivered is how long what was delivered can still be looked at.
 	keepDelivered = 30 * 24 * time.Hour
+	// cleanEvery is how often a process deletes what is older.
+	cleanEvery = time.Hour
 )
 
 // checkHooks refuses hooks that can't be told apart.
@@ -77,7 +79,7 @@ func (c *Catalog) register(ctx context.Context) error {
 	}
 	_, err := c.pool.Exec(ctx, `
 		INSERT INTO bailiwick.hooks (name) SELECT unnest($1::text[]) ORDER BY 1
-		ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at`, names)
+		ON CONFLICT (name) DO NOTHING`, names)
 	if err != nil {
 		return wrap(notInstalled(err), "register the hooks")
 	}
@@ -91,16 +93,28 @@ func (c *Catalog) register(ctx context.Context) error {
 // worker. The errors of hooks are joined; those are tried again later, each time
 // after a longer while, and [Catalog.Doctor] shows them.
 func (c *Catalog) Deliver(ctx context.Context) (int, error) {
-	c.registered.Store(false) // seen again
+	c.registered.Store(false) // Another process may have forgotten it.
 	if err := c.register(ctx); err != nil {
 		return 0, err
 	}
-	_, err := c.pool.Exec(ctx, "DELETE FROM bailiwick.outbox WHERE done_at < pg_catalog.now() - pg_catalog.make_interval(secs => $1)", keepDelivered.Seconds())
-	if err != nil {
+	if err := c.cleanOutbox(ctx); err != nil {
 		return 0, wrap(notInstalled(err), "deliver events")
 	}
 	n, err := c.deliver(ctx, nil)
 	return n, wrap(err, "deliver events")
+}
+
+// cleanOutbox deletes what was delivered long ago, once an hour.
+func (c *Catalog) cleanOutbox(ctx context.Context) error {
+	last, now := c.cleaned.Load(), time.Now()
+	if last != nil && now.Sub(*last) < cleanEvery {
+		return nil
+	}
+	_, err := c.pool.Exec(ctx, "DELETE FROM bailiwick.outbox WHERE done_at < pg_catalog.now() - pg_catalog.make_interval(secs => $1)", keepDelivered.Seconds())
+	if err == nil {
+		c.cleaned.Store(&now)
+	}
+	return err
 }
 
 // deliverAtOnce tells the hooks of what has just happened to a tenant. What fails

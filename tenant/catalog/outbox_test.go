@@ -116,6 +116,39 @@ func TestHookPanics(t *testing.T) {
 	}
 }
 
+// TestDeliverIdles: who asks each second what is due writes nothing meanwhile, and
+// looks for what is old once an hour.
+func TestDeliverIdles(t *testing.T) {
+	t.Parallel()
+	urls := tenanttest.Database(t)
+	var l listener
+	c := hooked(t, urls, l.hook("one"))
+	created(t, c, "acme")
+	const (
+		old     = "UPDATE bailiwick.outbox SET done_at = now() - interval '31 days'"
+		left    = "SELECT count(*) FROM bailiwick.outbox"
+		version = "SELECT xmin::text FROM bailiwick.hooks"
+	)
+	deliver := func(c *catalog.Catalog, want int64) {
+		t.Helper()
+		must(t, urls.OwnerURL, old)
+		before := query[string](t, urls, version)
+		if n, err := c.Deliver(t.Context()); n != 0 || err != nil {
+			t.Errorf("told of %d events, %v", n, err)
+		}
+		if diff := cmp.Diff(before, query[string](t, urls, version)); diff != "" {
+			t.Errorf("the hook was written again: %s", diff)
+		}
+		if got := query[int64](t, urls, left); got[0] != want {
+			t.Errorf("%d events are left, want %d", got[0], want)
+		}
+	}
+	deliver(c, 0)
+	created(t, c, "globex")
+	deliver(c, 1)
+	deliver(hooked(t, urls, l.hook("one")), 0)
+}
+
 // TestHookOrder: what is due of a tenant waits for what is older and is not, since
 // the hook would hear of a suspension before the creation.
 func TestHookOrder(t *testing.T) {
