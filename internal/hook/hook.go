@@ -26,8 +26,13 @@ const (
 	After  = "after"
 )
 
-// grace is what a command has to end after it was told to.
-const grace = 5 * time.Second
+const (
+	// grace is what a command has to end after it was told to.
+	grace = 5 * time.Second
+	// mostShown is how many bytes of what a command prints are shown, the last ones,
+	// and mostReason those of the reason that it gives.
+	mostShown, mostReason = 64 << 10, 2000
+)
 
 // Commands makes a hook of each command of a project. A command finds the event on
 // its standard input, and in its environment what a script mostly needs of it:
@@ -74,11 +79,14 @@ func (c command) run(ctx context.Context, when string, e catalog.Event) error {
 	cmd.Env = append(os.Environ(), "BAILIWICK_ACTION="+e.Action, "BAILIWICK_WHEN="+when,
 		"BAILIWICK_TENANT="+e.Tenant.ID.String(), "BAILIWICK_SLUG="+cmp.Or(e.Was.Slug, e.Tenant.Slug))
 	cmd.Stdin = bytes.NewReader(append(event, '\n'))
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdout, stderr := &tail{most: mostShown}, &tail{most: mostReason}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	apart(cmd)
 	cmd.WaitDelay = grace
 	err = cmd.Run()
+	if ctx.Err() != nil {
+		killRest(cmd)
+	}
 	for line := range strings.Lines(stdout.String()) {
 		c.say("%s: %s", c.hook.Name, strings.TrimRight(line, "\r\n"))
 	}
@@ -86,7 +94,7 @@ func (c command) run(ctx context.Context, when string, e catalog.Event) error {
 		err = fmt.Errorf("it took longer than %s", c.hook.Timeout)
 	}
 	if said := strings.TrimSpace(stderr.String()); err != nil && said != "" {
-		err = fmt.Errorf("%w: %s", err, tail(said))
+		err = fmt.Errorf("%w: %s", err, said)
 	}
 	return err
 }
@@ -101,11 +109,28 @@ func (c command) told(ctx context.Context, e catalog.Event) error {
 	return err
 }
 
-// tail bounds what a command says on its way out.
-func tail(text string) string {
-	const most = 2000
-	if len(text) > most {
-		text = "..." + strings.ToValidUTF8(text[len(text)-most:], "")
+// tail keeps the end of what a command prints, so that one that prints for ever
+// takes no more room than that.
+type tail struct {
+	most int
+	text []byte
+	cut  bool
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p[max(0, len(p)-t.most):]...)
+	over := len(t.text) - t.most
+	t.cut = t.cut || over > 0 || len(p) > t.most
+	if over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
 	}
-	return text
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	if t.cut {
+		return "..." + strings.ToValidUTF8(string(t.text), "")
+	}
+	return string(t.text)
 }

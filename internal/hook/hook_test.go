@@ -88,6 +88,19 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// TestMuch keeps the end of what a command prints, and not all of it.
+func TestMuch(t *testing.T) {
+	t.Parallel()
+	h, said, _ := command(t, "yes | head -c 10000000; printf '\\nlast'", time.Minute)
+	if err := h.Before(t.Context(), event()); err != nil {
+		t.Fatal(err)
+	}
+	size := len(strings.Join(said.lines, "\n"))
+	if last := said.lines[len(said.lines)-1]; size > 1<<20 || !strings.HasPrefix(said.lines[0], "dns: ...") || last != "dns: last" {
+		t.Errorf("%d bytes, from %q to %q", size, said.lines[0], last)
+	}
+}
+
 // TestTimeout ends a command with what it has started.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
