@@ -21,14 +21,10 @@ import (
 // known: who has the slug by now is another one.
 func purgedAs(ctx context.Context, c *catalog.Catalog, slug string) (last catalog.Record, found bool) {
 	all, err := c.List(ctx)
-	if err != nil || slug == "" {
+	if err != nil {
 		return last, false
 	}
-	for _, r := range all {
-		if r.State == catalog.StatePurged && r.FormerSlug == slug && (!found || r.PurgedAt.After(last.PurgedAt)) {
-			last, found = r, true
-		}
-	}
+	last, found = newTenantIndex(all).former[slug]
 	return last, found
 }
 

@@ -168,7 +168,8 @@ func (o *bulkFlags) chosen(r catalog.Record, ch change) bool {
 }
 
 // tenantIndex finds tenants by what users call them: by id, by slug, or by the slug
-// that one had before it was purged.
+// that one had before it was purged. Of several that had it, that is the one that was
+// purged last.
 type tenantIndex struct {
 	ids           map[tenant.ID]catalog.Record
 	slugs, former map[string]catalog.Record
@@ -178,7 +179,7 @@ func newTenantIndex(records []catalog.Record) tenantIndex {
 	x := tenantIndex{ids: map[tenant.ID]catalog.Record{}, slugs: map[string]catalog.Record{}, former: map[string]catalog.Record{}}
 	for _, r := range records {
 		x.ids[r.ID], x.slugs[r.Slug] = r, r
-		if r.FormerSlug != "" {
+		if last, twice := x.former[r.FormerSlug]; r.FormerSlug != "" && (!twice || r.PurgedAt.After(last.PurgedAt)) {
 			x.former[r.FormerSlug] = r
 		}
 	}
