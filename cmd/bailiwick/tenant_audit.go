@@ -107,7 +107,8 @@ var auditActions = []string{
 	catalog.ActionCreate, catalog.ActionRename, catalog.ActionSetName, catalog.ActionSetPlan, catalog.ActionSuspend,
 	catalog.ActionResume, catalog.ActionOffboard, catalog.ActionRestore, catalog.ActionPurge,
 	catalog.ActionAddDomain, catalog.ActionVerifyDomain, catalog.ActionRemoveDomain, catalog.ActionReleaseDomain,
-	catalog.ActionAddIssuer, catalog.ActionRemoveIssuer, catalog.ActionExec, catalog.ActionDryExec, catalog.ActionFailedExec, "mend", "forget-hook",
+	catalog.ActionAddIssuer, catalog.ActionRemoveIssuer, catalog.ActionExec, catalog.ActionDryExec, catalog.ActionFailedExec,
+	catalog.ActionMend, catalog.ActionForgetHook, catalog.ActionDropEvent,
 }
 
 // knownAction refuses an action that is none: neither one of this module, nor one

@@ -133,7 +133,7 @@ func (c *Catalog) mend(ctx context.Context, check check, t Trouble) error {
 			if err := check.heal(ctx, c, tx, id); err != nil {
 				return err
 			}
-			return c.Note(ctx, tx, "mend", id, map[string]string{"kind": t.Kind, "message": still.Message})
+			return c.Note(ctx, tx, ActionMend, id, map[string]string{"kind": t.Kind, "message": still.Message})
 		}
 		return nil
 	})

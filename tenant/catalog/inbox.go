@@ -18,7 +18,7 @@ func (c *Catalog) DropEvent(ctx context.Context, id string) error {
 			return failf(tenant.CodeNotFound, "there is no event %q that is not applied", id)
 		}
 		if err == nil {
-			err = c.Note(ctx, tx, "drop-event", tenant.ID{}, map[string]string{"event": id})
+			err = c.Note(ctx, tx, ActionDropEvent, tenant.ID{}, map[string]string{"event": id})
 		}
 		return err
 	})

@@ -12,8 +12,8 @@ import (
 
 // What the audit calls the changes of a tenant's issuers.
 const (
-	ActionAddIssuer    = "issuer.add"
-	ActionRemoveIssuer = "issuer.remove"
+	ActionAddIssuer    = "add-issuer"
+	ActionRemoveIssuer = "remove-issuer"
 )
 
 // Issuer is an issuer of tokens that speaks for one tenant alone: a token with
@@ -31,18 +31,15 @@ type Issuer struct {
 // AddIssuer lets an issuer speak for a tenant. Of the Issuer its TenantID and
 // CreatedAt are not looked at. Adding what is there already changes nothing; an
 // issuer that speaks for another tenant with the same audience, or for this one
-// with other keys, is CodeConflict.
+// with other keys, is CodeConflict, and so is a tenant that is on its way out.
 func (c *Catalog) AddIssuer(ctx context.Context, ref Ref, i Issuer) (Issuer, error) {
 	if err := i.check(); err != nil {
 		return Issuer{}, err
 	}
 	err := c.inTx(ctx, func(tx pgx.Tx) error {
-		r, _, err := lockRecord(ctx, tx, ref)
+		r, err := lockLiving(ctx, tx, ref)
 		if err != nil {
 			return err
-		}
-		if r.State == StatePurged {
-			return failf(tenant.CodeConflict, "the tenant has been purged")
 		}
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO bailiwick.issuers (tenant_id, issuer, audience, jwks_url) VALUES ($1::uuid, $2, $3, nullif($4, ''))

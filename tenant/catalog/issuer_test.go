@@ -59,13 +59,18 @@ func TestIssuers(t *testing.T) {
 	entries, err := db.Catalog.Audit(ctx, catalog.AuditFilter{Tenant: acme})
 	var actions []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Action, "issuer.") {
+		if strings.HasSuffix(e.Action, "-issuer") {
 			actions = append(actions, e.Action+" "+e.Actor)
 		}
 	}
-	if diff := cmp.Diff([]string{"issuer.remove user:ann@ops.example", "issuer.add user:ann@ops.example"}, actions); err != nil || diff != "" {
+	if diff := cmp.Diff([]string{"remove-issuer user:ann@ops.example", "add-issuer user:ann@ops.example"}, actions); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
+	if _, err := db.Catalog.Offboard(ctx, acme, catalog.OffboardParams{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Catalog.AddIssuer(ctx, acme, own)
+	wantCode(t, err, tenant.CodeConflict, "tenant acme is offboarding")
 }
 
 // The resolver remembers all issuers, so that nobody makes it ask by inventing

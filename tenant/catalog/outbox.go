@@ -228,7 +228,7 @@ func (c *Catalog) ForgetHook(ctx context.Context, name string) error {
 			_, err = tx.Exec(ctx, "DELETE FROM bailiwick.outbox WHERE hook = $1 AND done_at IS NULL", name)
 		}
 		if err == nil {
-			err = c.Note(ctx, tx, "forget-hook", tenant.ID{}, map[string]string{"hook": name})
+			err = c.Note(ctx, tx, ActionForgetHook, tenant.ID{}, map[string]string{"hook": name})
 		}
 		return err
 	})

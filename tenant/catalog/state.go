@@ -34,6 +34,13 @@ const (
 	ActionPurge    = "purge"
 )
 
+// What the audit calls the mending of what has gone wrong.
+const (
+	ActionMend       = "mend"
+	ActionForgetHook = "forget-hook"
+	ActionDropEvent  = "drop-event"
+)
+
 // transition is a step: from which states it may be taken, and where it leads.
 type transition struct {
 	from []string
