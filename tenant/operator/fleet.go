@@ -15,6 +15,8 @@ func (a *api) listAudit(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	limit := filter.Limit
+	filter.Limit++
 	entries, err := a.catalog.Audit(r.Context(), filter)
 	if err != nil {
 		return answer{}, err
@@ -22,9 +24,9 @@ func (a *api) listAudit(r *http.Request) (answer, error) {
 	page := struct {
 		Items      []catalog.AuditEntry `json:"items"`
 		NextBefore *int64               `json:"next_before"`
-	}{Items: append([]catalog.AuditEntry{}, entries...)} // Never null.
-	if len(entries) == filter.Limit {
-		page.NextBefore = &entries[len(entries)-1].ID
+	}{Items: append([]catalog.AuditEntry{}, entries[:min(limit, len(entries))]...)} // Never null.
+	if len(entries) > limit { // There is another page.
+		page.NextBefore = &entries[limit-1].ID
 	}
 	return answer{http.StatusOK, page}, nil
 }

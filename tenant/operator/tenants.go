@@ -97,15 +97,15 @@ func (a *api) listTenants(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, unreadable("limit", err)
 	}
-	records, err := a.catalog.Page(r.Context(), catalog.Page{State: query.Get("state"), After: query.Get("after"), Limit: limit})
+	records, err := a.catalog.Page(r.Context(), catalog.Page{State: query.Get("state"), After: query.Get("after"), Limit: limit + 1})
 	if err != nil {
 		return answer{}, err
 	}
 	page := struct {
 		Items     []catalog.Record `json:"items"`
 		NextAfter *string          `json:"next_after"`
-	}{Items: records}
-	if len(records) == limit {
+	}{Items: records[:min(limit, len(records))]}
+	if len(records) > limit { // There is another page.
 		page.NextAfter = &records[limit-1].Slug
 	}
 	return answer{http.StatusOK, page}, nil
