@@ -14,7 +14,6 @@
 package maintenance
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -78,17 +77,14 @@ func Load(p *project.Project) ([]Query, error) {
 	return all, nil
 }
 
-// ErrUnknown is returned by Find.
-var ErrUnknown = errors.New("no such query")
-
-// Find returns the query with a name.
+// Find returns the query with a name. There being none is an error that says so.
 func Find(all []Query, name string) (Query, error) {
 	for _, q := range all {
 		if q.Name == name {
 			return q, nil
 		}
 	}
-	return Query{}, fmt.Errorf("%w: %q", ErrUnknown, name)
+	return Query{}, fmt.Errorf("no such query: %q", name)
 }
 
 func finding(file string, line int, subject, message, mend string) diag.Diagnostic {
