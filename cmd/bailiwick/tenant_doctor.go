@@ -46,6 +46,9 @@ the command line is wrong.`,
 		ValidArgsFunction: completeWith(completeTenants),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if drop != "" {
+				if len(args) > 0 {
+					return usagef(cmd, "--drop is for an event by its id, whosever it is: leave %s out", args[0])
+				}
 				return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error { return c.DropEvent(ctx, drop) })
 			}
 			do := func(ctx context.Context, c *catalog.Catalog) error { return treat(ctx, cmd, c, args, mend, asJSON) }
