@@ -104,7 +104,7 @@ var families = []family{
 	{[]int{4, 5, 6}, (*campaign).members},
 	{[]int{7}, (*campaign).domains},
 	{[]int{8, 9, 10, 11}, (*campaign).slugs},
-	{[]int{12, 13, 14, 15, 16, 17}, (*campaign).bound},
+	{[]int{12, 13, 14, 15, 16, 17, 38}, (*campaign).bound},
 	{[]int{19, 21}, (*campaign).schemas},
 	{[]int{15, 20, 22, 23, 24, 27}, (*campaign).statements},
 	{[]int{25}, (*campaign).strangers},

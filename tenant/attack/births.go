@@ -31,8 +31,9 @@ func (c *campaign) births(ctx context.Context) error {
 	if first == "" {
 		return nil // Which is in the report.
 	}
-	b.renamed(ctx, first)
-	b.again(ctx, first)
+	remembered := b.things(ctx, first)
+	b.moved(ctx, first)
+	b.again(ctx, first, remembered)
 	return nil
 }
 
@@ -108,11 +109,14 @@ func (b *nursery) twins(ctx context.Context) (id string) {
 }
 
 // member is a token of the new tenant's owner; empty where nobody can sign one.
-func (b *nursery) member(id string) string {
+func (b *nursery) member(id string) string { return b.issued(id, time.Now()) }
+
+func (b *nursery) issued(id string, at time.Time) string {
 	if b.Sign == nil {
 		return ""
 	}
 	_, claims, _ := parts(b.B.Token)
+	claims = with(claims, "iat", at.Unix())
 	token, err := b.Sign(with(claims, b.TenantClaim, id))
 	if err != nil {
 		return ""
@@ -120,78 +124,10 @@ func (b *nursery) member(id string) string {
 	return token
 }
 
-// renamed is attack 34: a tenant gets another name while its members ask. It is the
-// spare one, or else the new one.
-func (b *nursery) renamed(ctx context.Context, id string) {
-	const name = "requests while a tenant is renamed"
-	slug, token := b.slug, b.member(id)
-	if b.Spare.Token != "" && b.Spare.Host != "" {
-		slug, _, _ = strings.Cut(b.Spare.Host, ".")
-		token = b.Spare.Token
-		id = b.operate(ctx, http.MethodGet, "/v1/tenants/"+slug, "").field("id")
-	}
-	r := &renaming{nursery: b, id: id, token: token, slugs: [2]string{slug, b.slug + "-b"}}
-	if r.own = r.ask(ctx, 0); token == "" || r.own.status != http.StatusOK {
-		b.skip(34, name, "needs a spare tenant, Target.Spare.Host and Target.Spare.Token; what there is answers "+r.own.String())
-		return
-	}
-	said := r.run(ctx)
-	after := b.soon(ctx, func() answer { return r.ask(ctx, 0) }, http.StatusOK)
-	if !after.same(r.own) {
-		said += ", and after that: " + after.String()
-	}
-	b.judge(34, name, fmt.Sprintf("%d renames, %s", renames, plural(r.asked, "request", "requests")),
-		fmt.Sprintf("%s, %d served", said, r.served), said == "renamed", "the tenant's own answer, 403, 404, 503")
-}
-
-// renames is how often a tenant gets another name; the last one is that of before.
-const renames = 20
-
-// renaming is a tenant that is asked for by two names.
-type renaming struct {
-	*nursery
-
-	id, token     string
-	slugs         [2]string
-	own           answer
-	asked, served int
-}
-
-func (r *renaming) ask(ctx context.Context, i int) answer {
-	return r.sendTo(ctx, r.URL, request{path: r.witness.target(nil), host: r.host(r.slugs[i%2]), token: r.token})
-}
-
-// run renames while requests go on, and says what went wrong.
-func (r *renaming) run(ctx context.Context) string {
-	asking, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan string)
-	go func() {
-		wrong := ""
-		for ; asking.Err() == nil; r.asked++ {
-			if got := r.ask(ctx, r.asked); got.same(r.own) {
-				r.served++
-			} else if !got.is(401, 403, 404, 503) {
-				wrong = ", an answer is " + got.String()
-			}
-		}
-		done <- wrong
-	}()
-	said := "renamed"
-	for i := range renames {
-		if got := r.operate(ctx, http.MethodPost, "/v1/tenants/"+r.id+"/rename", named(r.slugs[(i+1)%2])); got.status != http.StatusOK {
-			said = "not renamed: " + got.String()
-		}
-	}
-	stop()
-	return said + <-done
-}
-
 // again is attack 33: the slug goes to somebody else, and with it nothing.
-func (b *nursery) again(ctx context.Context, first string) {
+func (b *nursery) again(ctx context.Context, first string, remembered map[string]bool) {
 	const name = "a slug that is used again"
 	token := b.member(first)
-	remembered := b.things(ctx, first)
 	if got := b.purge(ctx, first); got.status != http.StatusOK {
 		b.judge(33, name, "purge "+b.slug, got.String(), false, "200")
 		return

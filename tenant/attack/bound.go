@@ -13,10 +13,10 @@ import (
 // interleaved is how many queries of two tenants take turns on one connection.
 const interleaved = 500
 
-// bound are attacks 12 to 17 through the library, on one connection, so that what
+// bound are attacks 12 to 17 and 38 through the library, on one connection, so that what
 // an attack leaves behind meets the next query.
 func (c *campaign) bound(ctx context.Context) (err error) {
-	numbers := []int{12, 13, 14, 15, 16, 17}
+	numbers := []int{12, 13, 14, 15, 16, 17, 38}
 	if c.RuntimeURL == "" {
 		for _, n := range numbers {
 			c.skip(n, "SQL by a bound querier", "needs the runtime role's connection string: Target.RuntimeURL")
@@ -132,7 +132,9 @@ func (s *binding) turncoats(ctx context.Context) error {
 
 func (s *binding) interrupted(ctx context.Context) error {
 	s.denied(ctx, 13, "an error within a query", "SELECT 1 / (pg_catalog.length(current_user) - pg_catalog.length(current_user))", tenant.CodeInvalid)
-	s.denied(ctx, 13, "a statement that takes too long", "SELECT pg_catalog.pg_sleep(30)", tenant.CodeTimeout)
+	for _, attack := range []int{13, 38} {
+		s.denied(ctx, attack, "a statement that takes too long", "SELECT pg_catalog.pg_sleep(10)", tenant.CodeTimeout)
+	}
 	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	_, err := s.run(short, s.a, "SELECT pg_catalog.pg_sleep(30)")

@@ -36,8 +36,14 @@ func (c *campaign) misplaced(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	m := &mover{campaign: c, conn: conn, schema: tenant.Tenant{ID: spare}.Schema()}
-	for _, try := range []func(context.Context) error{m.unfit, m.ahead, m.gone} {
-		if err := try(ctx); err != nil {
+	for _, try := range []struct {
+		attack int
+		run    func(context.Context) error
+	}{{35, m.unfit}, {18, m.ahead}, {12, m.gone}} {
+		if !c.wants(try.attack) {
+			continue
+		}
+		if err := try.run(ctx); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ func TestMutationTable(t *testing.T) {
 	}
 	var want strings.Builder
 	want.WriteString("| broken | where | unsafe |\n|---|---|---|\n")
-	for _, m := range slices.Concat(ofRequests(), ofCredentials(), ofAnswers(), ofLibrary(), ofFirstDefences(), ofLibraryFirstDefences()) {
+	for _, m := range slices.Concat(ofRequests(), ofCredentials(), ofAnswers(), ofUnrest(), ofLibrary(), ofLibraryUnrest(), ofFirstDefences(), ofLibraryFirstDefences()) {
 		fmt.Fprintf(&want, "| %s | `%s` | %s |\n", m.name, m.edits[0].file, listed(m.unsafe))
 	}
 	for _, b := range brokenDatabases() {

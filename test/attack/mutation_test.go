@@ -59,14 +59,14 @@ func TestSuiteBites(t *testing.T) {
 		})
 	}
 	each("control", true, func(t *testing.T) { control(t, server) })
-	for _, m := range slices.Concat(ofRequests(), ofCredentials(), ofAnswers(), ofFirstDefences()) {
+	for _, m := range slices.Concat(ofRequests(), ofCredentials(), ofAnswers(), ofUnrest(), ofFirstDefences()) {
 		each(m.name, m.brief, func(t *testing.T) {
 			binary := filepath.Join(t.TempDir(), "server")
 			build(t, theServer, binary, overlay(t, m.edits))
 			m.check(t, run(t, m.target(newWorld(t, binary).target(t))))
 		})
 	}
-	for _, m := range slices.Concat(ofLibrary(), ofLibraryFirstDefences()) {
+	for _, m := range slices.Concat(ofLibrary(), ofLibraryUnrest(), ofLibraryFirstDefences()) {
 		each(m.name, m.brief, func(t *testing.T) {
 			probe := filepath.Join(t.TempDir(), "probe")
 			build(t, theProbe, probe, overlay(t, m.edits))
@@ -88,7 +88,7 @@ func TestSuiteBites(t *testing.T) {
 func control(t *testing.T, server string) {
 	t.Helper()
 	all := map[int]bool{}
-	for _, m := range slices.Concat(ofRequests(), ofCredentials(), ofAnswers(), ofLibrary()) {
+	for _, m := range slices.Concat(ofRequests(), ofCredentials(), ofAnswers(), ofUnrest(), ofLibrary(), ofLibraryUnrest()) {
 		for _, n := range m.unsafe {
 			all[n] = true
 		}
