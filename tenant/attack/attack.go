@@ -108,6 +108,7 @@ var families = []family{
 	{[]int{19, 21}, (*campaign).schemas},
 	{[]int{15, 20, 22, 23, 24, 27}, (*campaign).statements},
 	{[]int{25}, (*campaign).strangers},
+	{[]int{25}, (*campaign).work},
 	{[]int{25}, (*campaign).signUp},
 	{[]int{13, 17}, (*campaign).crowd},
 	{[]int{38}, (*campaign).hogs},

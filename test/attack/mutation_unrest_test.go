@@ -57,5 +57,28 @@ func ofLibraryUnrest() []mutation {
 				"pg_catalog.set_config('bailiwick.statement_timeout', $3, true)",
 			}},
 		},
+		{
+			name: "a name that a tenant has, but that is not served, is asked for twice", unsafe: []int{25},
+			edits: []edit{{
+				"tenant/catalog/resolver.go",
+				"	if errors.Is(err, pgx.ErrNoRows) {\n		return tenant.Route{}, notFound(name)\n",
+				`	if errors.Is(err, pgx.ErrNoRows) {
+		var there bool
+		const known = "SELECT EXISTS (SELECT FROM public.tenants WHERE slug = $1)"
+		if err := r.db.Public().QueryRow(ctx, known, name.Slug).Scan(&there); err == nil && there {
+			_, _ = r.read(ctx, routeColumns+withoutLife+condition, arg)
+		}
+		return tenant.Route{}, notFound(name)
+`,
+			}},
+		},
+		{
+			name: "that a domain is nobody's is not remembered", unsafe: []int{25},
+			edits: []edit{{
+				"tenant/catalog/remember.go",
+				"	if r.ttl <= 0 {\n",
+				"	if r.ttl <= 0 || e.unknown && e.name.Domain != \"\" {\n",
+			}},
+		},
 	}
 }
