@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -34,8 +35,9 @@ const (
 	theProbe  = "./test/attack/probe"
 )
 
-// atOnce bounds how many builds, servers and databases there are at a time.
-const atOnce = 2
+// atOnce bounds how many builds, servers and databases there are at a time: one
+// waits for the compiler while the other one attacks.
+var atOnce = max(2, runtime.NumCPU())
 
 // attackTimeout bounds one run of the suite: what is broken may also hang.
 const attackTimeout = 3 * time.Minute
