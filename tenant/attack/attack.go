@@ -19,7 +19,6 @@ package attack
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -122,7 +121,8 @@ var families = []family{
 	{[]int{41}, (*campaign).leaks},
 }
 
-// Run attacks the target. What it finds is in the report; the error is about a
+// Run attacks the target. What it finds is in the report, and be it that A or B is
+// not served any more, after which nothing else is tried; the error is about a
 // target that can't be attacked: no answer, credentials that are not what the
 // target says they are, numbers that no attack has. It names the field that is to
 // be mended, such as Target.B.Token.
@@ -131,13 +131,8 @@ func Run(ctx context.Context, target Target) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range families {
-		if !c.wants(f.numbers...) {
-			continue
-		}
-		if err := f.run(c, ctx); err != nil {
-			return nil, fmt.Errorf("attacks %v: %w", f.numbers, err)
-		}
+	if err := c.tryAll(ctx); err != nil {
+		return nil, err
 	}
 	c.untried()
 	slices.SortStableFunc(c.report.Results, func(a, b Result) int { return cmp.Compare(a.Attack, b.Attack) })

@@ -22,7 +22,7 @@ func (m *mover) gone(ctx context.Context) error {
 	m.lists(func(op *operation) {
 		got := m.as(ctx, m.Spare, op)
 		m.judgeAt(op, 12, "a schema that is missing, and public has what was in it", op.String()+" at "+m.Spare.Host, got.String(),
-			got.status >= http.StatusBadRequest && got.status != http.StatusInternalServerError, "an error, 503")
+			got.is(http.StatusNotFound, http.StatusServiceUnavailable), "an error, 503")
 	})
 	if err := m.move(context.WithoutCancel(ctx), moved, "attack_12", "ALTER SCHEMA attack_12 RENAME TO "+m.schema); err != nil {
 		return fmt.Errorf("put the spare tenant's schema back: %w", err)

@@ -22,7 +22,11 @@ const (
 // hogs is attack 38 over HTTP: A's requests that never end, or ask for too much,
 // keep nobody else waiting.
 func (c *campaign) hogs(ctx context.Context) error {
-	w := c.watch(ctx)
+	w, why := c.watch(ctx)
+	if why != "" {
+		c.skip(38, "requests of A's that never end", why)
+		return nil
+	}
 	at, err := url.Parse(c.URL)
 	if err != nil {
 		return fmt.Errorf("read the service's URL: %w", err)
@@ -54,7 +58,8 @@ func (c *campaign) tooMuch(ctx context.Context, post *operation) {
 			continue
 		}
 		got := c.send(ctx, request{path: op.withQuery(limit.Name, "2000000000"), host: c.A.Host, token: c.A.Token})
-		c.judgeAt(op, 38, "a page of two thousand million", op.String(), got.String(), got.is(400, 422) || len(items(got.body)) <= mostItems, "400")
+		safe := got.is(400, 422) || got.is(http.StatusOK) && len(items(got.body)) <= mostItems
+		c.judgeAt(op, 38, "a page of two thousand million", op.String(), got.String(), safe, "400")
 	}
 	if text := post.begin(c.A); text != "" {
 		got := c.raw(ctx, strings.Replace(text, "Content-Length: 4096", "Content-Length: 1099511627776", 1))

@@ -80,12 +80,7 @@ func (c *campaign) reference(ctx context.Context, op *operation, name, id string
 	put(&r, id)
 	got := c.send(ctx, r)
 	alike := got.status == absent.status && strings.ReplaceAll(got.body, id, "") == strings.ReplaceAll(absent.body, absentLike(id), "")
-	text := got.String()
-	if !alike {
-		text += "; absent: " + absent.String()
-	}
-	safe := alike && (got.status >= 300 || op.method == http.MethodGet)
-	c.judgeAt(op, 26, "an id of B's within A's request", op.String()+" with "+name, text, safe, "the answer to an absent id")
+	c.judgeID(op, "an id of B's within A's request", op.String()+" with "+name, got, absent, alike, http.StatusConflict)
 }
 
 // absentLike is an id of the same form that nothing has.
@@ -106,12 +101,19 @@ func (c *campaign) foreignID(ctx context.Context, op *operation, values map[stri
 	r.path = op.target(values)
 	got := c.send(ctx, r)
 	alike := got.status == absent.status && without(got.body, op, values) == without(absent.body, op, nil)
-	safe := alike && (got.status >= 300 || op.method == http.MethodGet)
-	text := got.String()
-	if !alike {
-		text += "; absent: " + absent.String()
+	c.judgeID(op, "an id of B's at A", r.String(), got, absent, alike)
+}
+
+// judgeID judges the answer to an id of B's by that to one that nothing has. What
+// made something of it is unsafe, whatever else it would take. To a reference more
+// statuses may tell that there is no such thing.
+func (c *campaign) judgeID(op *operation, name, sent string, got, absent answer, alike bool, more ...int) {
+	want := "the answer to an absent id, 404"
+	if op.method != http.MethodGet && got.status >= 200 && got.status < 300 {
+		c.judgeAt(op, 26, name, sent, got.String(), false, want)
+		return
 	}
-	c.judgeAt(op, 26, "an id of B's at A", r.String(), text, safe, "the answer to an absent id, 404")
+	c.judgeAlike(op, Result{Attack: 26, Case: name, Sent: sent, Want: want}, got, absent, alike, append(more, http.StatusOK, http.StatusNotFound)...)
 }
 
 // without takes the ids out of a body that repeats them.

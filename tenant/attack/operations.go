@@ -70,11 +70,8 @@ func (c *campaign) strangers(ctx context.Context) error {
 		}
 		for _, who := range []struct{ name, token string }{{"without a token", ""}, {"with A's token", c.A.Token}, {"with garbage", "x.y.z"}} {
 			there, not := c.send(ctx, op.call(c.B.Host, who.token)), c.send(ctx, op.call(nobody, who.token))
-			got := there.String()
-			if !there.same(not) {
-				got = "at B " + got + ", at nobody's host " + not.String()
-			}
-			c.judgeAt(op, 25, "B's host and nobody's, "+who.name, op.String(), got, there.same(not), "the same status and body")
+			c.judgeAlike(op, Result{Attack: 25, Case: "B's host and nobody's, " + who.name, Sent: op.String(), Want: "the same status and body"},
+				there, not, there.same(not), http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound)
 		}
 	}
 	return nil
@@ -101,8 +98,8 @@ func (c *campaign) signUp(ctx context.Context) error {
 			why = op.String() + " takes none: " + is.String()
 			continue
 		}
-		if !is.is(http.StatusTooManyRequests) && free.is(http.StatusTooManyRequests) {
-			why = op.String() + " has begun to limit requests in between: try again later"
+		if free.mute() || is.mute() && !is.is(http.StatusTooManyRequests) {
+			why = op.String() + " has begun to limit requests in between, or to fail: try again later"
 			continue
 		}
 		tried = true
