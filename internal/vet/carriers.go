@@ -114,6 +114,9 @@ func (c *carriers) typ(t types.Type) bool {
 
 // holds is typ without the fields of structs that are declared elsewhere.
 func (c *carriers) holds(t types.Type) bool {
+	if c.untyped {
+		return false
+	}
 	t = types.Unalias(t)
 	if isQuerier(t) {
 		return true

@@ -103,7 +103,7 @@ func (f *flows) function(d ast.Decl) bool {
 	own := f.carriers()
 	own.learn(decl)
 	for _, result := range own.results(decl) {
-		now.Own = now.Own || !isStruct(result) // A struct is told of where it is made.
+		now.Own = now.Own || own.holds(result) || !isStruct(result) // A struct is told of where it is made.
 	}
 	for i, v := range parameters(fn.Signature()) {
 		if !own.typ(v.Type()) && mayHold(v.Type(), nil) {
@@ -154,8 +154,13 @@ func isStruct(t types.Type) bool {
 }
 
 // results are the types, before they become the function's, of what it returns
-// that holds and whose type does not tell.
+// that holds, where the function's own do not tell.
 func (c *carriers) results(decl *ast.FuncDecl) (list []types.Type) {
+	fn, ok := c.info.Defs[decl.Name].(*types.Func)
+	if !ok {
+		return nil
+	}
+	declared := fn.Signature().Results()
 	var named []ast.Expr
 	if decl.Type.Results != nil {
 		for _, field := range decl.Type.Results.List {
@@ -174,14 +179,26 @@ func (c *carriers) results(decl *ast.FuncDecl) (list []types.Type) {
 		if len(returned) == 0 {
 			returned = named
 		}
-		for _, e := range returned {
-			if t := c.info.TypeOf(e); t != nil && !c.typ(t) && c.expr(e) {
-				list = append(list, t)
+		for i := range declared.Len() {
+			if !c.typ(declared.At(i).Type()) && c.nth(returned, declared.Len(), i) {
+				list = append(list, c.typeOf(returned, i))
 			}
 		}
 		return true
 	})
 	return list
+}
+
+// typeOf is the type of the nth of some values, or of those of one call.
+func (c *carriers) typeOf(values []ast.Expr, n int) types.Type {
+	if n < len(values) && n > 0 {
+		return c.info.TypeOf(values[n])
+	}
+	t := c.info.TypeOf(values[0])
+	if tuple, ok := t.(*types.Tuple); ok {
+		return tuple.At(n).Type()
+	}
+	return t
 }
 
 // parameters are a method's receiver, if it is one, and the parameters.

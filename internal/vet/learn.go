@@ -24,13 +24,7 @@ func (c *carriers) learn(nodes ...ast.Node) {
 func (c *carriers) declared(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.AssignStmt:
-		if len(n.Lhs) == len(n.Rhs) {
-			for i, lhs := range n.Lhs {
-				c.given(lhs, n.Rhs[i])
-			}
-		} else {
-			c.several(n.Lhs, n.Rhs[0])
-		}
+		c.several(n.Lhs, n.Rhs)
 	case *ast.RangeStmt:
 		c.ranged(n)
 	case *ast.TypeSwitchStmt:
@@ -39,21 +33,31 @@ func (c *carriers) declared(n ast.Node) bool {
 		c.entered(n)
 	case *ast.ValueSpec:
 		names := make([]ast.Expr, 0, len(n.Names))
-		for i, name := range n.Names {
+		for _, name := range n.Names {
 			names = append(names, name)
-			if len(n.Names) == len(n.Values) {
-				c.given(name, n.Values[i])
-			}
 		}
-		if len(n.Values) == 1 && len(names) > 1 {
-			c.several(names, n.Values[0])
-		}
+		c.several(names, n.Values)
 	}
 	return true
 }
 
-// given looks at a local variable that is given a value, or an element of it.
-func (c *carriers) given(to, value ast.Expr) {
+// several looks at what is given values: each its own, or all those of one call,
+// assertion or the like.
+func (c *carriers) several(to, values []ast.Expr) {
+	for i, e := range to {
+		switch len(values) {
+		case 0: // It has its zero value.
+		case len(to):
+			c.given(e, values[i], c.expr(values[i]))
+		default:
+			c.given(e, nil, c.nth(values, len(to), i))
+		}
+	}
+}
+
+// given looks at a local variable that is given a value, or an element of it. A nil
+// value is one of several.
+func (c *carriers) given(to, value ast.Expr, holds bool) {
 	whole := true
 	for base := ast.Unparen(to); ; base = ast.Unparen(base) {
 		switch e := base.(type) {
@@ -62,7 +66,7 @@ func (c *carriers) given(to, value ast.Expr) {
 		case *ast.StarExpr:
 			base, whole = e.X, false
 		case *ast.Ident:
-			c.variable(e, value, whole)
+			c.variable(e, value, holds, whole)
 			return
 		default:
 			return
@@ -70,40 +74,25 @@ func (c *carriers) given(to, value ast.Expr) {
 	}
 }
 
-func (c *carriers) variable(id *ast.Ident, value ast.Expr, whole bool) {
+func (c *carriers) variable(id *ast.Ident, value ast.Expr, holds, whole bool) {
 	obj := c.info.ObjectOf(id)
 	if obj == nil || obj.Pkg() != nil && obj.Parent() == obj.Pkg().Scope() {
 		return // That is told of where it is given one.
 	}
-	if !c.typ(obj.Type()) && c.expr(value) {
+	if holds && !c.typ(obj.Type()) {
 		c.holding[obj] = true
 	}
 	if !whole {
 		return
 	}
-	if !c.own(value) {
+	if value == nil || !c.own(value) {
 		c.outside[obj] = true
+	}
+	if value == nil {
+		return
 	}
 	if f, ok := ast.Unparen(value).(*ast.FuncLit); ok && !slices.Contains(c.funcs[obj], f) {
 		c.funcs[obj] = append(c.funcs[obj], f)
-	}
-}
-
-// several looks at the variables that one call, assertion or the like gives values to.
-func (c *carriers) several(to []ast.Expr, value ast.Expr) {
-	holds := c.expr(value)
-	for _, e := range to {
-		id, ok := e.(*ast.Ident)
-		if !ok {
-			continue
-		}
-		obj := c.info.ObjectOf(id)
-		if obj == nil || obj.Pkg() != nil && obj.Parent() == obj.Pkg().Scope() {
-			continue
-		}
-		if c.outside[obj] = true; holds {
-			c.hold(obj)
-		}
 	}
 }
 

@@ -8,19 +8,52 @@ import (
 	"golang.org/x/tools/go/types/typeutil"
 )
 
+// nth tells whether the nth of some variables, or of what else is assigned to, is
+// given a querier: by its own value, or by one of a call, an assertion or the like.
+func (c *carriers) nth(values []ast.Expr, variables, n int) bool {
+	if len(values) == variables {
+		return c.expr(values[n])
+	}
+	return len(values) == 1 && c.part(values[0], n)
+}
+
+// part is expr for the nth of several values.
+func (c *carriers) part(value ast.Expr, n int) bool {
+	tuple, ok := c.info.TypeOf(value).(*types.Tuple)
+	return ok && n < tuple.Len() && c.among(tuple.At(n).Type(), value)
+}
+
+// among tells whether what is of a type, and comes from a value, has a querier in it.
+func (c *carriers) among(t types.Type, from ast.Expr) bool {
+	return c.typ(t) || hides(t) && c.expr(from)
+}
+
+// yields tells whether the key, 0, or the value, 1, of a loop has a querier in it.
+func (c *carriers) yields(from ast.Expr, n int) bool {
+	t := c.info.TypeOf(from)
+	if t == nil {
+		return false
+	}
+	switch t := types.Unalias(deref(t)).Underlying().(type) {
+	case *types.Slice:
+		return n == 1 && c.among(t.Elem(), from)
+	case *types.Array:
+		return n == 1 && c.among(t.Elem(), from)
+	case *types.Map:
+		return c.among([]types.Type{t.Key(), t.Elem()}[n], from)
+	case *types.Chan:
+		return n == 0 && c.among(t.Elem(), from)
+	case *types.Signature: // What a func yields is not what it uses.
+		yield, ok := t.Params().At(0).Type().Underlying().(*types.Signature)
+		return ok && n < yield.Params().Len() && c.typ(yield.Params().At(n).Type())
+	}
+	return false
+}
+
 // ranged looks at the variables of a loop over what holds.
 func (c *carriers) ranged(r *ast.RangeStmt) {
-	t := c.info.TypeOf(r.X)
-	if t == nil || !c.expr(r.X) {
-		return
-	}
-	switch types.Unalias(deref(t)).Underlying().(type) {
-	case *types.Slice, *types.Array, *types.Map, *types.Chan:
-	default:
-		return // What a func yields is not what it uses.
-	}
-	for _, e := range []ast.Expr{r.Key, r.Value} {
-		if id, ok := e.(*ast.Ident); ok {
+	for n, e := range []ast.Expr{r.Key, r.Value} {
+		if id, ok := e.(*ast.Ident); ok && c.yields(r.X, n) {
 			c.hold(c.info.ObjectOf(id))
 		}
 	}

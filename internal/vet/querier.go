@@ -65,8 +65,14 @@ func (k *keeper) visit(n ast.Node) bool {
 		k.packageVariables(n)
 	case *ast.AssignStmt:
 		for i, lhs := range n.Lhs {
-			if len(n.Rhs) == len(n.Lhs) {
-				k.assigned(lhs, n.Rhs[i])
+			if k.nth(n.Rhs, len(n.Lhs), i) {
+				k.assigned(lhs)
+			}
+		}
+	case *ast.RangeStmt:
+		for i, lhs := range []ast.Expr{n.Key, n.Value} {
+			if lhs != nil && k.yields(n.X, i) {
+				k.assigned(lhs)
 			}
 		}
 	case *ast.CompositeLit:
@@ -112,18 +118,15 @@ func (k *keeper) packageVariables(d *ast.GenDecl) {
 			if !k.global(k.info.Defs[name]) {
 				continue
 			}
-			if k.typ(k.info.TypeOf(name)) || len(values.Values) == len(values.Names) && k.expr(values.Values[i]) {
+			if k.typ(k.info.TypeOf(name)) || k.nth(values.Values, len(values.Names), i) {
 				k.keptf(name.Pos(), "the package variable %s holds a querier", name.Name)
 			}
 		}
 	}
 }
 
-// assigned looks at what is put into something that can't be told from its type.
-func (k *keeper) assigned(lhs, rhs ast.Expr) {
-	if !k.expr(rhs) {
-		return
-	}
+// assigned looks at what is given a querier, and can't be told from its type.
+func (k *keeper) assigned(lhs ast.Expr) {
 	switch to := ast.Unparen(lhs).(type) {
 	case *ast.Ident:
 		if obj := k.info.Uses[to]; k.global(obj) && !k.typ(obj.Type()) {
