@@ -219,6 +219,7 @@ func (t *demoTable) copyTo(ctx context.Context, tx pgx.Tx) error {
 	if err := csv.NewWriter(&text).WriteAll(t.rows); err != nil {
 		return fmt.Errorf("demo data of %s: %w", t.name, err)
 	}
+	//bailiwick:allow go-database the transaction is that which makes the tenant
 	_, err := tx.Conn().PgConn().CopyFrom(ctx, &text, fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT csv)", t.name, t.columns))
 	if err != nil {
 		return fmt.Errorf("copy the demo data into %s: %w", t.name, err)

@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/types"
 	"slices"
-	"strings"
 )
 
 // carriers tells what has a querier in it.
@@ -190,9 +189,11 @@ func isRuntimeQuerier(t types.Type) bool {
 // ofRuntime tells whether a type is the runtime's own, which ends the queriers
 // that it holds.
 func ofRuntime(t *types.Named) bool {
-	pkg := t.Obj().Pkg()
-	return pkg != nil && (pkg.Path() == runtimePath || strings.HasPrefix(pkg.Path(), runtimePath+"/"))
+	return runtimes(t.Obj().Pkg())
 }
+
+// runtimes tells whether a package is one of the runtime's.
+func runtimes(pkg *types.Package) bool { return pkg != nil && below(pkg.Path(), runtimePath) }
 
 func deref(t types.Type) types.Type {
 	if p, ok := types.Unalias(t).(*types.Pointer); ok {

@@ -80,11 +80,13 @@ func runDatabase(pass *analysis.Pass, more []string) (any, error) {
 		patterns = slices.Concat(p.Database, more)
 	}
 	var found []finding
+	unlisted := func(files []*ast.File) []*ast.File {
+		return slices.DeleteFunc(slices.Clone(files), func(file *ast.File) bool {
+			return p.listed(filepath.Dir(pass.Fset.Position(file.Package).Filename), patterns)
+		})
+	}
 	look := func(files []*ast.File, refused func(*ast.File, *ast.ImportSpec) string) {
-		for _, file := range files {
-			if p.listed(filepath.Dir(pass.Fset.Position(file.Package).Filename), patterns) {
-				continue
-			}
+		for _, file := range unlisted(files) {
 			for _, spec := range file.Imports {
 				if message := refused(file, spec); message != "" {
 					found = append(found, finding{spec.Pos(), lint.RuleGoDatabase, message, mendDatabase})
@@ -92,10 +94,14 @@ func runDatabase(pass *analysis.Pass, more []string) (any, error) {
 			}
 		}
 	}
-	look(list, func(file *ast.File, spec *ast.ImportSpec) string {
+	typed := func(file *ast.File, spec *ast.ImportSpec) string {
 		return refusedImport(file, spec, func(id *ast.Ident, path string) bool { return taken(pass.TypesInfo.Uses[id], path) })
-	})
+	}
+	look(list, typed)
 	look(others, refusedUntyped)
+	for _, file := range unlisted(list) {
+		found = append(found, reached(pass, file, typed)...)
+	}
 	return settle(pass, found, slices.Concat(pass.Files, others), lint.RuleGoDatabase), nil
 }
 
@@ -133,10 +139,7 @@ func packageName(importPath string) string {
 // refusedImport says what is wrong with an import; it is empty when nothing is. from
 // tells whether an identifier is one that a package exports.
 func refusedImport(file *ast.File, spec *ast.ImportSpec, from func(id *ast.Ident, path string) bool) string {
-	path, err := strconv.Unquote(spec.Path.Value)
-	if err != nil {
-		return "" // The compiler refuses it.
-	}
+	path := importPath(spec)
 	harmless, known := drivers[path]
 	switch {
 	case !known && !older(path):
@@ -157,6 +160,15 @@ func refusedImport(file *ast.File, spec *ast.ImportSpec, from func(id *ast.Ident
 		return ""
 	}
 	return fmt.Sprintf("import %q for %s, which opens or holds a connection that no tenant is bound to", path, refused)
+}
+
+// importPath is what an import names; empty where the compiler refuses it.
+func importPath(spec *ast.ImportSpec) string {
+	path, err := strconv.Unquote(spec.Path.Value)
+	if err != nil {
+		return ""
+	}
+	return path
 }
 
 // taken tells whether obj is one of the names that a package exports.
