@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,4 +104,36 @@ func TestIngestOfLargeLines(t *testing.T) {
 		t.Errorf("the last batch is of lines %d to %d: %s", first, last, problem.Detail)
 	}
 	s.holdsNothing(t)
+}
+
+// Attack 38: reports that are being taken in have room of their own for each tenant,
+// and MAX_SPOOLED says how much.
+func TestAttack38ReportsHaveSoMuchRoom(t *testing.T) {
+	t.Parallel()
+	c := newConfigured(t, "MAX_SPOOLED=2000")
+	var long strings.Builder
+	for i := range 200 { // Hashes do not shrink to a sixth.
+		fmt.Fprintf(&long, `{"uid":"%x","check_id":"c","service":"s","region":"r","severity":"low","status":"fail","resources":[{"uid":"r","kind":"bucket"}]}`+"\n", sha256.Sum256([]byte{byte(i)}))
+	}
+	short := long.String()[:strings.Index(long.String(), "\n")+1]
+	path := "/v1/scans/" + c.scanFor(t, 0, "account") + "/findings"
+	for name, want := range map[string]struct {
+		report string
+		status int
+	}{"too much at a time": {long.String(), http.StatusTooManyRequests}, "little": {short, http.StatusOK}} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://acme.app.example"+path, strings.NewReader(want.report))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+c.token(t, 0))
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		res, err := c.client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err = errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != want.status {
+			t.Errorf("%s: %d %s %v", name, res.StatusCode, body, err)
+		}
+	}
 }
