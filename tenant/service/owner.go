@@ -153,19 +153,20 @@ func purges(o *Owner) worker.Job {
 	}}
 }
 
-// purgeAll purges what it can, and returns the first error.
-func purgeAll(ctx context.Context, c *catalog.Catalog, ids []string) (first error) {
+// purgeAll purges what it can.
+func purgeAll(ctx context.Context, c *catalog.Catalog, ids []string) error {
+	var failed []error
 	for _, text := range ids {
 		id, err := tenant.ParseID(text)
 		if err == nil {
 			_, err = c.Purge(ctx, catalog.Ref{ID: id}, catalog.PurgeParams{})
 		}
-		if err != nil && first == nil {
-			first = err
+		if err != nil {
+			failed = append(failed, err)
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return first
+	return errors.Join(failed...)
 }
