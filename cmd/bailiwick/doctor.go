@@ -43,8 +43,11 @@ something is, 2 when the command line is wrong.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := examine(cmd, o)
+			if cmd.Context().Err() != nil {
+				err = cmd.Context().Err() // What an interrupted check has found is not so.
+			}
 			if err != nil {
-				return err
+				return calm(cmd, err)
 			}
 			if asJSON {
 				err = writeJSON(cmd.OutOrStdout(), report)

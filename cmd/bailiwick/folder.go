@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -18,9 +20,9 @@ var marks = []string{project.ConfigFile, project.SQLCFile, "openapi.yaml"}
 // projectDir is the folder that --dir names, else the nearest project at or
 // above the working directory. Nothing is started or made outside of a project.
 func projectDir(cmd *cobra.Command) (string, error) {
-	given, err := cmd.Flags().GetString("dir")
+	given, err := givenDir(cmd)
 	if err != nil {
-		return "", fmt.Errorf("read --dir: %w", err)
+		return "", err
 	}
 	if given != "" {
 		if isProject(given) {
@@ -41,6 +43,23 @@ func projectDir(cmd *cobra.Command) (string, error) {
 				"\tmend: go to the project's folder, name it with --dir, or make a new one: `bailiwick init DIR`", start)
 		}
 	}
+}
+
+// givenDir is the folder that --dir names, which must be there; empty without it.
+func givenDir(cmd *cobra.Command) (string, error) {
+	given, err := cmd.Flags().GetString("dir")
+	if err != nil {
+		return "", fmt.Errorf("read --dir: %w", err)
+	}
+	if given == "" {
+		return "", nil
+	}
+	if info, err := os.Stat(given); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no folder %s\n\tmend: name a project's folder with --dir", given)
+	} else if err == nil && !info.IsDir() {
+		return "", fmt.Errorf("%s is a file\n\tmend: name a project's folder with --dir", given)
+	}
+	return given, nil
 }
 
 func isProject(dir string) bool {

@@ -52,6 +52,9 @@ wrong.`,
 			result, err := codegen.Run(cmd.Context(), codegen.Options{
 				Dir: dir, SQLC: []string{self, sqlcName}, Lint: lint.Project, Check: check,
 			})
+			if err != nil && cmd.Context().Err() != nil {
+				return calm(cmd, err)
+			}
 			return reportGenerated(cmd.OutOrStdout(), dir, result, err, asJSON, check)
 		},
 	}

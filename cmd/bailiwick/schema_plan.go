@@ -101,7 +101,7 @@ func planFleet(cmd *cobra.Command, base string) (f *fleet, made *plan.Fleet, err
 	return f, made, err
 }
 
-// calm says no more of an interrupted command that only reads than that it was.
+// calm says no more of an interrupted command that has changed nothing than that it was.
 func calm(cmd *cobra.Command, err error) error {
 	if err != nil && cmd.Context().Err() != nil {
 		return errors.New("interrupted; nothing was changed")

@@ -38,6 +38,7 @@ func finish(root *cobra.Command) {
 		switch cmd.Name() {
 		case "help":
 			cmd.Example = "  bailiwick help tenant create"
+			cmd.Run, cmd.RunE = nil, help
 		case "completion":
 			group(cmd)
 			cmd.Example = "  bailiwick completion bash --help"
@@ -57,6 +58,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	takes := map[string]string{
 		"int": "a whole number", "int64": "a whole number", "float64": "a number",
 		"duration": "a time, such as 30s or 10m", "days": "a time, such as 30d or 12h", "bool": "true or false",
+		"intSlice": "whole numbers, such as 4,26",
 	}[invalid.GetFlag().Value.Type()]
 	if takes == "" {
 		return usagef(cmd, "%v", err)
@@ -163,13 +165,32 @@ func group(cmd *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		message := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			message += "; did you mean " + cmd.CommandPath() + " " + strings.Join(near, " or ") + "?"
-		}
-		return usagef(cmd, "%s", message)
+		return noCommand(cmd, args[0])
 	}
 	return cmd
+}
+
+// noCommand refuses a command that another one does not hold.
+func noCommand(cmd *cobra.Command, name string) error {
+	message := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), name)
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		message += "; did you mean " + cmd.CommandPath() + " " + strings.Join(near, " or ") + "?"
+	}
+	return usagef(cmd, "%s", message)
+}
+
+// help shows a command's help; cobra's own ends well for commands that there are not.
+func help(cmd *cobra.Command, args []string) error {
+	about, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return usagef(cmd, "%v", err)
+	}
+	if len(rest) > 0 {
+		return noCommand(about, rest[0])
+	}
+	about.InitDefaultHelpFlag()
+	about.InitDefaultVersionFlag()
+	return about.Help()
 }
 
 // plural counts things: 1 error, 2 errors; 1 query, 2 queries.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -37,23 +38,29 @@ above it. It is listed in every run:
 
 The program is a tool for go vet as well, which caches what it has seen.
 
-Exit status: 0 when nothing is refused, 1 otherwise, 2 when the command line is
+Exit status: 0 when nothing is refused, 1 otherwise, or when there is no such package, 2 when the command line is
 wrong.`,
 		Example: `  bailiwick vet
   bailiwick vet ./server/... ./tools/report
   bailiwick vet --json | jq '.[] | select(.allowed)'
   go vet -vettool="$(which bailiwick)" ./... # with bailiwick installed`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			bare := len(args) == 0
+			if bare {
 				args = []string{"./..."}
 			}
-			dir, err := cmd.Flags().GetString("dir")
+			dir, err := givenDir(cmd)
 			if err != nil {
 				return err
 			}
 			list, looked, err := vet.Run(cmd.Context(), dir, args)
+			if _, none := errors.AsType[vet.NoMatchError](err); none && bare {
+				if _, outside := projectDir(cmd); outside != nil {
+					return outside
+				}
+			}
 			if err != nil {
-				return err
+				return calm(cmd, err)
 			}
 			return writeFindings(cmd.OutOrStdout(), list, plural(looked, "package"), asJSON)
 		},

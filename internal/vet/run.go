@@ -17,7 +17,8 @@ import (
 
 // Run looks at the packages that the patterns name, as `go build` would from dir,
 // tests included. Findings are in the list, allowed ones too, with paths relative
-// to dir; the error is about packages that can't be read or don't compile.
+// to dir; the error is about packages that can't be read or don't compile, or, as a
+// NoMatchError, about a pattern without any.
 func Run(ctx context.Context, dir string, patterns []string) (list diag.List, looked int, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -26,6 +27,9 @@ func Run(ctx context.Context, dir string, patterns []string) (list diag.List, lo
 	pkgs, err := packages.Load(&packages.Config{Context: ctx, Dir: dir, Mode: packages.LoadSyntax | packages.NeedModule, Tests: true}, patterns...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("load the packages: %w", err)
+	}
+	if err := matched(ctx, dir, patterns, pkgs); err != nil {
+		return nil, 0, err
 	}
 	pkgs = slices.DeleteFunc(pkgs, func(p *packages.Package) bool { return len(p.CompiledGoFiles) == 0 || isTestMain(p) })
 	for _, p := range pkgs {
