@@ -99,10 +99,14 @@ func targetFlags(flags *pflag.FlagSet, target *attack.Target) {
 
 func runAttack(cmd *cobra.Command, target attack.Target, asJSON bool, missing func(*attack.Report) []int) error {
 	report, err := attack.Run(cmd.Context(), target)
+	if err != nil && cmd.Context().Err() != nil {
+		return errors.New("interrupted: there is no verdict, and what the attacks have changed may be left")
+	}
 	if err != nil {
 		return errors.New(inFlags.Replace(err.Error()))
 	}
 	for i := range report.Results {
+		report.Results[i].Got = inFlags.Replace(report.Results[i].Got)
 		report.Results[i].Reason = inFlags.Replace(report.Results[i].Reason)
 	}
 	if asJSON {

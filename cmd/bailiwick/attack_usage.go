@@ -20,6 +20,9 @@ func attackUsage(cmd *cobra.Command, target attack.Target, mayMiss []int) error 
 			return usagef(cmd, "there is no attack %d: they are 1 to %d", n, attack.Attacks)
 		}
 	}
+	if target.Timeout <= 0 {
+		return usagef(cmd, "--timeout is a time above zero, such as 30s, and was %s", target.Timeout)
+	}
 	for _, required := range []struct{ token, flag, variable string }{
 		{target.A.Token, "--token-a", "ATTACK_TOKEN_A"}, {target.B.Token, "--token-b", "ATTACK_TOKEN_B"},
 	} {
@@ -56,6 +59,6 @@ var inFlags = strings.NewReplacer(
 	"Target.A.RevokedKey", "--key-revoked", "Target.B.Key", "--key-b", "Target.Spare.Key", "--key-spare",
 	"Target.OperatorURL", "--operator-url", "Target.OperatorKey", "--operator-key",
 	"Target.RuntimeURL", "--database-url", "Target.OwnerURL", "--owner-url",
-	"Target.KeysURL", "--jwks-url", "Target.Document", "--openapi", "Target.Log", "--log", "Target.URL", "--url",
+	"Target.KeysURL", "--jwks-url", "Target.Document", "--openapi", "Target.Log", "--log", "Target.Timeout", "--timeout", "Target.URL", "--url",
 	"Target.Sign", "Target.Sign of a Go test",
 )

@@ -98,3 +98,30 @@ func TestServiceThatFailsWhatIsTried(t *testing.T) {
 		}
 	}
 }
+
+// TestLate: an answer that does not come in time says nothing, and a service that is
+// slow is not one that serves nobody.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	for _, number := range []int{3, 4, 38} {
+		var asked atomic.Int64
+		report := attackedWith(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) > 2 { // Both are looked at before.
+				select {
+				case <-r.Context().Done():
+					return
+				case <-time.After(150 * time.Millisecond):
+				}
+			}
+			careless(w, r)
+		}, number)
+		if report.Attempts() == len(report.Results) {
+			t.Errorf("attack %d: nothing was late", number)
+		}
+		for _, r := range report.Results {
+			if r.Outcome == attack.Unsafe {
+				t.Errorf("attack %d, %s is %s: %s %s", r.Attack, r.Case, r.Outcome, r.Got, r.Reason)
+			}
+		}
+	}
+}

@@ -125,13 +125,14 @@ var families = []family{
 // not served any more, after which nothing else is tried; the error is about a
 // target that can't be attacked: no answer, credentials that are not what the
 // target says they are, numbers that no attack has. It names the field that is to
-// be mended, such as Target.B.Token.
+// be mended, such as Target.B.Token. A run whose context ends has no report either:
+// what it would have found is its own requests' end.
 func Run(ctx context.Context, target Target) (*Report, error) {
 	c, err := newCampaign(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.tryAll(ctx); err != nil {
+	if err := cmp.Or(c.tryAll(ctx), ctx.Err()); err != nil {
 		return nil, err
 	}
 	c.untried()

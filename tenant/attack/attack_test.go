@@ -2,6 +2,7 @@ package attack_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -109,6 +110,10 @@ func TestTargetsThatCannotBeAttacked(t *testing.T) {
 		"B's token":    {func(t *attack.Target) { t.B.Key = "b" }, "Target.B.Key has not the form of an API key"},
 		"one listener": {func(t *attack.Target) { t.OperatorURL = t.URL }, "the tenants' own listener"},
 		"no operator":  {func(t *attack.Target) { t.OperatorURL = "http://127.0.0.1:1" }, "the operator's listener, Target.OperatorURL, can't be reached"},
+		"no role":      {func(t *attack.Target) { t.RuntimeURL = "s3cret" }, "Target.RuntimeURL can't be read"},
+		"no owner":     {func(t *attack.Target) { t.OwnerURL = "s3cret" }, "Target.OwnerURL can't be read"},
+		"no log":       {func(t *attack.Target) { t.Log = func() ([]byte, error) { return nil, errors.New("gone") } }, "Target.Log: gone"},
+		"no time":      {func(t *attack.Target) { t.Timeout = -1 }, "a request needs some time"},
 		"no database":  {func(t *attack.Target) { t.RuntimeURL = "postgres://u:s3cret@127.0.0.1:1/x" }, "connect as the runtime role"},
 	} {
 		target := parties(s.URL)

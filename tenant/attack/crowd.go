@@ -68,6 +68,7 @@ func (w *watch) ask(ctx context.Context, i int) (got answer, alien bool) {
 // tally is what came back when all asked at once.
 type tally struct {
 	own, busy, other int    // Busy are 503 and 429; other are errors, and no answer.
+	late             int    // How many of the others we ceased to wait for.
 	last             string // Of the others.
 	crossed          string // What came back to the wrong one.
 }
@@ -89,8 +90,16 @@ func (t tally) safe() bool { return t.crossed == "" && t.own > 0 && t.other == 0
 
 // trial judges what comes back when all parties ask at once.
 func (w *watch) trial(ctx context.Context, attack int, name string) {
-	got := w.turns(ctx, w.patient)
-	w.judge(attack, name, w.sent(), got.String(), got.safe(), "to each its own answer, or 503")
+	w.judgeAll(attack, name, w.sent(), w.turns(ctx, w.patient), true)
+}
+
+// judgeAll judges what came back to all; where we ceased to wait it tells nothing.
+func (c *campaign) judgeAll(attack int, name, sent string, got tally, also bool) {
+	if got.crossed == "" && got.late > 0 && got.late == got.other {
+		c.skip(attack, name, sent+": "+got.String())
+		return
+	}
+	c.judge(attack, name, sent, got.String(), got.safe() && also, "to each its own answer, or 503")
 }
 
 // patient gives each request the time that requests have.
@@ -112,6 +121,7 @@ func (w *watch) turns(ctx context.Context, patience func(n int) time.Duration) t
 	var all tally
 	for _, t := range found {
 		all.own, all.busy, all.other = all.own+t.own, all.busy+t.busy, all.other+t.other
+		all.late += t.late
 		all.last, all.crossed = cmp.Or(all.last, t.last), cmp.Or(all.crossed, t.crossed)
 	}
 	return all
@@ -129,6 +139,9 @@ func (w *watch) turn(ctx context.Context, party int, patience time.Duration, t *
 		t.busy++
 	default:
 		t.other, t.last = t.other+1, got.String()
+		if got.late() {
+			t.late++
+		}
 	}
 }
 
@@ -182,7 +195,7 @@ func (c *campaign) severedWhile(ctx context.Context, w *watch, name string, ende
 	for {
 		select {
 		case got := <-done:
-			c.judge(13, name, fmt.Sprintf("%s ended, %s", plural(ended, "connection", "connections"), w.sent()), got.String(), got.safe() && ended > 0, "to each its own answer, or 503")
+			c.judgeAll(13, name, fmt.Sprintf("%s ended, %s", plural(ended, "connection", "connections"), w.sent()), got, ended > 0)
 			return
 		case <-time.After(50 * time.Millisecond):
 			n, err := sever(ctx)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // newCampaign sees to it that the target is one, before anything is attacked: what
@@ -24,7 +26,10 @@ func newCampaign(ctx context.Context, target Target) (*campaign, error) {
 	if err != nil || at.Host == "" {
 		return nil, fmt.Errorf("attack: %q is no URL with a host, such as http://127.0.0.1:8080", target.URL)
 	}
-	c := &campaign{Target: target, client: newClient(at, target.Timeout), report: &Report{}}
+	c := &campaign{Target: target, client: newClient(at, max(target.Timeout, DefaultTimeout)), report: &Report{}}
+	if err := c.reachable(ctx); err != nil {
+		return nil, err
+	}
 	if len(target.Document) == 0 {
 		got := c.send(ctx, request{path: "/openapi.yaml", host: target.A.Host})
 		if got.err != nil {
@@ -43,6 +48,7 @@ func newCampaign(ctx context.Context, target Target) (*campaign, error) {
 			return nil, err
 		}
 	}
+	c.client.Timeout = target.Timeout // So far it was not asked how fast the service is.
 	return c, nil
 }
 
@@ -53,11 +59,42 @@ func (t *Target) complete() error {
 			return fmt.Errorf("attack: there is no attack %d: they are 1 to %d", n, Attacks)
 		}
 	}
+	if t.Timeout < 0 {
+		return fmt.Errorf("attack: Target.Timeout is %s: a request needs some time", t.Timeout)
+	}
 	for _, required := range []struct{ name, value string }{
 		{"URL", t.URL}, {"A.Host", t.A.Host}, {"A.Token", t.A.Token}, {"B.Host", t.B.Host}, {"B.Token", t.B.Token},
 	} {
 		if required.value == "" {
 			return fmt.Errorf("attack: the target has no Target.%s", required.name)
+		}
+	}
+	return nil
+}
+
+// reachable wants the databases and the log to be there before anything is sent.
+func (c *campaign) reachable(ctx context.Context) error {
+	for _, of := range []struct{ name, role, url string }{
+		{"Target.RuntimeURL", "runtime", c.RuntimeURL}, {"Target.OwnerURL", "owner", c.OwnerURL},
+	} {
+		if of.url == "" {
+			continue
+		}
+		config, err := pgx.ParseConfig(of.url)
+		if err != nil { // Its own error would quote the password.
+			return fmt.Errorf("attack: %s can't be read as a connection string, such as postgres://role@127.0.0.1:5432/app", of.name)
+		}
+		conn, err := pgx.ConnectConfig(ctx, config)
+		if err != nil {
+			return fmt.Errorf("attack: connect as the %s role, %s: %w", of.role, of.name, err)
+		}
+		if err := conn.Close(ctx); err != nil {
+			return fmt.Errorf("attack: close the connection of %s: %w", of.name, err)
+		}
+	}
+	if c.Log != nil {
+		if _, err := c.Log(); err != nil {
+			return fmt.Errorf("attack: read the service's log, Target.Log: %w", err)
 		}
 	}
 	return nil

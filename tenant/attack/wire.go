@@ -53,8 +53,20 @@ type answer struct {
 	err    error
 }
 
+// late is what is shown of an answer that did not come within Target.Timeout.
+const late = "no answer in time, Target.Timeout"
+
+// late tells whether it was us who ceased to wait.
+func (a answer) late() bool {
+	slow, ok := errors.AsType[net.Error](a.err)
+	return ok && slow.Timeout() || errors.Is(a.err, context.DeadlineExceeded)
+}
+
 // String gives the status and, of an error, its title.
 func (a answer) String() string {
+	if a.late() {
+		return late
+	}
 	if a.err != nil {
 		return a.err.Error()
 	}
