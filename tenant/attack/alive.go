@@ -10,19 +10,24 @@ import (
 
 // mute tells whether an answer says nothing of what was asked: there is none, or the
 // service limits requests, or serves nobody just now.
-func (a answer) mute() bool {
-	return a.status == 0 || a.is(http.StatusTooManyRequests, http.StatusServiceUnavailable)
+func (a answer) mute() bool { return a.status == 0 || a.busy() }
+
+// busy tells whether the service limits requests, serves nobody just now, or takes
+// longer than we wait.
+func (a answer) busy() bool {
+	return a.is(http.StatusTooManyRequests, http.StatusServiceUnavailable) || a.late()
 }
 
 // judgeAlike judges two answers that nobody may tell apart; got is the one to x.
 // Equal failures that whoever asks would get prove nothing: that answers are alike
-// counts only where their status is one that tells.
+// counts only where their status is one that tells. Where only one of them is cut
+// off, that tells them apart.
 func (c *campaign) judgeAlike(op *operation, x Result, got, other answer, alike bool, tells ...int) {
 	x.Got = got.String()
 	if !alike {
 		x.Got += "; the other one: " + other.String()
 	}
-	if got.mute() || other.mute() || alike && !got.is(tells...) {
+	if got.busy() || other.busy() || alike && !got.is(tells...) {
 		c.skipAt(op, x.Attack, x.Case, fmt.Sprintf("%s: the service does not answer what was asked, but %s", x.Sent, x.Got))
 		return
 	}

@@ -125,3 +125,27 @@ func TestLate(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyOneAnswerIsCutOff: what hangs up on B's things, and has an answer to what
+// is nobody's, tells which are there.
+func TestOnlyOneAnswerIsCutOff(t *testing.T) {
+	t.Parallel()
+	for number, theirs := range map[int]func(*http.Request) bool{
+		25: func(r *http.Request) bool {
+			return r.Host == "globex.example" && r.Header.Get("Authorization") != "Bearer b"
+		},
+		26: func(r *http.Request) bool {
+			return strings.HasSuffix(r.URL.Path, idB) && r.Header.Get("Authorization") == "Bearer a"
+		},
+	} {
+		report := attackedWith(t, func(w http.ResponseWriter, r *http.Request) {
+			if theirs(r) {
+				panic(http.ErrAbortHandler)
+			}
+			careless(w, r)
+		}, number)
+		if len(report.Unsafe()) == 0 {
+			t.Errorf("attack %d does not see it: %s", number, report.Summary())
+		}
+	}
+}
