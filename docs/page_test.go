@@ -75,7 +75,7 @@ func (b bench) environment(port int) []string {
 	}
 	return append(env,
 		"PATH="+b.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "PORT="+strconv.Itoa(port),
-		"BAILIWICK_CACHE_DIR="+filepath.Join(b.dir, "cache"), "DATABASE_URL=", "DATABASE_OWNER_URL=",
+		"BAILIWICK_CACHE_DIR="+filepath.Join(b.dir, "cache"),
 	)
 }
 

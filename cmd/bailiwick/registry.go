@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,11 @@ func withCatalog(cmd *cobra.Command, config catalog.Config, dev func(*cobra.Comm
 	if err := checkEnvironment(); err != nil {
 		return err
 	}
-	config.URL = os.Getenv("DATABASE_OWNER_URL")
+	url, err := ownerURL(cmd)
+	if err != nil {
+		return err
+	}
+	config.URL = url
 	if config.URL == "" {
 		instance, err := dev(cmd)
 		if err != nil {
@@ -40,6 +45,20 @@ func withCatalog(cmd *cobra.Command, config catalog.Config, dev func(*cobra.Comm
 	}
 	config.RuntimeRole = role
 	return useCatalog(cmd.Context(), config, do)
+}
+
+// ownerURL is the connection string of DATABASE_OWNER_URL; without it there is the
+// development instance. One that is set, and empty, is refused as empty flags are.
+func ownerURL(cmd *cobra.Command) (string, error) {
+	url, set := os.LookupEnv("DATABASE_OWNER_URL")
+	switch {
+	case set && url == "":
+		return "", usageError{"DATABASE_OWNER_URL is empty: is a variable of the shell not set?\n" +
+			"\tmend: give it the connection string of the owner role, or `unset DATABASE_OWNER_URL` for the development instance"}
+	case !set && os.Getenv("DATABASE_URL") != "":
+		cmd.PrintErrln("note: DATABASE_URL is set, and DATABASE_OWNER_URL is not: this is about the development instance")
+	}
+	return url, nil
 }
 
 func useCatalog(ctx context.Context, config catalog.Config, do func(context.Context, *catalog.Catalog) error) error {
@@ -109,15 +128,30 @@ func devOptions(cmd *cobra.Command) (devpg.Options, error) {
 }
 
 // mendCreate adds the choice to an error about the plan, and what to do about a
-// slug that is taken.
-func mendCreate(ctx context.Context, c *catalog.Catalog, slug string, err error) error {
+// slug that is taken, or a key that was used.
+func mendCreate(ctx context.Context, c *catalog.Catalog, slug, key string, err error) error {
 	if tenant.CodeOf(err) != tenant.CodeConflict {
 		return mendPlan(ctx, c, err, "--plan ")
 	}
 	if _, answered := errors.AsType[*pgconn.PgError](err); !answered {
-		return err // it is about the idempotency key
+		return mendKey(ctx, c, key, err)
 	}
 	return mendTaken(ctx, c, slug, err)
+}
+
+// mendKey says which tenant was made with an idempotency key that is in the way.
+func mendKey(ctx context.Context, c *catalog.Catalog, key string, err error) error {
+	if _, refused := errors.AsType[*catalog.RefusedError](err); refused || key == "" {
+		return err
+	}
+	r, errMade := c.MadeBy(ctx, key)
+	switch {
+	case errMade != nil:
+		return err
+	case r.State == catalog.StatePurged:
+		return fmt.Errorf("%w\n\tmend: take another key; this one was for %s, which was purged at %s", err, cmp.Or(r.FormerSlug, r.ID.String()), momentText(r.PurgedAt))
+	}
+	return fmt.Errorf("%w\n\tmend: take another key, or give slug, name, plan and email as then; it has made the tenant that is %s now", err, r.Slug)
 }
 
 // mendTaken says who has a slug that can't be given, or one that looks like it.

@@ -25,7 +25,8 @@ each of them.
 
 The database is the one of DATABASE_OWNER_URL, whose role must own it and may
 create roles. Without it, it is the project's development instance, the same as
-that of "go run ./server", whether the server runs or not.
+that of "go run ./server", whether the server runs or not. Set and empty it is
+refused: most often a variable of the shell is not set.
 
 Whatever changes a tenant is written to the audit, with who did it: --actor, or the
 environment variable ` + actorVariable + `, or else the user of the system. The
@@ -112,11 +113,11 @@ is wrong.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var record catalog.Record
 			err := readCatalog(cmd, func(ctx context.Context, c *catalog.Catalog) (err error) {
-				record, err = c.Find(ctx, refOf(args[0], 0))
+				record, err = findFor(ctx, c, "", refOf(args[0], 0))
 				return err
 			})
 			if err != nil {
-				return mendMissing(err)
+				return err
 			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), record)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -56,7 +57,9 @@ func newChangeCommand(ch change) *cobra.Command {
 	var o changeFlags
 	cmd := ch.command
 	cmd.ValidArgsFunction = completeWith(completeTenants)
-	cmd.Args = func(cmd *cobra.Command, args []string) error { return o.check(cmd, args, ch.args) }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		return cmp.Or(o.check(cmd, args, ch.args), o.checkState(cmd, ch.from), checkRevision(cmd, o.revision))
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		slug := ""
 		if !o.many() {

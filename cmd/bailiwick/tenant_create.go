@@ -32,9 +32,11 @@ func newTenantCreateCommand() *cobra.Command {
 behind. It never adopts a schema or a role that exists. The slug becomes the
 tenant's label in host names: a-z, 0-9 and inner hyphens.
 
-The schema comes from the project's files, as sqlc.yaml and bailiwick.yaml name
-them. The shared schema is installed first where it is not, with the rows of the
-file ` + seedFile + ` beside it, and the tenant's first rows come from ` + tenantSeedFile + `.
+The schema is what was rolled out last: a change of the project's files comes to
+tenants, new ones as well, by "bailiwick schema apply". The first tenant of all is
+made of the files, as sqlc.yaml and bailiwick.yaml name them. The shared schema is
+installed first where it is not, with the rows of the file ` + seedFile + ` beside
+it, and the tenant's first rows come from ` + tenantSeedFile + `.
 The role of DATABASE_URL, or else ` + catalog.DefaultRuntimeRole + `, becomes a member of the
 tenant's role, so that the service can work for the tenant.
 
@@ -109,7 +111,7 @@ func createOne(cmd *cobra.Command, o createOptions) error {
 		}
 		t, err := c.Create(ctx, o.params)
 		if err != nil {
-			return mendCreate(ctx, c, o.params.Slug, err)
+			return mendCreate(ctx, c, o.params.Slug, o.params.Key, err)
 		}
 		record, err := c.Find(ctx, catalog.Ref{ID: t.ID})
 		if err != nil {
@@ -194,7 +196,7 @@ func createRow(ctx context.Context, c *catalog.Catalog, index tenantIndex, row t
 		Slug: row.Slug, Name: row.Name, Plan: cmp.Or(row.Plan, plan), OwnerEmail: row.Email, Key: key,
 	})
 	if err != nil {
-		return false, mendCreate(ctx, c, row.Slug, err)
+		return false, mendCreate(ctx, c, row.Slug, key, err)
 	}
 	_, before := index.ids[t.ID]
 	return !before, nil

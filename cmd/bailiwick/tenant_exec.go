@@ -31,6 +31,10 @@ type execOptions struct {
 	list    bool
 }
 
+// execStates are the states that a query can be run in. Those who are offboarding
+// are asked for by --state.
+var execStates = []string{catalog.StateActive, catalog.StateSuspended, catalog.StateOffboarding}
+
 const defaultMaxRows = 1000
 
 func newTenantExecCommand() *cobra.Command {
@@ -99,7 +103,7 @@ func (o *execOptions) check(cmd *cobra.Command, args []string) error {
 	case o.dryRun && o.run != "":
 		return usagef(cmd, "--dry-run and --run exclude each other")
 	}
-	return o.bulkFlags.check(cmd, args[1:], nil)
+	return cmp.Or(o.bulkFlags.check(cmd, args[1:], nil), o.checkState(cmd, execStates))
 }
 
 // parseArgs reads name=value.
@@ -180,9 +184,9 @@ func (x *execution) targets(ctx context.Context, cmd *cobra.Command, c *catalog.
 		r, err := c.Find(ctx, refOf(args[0], 0))
 		return []target{{record: r}}, mendMissing(err)
 	}
-	from := []string{catalog.StateActive, catalog.StateSuspended}
-	if x.options.state != "" {
-		from = append(from, catalog.StateOffboarding)
+	from := execStates
+	if x.options.state == "" {
+		from = []string{catalog.StateActive, catalog.StateSuspended}
 	}
 	return x.options.targets(ctx, cmd, c, change{from: from})
 }

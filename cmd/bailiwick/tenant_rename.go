@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -47,7 +48,9 @@ is another matter: see rename.` + stepStatus,
 func newAmendCommand(action string, cmd *cobra.Command, apply func(context.Context, *catalog.Catalog, catalog.Ref, string) (catalog.Record, error)) *cobra.Command {
 	var revision int64
 	var asJSON bool
-	cmd.Args = twoArgs("SLUG", "what it is to be")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		return cmp.Or(twoArgs("SLUG", "what it is to be")(cmd, args), checkRevision(cmd, revision))
+	}
 	cmd.ValidArgsFunction = completeWith(completeTenants)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return operate(cmd, func(ctx context.Context, c *catalog.Catalog) error {

@@ -76,6 +76,14 @@ func (o *bulkFlags) check(cmd *cobra.Command, args, more []string) error {
 	return nil
 }
 
+// checkState refuses a --state that the command takes nobody from.
+func (o *bulkFlags) checkState(cmd *cobra.Command, from []string) error {
+	if o.state != "" && !slices.Contains(from, o.state) {
+		return usagef(cmd, "%s is for tenants that are %s, and --state was %q", cmd.CommandPath(), strings.Join(from, " or "), o.state)
+	}
+	return nil
+}
+
 // tenantStates are the values of --state.
 var tenantStates = []string{catalog.StateProvisioning, catalog.StateActive, catalog.StateSuspended, catalog.StateOffboarding, catalog.StatePurged}
 

@@ -55,9 +55,45 @@ func TestTenantCommands(t *testing.T) { // not parallel: it sets the environment
 // TestTenantCommandsWithoutDatabase runs the same on a development instance,
 // which each command starts and stops again.
 func TestTenantCommandsWithoutDatabase(t *testing.T) {
-	t.Setenv("DATABASE_OWNER_URL", "")
+	withoutDatabase(t)
 	t.Setenv("BAILIWICK_CACHE_DIR", filepath.Join(reachableDir(t), "cache"))
 	tenantConversation(t)
+}
+
+// withoutDatabase leaves the development instance until the test ends.
+func withoutDatabase(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"DATABASE_OWNER_URL", "DATABASE_URL"} {
+		t.Setenv(name, "") // which sets it back
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEnvironment: a variable that is set and empty is a mistake of the shell's, and
+// one that leads nowhere here is said to.
+func TestEnvironment(t *testing.T) { // not parallel: it sets the environment
+	t.Setenv("BAILIWICK_CACHE_DIR", reachableDir(t))
+	t.Setenv("DATABASE_OWNER_URL", "")
+	for _, args := range [][]string{{"list"}, {"create", "acme"}, {"suspend", "acme"}} {
+		_, err := runTenant(t, args...)
+		wantText(t, err, "DATABASE_OWNER_URL is empty: is a variable of the shell not set?\n\tmend: ")
+		if _, ok := errors.AsType[usageError](err); !ok {
+			t.Errorf("%v: %T", args, err)
+		}
+	}
+	withoutDatabase(t)
+	t.Setenv("DATABASE_URL", "postgres://app@db.example/app")
+	root := newRootCommand()
+	var notes bytes.Buffer
+	root.SetOut(t.Output())
+	root.SetErr(&notes)
+	root.SetArgs([]string{"--dir", repository, "tenant", "list"})
+	wantText(t, root.ExecuteContext(t.Context()), "no tenants yet")
+	if !strings.Contains(notes.String(), "note: DATABASE_URL is set, and DATABASE_OWNER_URL is not: ") {
+		t.Errorf("notes: %q", notes.String())
+	}
 }
 
 // reachableDir is a folder that the server's account may enter.
@@ -128,7 +164,7 @@ func tenantConversation(t *testing.T) {
 // TestReadersMakeNothing reads where nothing was ever started.
 func TestReadersMakeNothing(t *testing.T) { // not parallel: it sets the environment
 	cache := reachableDir(t)
-	t.Setenv("DATABASE_OWNER_URL", "")
+	withoutDatabase(t)
 	t.Setenv("BAILIWICK_CACHE_DIR", cache)
 	for _, args := range [][]string{{"list"}, {"show", "acme"}} {
 		_, err := runTenant(t, args...)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/bailiwick-dev/bailiwick/tenant"
@@ -37,12 +38,6 @@ wrong.`,
   curl -H "Authorization: Bearer $(bailiwick token --tenant acme --user owner@acme.example)" http://acme.localhost:8080/v1/scans
   bailiwick token --tenant acme --user owner@acme.example --json | jq -r .expires_at`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, variable := range []string{"DATABASE_URL", "DATABASE_OWNER_URL"} {
-				if os.Getenv(variable) != "" {
-					cmd.PrintErrf("warning: %s is set, but a token is for the embedded database only; that one's tenant %s is meant\n", variable, slug)
-					break
-				}
-			}
 			token, err := devToken(cmd, slug, user, ttl)
 			if err != nil {
 				return fmt.Errorf("token: %w", err)
@@ -63,6 +58,24 @@ wrong.`,
 	return require(command, "tenant", "user")
 }
 
+// warnElsewhere says which tenant is meant where the environment leads to another
+// database than the development instance.
+func warnElsewhere(cmd *cobra.Command, instance *devpg.Instance, slug string) {
+	for _, variable := range []string{"DATABASE_URL", "DATABASE_OWNER_URL"} {
+		if url := os.Getenv(variable); url != "" && !sameDatabase(url, instance.OwnerURL(devpg.Database)) {
+			cmd.PrintErrf("warning: %s is set, but a token is for the embedded database only; that one's tenant %s is meant\n", variable, slug)
+			return
+		}
+	}
+}
+
+// sameDatabase tells whether two connection strings lead to one database.
+func sameDatabase(a, b string) bool {
+	one, errOne := pgconn.ParseConfig(a)
+	other, errOther := pgconn.ParseConfig(b)
+	return errOne == nil && errOther == nil && one.Host == other.Host && one.Port == other.Port && one.Database == other.Database
+}
+
 // printedToken is what `token --json` prints.
 type printedToken struct {
 	Token     string    `json:"token"`
@@ -80,6 +93,7 @@ func devToken(cmd *cobra.Command, slug, user string, ttl time.Duration) (token p
 		return token, err
 	}
 	defer func() { err = errors.Join(err, instance.Close()) }()
+	warnElsewhere(cmd, instance, slug)
 	key, err := devauth.Open(instance.Dir())
 	if err != nil {
 		return token, err

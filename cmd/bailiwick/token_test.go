@@ -60,7 +60,7 @@ func TestToken(t *testing.T) { // not parallel: it sets the environment
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("DATABASE_OWNER_URL", "")
+	withoutDatabase(t)
 	t.Setenv("BAILIWICK_CACHE_DIR", dir)
 
 	_, err = runToken(t, "--tenant", "initech", "--user", "alice@initech.example")
@@ -114,5 +114,22 @@ func TestToken(t *testing.T) { // not parallel: it sets the environment
 	}
 	if !strings.Contains(warnings.String(), "DATABASE_URL is set, but a token is for the embedded database only") {
 		t.Errorf("warnings: %q", warnings.String())
+	}
+}
+
+// TestSameDatabase: roles and passwords don't make another database.
+func TestSameDatabase(t *testing.T) {
+	t.Parallel()
+	const dev = "postgres://owner:a@127.0.0.1:5433/bailiwick"
+	for url, want := range map[string]bool{
+		dev: true, "postgres://runtime:b@127.0.0.1:5433/bailiwick?sslmode=disable": true,
+		"host=127.0.0.1 port=5433 dbname=bailiwick user=x": true,
+		"postgres://owner:a@127.0.0.1:5434/bailiwick":      false,
+		"postgres://owner:a@127.0.0.1:5433/other":          false,
+		"postgres://owner:a@db.example:5433/bailiwick":     false,
+	} {
+		if got := sameDatabase(url, dev); got != want {
+			t.Errorf("%s: %t", url, got)
+		}
 	}
 }

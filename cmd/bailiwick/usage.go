@@ -157,6 +157,15 @@ func atMostOneArg(name string) cobra.PositionalArgs {
 	}
 }
 
+// checkRevision refuses an --if-revision that no tenant can be at: it would guard
+// nothing.
+func checkRevision(cmd *cobra.Command, revision int64) error {
+	if cmd.Flags().Changed("if-revision") && revision < 1 {
+		return usagef(cmd, "--if-revision is at least 1, and was %d", revision)
+	}
+	return nil
+}
+
 // group makes a command that only holds others refuse one that it does not have.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs

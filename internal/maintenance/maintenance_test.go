@@ -113,6 +113,9 @@ func TestBind(t *testing.T) {
 	if _, err := q.Bind(map[string]string{"a": "1"}); err == nil || err.Error() != "query Q needs the parameter b" {
 		t.Error(err)
 	}
+	if _, err := q.Bind(map[string]string{"a": "1", "c": ""}); err == nil || err.Error() != "query Q needs the parameter b, and has no parameter c" {
+		t.Error(err)
+	}
 	if _, err := q.Bind(map[string]string{"a": "1", "b": "2", "d": "", "c": ""}); err == nil || err.Error() != "query Q has no parameter c, d" {
 		t.Error(err)
 	}

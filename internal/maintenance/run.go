@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -77,6 +79,8 @@ func (q Query) Bind(args map[string]string) ([]string, error) {
 	}
 	slices.Sort(unknown)
 	switch {
+	case len(missing) > 0 && len(unknown) > 0:
+		return nil, fmt.Errorf("query %s needs the parameter %s, and has no parameter %s", q.Name, strings.Join(missing, ", "), strings.Join(unknown, ", "))
 	case len(missing) > 0:
 		return nil, fmt.Errorf("query %s needs the parameter %s", q.Name, strings.Join(missing, ", "))
 	case len(unknown) > 0:
@@ -118,7 +122,23 @@ func (q Query) Run(ctx context.Context, tx pgx.Tx, values []string, maxRows int)
 	}
 	tag, err := reader.Close()
 	r.Affected = tag.RowsAffected()
-	return r, errors.Join(err, tooMany)
+	return r, errors.Join(q.blame(err), tooMany)
+}
+
+// numbered finds the parameter in the context of an error of the server's.
+var numbered = regexp.MustCompile(`\$([0-9]+)`)
+
+// blame names the parameter whose value is none of its type.
+func (q Query) blame(err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !strings.HasPrefix(pg.Code, "22") || !strings.HasPrefix(pg.Where, "unnamed portal parameter $") {
+		return err
+	}
+	n, errNumber := strconv.Atoi(numbered.FindStringSubmatch(pg.Where)[1])
+	if errNumber != nil || n < 1 || n > len(q.Params) {
+		return err
+	}
+	return fmt.Errorf("parameter %s: %w", q.Params[n-1], err)
 }
 
 func names(fields []pgconn.FieldDescription) []string {
